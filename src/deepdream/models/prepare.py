@@ -1,0 +1,125 @@
+"""A copy of a network made ready for use: frozen, batch norms folded, nothing in place, channels last.
+
+Every name of the original stays valid in the copy, so that hooks find the same parts.
+"""
+
+from __future__ import annotations
+
+import copy
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from deepdream.models.layers import hooked
+
+
+class FoldedNorm(nn.Module):
+    """What is left of a batch norm whose arithmetic moved into the convolution before it.
+
+    timm's norms carry an activation (``drop``, ``act``); it stays, under its own name.
+    """
+
+    def __init__(self, norm: nn.BatchNorm2d) -> None:
+        super().__init__()
+        for name, child in norm.named_children():
+            self.add_module(name, child)
+
+    def forward(self, x: Tensor) -> Tensor:
+        for child in self.children():
+            x = child(x)
+        return x
+
+
+def prepare(network: nn.Module, example: Tensor, *, tolerance: float = 1e-4) -> tuple[nn.Module, frozenset[str]]:
+    """A frozen copy of ``network`` that computes the same faster, and the convolutions that took up a norm.
+
+    The output of such a convolution is the norm's, no longer its own. Where folding would change the
+    network's output by more than ``tolerance`` (relative), the copy is left unfolded.
+
+    Args:
+        network: In evaluation mode; not changed.
+        example: A normalized (1, 3, H, W) input on the network's device.
+    """
+    plain = _frozen_copy(network)
+    folded = _frozen_copy(network)
+    names = _fold_batch_norms(folded, example)
+    with torch.no_grad():
+        expected, got = plain(example), folded(example)
+    if names and not _close(expected, got, tolerance):
+        return _channels_last(plain), frozenset()
+    return _channels_last(folded), names
+
+
+def _frozen_copy(network: nn.Module) -> nn.Module:
+    twin = copy.deepcopy(network).eval().requires_grad_(False)
+    for module in twin.modules():
+        if getattr(module, "inplace", False):
+            module.inplace = False  # type: ignore[assignment]
+    return twin
+
+
+def _channels_last(network: nn.Module) -> nn.Module:
+    return network.to(memory_format=torch.channels_last)
+
+
+def _fold_batch_norms(network: nn.Module, example: Tensor) -> frozenset[str]:
+    names = {module: name for name, module in network.named_modules()}
+    pairs = _convolution_norm_pairs(network, example)
+    for convolution, norm in pairs.items():
+        _absorb(convolution, norm)
+        parent, _, child = names[norm].rpartition(".")
+        setattr(network.get_submodule(parent), child, FoldedNorm(norm).eval())
+    return frozenset(names[convolution] for convolution in pairs)
+
+
+def _convolution_norm_pairs(network: nn.Module, example: Tensor) -> dict[nn.Conv2d, nn.BatchNorm2d]:
+    """Convolutions whose output goes into a batch norm, each running once; found by watching one pass."""
+    outputs: dict[int, tuple[nn.Conv2d, Tensor]] = {}
+    runs: dict[nn.Module, int] = {}
+    pairs: dict[nn.Conv2d, nn.BatchNorm2d] = {}
+
+    def ran(module: nn.Module, output: Any) -> None:
+        runs[module] = runs.get(module, 0) + 1
+        if isinstance(module, nn.Conv2d):
+            outputs[id(output)] = (module, output)  # holding the tensor keeps its id its own
+
+    def entering(norm: nn.Module, inputs: tuple[Any, ...]) -> None:
+        convolution = outputs.get(id(inputs[0]))
+        if convolution is not None and isinstance(norm, nn.BatchNorm2d) and norm.track_running_stats:
+            pairs[convolution[0]] = norm
+
+    norms = [module for module in network.modules() if isinstance(module, nn.BatchNorm2d)]
+    handles = [norm.register_forward_pre_hook(entering) for norm in norms]
+    try:
+        watched = [m for m in network.modules() if isinstance(m, (nn.Conv2d, nn.BatchNorm2d))]
+        with torch.no_grad(), hooked(dict.fromkeys(watched, ran)):
+            network(example)
+    finally:
+        for handle in handles:
+            handle.remove()
+    return {c: n for c, n in pairs.items() if runs.get(c) == 1 == runs.get(n)}
+
+
+def _absorb(convolution: nn.Conv2d, norm: nn.BatchNorm2d) -> None:
+    """w' = w g / sqrt(v + eps), b' = (b - m) g / sqrt(v + eps) + beta, computed in float64."""
+    assert norm.running_mean is not None
+    assert norm.running_var is not None
+    gain = torch.rsqrt(norm.running_var.double() + norm.eps)
+    if norm.weight is not None:
+        gain = gain * norm.weight.double()
+    bias = -norm.running_mean.double()
+    if convolution.bias is not None:
+        bias = bias + convolution.bias.double()
+    bias = bias * gain
+    if norm.bias is not None:
+        bias = bias + norm.bias.double()
+    weight = convolution.weight.double() * gain[:, None, None, None]
+    convolution.weight = nn.Parameter(weight.to(convolution.weight.dtype), requires_grad=False)
+    convolution.bias = nn.Parameter(bias.to(convolution.weight.dtype), requires_grad=False)
+
+
+def _close(expected: Any, got: Any, tolerance: float) -> bool:
+    if not isinstance(expected, Tensor) or not isinstance(got, Tensor):
+        return False
+    return bool((expected - got).norm() <= tolerance * expected.norm())
