@@ -1,1 +1,37 @@
-"""To be written."""
+"""One look for every plot: theme, captions (what is shown and why), alt texts, color-blind-safe maps.
+
+A plot function is decorated with :func:`drawn`, takes ``theme=``, starts with :func:`new_figure`
+and returns a :class:`Figure` or an :class:`Animation`.
+"""
+
+from deepdream.figures.animation import Animation
+from deepdream.figures.figure import Figure, drawn, label, look, new_figure
+from deepdream.figures.theme import (
+    BLUE,
+    GREEN,
+    ORANGE,
+    PALETTE,
+    PURPLE,
+    SKY,
+    VERMILION,
+    YELLOW,
+    Theme,
+)
+
+__all__ = [
+    "BLUE",
+    "GREEN",
+    "ORANGE",
+    "PALETTE",
+    "PURPLE",
+    "SKY",
+    "VERMILION",
+    "YELLOW",
+    "Animation",
+    "Figure",
+    "Theme",
+    "drawn",
+    "label",
+    "look",
+    "new_figure",
+]
