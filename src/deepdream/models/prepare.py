@@ -11,7 +11,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from deepdream.models.layers import hooked
+from deepdream.models.layers import hooked, single_thread
 
 
 class FoldedNorm(nn.Module):
@@ -41,14 +41,13 @@ def prepare(network: nn.Module, example: Tensor, *, tolerance: float = 1e-4) -> 
         network: In evaluation mode; not changed.
         example: A normalized (1, 3, H, W) input on the network's device.
     """
-    plain = _frozen_copy(network)
-    folded = _frozen_copy(network)
-    names = _fold_batch_norms(folded, example)
-    with torch.no_grad():
-        expected, got = plain(example), folded(example)
-    if names and not _close(expected, got, tolerance):
-        return _channels_last(plain), frozenset()
-    return _channels_last(folded), names
+    twin = _frozen_copy(network)
+    with single_thread(network), torch.no_grad():
+        names, expected = _fold_batch_norms(twin, example)
+        faithful = not names or _close(expected, twin(example), tolerance)
+    if not faithful:
+        return _channels_last(_frozen_copy(network)), frozenset()
+    return _channels_last(twin), names
 
 
 def _frozen_copy(network: nn.Module) -> nn.Module:
@@ -63,18 +62,24 @@ def _channels_last(network: nn.Module) -> nn.Module:
     return network.to(memory_format=torch.channels_last)
 
 
-def _fold_batch_norms(network: nn.Module, example: Tensor) -> frozenset[str]:
+def _fold_batch_norms(network: nn.Module, example: Tensor) -> tuple[frozenset[str], Any]:
+    """The names of the convolutions that took up a norm, and what the network gave before that."""
     names = {module: name for name, module in network.named_modules()}
-    pairs = _convolution_norm_pairs(network, example)
+    pairs, output = _convolution_norm_pairs(network, example)
     for convolution, norm in pairs.items():
         _absorb(convolution, norm)
         parent, _, child = names[norm].rpartition(".")
         setattr(network.get_submodule(parent), child, FoldedNorm(norm).eval())
-    return frozenset(names[convolution] for convolution in pairs)
+    return frozenset(names[convolution] for convolution in pairs), output
 
 
-def _convolution_norm_pairs(network: nn.Module, example: Tensor) -> dict[nn.Conv2d, nn.BatchNorm2d]:
-    """Convolutions whose output goes into a batch norm, each running once; found by watching one pass."""
+def _convolution_norm_pairs(
+    network: nn.Module, example: Tensor
+) -> tuple[dict[nn.Conv2d, nn.BatchNorm2d], Any]:
+    """Convolutions whose output goes into a batch norm, each running once, and the output of the pass.
+
+    Found by watching one pass.
+    """
     outputs: dict[int, tuple[nn.Conv2d, Tensor]] = {}
     runs: dict[nn.Module, int] = {}
     pairs: dict[nn.Conv2d, nn.BatchNorm2d] = {}
@@ -93,12 +98,12 @@ def _convolution_norm_pairs(network: nn.Module, example: Tensor) -> dict[nn.Conv
     handles = [norm.register_forward_pre_hook(entering) for norm in norms]
     try:
         watched = [m for m in network.modules() if isinstance(m, (nn.Conv2d, nn.BatchNorm2d))]
-        with torch.no_grad(), hooked(dict.fromkeys(watched, ran)):
-            network(example)
+        with hooked(dict.fromkeys(watched, ran)):
+            result = network(example)
     finally:
         for handle in handles:
             handle.remove()
-    return {c: n for c, n in pairs.items() if runs.get(c) == 1 == runs.get(n)}
+    return {c: n for c, n in pairs.items() if runs.get(c) == 1 == runs.get(n)}, result
 
 
 def _absorb(convolution: nn.Conv2d, norm: nn.BatchNorm2d) -> None:
