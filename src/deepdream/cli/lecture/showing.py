@@ -1,0 +1,146 @@
+"""How every lesson meets the person: text and tables on stdout, numbers with --json, a plot with -o."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from deepdream.cli.terminal import put, put_json, put_table, say
+from deepdream.errors import OutputError, UsageError
+from deepdream.lecture.lessons import Lesson, find_lesson
+
+if TYPE_CHECKING:
+    from deepdream.figures import Animation, Figure, Theme
+
+
+@dataclass(frozen=True)
+class Grid:
+    """A table to print."""
+
+    columns: Sequence[str]
+    rows: Sequence[Sequence[object]]
+    title: str = ""
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What a lesson gives.
+
+    Attributes:
+        numbers: what ``--json`` prints.
+        text: what is said before the tables.
+        tables: printed after the text.
+        plot: draws the plot in a theme; called only if a file is wanted.
+        closing: what is said after the tables: what to see in them.
+    """
+
+    numbers: Mapping[str, Any]
+    text: str = ""
+    tables: Sequence[Grid] = ()
+    plot: Callable[[Theme], Figure | Animation] | None = field(default=None, repr=False)
+    closing: str = ""
+
+
+Seed = Annotated[
+    int, typer.Option("--seed", help="Where randomness starts; the same seed, the same numbers.")
+]
+Data = Annotated[
+    str,
+    typer.Option(
+        "--data", help="A data set by name, or a CSV file with one header line.", metavar="NAME|CSV"
+    ),
+]
+Target = Annotated[
+    str | None, typer.Option("--target", help="CSV: the column to predict (default: the last).")
+]
+_Out = Annotated[
+    Path | None,
+    typer.Option("-o", "--output", "--out", help="Draw the plot into this file.", show_default=False),
+]
+_Json = Annotated[bool, typer.Option("--json", help="Print the numbers as JSON.")]
+_Notes = Annotated[bool, typer.Option("--notes", help="Print what to say, and what is wrong on the slide.")]
+_Dark = Annotated[bool, typer.Option("--dark", help="Draw for a dark hall.")]
+_Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace the file if it exists.")]
+
+SUFFIXES = (".png", ".svg", ".pdf", ".gif", ".webp")
+
+# name, type and default of the options that every lesson has
+_COMMON: tuple[tuple[str, Any, Any], ...] = (
+    ("seed", Seed, 0),
+    ("out", _Out, None),
+    ("as_json", _Json, False),
+    ("notes", _Notes, False),
+    ("dark", _Dark, False),
+    ("overwrite", _Overwrite, False),
+)
+
+
+def add_lesson(app: typer.Typer, name: str, command: Callable[..., Answer]) -> None:
+    """Make ``command`` the command ``name`` of ``app``; help and notes come from the lessons' registry.
+
+    ``command`` declares only its own options; if it has a parameter ``seed`` it is given the seed.
+    """
+    lesson = find_lesson(name)
+    own = inspect.signature(command, eval_str=True).parameters
+
+    def run(**given: Any) -> None:
+        common = {key: given[key] for key, _, _ in _COMMON}
+        _check_output(common["out"], common["overwrite"])
+        answer = command(**{key: given[key] for key in own})
+        _show(lesson, answer, common)
+
+    keyword = inspect.Parameter.KEYWORD_ONLY
+    mine = [parameter.replace(kind=keyword) for key, parameter in own.items() if key != "seed"]
+    shared = [inspect.Parameter(key, keyword, annotation=kind, default=value) for key, kind, value in _COMMON]
+    vars(run)["__signature__"] = inspect.Signature([*mine, *shared])
+    run.__annotations__ = {}
+    app.command(name, help=f"{lesson.line}\n\n{inspect.getdoc(command) or ''}".strip())(run)
+
+
+def _show(lesson: Lesson, answer: Answer, common: Mapping[str, Any]) -> None:
+    if common["as_json"]:
+        extra = {"notes": lesson.notes, "slide": lesson.slide} if common["notes"] else {}
+        put_json({"lesson": lesson.name, **answer.numbers, **extra})
+    else:
+        _print(answer)
+        if common["notes"]:
+            put(f"\nTo say: {lesson.notes}")
+            if lesson.slide:
+                put(f"\nOn the slide: {lesson.slide}")
+    if common["out"] is not None:
+        _draw(lesson, answer, common["out"], dark=common["dark"])
+
+
+def _print(answer: Answer) -> None:
+    if answer.text:
+        put(answer.text)
+    for grid in answer.tables:
+        put("")
+        put_table(grid.columns, grid.rows, title=grid.title)
+    if answer.closing:
+        put(f"\n{answer.closing}")
+
+
+def _draw(lesson: Lesson, answer: Answer, out: Path, *, dark: bool) -> None:
+    if answer.plot is None:
+        raise UsageError(f"The lesson '{lesson.name}' draws nothing with these options; leave out -o.")
+    from deepdream.figures import Theme
+
+    figure = answer.plot(Theme.DARK if dark else Theme.LIGHT)
+    figure.save(out)
+    say(f"{out}: {figure.caption}")
+
+
+def _check_output(out: Path | None, overwrite: bool) -> None:
+    # Before the work, not after it.
+    if out is None:
+        return
+    if out.suffix.lower() not in SUFFIXES:
+        raise UsageError(f"Cannot tell from {out.name!r} what to draw: end it in {', '.join(SUFFIXES)}.")
+    if out.exists() and not overwrite:
+        raise OutputError(f"{out} exists already. Give --overwrite to replace it, or another name with -o.")
