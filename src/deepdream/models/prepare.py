@@ -41,13 +41,12 @@ def prepare(network: nn.Module, example: Tensor, *, tolerance: float = 1e-4) -> 
         network: In evaluation mode; not changed.
         example: A normalized (1, 3, H, W) input on the network's device.
     """
-    twin = _frozen_copy(network)
     with single_thread(network), torch.no_grad():
+        twin = _frozen_copy(network)
         names, expected = _fold_batch_norms(twin, example)
-        faithful = not names or _close(expected, twin(example), tolerance)
-    if not faithful:
-        return _channels_last(_frozen_copy(network)), frozenset()
-    return _channels_last(twin), names
+        if names and not _close(expected, twin(example), tolerance):
+            twin, names = _frozen_copy(network), frozenset()
+        return _channels_last(twin), names
 
 
 def _frozen_copy(network: nn.Module) -> nn.Module:
