@@ -1,0 +1,158 @@
+"""Writing pictures: rounded once, tagged sRGB, whole or not at all, with the recipe inside."""
+
+from __future__ import annotations
+
+import io
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from deepdream.errors import OutputError, UsageError
+from deepdream.images.color import srgb_profile
+from deepdream.images.opening import in_one_line
+from deepdream.images.png import encode_png16
+from deepdream.images.recipes import SOFTWARE, check_recipe, exif, png_chunks
+from deepdream.images.scaling import Numbers
+from deepdream.images.tiff import encode_tiff
+from deepdream.provenance.files import write_bytes
+
+SUFFIXES = {
+    ".png": "png",
+    ".jpg": "jpeg",
+    ".jpeg": "jpeg",
+    ".webp": "webp",
+    ".tif": "tiff",
+    ".tiff": "tiff",
+    ".avif": "avif",
+    ".bmp": "bmp",
+}
+_DEEP = ("png", "tiff")
+_OPAQUE = ("jpeg", "bmp")
+
+
+def write_picture(
+    path: Path,
+    pixels: NDArray[Any],
+    *,
+    alpha: NDArray[Any] | None = None,
+    recipe: str | None = None,
+    bits: int = 8,
+    quality: int = 95,
+) -> None:
+    """Write ``pixels`` in the format of the path's suffix; what stood there survives every failure.
+
+    Arguments and errors are those of ``encode``. Raises OutputError also where the folder cannot be
+    written or the disk is full.
+    """
+    format = SUFFIXES.get(path.suffix.lower())
+    if format is None:
+        known = ", ".join(SUFFIXES)
+        raise UsageError(f"Cannot write pictures as {in_one_line(path.suffix)!r}. Use one of {known}.")
+    content = encode(pixels, format=format, alpha=alpha, recipe=recipe, bits=bits, quality=quality)
+    write_bytes(path, content)
+
+
+def encode(
+    pixels: NDArray[Any],
+    *,
+    format: str = "png",
+    alpha: NDArray[Any] | None = None,
+    recipe: str | None = None,
+    bits: int = 8,
+    quality: int = 95,
+) -> bytes:
+    """The bytes of a picture file.
+
+    Args:
+        pixels: floats ``(H, W, 3)``, sRGB; values outside ``[0, 1]`` are clamped, then rounded.
+        format: png, jpeg, webp, tiff, avif or bmp.
+        alpha: floats ``(H, W)``. JPEG and BMP hold no alpha: there the picture is laid on white.
+        recipe: text kept inside the file, see ``read_recipe``; at most 65,000 bytes of UTF-8. BMP has
+            no place for it and goes without.
+        bits: per sample; 16 is possible for png and tiff.
+        quality: 1 to 100, for jpeg, webp and avif; 100 is lossless for webp.
+
+    Raises:
+        OutputError: a value is NaN or infinite, the recipe does not fit, the encoder refuses the size.
+        UsageError: an unknown format, wrong shapes, or bits or quality that the format does not have.
+    """
+    _check_request(format, bits, quality)
+    check_recipe(recipe)
+    samples = _samples(pixels, alpha, opaque=format in _OPAQUE, bits=bits)
+    if format == "tiff":
+        return encode_tiff(samples, icc=srgb_profile(), software=SOFTWARE, description=recipe)
+    if bits == 16:
+        return encode_png16(samples, recipe)
+    return _encode_by_pillow(samples, format, _options(format, recipe, quality))
+
+
+def eight_bits(pixels: NDArray[Any]) -> NDArray[np.uint8]:
+    """uint8 ``(H, W, 3)``: clamped, rounded, refused where not finite (as ``encode`` does)."""
+    return _samples(pixels, None, opaque=True, bits=8)
+
+
+def _check_request(format: str, bits: int, quality: int) -> None:
+    if format not in SUFFIXES.values():
+        known = ", ".join(dict.fromkeys(SUFFIXES.values()))
+        raise UsageError(f"Cannot write pictures as {in_one_line(format)!r}. Use one of {known}.")
+    if bits not in (8, 16) or (bits == 16 and format not in _DEEP):
+        raise UsageError(f"No {bits} bits per sample in {format}. Use 8 (any format) or 16 (png, tiff).")
+    if not 1 <= quality <= 100:
+        raise UsageError(f"The quality must be between 1 and 100, not {quality}.")
+
+
+def _samples(pixels: NDArray[Any], alpha: NDArray[Any] | None, *, opaque: bool, bits: int) -> Numbers:
+    color = _checked(pixels, "The picture", (3,))
+    if alpha is not None:
+        cover = _checked(alpha, "The alpha", ())[..., None]
+        if cover.shape[:2] != color.shape[:2]:
+            raise UsageError(f"The alpha {cover.shape[:2]} and the picture {color.shape[:2]} differ in size.")
+        color = color * cover + (1 - cover) if opaque else np.concatenate((color, cover), axis=2)
+    samples: Numbers = np.rint(color * (2**bits - 1))
+    return samples.astype(np.uint8 if bits == 8 else np.uint16)
+
+
+def _checked(values: NDArray[Any], what: str, channels: tuple[int, ...]) -> Numbers:
+    """``values`` clamped to ``[0, 1]``, after a look at their shape, kind and finiteness."""
+    array = np.asarray(values)
+    if array.ndim != 2 + len(channels) or array.shape[2:] != channels or 0 in array.shape:
+        wanted = ("(H, W, 3)" if channels else "(H, W)") + " with at least one pixel"
+        raise UsageError(f"{what} must have the shape {wanted}, not {array.shape}.")
+    if array.dtype.kind != "f":
+        raise UsageError(
+            f"{what} must hold floats between 0 and 1, not {array.dtype}. Divide by its maximum."
+        )
+    finite = np.isfinite(array)
+    if not finite.all():
+        count = int(array.size - finite.sum())
+        raise OutputError(f"{what} holds {count:,} NaN or infinite values; nothing was written.")
+    wide: Numbers = array if array.dtype.itemsize >= 4 else array.astype(np.float32)
+    return wide.clip(0, 1)
+
+
+def _options(format: str, recipe: str | None, quality: int) -> dict[str, Any]:
+    if format == "png":
+        return {"pnginfo": png_chunks(recipe)}
+    if format == "bmp":
+        return {}
+    tagged = {"quality": quality, "exif": exif(recipe), "icc_profile": srgb_profile()}
+    special: dict[str, dict[str, Any]] = {
+        "jpeg": {"subsampling": "4:4:4", "optimize": True},  # dreams live on color edges
+        "webp": {"lossless": quality == 100},
+        "avif": {"subsampling": "4:4:4"},
+    }
+    return tagged | special[format]
+
+
+def _encode_by_pillow(samples: Numbers, format: str, options: dict[str, Any]) -> bytes:
+    buffer = io.BytesIO()
+    try:
+        Image.fromarray(samples).save(buffer, format.upper(), **options)
+    except (OSError, ValueError, RuntimeError, SystemError) as error:
+        height, width = samples.shape[:2]
+        reason = in_one_line(error)
+        raise OutputError(f"Cannot write {width}x{height} pixels as {format}: {reason}. Use png.") from error
+    return buffer.getvalue()
