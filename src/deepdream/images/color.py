@@ -10,6 +10,7 @@ from PIL import Image, ImageCms
 
 _RELATIVE = ImageCms.Intent.RELATIVE_COLORIMETRIC
 _BLACK_POINT = ImageCms.Flags.BLACKPOINTCOMPENSATION
+_SPACES = {"L": "GRAY", "RGB": "RGB", "CMYK": "CMYK"}  # Pillow's modes in the words of ICC
 _PROFILE_ERRORS = (ImageCms.PyCMSError, OSError, ValueError, TypeError)
 
 
@@ -57,7 +58,9 @@ def _through_profile(image: Image.Image, profile: ImageCms.ImageCmsProfile) -> t
     space = profile.profile.xcolor_space.strip()
     if space == "RGB" and image.mode == "L":
         image = image.convert("RGB")
-    if space == "RGB" and _is_identity(profile):
+    if space != _SPACES[image.mode]:
+        raise ValueError(f"a profile for {space} on a picture in {image.mode}")
+    if _is_identity(profile):
         return image, ""
     converted = _transform(image, profile)
     source = "CMYK" if image.mode == "CMYK" else "colors"

@@ -16,8 +16,8 @@ _SIGNATURES: tuple[tuple[bytes, str], ...] = (
     (rb"BM....\0\0\0\0", "looks like a BMP but is damaged. Copy or download it again."),
     (
         rb"II[*+]\0|MM\0[*+]",
-        "is a damaged TIFF or a kind of TIFF that is not supported (camera raw, complex, float color). "
-        "Export it as 16-bit RGB TIFF or PNG.",
+        "is a damaged TIFF or a kind of TIFF that is not supported (camera raw, 64-bit or color floats). "
+        "Export it as 16-bit or 32-bit float gray TIFF, or as PNG.",
     ),
     (rb"8BPS", "is a Photoshop file. Export it as PNG or TIFF."),
     (rb"%PDF", "is a PDF, not a picture. Export the page as PNG."),
