@@ -1,0 +1,87 @@
+"""Scores to set a threshold on: a medical screening, and a matching task without faces."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.datasets import load_breast_cancer, load_digits
+from sklearn.linear_model import LogisticRegression
+from sklearn.model_selection import StratifiedKFold, cross_val_predict
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+
+from deepdream.errors import UsageError
+
+__all__ = ["Scores", "breast_cancer_scores", "digit_pair_scores", "out_of_fold_scores"]
+
+
+@dataclass(frozen=True)
+class Scores:
+    """What a threshold is chosen for: ``y_true`` (n,) in {0, 1}, ``score`` (n,), ``groups`` (n) or none.
+
+    ``calibrated`` says whether the score may be read as a probability; only then the theory of costs applies.
+    """
+
+    y_true: NDArray[np.int64]
+    score: NDArray[np.float64]
+    positive: str
+    negative: str
+    about: str
+    calibrated: bool
+    groups: tuple[str, ...] | None = field(default=None)
+
+
+def out_of_fold_scores(X: NDArray[np.float64], y: NDArray[np.int64], *, seed: int = 0) -> NDArray[np.float64]:
+    """P(y = 1) by a logistic regression that has not seen the sample: 5-fold cross-validation, shape (n,)."""
+    if min(np.bincount(y, minlength=2)) < 5:
+        raise UsageError("Five-fold cross-validation needs at least 5 samples of each class.")
+    model = make_pipeline(StandardScaler(), LogisticRegression(max_iter=5000))
+    folds = StratifiedKFold(5, shuffle=True, random_state=seed)
+    probability: NDArray[np.float64] = cross_val_predict(model, X, y, cv=folds, method="predict_proba")[:, 1]
+    return probability
+
+
+def breast_cancer_scores(seed: int = 0) -> Scores:
+    """569 tumors (Wisconsin, 1995; ships with scikit-learn): the probability of *malignant*, out of fold."""
+    samples = load_breast_cancer()
+    malignant = (samples.target == 0).astype(np.int64)  # scikit-learn's own target counts benign as 1
+    return Scores(
+        y_true=malignant,
+        score=out_of_fold_scores(samples.data, malignant, seed=seed),
+        positive="malignant",
+        negative="benign",
+        about="569 breast tumors, 30 measurements; logistic regression, 5-fold out-of-fold probabilities",
+        calibrated=True,
+    )
+
+
+def digit_pair_scores(seed: int = 0, *, pairs: int = 2000) -> Scores:
+    """Pairs of handwritten digits: how alike are they (cosine, in [-1, 1]), and are they the same digit?
+
+    This is what a face recognition system does, without faces: it compares two pictures and gives a
+    *similarity*, which is no probability. Half of the pairs match. The group is the first picture's digit.
+    """
+    samples = load_digits()
+    rng = np.random.default_rng(seed)
+    centered = samples.data - samples.data.mean(axis=0)
+    unit = centered / np.linalg.norm(centered, axis=1, keepdims=True)
+    first = rng.integers(len(unit), size=pairs)
+    same = np.arange(pairs) % 2 == 0
+    second = np.array([_partner(rng, samples.target, i, same=s) for i, s in zip(first, same, strict=True)])
+    return Scores(
+        y_true=same.astype(np.int64),
+        score=np.einsum("ij,ij->i", unit[first], unit[second]),
+        positive="same digit",
+        negative="different digits",
+        about=f"{pairs} pairs of 8 × 8 handwritten digits; cosine similarity of the pixels, mean removed",
+        calibrated=False,
+        groups=tuple(f"digit {d}" for d in samples.target[first]),
+    )
+
+
+def _partner(rng: np.random.Generator, digit: NDArray[np.int64], index: int, *, same: bool) -> int:
+    """Another picture, of the same digit or of a different one."""
+    candidates = np.flatnonzero((digit == digit[index]) == same)
+    return int(rng.choice(candidates[candidates != index]))
