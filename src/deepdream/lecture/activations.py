@@ -1,0 +1,77 @@
+"""Activation functions with their derivatives.
+
+``z`` is what enters, ``a = f(z)`` what leaves; both are float64 tensors (samples, neurons).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from deepdream.errors import UnknownNameError
+
+__all__ = ["ACTIVATIONS", "Activation", "find_activation"]
+
+
+@dataclass(frozen=True)
+class Activation:
+    """A function, its formula, and its derivative with respect to ``z``."""
+
+    name: str
+    formula: str
+    value: Callable[[Tensor], Tensor]
+    prime: Callable[[Tensor], Tensor]
+
+    def __call__(self, z: Tensor) -> Tensor:
+        """``a = f(z)``, same shape."""
+        return self.value(z)
+
+    def pull_back(self, z: Tensor, slope: Tensor) -> Tensor:
+        """``dC/dz`` from ``slope = dC/da``: the chain rule, neuron by neuron."""
+        return slope * self.prime(z)
+
+
+class _Softmax(Activation):
+    def pull_back(self, z: Tensor, slope: Tensor) -> Tensor:
+        # Every output depends on every z: da_j/dz_k = a_j (1[j=k] - a_k).
+        a = self.value(z)
+        return a * (slope - (slope * a).sum(-1, keepdim=True))
+
+
+def _step(z: Tensor) -> Tensor:
+    return (z >= 0).to(z.dtype)  # at least the threshold, as in 1943
+
+
+def _sigmoid_prime(z: Tensor) -> Tensor:
+    return torch.sigmoid(z) * torch.sigmoid(-z)  # = a (1 - a), exact for large z too
+
+
+def _softmax(z: Tensor) -> Tensor:
+    return torch.softmax(z, -1)
+
+
+ACTIVATIONS = {
+    activation.name: activation
+    for activation in (
+        Activation("step", "1 if z ≥ 0 else 0", _step, torch.zeros_like),
+        Activation("sigmoid", "1 / (1 + exp(-z))", torch.sigmoid, _sigmoid_prime),
+        Activation("tanh", "tanh(z)", torch.tanh, lambda z: 1 - torch.tanh(z) ** 2),
+        Activation("relu", "max(0, z)", torch.relu, lambda z: (z > 0).to(z.dtype)),
+        Activation("identity", "z", lambda z: z, torch.ones_like),
+        _Softmax("softmax", "exp(z_j) / Σ exp(z_k)", _softmax, lambda z: _softmax(z) * (1 - _softmax(z))),
+    )
+}
+
+
+def find_activation(name: str) -> Activation:
+    """The activation called ``name``. Raises UnknownNameError.
+
+    >>> find_activation("sigmoid")(torch.zeros(1)).item()
+    0.5
+    """
+    if name not in ACTIVATIONS:
+        raise UnknownNameError("activation", name, ACTIVATIONS, listing="deepdream lecture activations")
+    return ACTIVATIONS[name]

@@ -1,0 +1,93 @@
+"""Gradient descent, and the same function climbing: the bridge from training to DeepDream.
+
+Training moves the *weights* down a loss. DeepDream moves the *input* up an activation. One function.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from deepdream.errors import UsageError
+from deepdream.lecture.mlp import MLP
+
+__all__ = [
+    "Path",
+    "critical_rate",
+    "gradient_descent",
+    "hessian",
+    "line_loss",
+    "line_samples",
+    "neuron_activation",
+]
+
+Objective = Callable[[Tensor], Tensor]
+
+
+@dataclass(frozen=True)
+class Path:
+    """Where a descent went: ``points`` (steps + 1, d) and the function's ``values`` (steps + 1,) there."""
+
+    points: NDArray[np.float64]
+    values: NDArray[np.float64]
+
+
+def gradient_descent(
+    f: Objective, x0: Any, lr: float, steps: int, maximize: bool = False, momentum: float = 0.0
+) -> Path:
+    """Step against the gradient of ``f``, or along it with ``maximize``: v ← momentum v ∓ lr ∇f, x ← x + v.
+
+    >>> gradient_descent(lambda x: x[0] ** 2, [1.0], lr=0.25, steps=2).points[:, 0].tolist()
+    [1.0, 0.5, 0.25]
+    """
+    sign = 1.0 if maximize else -1.0
+    x = torch.as_tensor(x0, dtype=torch.float64).clone().requires_grad_()
+    velocity, points, values = torch.zeros_like(x), [], []
+    for _ in range(steps + 1):
+        value = f(x)
+        (gradient,) = torch.autograd.grad(value, x)
+        points.append(x.detach().numpy().copy())
+        values.append(value.item())
+        velocity = momentum * velocity + sign * lr * gradient
+        x = (x.detach() + velocity).requires_grad_()
+    return Path(np.array(points), np.array(values))
+
+
+def line_samples(n: int = 20, seed: int = 0) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Points near the line y = 1.5 x + 0.5, with noise. Two arrays (n,)."""
+    generator = np.random.default_rng(seed)
+    x = generator.uniform(-1, 1, n)
+    return x, 1.5 * x + 0.5 + 0.2 * generator.normal(size=n)
+
+
+def line_loss(x: Any, y_true: Any) -> Objective:
+    """The mean squared error of the line through ``(slope, intercept)``: a paraboloid over these two."""
+    x, y = torch.as_tensor(x, dtype=torch.float64), torch.as_tensor(y_true, dtype=torch.float64)
+    if len(x) < 2 or len(x) != len(y):
+        raise UsageError(
+            f"A line needs at least two points with both coordinates, not {len(x)} and {len(y)}."
+        )
+    return lambda line: ((line[..., 0:1] * x + line[..., 1:2] - y) ** 2).mean(-1).squeeze()
+
+
+def hessian(f: Objective, at: Any) -> NDArray[np.float64]:
+    """Second derivatives of ``f``, (d, d)."""
+    point = torch.as_tensor(at, dtype=torch.float64)
+    matrix: Tensor = torch.autograd.functional.hessian(f, point)  # type: ignore[no-untyped-call]
+    return matrix.numpy()
+
+
+def critical_rate(f: Objective, at: Any) -> float:
+    """The learning rate ``2 / lambda_max`` beyond which descent on a bowl explodes."""
+    return 2.0 / float(np.linalg.eigvalsh(hessian(f, at)).max())
+
+
+def neuron_activation(model: MLP, layer: int, unit: int) -> Objective:
+    """The sum ``z`` of one neuron as a function of the *input*: what to climb to see what it likes."""
+    return lambda x: model.trace(x[None])[layer].z[0, unit]

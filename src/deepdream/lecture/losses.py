@@ -1,0 +1,101 @@
+"""Losses: how wrong a prediction is. Arrays or tensors (samples, outputs) in, a float64 tensor out."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from deepdream.errors import UnknownNameError
+
+__all__ = ["LOSSES", "Loss", "cross_entropy", "find_loss", "inertia", "l1", "quadratic_cost", "squared_error"]
+
+Reduction = Literal["none", "sum", "mean"]
+_TINY = 1e-300  # log(0) becomes -690, not -infinity
+
+
+def l1(y_true: Any, y_pred: Any, reduction: Reduction = "mean") -> Tensor:
+    """``|y_true - y_pred|``; "mean" averages over samples and outputs, as torch's ``l1_loss`` does."""
+    return _reduce((_tensor(y_true) - _tensor(y_pred)).abs(), reduction)
+
+
+def squared_error(y_true: Any, y_pred: Any, reduction: Reduction = "mean") -> Tensor:
+    """``(y_true - y_pred)²``; "mean" averages over samples and outputs, as torch's ``mse_loss`` does."""
+    return _reduce((_tensor(y_true) - _tensor(y_pred)) ** 2, reduction)
+
+
+def quadratic_cost(y_true: Any, y_pred: Any, reduction: Reduction = "mean") -> Tensor:
+    """``½ ‖y_true - a‖²`` per sample: summed over outputs, then averaged over samples.
+
+    So it is ½ · (number of outputs) · the mean squared error (Nielsen 2015, ch. 1).
+    """
+    return _reduce(0.5 * ((_tensor(y_true) - _tensor(y_pred)) ** 2).sum(-1), reduction)
+
+
+def cross_entropy(y_true: Any, y_pred: Any, reduction: Reduction = "mean") -> Tensor:
+    """``-Σ y ln a`` per sample for probabilities that add to 1; for one output, also ``-(1-y) ln(1-a)``."""
+    y, a = _tensor(y_true), _tensor(y_pred)
+    cost = -(y * a.clamp_min(_TINY).log()).sum(-1)
+    if a.shape[-1] == 1:
+        cost = cost - ((1 - y) * (1 - a).clamp_min(_TINY).log()).sum(-1)
+    return _reduce(cost, reduction)
+
+
+def inertia(X: Any, labels: Any) -> float:
+    """Sum of squared distances of samples to the mean of their cluster: what k-means minimizes.
+
+    >>> inertia([[0.0], [2.0], [9.0]], [0, 0, 1])
+    2.0
+    """
+    points, groups = np.asarray(X, float), np.asarray(labels)
+    clusters = (points[groups == group] for group in np.unique(groups))
+    return float(sum(((members - members.mean(0)) ** 2).sum() for members in clusters))
+
+
+@dataclass(frozen=True)
+class Loss:
+    """A loss to train with: its value, and the slope ``dC/da`` where backpropagation starts (BP1)."""
+
+    name: str
+    formula: str
+    value: Callable[..., Tensor]
+    slope: Callable[[Tensor, Tensor], Tensor]
+
+    def __call__(self, y_true: Tensor, y_pred: Tensor) -> Tensor:
+        """The loss, averaged over samples."""
+        return self.value(y_true, y_pred)
+
+
+def _cross_entropy_slope(y: Tensor, a: Tensor) -> Tensor:
+    slope = -y / a.clamp_min(_TINY)
+    return slope + (1 - y) / (1 - a).clamp_min(_TINY) if a.shape[-1] == 1 else slope
+
+
+LOSSES = {
+    loss.name: loss
+    for loss in (
+        Loss("quadratic", "½ ‖y - a‖²", quadratic_cost, lambda y, a: a - y),
+        Loss("cross-entropy", "-Σ y ln a", cross_entropy, _cross_entropy_slope),
+        Loss("l1", "mean |y - a|", l1, lambda y, a: (a - y).sign() / a.shape[-1]),
+        Loss("squared-error", "mean (y - a)²", squared_error, lambda y, a: 2 * (a - y) / a.shape[-1]),
+    )
+}
+
+
+def find_loss(name: str) -> Loss:
+    """The loss called ``name``. Raises UnknownNameError."""
+    if name not in LOSSES:
+        raise UnknownNameError("loss", name, LOSSES, listing="deepdream lecture losses")
+    return LOSSES[name]
+
+
+def _tensor(value: Any) -> Tensor:
+    return torch.as_tensor(value, dtype=torch.float64)
+
+
+def _reduce(values: Tensor, reduction: Reduction) -> Tensor:
+    return {"none": values, "sum": values.sum(), "mean": values.mean()}[reduction]

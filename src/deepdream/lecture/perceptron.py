@@ -1,0 +1,119 @@
+"""Rosenblatt's perceptron (1958): learning from mistakes, and a bound on how many there can be."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any, Self
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from scipy.optimize import nnls
+from sklearn.base import BaseEstimator, ClassifierMixin
+from sklearn.utils.multiclass import check_classification_targets
+from sklearn.utils.validation import check_is_fitted, validate_data
+
+from deepdream.lecture.neuron import signs
+
+__all__ = ["Bound", "Perceptron", "Update", "convergence_bound"]
+
+Floats = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Update:
+    """One mistake, and the line after it: in ``epoch``, sample number ``sample`` was misjudged."""
+
+    epoch: int
+    sample: int
+    weights: Floats
+    bias: float
+
+
+class Perceptron(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
+    """A line that turns toward every sample it misjudges: ``w ← w + η y x``, ``b ← b + η y``, y = ±1.
+
+    A score of exactly 0 counts as a mistake while training, and as the second class when predicting.
+
+    Learned: ``weights_`` (d,), ``bias_``, ``mistakes_`` (their number), ``updates_`` (each of them),
+    ``epochs_``, ``converged_``, ``classes_``.
+    """
+
+    def __init__(self, lr: float = 1.0, max_epochs: int = 1000, shuffle: bool = False, seed: int = 0) -> None:
+        self.lr = lr
+        self.max_epochs = max_epochs
+        self.shuffle = shuffle
+        self.seed = seed
+
+    def updates(self, X: ArrayLike, y: ArrayLike) -> Iterator[Update]:
+        """Learn, giving every mistake as it happens; ends after an epoch without mistakes."""
+        return self._learn(np.asarray(X, float), signs(y))
+
+    def _learn(self, X: Floats, s: Floats) -> Iterator[Update]:
+        w, b, generator = np.zeros(X.shape[1]), 0.0, np.random.default_rng(self.seed)
+        for epoch in range(1, self.max_epochs + 1):
+            self.epochs_, self.converged_ = epoch, True
+            for i in generator.permutation(len(X)) if self.shuffle else range(len(X)):
+                if s[i] * (w @ X[i] + b) <= 0:
+                    w, b = w + self.lr * s[i] * X[i], b + self.lr * s[i]
+                    self.converged_ = False
+                    yield Update(epoch, int(i), w, float(b))
+            if self.converged_:
+                return
+
+    def fit(self, X: Any, y: Any) -> Self:
+        """Learn until an epoch passes without mistakes, or ``max_epochs``. ``X``: (n, d), ``y``: (n,)."""
+        X, y = validate_data(self, X, y, dtype=np.float64)
+        check_classification_targets(y)
+        self.classes_ = np.unique(y)
+        self.updates_ = list(self.updates(X, y))
+        self.mistakes_ = len(self.updates_)
+        last = self.updates_[-1]  # the first sample has score 0, so there is a first mistake
+        self.weights_, self.bias_ = last.weights, last.bias
+        return self
+
+    def decision_function(self, X: ArrayLike) -> Floats:
+        """The score ``w·x + b`` of each sample, shape (n,)."""
+        check_is_fitted(self)
+        scores: Floats = validate_data(self, X, dtype=np.float64, reset=False) @ self.weights_ + self.bias_
+        return scores
+
+    def predict(self, X: ArrayLike) -> NDArray[Any]:
+        """The class of each sample: the second one where the score is at least 0."""
+        second = self.decision_function(X) >= 0
+        predicted: NDArray[Any] = self.classes_[second.astype(int)]
+        return predicted
+
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        tags.classifier_tags.multi_class = False
+        return tags
+
+
+@dataclass(frozen=True)
+class Bound:
+    """Novikoff's bound: at most ``(radius / margin)²`` mistakes; infinite if no line separates."""
+
+    radius: float
+    margin: float
+    bound: float
+
+
+def convergence_bound(X: ArrayLike, y: ArrayLike) -> Bound:
+    """How many mistakes the perceptron can make on ``X`` (n, d), ``y`` (n,) at most (Novikoff 1962).
+
+    The samples are augmented to (x, 1), so that the bias is one more weight and the line passes through
+    the origin. The margin is that of the best line, ``min ‖w‖`` with ``y w·(x, 1) >= 1``, found as a
+    non-negative least squares problem (Lawson and Hanson 1974, ch. 23).
+    """
+    augmented = np.column_stack([np.asarray(X, float), np.ones(len(np.asarray(X)))])
+    radius = float(np.linalg.norm(augmented, axis=1).max())
+    signed = signs(y)[:, None] * augmented / radius
+    system = np.vstack([signed.T, np.ones(len(signed))])
+    target = np.append(np.zeros(augmented.shape[1]), 1.0)
+    residual = system @ nnls(system, target, maxiter=100 * len(signed))[0] - target
+    if np.linalg.norm(residual) < 1e-9:
+        return Bound(radius, 0.0, float("inf"))
+    weights = -residual[:-1] / residual[-1]
+    margin = radius / float(np.linalg.norm(weights))
+    return Bound(radius, margin, (radius / margin) ** 2)

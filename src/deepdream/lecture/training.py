@@ -1,0 +1,186 @@
+"""Training: feed forward, measure the cost, take a step against the gradient, again."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any, NamedTuple, Self
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from sklearn.base import BaseEstimator, ClassifierMixin
+from sklearn.utils.multiclass import check_classification_targets
+from sklearn.utils.validation import check_is_fitted, validate_data
+from torch import Tensor
+
+from deepdream.errors import UnknownNameError, UsageError
+from deepdream.lecture.datasets import one_hot
+from deepdream.lecture.losses import find_loss
+from deepdream.lecture.mlp import MLP
+
+__all__ = ["OPTIMIZERS", "Epoch", "History", "NetworkClassifier", "Recipe", "fit", "train"]
+
+OPTIMIZERS: dict[str, Callable[..., torch.optim.Optimizer]] = {
+    "sgd": lambda weights, recipe: torch.optim.SGD(
+        weights, recipe.lr, momentum=recipe.momentum, weight_decay=recipe.weight_decay
+    ),
+    "adam": lambda weights, recipe: torch.optim.Adam(weights, recipe.lr, weight_decay=recipe.weight_decay),
+    "rmsprop": lambda weights, recipe: torch.optim.RMSprop(
+        weights, recipe.lr, momentum=recipe.momentum, weight_decay=recipe.weight_decay
+    ),
+}
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """How to train. ``batch_size=None`` means all samples at once."""
+
+    loss: str = "quadratic"
+    optimizer: str = "sgd"
+    lr: float = 0.5
+    momentum: float = 0.9
+    weight_decay: float = 0.0
+    batch_size: int | None = None
+    epochs: int = 300
+    seed: int = 0
+
+
+class Epoch(NamedTuple):
+    """One pass over the samples, and how good the network is after it; number 0 is before training."""
+
+    number: int
+    loss: float
+    accuracy: float
+    val_loss: float | None
+    val_accuracy: float | None
+
+
+@dataclass(frozen=True)
+class History:
+    """All epochs of a training, and copies of the weights at some: ``(epoch, state_dict)``."""
+
+    epochs: tuple[Epoch, ...]
+    snapshots: tuple[tuple[int, dict[str, Tensor]], ...] = ()
+
+    @property
+    def best(self) -> Epoch:
+        """The epoch of the lowest validation loss (training loss if there is no validation)."""
+        return min(self.epochs, key=lambda e: e.loss if e.val_loss is None else e.val_loss)
+
+
+Samples = tuple[Any, Any]  # inputs (n, d), targets (n, outputs)
+
+
+def train(model: MLP, X: Any, y_true: Any, recipe: Recipe, *, val: Samples | None = None) -> Iterator[Epoch]:
+    """Train ``model`` in place, giving an :class:`Epoch` before the first pass and after each one.
+
+    ``X``: (n, inputs); ``y_true``: (n, outputs). To stop early, stop iterating.
+    """
+    if recipe.optimizer not in OPTIMIZERS:
+        raise UnknownNameError("optimizer", recipe.optimizer, OPTIMIZERS)
+    find_loss(recipe.loss)
+    X, y_true = _tensors(X, y_true)
+    if (X.shape[1], y_true.shape[1]) != (model.sizes[0], model.sizes[-1]):
+        raise UsageError(
+            f"The network {model} takes {model.sizes[0]} inputs and gives {model.sizes[-1]} outputs; "
+            f"the data have {X.shape[1]} features and {y_true.shape[1]} targets."
+        )
+    return _epochs(model, X, y_true, recipe, None if val is None else _tensors(*val))
+
+
+def _epochs(model: MLP, X: Tensor, y: Tensor, recipe: Recipe, val: Samples | None) -> Iterator[Epoch]:
+    loss, generator = find_loss(recipe.loss), torch.Generator().manual_seed(recipe.seed)
+    optimizer = OPTIMIZERS[recipe.optimizer](model.parameters(), recipe)
+    size = recipe.batch_size or len(X)
+    yield _measure(0, model, (X, y), recipe, val)
+    for number in range(1, recipe.epochs + 1):
+        order = torch.randperm(len(X), generator=generator) if size < len(X) else torch.arange(len(X))
+        for batch in torch.split(order, size):
+            optimizer.zero_grad()
+            loss(y[batch], model(X[batch])).backward()  # type: ignore[no-untyped-call]
+            optimizer.step()
+        yield _measure(number, model, (X, y), recipe, val)
+
+
+def _measure(number: int, model: MLP, samples: Samples, recipe: Recipe, val: Samples | None) -> Epoch:
+    here = _score(model, samples, recipe)
+    there = (None, None) if val is None else _score(model, val, recipe)
+    return Epoch(number, *here, *there)
+
+
+def _score(model: MLP, samples: Samples, recipe: Recipe) -> tuple[float, float]:
+    X, y = samples
+    with torch.no_grad():
+        cost = find_loss(recipe.loss)(y, model(X))
+    wanted = y.argmax(1) if y.shape[1] > 1 else (y[:, 0] > 0.5).long()
+    return float(cost), float((model.predict(X) == wanted).double().mean())
+
+
+def fit(
+    model: MLP,
+    X: Any,
+    y_true: Any,
+    recipe: Recipe,
+    *,
+    val: Samples | None = None,
+    stop: Callable[[Epoch], bool] = lambda epoch: False,  # noqa: ARG005
+    snapshot_every: int = 0,
+) -> History:
+    """Train to the end, or until ``stop(epoch)``; keep the weights every ``snapshot_every`` epochs."""
+    epochs, snapshots = [], []
+    for epoch in train(model, X, y_true, recipe, val=val):
+        epochs.append(epoch)
+        if snapshot_every and epoch.number % snapshot_every == 0:
+            snapshots.append((epoch.number, {k: v.clone() for k, v in model.state_dict().items()}))
+        if stop(epoch):
+            break
+    return History(tuple(epochs), tuple(snapshots))
+
+
+def _tensors(X: Any, y: Any) -> tuple[Tensor, Tensor]:
+    return torch.as_tensor(X, dtype=torch.float64), torch.as_tensor(y, dtype=torch.float64)
+
+
+class NetworkClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
+    """An MLP in scikit-learn's manners, for its pipelines and cross-validation.
+
+    Learned: ``model_`` (the MLP), ``history_``, ``classes_``.
+    """
+
+    def __init__(
+        self,
+        hidden: tuple[int, ...] = (30,),
+        activation: str = "sigmoid",
+        *,
+        output: str = "sigmoid",
+        init: str = "nielsen",
+        recipe: Recipe = Recipe(lr=3.0, momentum=0.0, batch_size=10, epochs=30),
+        seed: int = 0,
+    ) -> None:
+        self.hidden = hidden
+        self.activation = activation
+        self.output = output
+        self.init = init
+        self.recipe = recipe
+        self.seed = seed
+
+    def fit(self, X: Any, y: Any) -> Self:
+        """Build the network for the data and train it."""
+        X, y = validate_data(self, X, y, dtype=np.float64)
+        check_classification_targets(y)
+        self.classes_, numbers = np.unique(y, return_inverse=True)
+        if len(self.classes_) < 2:
+            raise ValueError("Classifier can't train when only one class is present.")
+        targets = one_hot(numbers, len(self.classes_))
+        sizes = [X.shape[1], *self.hidden, targets.shape[1]]
+        self.model_ = MLP(sizes, self.activation, output=self.output, init=self.init, seed=self.seed)
+        self.history_ = fit(self.model_, X, targets, self.recipe)
+        return self
+
+    def predict(self, X: Any) -> NDArray[Any]:
+        """The class of each sample."""
+        check_is_fitted(self)
+        X = validate_data(self, X, dtype=np.float64, reset=False)
+        predicted: NDArray[Any] = self.classes_[self.model_.predict(X).numpy()]
+        return predicted
