@@ -140,7 +140,8 @@ def _options(format: str, recipe: str | None, quality: int) -> dict[str, Any]:
         return {}
     tagged = {"quality": quality, "exif": exif(recipe), "icc_profile": srgb_profile()}
     special: dict[str, dict[str, Any]] = {
-        "jpeg": {"subsampling": "4:4:4", "optimize": True},  # dreams live on color edges
+        # Dreams live on color edges. No optimize: Pillow then needs the whole file to fit its guess.
+        "jpeg": {"subsampling": "4:4:4"},
         "webp": {"lossless": quality == 100},
         "avif": {"subsampling": "4:4:4"},
     }
