@@ -14,7 +14,7 @@ import math
 from dataclasses import dataclass
 
 import torch
-import torch.nn.functional as F
+import torch.nn.functional as F  # noqa: N812 - the field's name for it
 from torch import Tensor, nn
 
 #: (repeats, kernel, stride, expansion, channels) of the seven stages of EfficientNet-B0.
@@ -92,7 +92,7 @@ class DepthwiseSeparable(nn.Module):
         self.skip = stride == 1 and before == after
 
     def forward(self, x: Tensor) -> Tensor:
-        y = self.act1(self.bn1(self.conv_dw(self.pad(x))))
+        y: Tensor = self.act1(self.bn1(self.conv_dw(self.pad(x))))
         y = self.bn2(self.conv_pw(y))
         return x + y if self.skip else y
 
@@ -116,7 +116,7 @@ class InvertedResidual(nn.Module):
         self.skip = stride == 1 and before == after
 
     def forward(self, x: Tensor) -> Tensor:
-        y = self.act1(self.bn1(self.conv_pw(x)))
+        y: Tensor = self.act1(self.bn1(self.conv_pw(x)))
         y = self.act2(self.bn2(self.conv_dw(self.pad(y))))
         y = self.bn3(self.conv_pwl(y))
         return x + y if self.skip else y
@@ -139,12 +139,13 @@ class EfficientNetLite(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         x = self.act1(self.bn1(self.conv_stem(self.pad(x))))
         x = self.act2(self.bn2(self.conv_head(self.blocks(x))))
-        return self.classifier(torch.flatten(self.global_pool(x), 1))
+        logits: Tensor = self.classifier(torch.flatten(self.global_pool(x), 1))
+        return logits
 
 
-def build(name: str) -> EfficientNetLite:
+def build(name: str, classes: int = 1000) -> EfficientNetLite:
     """The architecture ``name`` (a key of ``VARIANTS``), untrained."""
-    return EfficientNetLite(VARIANTS[name])
+    return EfficientNetLite(VARIANTS[name], classes)
 
 
 def _stages(scaling: Scaling) -> list[nn.Sequential]:

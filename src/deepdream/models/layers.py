@@ -52,14 +52,15 @@ class _Reach:
 _WHOLE = _Reach(float("inf"), float("inf"))
 _aten = torch.ops.aten
 _MIXING = {  # operations that mix all positions
-    _aten.bmm, _aten.baddbmm, _aten.adaptive_avg_pool2d, _aten._adaptive_avg_pool2d, _aten.adaptive_max_pool2d,
+    _aten.bmm, _aten.baddbmm,
+    _aten.adaptive_avg_pool2d, _aten._adaptive_avg_pool2d, _aten.adaptive_max_pool2d,
     _aten._scaled_dot_product_flash_attention_for_cpu, _aten._scaled_dot_product_flash_attention,
     _aten._scaled_dot_product_efficient_attention, _aten._native_multi_head_attention,
 }  # fmt: skip
 _POOLS = {_aten.max_pool2d_with_indices, _aten.avg_pool2d, _aten.max_pool2d}
 
 
-class _ReachMode(TorchDispatchMode):
+class _ReachMode(TorchDispatchMode):  # type: ignore[no-untyped-call]
     """Carries the receptive field along with every tensor of a forward pass.
 
     A window of k positions, dilated by d, on a grid of jump j widens the field by (k-1)*d*j; a stride s
@@ -68,7 +69,7 @@ class _ReachMode(TorchDispatchMode):
     """
 
     def __init__(self, start: Tensor) -> None:
-        super().__init__()
+        super().__init__()  # type: ignore[no-untyped-call]
         self.reach: Any = WeakIdKeyDictionary()
         self.reach[start] = _Reach()
 
@@ -107,6 +108,8 @@ def _pools(args: tuple[Any, ...]) -> bool:
 
 
 def _window(reach: _Reach, kernel: int, stride: int, dilation: int) -> _Reach:
+    if reach == _WHOLE:
+        return _WHOLE  # and not 0 * infinity
     return _Reach(reach.field + (kernel - 1) * dilation * reach.jump, reach.jump * stride)
 
 
@@ -134,7 +137,8 @@ def probe_layers(network: nn.Module, example: Tensor) -> dict[str, Layer]:
             found[name] = (module, output.shape, mode.reach.get(output, _WHOLE), runs)
 
     names = {module: name for name, module in network.named_modules() if name}
-    with single_thread(network), torch.no_grad(), hooked({m: _noting(note, n) for m, n in names.items()}), mode:
+    watchers = {module: _noting(note, name) for module, name in names.items()}
+    with single_thread(network), torch.no_grad(), hooked(watchers), mode:
         network(example)
     return {
         name: _layer(name, module, shape, reach, runs, (index + 1) / len(found), network)
@@ -147,7 +151,13 @@ def _noting(note: Callable[[str, nn.Module, Any], None], name: str) -> Callable[
 
 
 def _layer(
-    name: str, module: nn.Module, shape: torch.Size, reach: _Reach, runs: int, depth: float, network: nn.Module
+    name: str,
+    module: nn.Module,
+    shape: torch.Size,
+    reach: _Reach,
+    runs: int,
+    depth: float,
+    network: nn.Module,
 ) -> Layer:
     spatial = len(shape) == 4 and shape[-1] * shape[-2] > 1
     # Some networks (Swin) keep channels last: (B, h, w, C).

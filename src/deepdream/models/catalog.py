@@ -1,0 +1,138 @@
+"""What can be loaded by name, and what is known about it before anything is downloaded."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cache
+from types import MappingProxyType
+from typing import Any
+
+from deepdream.errors import UnknownNameError
+from deepdream.models.embedded import EMBEDDED, PREFERRED_LAYER, preprocessing_of
+from deepdream.models.network import Preprocessing
+from deepdream.models.torchvision_networks import INDEX
+
+#: Where to dream unless asked otherwise: layers that show whole parts of objects in the networks people know.
+#: GoogLeNet's 4c is the "inception_4c/output" of the first DeepDream notebook.
+_PREFERRED_LAYERS = {
+    "googlenet": "inception4c",
+    "inception_v3": "Mixed_6a",
+    "vgg16": "features.22",
+    "vgg19": "features.24",
+    "resnet50": "layer3",
+    "resnet101": "layer3",
+}
+
+#: Top-1 accuracy in percent as published with the Lite variants (float, their own input size).
+_LITE_ACCURACY = {"efficientnet_lite0": 75.1, "efficientnet_lite1": 76.7, "efficientnet_lite2": 77.6}
+_LITE_PARAMETERS = {
+    "efficientnet_lite0": 4_652_008,
+    "efficientnet_lite1": 5_416_680,
+    "efficientnet_lite2": 6_092_072,
+}
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One set of pretrained weights and the network it belongs to.
+
+    Attributes:
+        name: What ``load_model`` takes: ``resnet50``, ``resnet50@IMAGENET1K_V1`` or ``timm:resnet18``.
+        network: The architecture's name at its source.
+        source: ``embedded``, ``torchvision`` or ``timm``.
+        file: The weight file's name.
+        hash: The published sha256 of the file, or as many of its first digits as are published.
+        bytes: Size of the file; None where it is not published.
+        url: Where it is downloaded; None for files that come in a package.
+        package: The package that ships it.
+        accuracy: ImageNet top-1, in percent.
+        minimum_size: Side in pixels of the smallest picture it takes.
+    """
+
+    name: str
+    network: str
+    source: str
+    file: str
+    hash: str = ""
+    bytes: int | None = None
+    url: str | None = None
+    package: str | None = None
+    license: str = "unknown"
+    trained_on: str = "ImageNet-1K"
+    accuracy: float | None = None
+    classes: int = 1000
+    parameters: int | None = None
+    minimum_size: int = 1
+    preprocessing: Preprocessing = field(default_factory=Preprocessing)
+    preferred_layer: str | None = None
+
+    @property
+    def size_text(self) -> str:
+        """The download's size in MB of 2**20 bytes, as torchvision states it."""
+        return "size unknown" if self.bytes is None else f"{self.bytes / 2**20:.1f} MB"
+
+
+@cache
+def catalog() -> Mapping[str, Entry]:
+    """Every entry that is known without asking another package, by name."""
+    rows = json.loads(INDEX.read_text(encoding="utf-8"))
+    entries = [_embedded(name) for name in EMBEDDED] + [_torchvision(row) for row in rows]
+    return MappingProxyType({entry.name: entry for entry in entries})
+
+
+def find_entry(name: str) -> Entry:
+    """The entry ``name``, timm's networks included.
+
+    Raises:
+        UnknownNameError: with the nearest names.
+        UsageError: a ``timm:`` name, and timm is not installed.
+    """
+    if name.startswith("timm:"):
+        from deepdream.models.timm_networks import entry
+
+        return entry(name)
+    known = {key.casefold(): found for key, found in catalog().items()}
+    if name.casefold() not in known:
+        raise UnknownNameError("model", name, catalog(), listing="deepdream models")
+    return known[name.casefold()]
+
+
+def _embedded(name: str) -> Entry:
+    weights = EMBEDDED[name]
+    return Entry(
+        name=name,
+        network=name,
+        source="embedded",
+        file=weights.file,
+        hash=weights.sha256,
+        bytes=weights.bytes,
+        package=weights.package,
+        license=weights.license,
+        accuracy=_LITE_ACCURACY[name],
+        parameters=_LITE_PARAMETERS[name],
+        preprocessing=preprocessing_of(name),
+        preferred_layer=PREFERRED_LAYER,
+    )
+
+
+def _torchvision(row: dict[str, Any]) -> Entry:
+    network = row["network"]
+    plan = row["preprocessing"]
+    return Entry(
+        name=network if row["default"] else f"{network}@{row['weights']}",
+        network=network,
+        source="torchvision",
+        file=row["file"],
+        hash=row["hash_prefix"],
+        bytes=row["bytes"],
+        url=row["url"],
+        license=row["license"],
+        accuracy=row["accuracy"],
+        classes=row["classes"],
+        parameters=row["parameters"],
+        minimum_size=row["minimum_size"],
+        preprocessing=Preprocessing(**{**plan, "mean": tuple(plan["mean"]), "std": tuple(plan["std"])}),
+        preferred_layer=_PREFERRED_LAYERS.get(network),
+    )
