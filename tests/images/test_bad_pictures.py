@@ -21,7 +21,7 @@ from picture_files import png, png_chunk, ramp, saved
 from PIL import Image
 
 from deepdream.errors import PictureError, UsageError
-from deepdream.images import Picture, read_picture, read_recipe
+from deepdream.images import Picture, diagnosis, opening, read_picture, read_recipe
 
 
 def complaint(source: Path | bytes, **options: object) -> str:
@@ -41,8 +41,8 @@ def complaint(source: Path | bytes, **options: object) -> str:
         (b"\n\n  <html lang=en>", "is a web page (HTML)"),
         (b"<svg xmlns='http://www.w3.org/2000/svg'/>", "is an SVG drawing"),
         (b"<?xml version='1.0'?>\n<svg />", "is an SVG drawing"),
-        (b"\0\0\0\x18ftypheic\0\0\0\0mif1heic", 'pip install "deepdream[heif]"'),
-        (b"\0\0\0\x18ftypmif1\0\0\0\0mif1heic", 'pip install "deepdream[heif]"'),
+        (b"\0\0\0\x18ftypheic\0\0\0\0mif1heic", "a HEIC picture"),
+        (b"\0\0\0\x18ftypmif1\0\0\0\0mif1heic", "a HEIC picture"),
         (b"%PDF-1.7 ...", "is a PDF"),
         (b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9", "is PostScript"),
         (b"8BPS\0\1" + bytes(30), "is a Photoshop file"),
@@ -57,6 +57,19 @@ def complaint(source: Path | bytes, **options: object) -> str:
 )
 def test_what_is_not_a_picture(content: bytes, said: str) -> None:
     assert said in complaint(content, name="x.jpg")
+
+
+def test_a_heic_picture_without_and_with_its_reader(monkeypatch: pytest.MonkeyPatch) -> None:
+    content = b"\0\0\0\x18ftypheic\0\0\0\0mif1heic"
+    if diagnosis.heif_reader_installed():
+        assert "looks like a HEIC picture but is damaged" in complaint(content)
+    monkeypatch.setattr(diagnosis, "heif_reader_installed", lambda: False)
+    monkeypatch.setattr(opening, "heif_reader_installed", lambda: False)
+    assert complaint(content, name="x.heic") == (
+        'x.heic is a HEIC picture. Install the reader: pip install "deepdream[heif]", or convert it to JPEG.'
+    )
+    monkeypatch.setattr(diagnosis, "heif_reader_installed", lambda: True)
+    assert "looks like a HEIC picture but is damaged" in complaint(content)
 
 
 @pytest.mark.parametrize("format", ["PNG", "JPEG", "WEBP", "GIF", "TIFF", "BMP", "AVIF", "PPM"])

@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import tifffile
-from picture_files import RNG, png, png_chunk, ramp, saved
+from picture_files import RNG, gray_profile, png, png_chunk, ramp, saved
 from PIL import Image
 
 from deepdream.errors import PictureError, UsageError
@@ -33,6 +33,7 @@ def test_a_picture_says_what_it_is(tmp_path: Path) -> None:
     assert picture.notes == ()
     assert picture.alpha is None
     assert repr(picture) == "<Picture 'ramp.png', 9x6>"
+    assert read_picture(str(tmp_path / "ramp.png")).sha256 == picture.sha256
     assert read_picture(content).name == "picture"
     assert read_picture(content, name="upload").name == "upload"
 
@@ -181,6 +182,13 @@ def test_16_bit_gray_ramp_is_not_white() -> None:
     picture = read_picture(saved(Image.fromarray(levels), "PNG"))
     np.testing.assert_array_equal(np.rint(picture.pixels[..., 0] * 65535), levels)
     assert picture.pixels.mean() == pytest.approx(0.5, abs=1e-4)
+
+
+def test_a_profile_on_deep_gray_is_said_to_be_left_out() -> None:
+    levels = np.array([[0, 30000, 65535]], np.uint16)
+    picture = read_picture(saved(Image.fromarray(levels), "PNG", icc_profile=gray_profile(gamma=1)))
+    assert picture.notes[0] == "ICC profile of deep gray not applied"
+    np.testing.assert_array_equal(np.rint(picture.pixels[..., 0] * 65535), levels)
 
 
 def test_16_bit_color_keys() -> None:

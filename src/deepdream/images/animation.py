@@ -19,7 +19,7 @@ _FORMATS = {".webp": "WEBP", ".gif": "GIF", ".png": "PNG", ".apng": "PNG"}
 
 
 def write_animation(
-    path: Path, frames: Iterable[NDArray[Any]], *, frames_per_second: float = 12, loop: bool = True
+    path: Path | str, frames: Iterable[NDArray[Any]], *, frames_per_second: float = 12, loop: bool = True
 ) -> None:
     """Write ``frames``, floats ``(H, W, 3)`` in ``[0, 1]`` of one size, as .webp, .gif or .png (APNG).
 
@@ -30,6 +30,7 @@ def write_animation(
         UsageError: no frames, unequal sizes, an unknown suffix, or a rate outside 0.1 to 60.
         OutputError: values that are not finite, a size the format cannot hold, or nowhere to write.
     """
+    path = Path(path)
     format = _FORMATS.get(path.suffix.lower())
     if format is None:
         known = ", ".join(_FORMATS)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import re
 
 _HEIF_BRANDS = (b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1", b"heif")
@@ -44,6 +45,8 @@ def diagnose(content: bytes) -> str:
     if not content:
         return "is empty (0 bytes). Copy or download it again."
     if is_heif(content):
+        if heif_reader_installed():
+            return "looks like a HEIC picture but is damaged. Copy or download it again."
         return 'is a HEIC picture. Install the reader: pip install "deepdream[heif]", or convert it to JPEG.'
     start = content[:4096]
     if _SVG.search(start):
@@ -51,6 +54,11 @@ def diagnose(content: bytes) -> str:
     if _HTML.search(start):
         return "is a web page (HTML), not a picture. Open it in a browser and save the picture itself."
     return next((text for pattern, text in _SIGNATURES if re.match(pattern, start, re.DOTALL)), _ANYTHING)
+
+
+def heif_reader_installed() -> bool:
+    """Whether the extra ``heif`` is there."""
+    return importlib.util.find_spec("pillow_heif") is not None
 
 
 def is_heif(content: bytes) -> bool:

@@ -6,7 +6,6 @@ length of one picture and put back, under a lock, so that neither a warning nor 
 
 from __future__ import annotations
 
-import importlib.util
 import io
 import re
 import stat
@@ -19,7 +18,7 @@ from pathlib import Path
 from PIL import Image, UnidentifiedImageError
 
 from deepdream.errors import DeepDreamError, PictureError
-from deepdream.images.diagnosis import diagnose, is_heif
+from deepdream.images.diagnosis import diagnose, heif_reader_installed, is_heif
 
 # An allow-list: Pillow also knows formats that start other programs (EPS starts Ghostscript).
 FORMATS = ("PNG", "JPEG", "WEBP", "GIF", "TIFF", "BMP", "AVIF", "PPM")
@@ -103,7 +102,7 @@ def _too_large(error: BaseException, max_pixels: int) -> str:
 
 
 def _formats_for(content: bytes) -> tuple[str, ...]:
-    if is_heif(content) and importlib.util.find_spec("pillow_heif"):
+    if is_heif(content) and heif_reader_installed():
         import pillow_heif
 
         pillow_heif.register_heif_opener()

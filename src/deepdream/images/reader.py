@@ -21,7 +21,7 @@ _ORIENTATION = 0x0112
 
 
 def read_picture(
-    source: Path | bytes,
+    source: Path | str | bytes,
     *,
     name: str | None = None,
     value_range: str = "auto",
@@ -51,8 +51,8 @@ def read_picture(
     """
     check_range(value_range)
     _check_limits(max_pixels, matte)
-    content = source if isinstance(source, bytes) else read_bytes(source)
-    name = in_one_line(name or ("picture" if isinstance(source, bytes) else source.name))
+    content = source if isinstance(source, bytes) else read_bytes(Path(source))
+    name = in_one_line(name or ("picture" if isinstance(source, bytes) else Path(source).name))
     with opened(content, name, max_pixels=max_pixels) as image:
         try:
             samples, orientation, notes = _decode(image, content)

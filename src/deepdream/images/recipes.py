@@ -24,7 +24,7 @@ _DESCRIPTION, _SOFTWARE = 0x010E, 0x0131
 _HEADERS_ONLY = 1 << 30  # pixels; nothing is decoded here
 
 
-def read_recipe(path: Path) -> str | None:
+def read_recipe(path: Path | str) -> str | None:
     """The recipe inside a picture written by this package, or None. The pixels are not decoded.
 
     The text may come from anyone: it is limited in size and valid Unicode, and nothing more is promised.
@@ -32,8 +32,8 @@ def read_recipe(path: Path) -> str | None:
     Raises:
         PictureError: the file is missing or not a picture, or its recipe is too large or not text.
     """
-    content = read_bytes(path)
-    name = in_one_line(path.name)
+    content = read_bytes(Path(path))
+    name = in_one_line(Path(path).name)
     with opened(content, name, max_pixels=_HEADERS_ONLY) as image:
         found = _from_png(image) if image.format == "PNG" else _from_exif(image)
     if found is not None and len(found) > MAX_RECIPE_BYTES:

@@ -34,7 +34,7 @@ _OPAQUE = ("jpeg", "bmp")
 
 
 def write_picture(
-    path: Path,
+    path: Path | str,
     pixels: NDArray[Any],
     *,
     alpha: NDArray[Any] | None = None,
@@ -47,6 +47,7 @@ def write_picture(
     Arguments and errors are those of ``encode``. Raises OutputError also where the folder cannot be
     written or the disk is full.
     """
+    path = Path(path)
     format = SUFFIXES.get(path.suffix.lower())
     if format is None:
         known = ", ".join(SUFFIXES)
