@@ -171,5 +171,3 @@ def rename_by_order(module: nn.Module, tensors: Tensors) -> Tensors:
 def _some(names: Any) -> str:
     names = list(names)
     return ", ".join(names[:_SHOWN]) + (", ..." if len(names) > _SHOWN else "")
-
-
