@@ -60,7 +60,7 @@ def new_figure(
     title: str,
     size: tuple[float, float] = (10.0, 6.0),
     theme: Theme = Theme.LIGHT,
-) -> tuple[Canvas, npt.NDArray[np.object_]]:
+) -> tuple[Canvas, npt.NDArray[Any]]:
     """A matplotlib figure in the project's look and its axes, shape (rows, columns). ``size`` is in inches.
 
     Call it inside a function decorated with :func:`drawn`, so that later text has the same look.

@@ -122,7 +122,7 @@ class MLP(nn.Module):
     def predict(self, x: Any) -> Tensor:
         """The class of each sample: the largest output; with one output, whether it is past the middle."""
         with torch.no_grad():
-            a = self(x)
+            a: Tensor = self(x)
         middle = 0.0 if self.activations[-1].name in ("tanh", "identity") else 0.5
         return (a[:, 0] > middle).long() if a.shape[1] == 1 else a.argmax(1)
 

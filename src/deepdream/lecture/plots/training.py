@@ -1,0 +1,243 @@
+"""Figures of training: descent, smoothness, the chain rule, gradient checks, vanishing gradients, "
+"collapse."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import torch
+from matplotlib.axes import Axes
+from matplotlib.patches import FancyBboxPatch
+
+from deepdream.figures import Animation, Figure, Theme, drawn, label, new_figure
+from deepdream.lecture.backprop import GradientCheck, Graph
+from deepdream.lecture.descent import Path, line_loss
+
+__all__ = ["plot_chain", "plot_check", "plot_collapse", "plot_descent", "plot_smoothness", "plot_vanishing"]
+
+
+@drawn
+def plot_descent(
+    x: Any, y: Any, paths: Mapping[str, Path], *, frames: int = 30, theme: Theme = Theme.LIGHT
+) -> Animation:
+    """The loss over slope and intercept with a path per learning rate, and the fitted line of the last "
+    "path."""
+    canvas, axes = new_figure(1, 2, title="Gradient descent on the loss of a line", size=(12, 6), theme=theme)
+    surface, fit = axes[0]
+    every = np.vstack([path.points[np.abs(path.points).max(1) < 6] for path in paths.values()])
+    low, high = every.min(0) - 0.7, every.max(0) + 0.7
+    _draw_surface(surface, line_loss(x, y), (low, high), theme)
+    lines, dots = [], []
+    for i, name in enumerate(paths):
+        color = (theme.ink, *theme.colors)[i + (i > 0)]
+        lines += surface.plot([], [], "o-", markersize=5, linewidth=2, color=color, label=name)
+        dots += surface.plot([], [], "*", markersize=18, color=color, markeredgecolor=theme.ink)
+    surface.set(xlim=(low[0], high[0]), ylim=(low[1], high[1]))
+    surface.legend(loc="upper right", title="learning rate", fontsize=12)
+    fit.plot(x, y, "o", color=theme.negative)
+    (guess,) = fit.plot([], [], color=theme.positive)
+    label(fit, "x", "y", "")
+    first = next(iter(paths))
+    ends = np.array([np.min(x), np.max(x)])
+    chosen = np.unique(np.linspace(0, len(paths[first].points) - 1, frames).astype(int))
+
+    def update(frame: int) -> None:
+        step = chosen[frame]
+        for line, dot, path in zip(lines, dots, paths.values(), strict=True):
+            line.set_data(*path.points[: step + 1].T)
+            dot.set_data(*path.points[min(step, len(path.points) - 1), :, None])
+        slope, intercept = paths[first].points[step]
+        guess.set_data(ends, slope * ends + intercept)
+        fit.set_title(f"step {step}: y = {slope:.2f} x + {intercept:.2f}")
+
+    update(len(chosen) - 1)
+    figure = Figure(
+        canvas,
+        "Left: the mean squared error as a surface over slope and intercept, dark where it is low, with "
+        "the path of descent for each learning rate (star: where it is now). Right: the line of the first "
+        "path. It shows that training is walking downhill, and that too long a step climbs.",
+        f"Contour map with {len(paths)} descent paths, and a line fitted to points.",
+        {name: path.values[np.isfinite(path.values)].tolist()[:200] for name, path in paths.items()},
+        theme,
+    )
+    return Animation(figure, update, len(chosen), frames_per_second=6)
+
+
+def _draw_surface(axes: Axes, f: Any, corners: tuple[Any, Any], theme: Theme) -> None:
+    slope, intercept = (np.linspace(corners[0][i], corners[1][i], 90) for i in (0, 1))
+    grid = torch.tensor(np.stack(np.meshgrid(slope, intercept), -1).reshape(-1, 1, 2))
+    height = f(grid).reshape(90, 90)
+    axes.contourf(slope, intercept, height, levels=18, cmap=theme.sequential, alpha=0.85)
+    axes.contour(slope, intercept, height, levels=18, colors=[theme.paper], linewidths=0.6)
+    label(axes, "slope", "intercept", "loss surface (a paraboloid)")
+    axes.grid(False)
+
+
+@drawn
+def plot_smoothness(*, theme: Theme = Theme.LIGHT) -> Figure:
+    """A neuron's output against one of its weights: step beside sigmoid."""
+    canvas, axes = new_figure(1, 2, title="Turn one weight: what happens to the output?", theme=theme)
+    w = torch.linspace(-4, 4, 801, dtype=torch.float64)
+    z = w * 1.5 - 1.0
+    for panel, a, name in (
+        (axes[0, 0], (z >= 0).double(), "step"),
+        (axes[0, 1], torch.sigmoid(z), "sigmoid"),
+    ):
+        panel.plot(w, a, color=theme.negative)
+        for at in (-2.0, 1.0):
+            i, k = int((at + 4) * 100), int((at + 4.5) * 100)
+            panel.annotate(
+                "", (float(w[k]), float(a[k])), (float(w[i]), float(a[i])),
+                arrowprops={"arrowstyle": "-|>", "lw": 3, "color": theme.positive},
+            )  # fmt: skip
+            panel.plot(float(w[i]), float(a[i]), "o", color=theme.positive)
+            panel.text(float(w[i]), float(a[i]) + 0.06, f"Δa = {float(a[k] - a[i]):.3f}", ha="center")
+        label(panel, "weight w", "a = f(1.5 w − 1)", name)
+        panel.set_ylim(-0.1, 1.2)
+    return Figure(
+        canvas,
+        "The output of one neuron while one of its weights is turned by 0.5 (arrows). With a step, nothing "
+        "happens until everything does: the slope is zero almost everywhere. With a sigmoid every small turn "
+        "has a small effect, so a gradient can say where to go.",
+        "Two panels: a step function and a sigmoid over the weight, with arrows for a change of 0.5.",
+        {},
+        theme,
+    )
+
+
+@drawn
+def plot_chain(graph: Graph, *, theme: Theme = Theme.LIGHT) -> Figure:
+    """The neuron as boxes: values above, derivatives of the output below."""
+    canvas, axes = new_figure(title="The chain rule on one neuron", size=(12, 7.5), theme=theme)
+    panel = axes[0, 0]
+    inputs = [name for name in graph.values if name[0] in "wx" and "*" not in name]
+    count = len(inputs) // 2
+    places = {"z": (2.2, count - 0.5), "a": (3.3, count - 0.5), "b": (0.0, -1.2)}
+    links = [("z", "a"), ("b", "z")]
+    for i in range(count):
+        top = 2.0 * (count - i) - 0.6
+        places |= {f"w{i}": (0.0, top), f"x{i}": (0.0, top - 1), f"w{i}*x{i}": (1.1, top - 0.5)}
+        links += [(f"w{i}", f"w{i}*x{i}"), (f"x{i}", f"w{i}*x{i}"), (f"w{i}*x{i}", "z")]
+    for start, end in links:
+        panel.plot(*zip(places[start], places[end], strict=True), color=theme.faint, linewidth=3, zorder=1)
+    for name, place in places.items():
+        _draw_box(panel, name, place, graph, theme)
+    panel.set(xlim=(-0.5, 3.8), ylim=(-1.8, 2 * count))
+    panel.axis("off")
+    return Figure(
+        canvas,
+        "A neuron taken apart: in each box the value (going right) and, below it in orange, the derivative "
+        "of the output with respect to it (coming back). A sum passes the derivative on; a product "
+        "multiplies it by the other factor; the sigmoid by a(1 − a). Backpropagation is nothing more.",
+        "Graph of a neuron with values and derivatives in boxes.",
+        {"values": graph.values, "slopes": graph.slopes},
+        theme,
+    )
+
+
+def _draw_box(axes: Axes, name: str, place: tuple[float, float], graph: Graph, theme: Theme) -> None:
+    x, y = place
+    box = FancyBboxPatch(
+        (x - 0.4, y - 0.4), 0.8, 0.8, boxstyle="round,pad=0.02", facecolor=theme.paper, edgecolor=theme.ink,
+        linewidth=2, zorder=2,
+    )  # fmt: skip
+    axes.add_patch(box)
+    title = {"z": "z = sum", "a": "a = σ(z)"}.get(name, name.replace("*", " · "))
+    axes.text(x, y + 0.2, title, ha="center", va="center", size=13, zorder=3)
+    axes.text(x, y - 0.03, f"{graph.values[name]:.4g}", ha="center", va="center", weight="bold", zorder=3)
+    axes.text(
+        x, y - 0.27, f"{graph.slopes[name]:.4f}", ha="center", va="center", color=theme.positive, zorder=3
+    )
+
+
+@drawn
+def plot_check(checks: Mapping[str, GradientCheck], *, theme: Theme = Theme.LIGHT) -> Figure:
+    """Gradients by formula against gradients by wiggling: on the diagonal, the formula is right."""
+    canvas, axes = new_figure(1, len(checks), title="Is the gradient right?", size=(12, 6.2), theme=theme)
+    for panel, (name, check) in zip(axes[0], checks.items(), strict=True):
+        wiggled, formula = [row[2] for row in check.rows], [row[1] for row in check.rows]
+        reach = 1.15 * max(map(abs, (*wiggled, *formula)))
+        panel.plot([-reach, reach], [-reach, reach], color=theme.faint)
+        bad = np.array([row[3] > 1e-6 for row in check.rows])
+        panel.plot(
+            np.array(wiggled)[~bad], np.array(formula)[~bad], "o", color=theme.negative, label="agrees"
+        )
+        if bad.any():
+            panel.plot(
+                np.array(wiggled)[bad],
+                np.array(formula)[bad],
+                "X",
+                markersize=13,
+                color=theme.positive,
+                label="wrong",
+            )
+        label(
+            panel,
+            "by wiggling (finite differences)",
+            "by formula",
+            f"{name}\nworst relative error {check.worst:.1e}",
+        )
+        panel.legend(loc="upper left")
+        panel.ticklabel_format(scilimits=(-2, 2))
+        panel.locator_params(nbins=5)
+    return Figure(
+        canvas,
+        "Every dot is one weight or bias: its gradient by the formula against its gradient by moving it a "
+        "little up and down. On the diagonal the formula is right. A wrong line in the code shows at once, "
+        "although the network with it still learns a little.",
+        f"Scatter plots; worst relative errors {[f'{check.worst:.1e}' for check in checks.values()]}.",
+        {name: check.worst for name, check in checks.items()},
+        theme,
+    )
+
+
+@drawn
+def plot_vanishing(norms: Mapping[str, Sequence[float]], *, theme: Theme = Theme.LIGHT) -> Figure:
+    """Norms of the gradients, layer by layer, on a log axis; one series per kind of network."""
+    canvas, axes = new_figure(title="Vanishing gradients", theme=theme)
+    for (name, values), style in zip(norms.items(), ("o-", "s--", "^:"), strict=False):
+        axes[0, 0].semilogy(range(1, len(values) + 1), values, style, label=name, markersize=11)
+    label(axes[0, 0], "layer (1 is next to the input)", "‖dC/dW‖ before training")
+    axes[0, 0].legend()
+    axes[0, 0].locator_params(axis="x", integer=True)
+    return Figure(
+        canvas,
+        "The length of the gradient in each layer before training. In a deep sigmoid network the first "
+        "layers hardly hear of the error, so they learn slowly; with ReLU and an initialization made for "
+        "it the gradients stay level.",
+        "Curves of gradient norms by layer; the sigmoid's falls toward the input.",
+        {name: list(values) for name, values in norms.items()},
+        theme,
+    )
+
+
+@drawn
+def plot_collapse(table: Any, outputs: Mapping[str, Any], *, theme: Theme = Theme.LIGHT) -> Figure:
+    """What networks with and without activations say over the plane: a plane, or a curve."""
+    from deepdream.lecture.plots.networks import plane_grid
+    from deepdream.lecture.plots.neurons import scatter_classes
+
+    canvas, axes = new_figure(
+        1, len(outputs), title="Without activations, layers collapse", size=(12, 5.8), theme=theme
+    )
+    x, y, inputs = plane_grid(table)
+    for panel, (name, model) in zip(axes[0], outputs.items(), strict=True):
+        with torch.no_grad():
+            image = model(inputs).reshape(len(y), len(x)).numpy()
+        panel.pcolormesh(x, y, image, cmap=theme.diverging, vmin=0, vmax=1, alpha=0.6, rasterized=True)
+        if image.min() < 0.5 < image.max():
+            panel.contour(x, y, image, levels=[0.5], colors=[theme.ink])
+        scatter_classes(panel, table, theme, size=70)
+        label(panel, table.features[0], table.features[1], name)
+        panel.grid(False)
+    return Figure(
+        canvas,
+        f"{table.about}. The same layers, with the identity (they multiply to one matrix: a straight "
+        "boundary at most) and with tanh between them (curved). 'Just linear models' holds only without the "
+        "non-linearities.",
+        "Panels with the outputs of networks over the plane and the samples.",
+        {},
+        theme,
+    )
