@@ -92,3 +92,15 @@ def srgb_icc() -> bytes:
 
 def _fixed(*values: float) -> bytes:
     return struct.pack(f">{len(values)}i", *(round(value * 65536) for value in values))
+
+
+def tiff_12_bit(*levels: int) -> bytes:
+    """One row of packed 12-bit gray samples (an even number), as microscopes write them (TIFF 6.0)."""
+    packed = b"".join(
+        (a << 12 | b).to_bytes(3, "big") for a, b in zip(levels[::2], levels[1::2], strict=True)
+    )
+    fields = {256: len(levels), 257: 1, 258: 12, 259: 1, 262: 1, 273: 8, 277: 1, 278: 1, 279: len(packed)}
+    start = 8 + len(packed) + len(packed) % 2
+    directory = b"".join(struct.pack("<HHII", tag, 4, 1, value) for tag, value in fields.items())
+    head = b"II*\0" + struct.pack("<I", start) + packed.ljust(start - 8, b"\0")
+    return head + struct.pack("<H", len(fields)) + directory + bytes(4)

@@ -12,11 +12,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 import tifffile
-from picture_files import RNG, gray_profile, png, png_chunk, ramp, saved
+from picture_files import RNG, gray_profile, png, png_chunk, ramp, saved, tiff_12_bit
 from PIL import Image
 
 from deepdream.errors import PictureError, UsageError
 from deepdream.images import Picture, read_picture
+from deepdream.images.samples import _split
 
 LOSSLESS = {"PNG": {}, "TIFF": {}, "WEBP": {"lossless": True, "exact": True}, "BMP": {}, "PPM": {}}
 LOSSY = {"JPEG": {"quality": 100, "subsampling": 0}, "AVIF": {"quality": 100, "subsampling": "4:4:4"}}
@@ -182,6 +183,20 @@ def test_16_bit_gray_ramp_is_not_white() -> None:
     picture = read_picture(saved(Image.fromarray(levels), "PNG"))
     np.testing.assert_array_equal(np.rint(picture.pixels[..., 0] * 65535), levels)
     assert picture.pixels.mean() == pytest.approx(0.5, abs=1e-4)
+
+
+def test_12_bit_gray_is_divided_by_4095() -> None:
+    picture = read_picture(tiff_12_bit(0, 4095, 2048, 1))
+    np.testing.assert_array_equal(np.rint(picture.pixels[0, :, 0] * 4095), (0, 4095, 2048, 1))
+    assert picture.notes == ("12-bit samples scaled by 1/4095",)
+
+
+@pytest.mark.parametrize("mode", ["La", "RGBa"])
+def test_premultiplied_modes_are_divided_by_their_alpha(mode: str) -> None:
+    straight = Image.new("RGBA", (1, 1), (200, 200, 200, 127)).convert(mode.upper())
+    base, alpha = _split(straight.convert(mode))
+    assert np.asarray(base).ravel() == pytest.approx(200, abs=1)
+    assert alpha == pytest.approx(127 / 255)
 
 
 def test_a_profile_on_deep_gray_is_said_to_be_left_out() -> None:
