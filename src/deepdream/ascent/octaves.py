@@ -1,0 +1,32 @@
+"""The sizes a picture is dreamed at, from small to its own."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Octave:
+    """One size: ``height`` x ``width`` pixels, ``steps`` gradient steps."""
+
+    height: int
+    width: int
+    steps: int
+
+
+def octaves(
+    height: int, width: int, *, count: int, scale: float, steps: int, floor: int = 1
+) -> tuple[Octave, ...]:
+    """Up to ``count`` octaves, each ``scale`` times larger than the one before, the last at full size.
+
+    Octaves whose shorter side would fall below ``floor`` pixels are left out; the last one never is.
+
+    >>> [(o.height, o.width) for o in octaves(300, 400, count=3, scale=2.0, steps=10, floor=100)]
+    [(150, 200), (300, 400)]
+    """
+    sizes = [
+        (max(1, round(height / scale**level)), max(1, round(width / scale**level)))
+        for level in reversed(range(1, count))
+    ]
+    kept = [size for size in sizes if min(size) >= floor]
+    return tuple(Octave(*size, steps) for size in [*kept, (height, width)])

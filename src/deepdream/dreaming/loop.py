@@ -1,0 +1,228 @@
+"""The dream: one loop, whose steps everything else reads.
+
+The progress bar, the saver, the sheet and the tests all iterate ``dream``; to stop is to stop iterating.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from functools import cached_property
+
+import torch
+from torch import Tensor
+
+from deepdream.ascent.climbing import direction_of, measure_gradient
+from deepdream.ascent.gradients import texture_emphasis, unit_size
+from deepdream.ascent.objectives import Objective, layer, parse_objective
+from deepdream.ascent.octaves import Octave, octaves
+from deepdream.ascent.parameterizations import move_detail
+from deepdream.ascent.resampling import resize, resize_picture
+from deepdream.dreaming.state import State
+from deepdream.errors import UsageError
+from deepdream.models.network import Model
+from deepdream.plan import Plan
+from deepdream.tensors import generator, root_mean_square
+
+
+@dataclass(frozen=True, eq=False)
+class Step:
+    """One record of a dream: the state after a step."""
+
+    state: State
+
+    @property
+    def number(self) -> int:
+        """From 1 to ``total``."""
+        return self.state.number
+
+    @property
+    def total(self) -> int:
+        return self.state.total
+
+    @property
+    def octave(self) -> int:
+        """Which octave, from 1."""
+        return self.state.octave + 1
+
+    @cached_property
+    def score(self) -> float:
+        """The objective just before this step (reading it waits for the device)."""
+        return float("nan") if self.state.score is None else float(self.state.score)
+
+    @cached_property
+    def image(self) -> Tensor:
+        """(1, 3, h, w) in [0, 1], at the octave's size."""
+        return self.state.image()
+
+    @property
+    def last(self) -> bool:
+        return self.state.done
+
+
+def objective_of(plan: Plan, model: Model) -> Objective:
+    """What the plan climbs; the network's recommended layer if it names nothing.
+
+    Raises:
+        UnknownNameError: a layer the network does not have.
+        UsageError: an objective that cannot be read.
+    """
+    objective = parse_objective(plan.objective) if plan.objective else layer(model.recommended_layer)
+    for name in objective.layers:
+        model.check_layer(name)
+    return objective
+
+
+def sizes_for(plan: Plan, model: Model, height: int, width: int) -> tuple[Octave, ...]:
+    """The octaves a picture of this size goes through; those too small for the layers are left out.
+
+    Raises:
+        UsageError: the picture itself is too small for the layers.
+    """
+    layers = objective_of(plan, model).layers
+    smallest = model.minimum_size(layers)
+    if min(height, width) < smallest or (model.preprocessing.fixed and (height, width) != (smallest,) * 2):
+        word = "exactly" if model.preprocessing.fixed else "at least"
+        raise UsageError(
+            f"{model.name} needs {word} {smallest}x{smallest} pixels at {', '.join(layers)}; "
+            f"this picture has {width}x{height}. Choose another --size."
+        )
+    strides = [model.layer(name).stride or 1 for name in layers if name in model.layers]
+    floor = max(smallest, 2 * max(strides, default=1), 32)
+    if model.preprocessing.fixed:
+        return (Octave(height, width, plan.steps),)
+    return octaves(
+        height, width, count=plan.octaves, scale=plan.octave_scale, steps=plan.steps, floor=floor
+    )
+
+
+def start(model: Model, plan: Plan, image: Tensor) -> State:
+    """The state before the first step.
+
+    Args:
+        image: (1, 3, H, W) in [0, 1].
+
+    Raises:
+        UsageError: a picture the network cannot take, or an unknown layer.
+    """
+    if image.dim() != 4 or image.shape[:2] != (1, 3):
+        raise UsageError(f"A dream starts from one picture (1, 3, H, W) in [0, 1], not {tuple(image.shape)}.")
+    sizes = sizes_for(plan, model, *image.shape[-2:])
+    plan = replace(plan, objective=str(objective_of(plan, model)))
+    source = image.to(model.device, torch.float32)
+    state = State(plan, source, sizes, 0, 0, source, (), generator(plan.seed).get_state())
+    first = resize_picture(source, sizes[0].height, sizes[0].width)
+    return replace(state, parameters=state.parameterization.encode(first), emphasis=_emphasis(plan, first))
+
+
+def _emphasis(plan: Plan, picture: Tensor) -> Tensor | None:
+    return texture_emphasis(picture, plan.calm) if plan.calm else None
+
+
+def dream(model: Model, plan: Plan, image: Tensor | None = None, *, state: State | None = None) -> Iterator[Step]:
+    """The steps of a dream, from ``image`` or onward from ``state``.
+
+    Everything is checked here, before the first step is asked for.
+
+    Raises:
+        UsageError, UnknownNameError: settings that do not fit the network or the picture.
+    """
+    if state is None:
+        if image is None:
+            raise UsageError("A dream needs a picture, or a state to go on from.")
+        state = start(model, plan, image)
+    return _steps(model, state)
+
+
+def _steps(model: Model, state: State) -> Iterator[Step]:
+    while not state.done:
+        state = advance(model, state)
+        yield Step(state)
+
+
+def advance(model: Model, state: State) -> State:
+    """The state after one more step (the input is left as it is)."""
+    if state.step >= state.size.steps:
+        state = _enter_next_octave(state)
+    chance = torch.Generator()
+    chance.set_state(state.chance)
+    plan, size = state.plan, state.size
+    objective = parse_objective(plan.objective)
+    picture = state.parameterization.decode(state.parameters, size.height, size.width)
+    gradient, score = measure_gradient(model, objective, picture, plan, chance)
+    direction = direction_of(gradient, plan, (state.step + 1) / size.steps)
+    if state.emphasis is not None:
+        direction = unit_size(direction * state.emphasis, plan.normalization)
+    pulled = state.parameterization.pull_back(state.parameters, direction)
+    change, moments = _optimize(pulled, state)
+    parameters = state.parameterization.project(state.parameters + plan.rate * state.pace * change)
+    moved = replace(
+        state, step=state.step + 1, parameters=parameters, moments=moments, chance=chance.get_state(), score=score
+    )
+    return _at_strength(moved) if moved.done and plan.strength is not None else moved
+
+
+def _optimize(direction: Tensor, state: State) -> tuple[Tensor, tuple[Tensor, ...]]:
+    """The step along ``direction`` before the rate, and the optimizer's new memory."""
+    if state.plan.optimizer == "adam":
+        return _adam(direction, state)
+    return direction, ()
+
+
+def _adam(direction: Tensor, state: State) -> tuple[Tensor, tuple[Tensor, ...]]:
+    """Kingma & Ba 2015, arXiv:1412.6980, with beta 0.9 and 0.999, epsilon 1e-8."""
+    mean, square = state.moments or (torch.zeros_like(direction), torch.zeros_like(direction))
+    mean, square = 0.9 * mean + 0.1 * direction, 0.999 * square + 0.001 * direction.square()
+    count = state.step + 1
+    change = (mean / (1 - 0.9**count)) / ((square / (1 - 0.999**count)).sqrt() + 1e-8)
+    return change, (mean, square)
+
+
+def _enter_next_octave(state: State) -> State:
+    before, after = state.size, state.octaves[state.octave + 1]
+    larger = resize_picture(state.source, after.height, after.width)
+    if state.plan.detail:
+        base = resize_picture(state.source, before.height, before.width)
+        parameters = move_detail(state.parameterization, state.parameters, base, larger)
+    else:
+        image = resize(state.image(), after.height, after.width).clamp(0, 1)
+        parameters = state.parameterization.encode(image)
+    return replace(
+        state,
+        octave=state.octave + 1,
+        step=0,
+        parameters=parameters,
+        moments=(),
+        pace=_pace(state),
+        emphasis=_emphasis(state.plan, larger),
+    )
+
+
+def _pace(state: State) -> float:
+    """The next octave's factor on the rate: after octave k of n the change should be (k/n)^0.6 of the strength.
+
+    The exponent gives the early octaves, which draw the large forms, more than their share.
+    """
+    if state.plan.strength is None:
+        return 1.0
+    base = resize_picture(state.source, state.size.height, state.size.width)
+    change = root_mean_square(state.image() - base)
+    wanted = state.plan.strength * ((state.octave + 1) / len(state.octaves)) ** 0.6
+    return min(4.0, max(0.25, state.pace * wanted / max(change, 1e-6)))
+
+
+def _at_strength(state: State) -> State:
+    """The same dream at exactly the wanted strength: the change of the parameters scaled by one factor."""
+    assert state.plan.strength is not None
+    start = state.parameterization.encode(state.source)
+    detail = state.parameters - start
+
+    def change(factor: float) -> float:
+        picture = state.parameterization.decode(start + factor * detail, state.size.height, state.size.width)
+        return root_mean_square(picture - state.source)
+
+    low, high = 0.0, 4.0
+    for _ in range(24):
+        middle = (low + high) / 2
+        low, high = (middle, high) if change(middle) < state.plan.strength else (low, middle)
+    return replace(state, parameters=start + high * detail)

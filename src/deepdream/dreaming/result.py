@@ -1,0 +1,162 @@
+"""A finished (or interrupted) dream: the picture, its alpha, and the recipe that made it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from deepdream.ascent.parameterizations import move_detail
+from deepdream.ascent.resampling import resize_picture
+from deepdream.dreaming.loop import Step, dream, objective_of, sizes_for
+from deepdream.dreaming.measures import Measures, measure
+from deepdream.dreaming.state import State
+from deepdream.errors import UsageError
+from deepdream.images import Picture, encode, resize, write_picture
+from deepdream.models import Model
+from deepdream.plan import Plan
+from deepdream.provenance import Recipe, versions
+
+#: The name of the input that is no file.
+NOISE = "noise"
+
+
+@dataclass(frozen=True, eq=False)
+class Dreamed:
+    """The result of a dream; shows itself in a notebook.
+
+    Attributes:
+        pixels: float32 (H, W, 3) in [0, 1].
+        alpha: float32 (H, W), or None.
+        recipe: What made it.
+        measures: Numbers about what changed.
+    """
+
+    pixels: NDArray[np.float32]
+    alpha: NDArray[np.float32] | None
+    recipe: Recipe
+    measures: Measures
+
+    def save(self, path: Path | str, *, bits: int = 8, metadata: bool = True) -> None:
+        """Write the picture, whole or not at all, with its recipe inside. Raises OutputError."""
+        text = self.recipe.to_text() if metadata else None
+        write_picture(Path(path), self.pixels, alpha=self.alpha, recipe=text, bits=bits)
+
+    def _repr_png_(self) -> bytes:
+        return encode(self.pixels, format="png")
+
+
+def noise_picture(height: int, width: int, seed: int) -> Picture:
+    """Gray with faint uniform noise: an empty canvas on which the network sees what it likes to see."""
+    import hashlib
+
+    chance = np.random.default_rng(seed)
+    pixels = (0.5 + 0.1 * (chance.random((height, width, 3)) - 0.5)).astype(np.float32)
+    digest = hashlib.sha256(np.round(pixels * 255).astype(np.uint8).tobytes()).hexdigest()
+    return Picture(pixels, None, NOISE, digest, ("seeded noise",))
+
+
+def fit_picture(picture: Picture, size: str | None) -> Picture:
+    """``picture`` at ``size``: "640" for the longer side, "800x600" for exactly that, None as it is.
+
+    Raises:
+        UsageError: a size that cannot be read.
+    """
+    if size is None:
+        return picture
+    height, width = parse_size(size, picture.height, picture.width)
+    if (height, width) == (picture.height, picture.width):
+        return picture
+    alpha = picture.alpha
+    if alpha is not None:
+        alpha = resize(np.repeat(alpha[..., None], 3, axis=2), height, width)[..., 0].clip(0, 1)
+    pixels = resize(picture.pixels, height, width).clip(0, 1)
+    return Picture(pixels, alpha, picture.name, picture.sha256, picture.notes)
+
+
+def parse_size(size: str, height: int, width: int) -> tuple[int, int]:
+    """(height, width) that ``size`` asks of a picture of ``height`` x ``width``. Raises UsageError."""
+    words = size.lower().split("x")
+    if not all(word.isdecimal() and int(word) > 0 for word in words) or len(words) > 2:
+        raise UsageError(f"Cannot read the size {size!r}. Use 640 (the longer side) or 800x600 (width x height).")
+    if len(words) == 2:
+        return int(words[1]), int(words[0])
+    scale = int(words[0]) / max(height, width)
+    return max(1, round(height * scale)), max(1, round(width * scale))
+
+
+def render(
+    model: Model,
+    picture: Picture,
+    plan: Plan | None = None,
+    *,
+    size: str | None = None,
+    watch: Callable[[Step], bool | None] | None = None,
+) -> Dreamed:
+    """Dream ``picture`` to the end, or until ``watch`` returns True.
+
+    Raises:
+        UsageError, UnknownNameError: settings that do not fit the network or the picture.
+        MemoryExhaustedError: not enough memory.
+    """
+    plan = plan or Plan()
+    fitted = fit_picture(picture, size)
+    step = None
+    for step in dream(model, plan, fitted.tensor()):
+        if watch is not None and watch(step):
+            break
+    assert step is not None
+    return finish(model, picture, fitted, step.state)
+
+
+def finish(model: Model, picture: Picture, fitted: Picture, state: State) -> Dreamed:
+    """The result that ``state`` stands for, brought to full size if it was interrupted earlier."""
+    image = full_size(state).cpu()
+    measures = measure(fitted.tensor(), image)
+    pixels = np.ascontiguousarray(image[0].permute(1, 2, 0).numpy())
+    return Dreamed(pixels, fitted.alpha, _recipe(model, picture, state, measures), measures)
+
+
+def full_size(state: State) -> Tensor:
+    """(1, 3, H, W): the dream so far on the sharp original, whatever octave it is in."""
+    height, width = state.source.shape[-2:]
+    if (state.size.height, state.size.width) == (height, width):
+        return state.image()
+    base = resize_picture(state.source, state.size.height, state.size.width)
+    parameters = move_detail(state.parameterization, state.parameters, base, state.source)
+    return state.parameterization.decode(parameters, height, width)
+
+
+def _recipe(model: Model, picture: Picture, state: State, measures: Measures) -> Recipe:
+    weights = model.weights
+    height, width = state.source.shape[-2:]
+    return Recipe(
+        plan=state.plan,
+        model={
+            "name": model.name,
+            "origin": weights.origin,
+            "sha256": weights.sha256,
+            "license": weights.license,
+        },
+        input={
+            "name": picture.name,
+            "sha256": picture.sha256,
+            "width": picture.width,
+            "height": picture.height,
+        },
+        width=width,
+        height=height,
+        octaves=tuple((octave.height, octave.width) for octave in state.octaves),
+        device=str(model.device),
+        threads=torch.get_num_threads(),
+        versions=versions(),
+        score=None if state.score is None else float(state.score),
+        measures=measures.to_dict(),
+        finished=state.done,
+    )

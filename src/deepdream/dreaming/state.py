@@ -1,0 +1,69 @@
+"""Everything a dream needs to go on, as values."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from torch import Tensor
+
+from deepdream.ascent.octaves import Octave
+from deepdream.ascent.parameterizations import PARAMETERIZATIONS, Parameterization
+from deepdream.plan import Plan
+
+
+@dataclass(frozen=True, eq=False)
+class State:
+    """A dream between two steps.
+
+    Attributes:
+        plan: Its settings.
+        source: The picture before the dream, (1, 3, H, W) in [0, 1] at full size.
+        octaves: The sizes to go through.
+        octave, step: Which octave, and how many of its steps are done.
+        parameters: What the ascent moves, at the current octave's size.
+        moments: The optimizer's memory, none or two tensors like ``parameters``.
+        chance: The random generator's state.
+        emphasis: (1, 1, h, w) weights of the direction; None for the same weight everywhere.
+        pace: Factor on the rate that keeps the dream on its way to the wanted strength.
+        score: The objective before the last step; None before the first.
+    """
+
+    plan: Plan
+    source: Tensor
+    octaves: tuple[Octave, ...]
+    octave: int
+    step: int
+    parameters: Tensor
+    moments: tuple[Tensor, ...]
+    chance: Tensor
+    emphasis: Tensor | None = None
+    pace: float = 1.0
+    score: Tensor | None = None
+
+    @property
+    def parameterization(self) -> Parameterization:
+        return PARAMETERIZATIONS[self.plan.parameterization]
+
+    @property
+    def size(self) -> Octave:
+        """The current octave."""
+        return self.octaves[self.octave]
+
+    @property
+    def done(self) -> bool:
+        """Whether every step of every octave has been made."""
+        return self.octave == len(self.octaves) - 1 and self.step >= self.size.steps
+
+    @property
+    def number(self) -> int:
+        """How many steps have been made in all."""
+        return sum(o.steps for o in self.octaves[: self.octave]) + self.step
+
+    @property
+    def total(self) -> int:
+        """How many steps there are in all."""
+        return sum(o.steps for o in self.octaves)
+
+    def image(self) -> Tensor:
+        """The picture as it is now, (1, 3, h, w) in [0, 1] at the current octave's size."""
+        return self.parameterization.decode(self.parameters, self.size.height, self.size.width).detach()

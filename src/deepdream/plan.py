@@ -1,0 +1,191 @@
+"""Every setting of a dream: its name, default, range, unit and help, in one place, without torch.
+
+Command-line options, library defaults, ``--dry-run``, the recipe inside a picture and sweeps all read ``Plan``,
+so that no default is ever typed twice.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields, replace
+from typing import Any
+
+from deepdream.errors import UnknownNameError, UsageError
+
+
+def setting(
+    default: Any,
+    help: str,
+    *,
+    low: float | None = None,
+    high: float | None = None,
+    unit: str = "",
+    choices: tuple[str, ...] = (),
+) -> Any:
+    """A dataclass field that knows its range and how to explain itself."""
+    meta = {"help": help, "low": low, "high": high, "unit": unit, "choices": choices}
+    return field(default=default, metadata=meta)
+
+
+@dataclass(frozen=True)
+class Plan:
+    """Every resolved setting of a dream. Immutable; checked when made.
+
+    Raises:
+        UsageError: a value outside its range, named with the range.
+    """
+
+    objective: str = setting("", "what to climb, as text: layer(blocks.4) + 0.5*layer(blocks.3)")
+    recipe: str = setting("balanced", "a named set of settings")
+    octaves: int = setting(5, "how many sizes to dream at, from small to full", low=1, high=20)
+    octave_scale: float = setting(1.4, "ratio of one octave's size to the one before", low=1.01, high=4.0)
+    steps: int = setting(14, "gradient steps in each octave", low=1, high=10_000)
+    rate: float = setting(0.02, "size of a step (a typical change of a mid-gray pixel)", low=1e-6, high=10.0)
+    jitter: int = setting(32, "largest random roll of the picture before each gradient", low=0, high=512, unit="pixels")
+    strength: float | None = setting(
+        0.09, "target root-mean-square change of the picture (0 to 1); the rate decides where none", low=0.0, high=1.0
+    )
+    seed: int = setting(0, "seed of every random choice", low=0, high=2**63 - 1)
+    parameterization: str = setting("logit", "what is changed", choices=("pixels", "logit", "fourier"))
+    optimizer: str = setting("ascent", "how a gradient becomes a step", choices=("ascent", "adam"))
+    smoothing: str = setting(
+        "cascade", "how the gradient is smoothed", choices=("none", "gaussian", "cascade", "laplacian")
+    )
+    blur: float = setting(1.0, "smallest width of the smoothing Gaussians", low=0.1, high=2.5, unit="pixels")
+    color: float = setting(0.55, "share of the color-decorrelated gradient", low=0.0, high=1.0)
+    normalization: str = setting(
+        "std", "what the gradient is divided by", choices=("mean-abs", "std", "none")
+    )
+    reduction: str = setting(
+        "mean", "how a layer's squared activations become a score", choices=("mean", "half-sum")
+    )
+    detail: bool = setting(True, "carry only the dreamed detail to the next octave, onto the sharp original")
+    calm: float = setting(0.8, "how much less is dreamed where the picture is flat", low=0.0, high=1.0)
+    zoom: float = setting(0.0, "largest random change of scale before each gradient, as a share", low=0.0, high=0.5)
+
+    def __post_init__(self) -> None:
+        for entry in fields(self):
+            _check(entry.name, getattr(self, entry.name), entry.metadata)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Every setting by name, ready for JSON."""
+        return {entry.name: getattr(self, entry.name) for entry in fields(self)}
+
+    @classmethod
+    def from_dict(cls, values: Mapping[str, Any]) -> Plan:
+        """The plan in ``values``, which may come from a stranger: unknown names and wrong types are refused.
+
+        Raises:
+            UsageError: an unknown setting, a wrong type, or a value outside its range.
+        """
+        known = {entry.name: entry for entry in fields(cls)}
+        for name, value in values.items():
+            if name not in known:
+                raise UnknownNameError("setting", str(name), known)
+            if not _fits(value, str(known[name].type)):
+                raise UsageError(f"The setting {name!r} takes {known[name].type}, not {value!r}.")
+        return cls(**values)
+
+
+def _check(name: str, value: Any, meta: Mapping[str, Any]) -> None:
+    if meta["choices"] and value not in meta["choices"]:
+        raise UnknownNameError(name, str(value), meta["choices"])
+    if value is None or isinstance(value, (str, bool)):
+        return
+    low, high = meta["low"], meta["high"]
+    if not math.isfinite(value) or not low <= value <= high:
+        raise UsageError(f"{name} must lie between {low:g} and {high:g}, not {value:g}.")
+
+
+def _fits(value: Any, annotation: str) -> bool:
+    allowed: dict[str, tuple[type, ...]] = {"int": (int,), "float": (int, float), "str": (str,), "bool": (bool,)}
+    if value is None:
+        return annotation.endswith("| None")
+    kinds = allowed[annotation.removesuffix(" | None")]
+    return isinstance(value, kinds) and (not isinstance(value, bool) or bool in kinds)
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """A named set of settings, where it comes from, and what it looks like."""
+
+    name: str
+    summary: str
+    source: str
+    settings: Mapping[str, Any]
+
+
+RECIPES: dict[str, Recipe] = {
+    recipe.name: recipe
+    for recipe in (
+        Recipe(
+            "balanced",
+            "the default: crisp eyes and fur in the photo's own palette, no hiss, no burnt sky",
+            "this project; docs/recipes.md shows how it was chosen",
+            {},
+        ),
+        Recipe(
+            "classic",
+            "Google's first notebook exactly: raw gradient, jitter, clipped pixels",
+            "Mordvintsev, Olah, Tyka 2015, google/deepdream dream.ipynb",
+            {
+                "octaves": 4, "octave_scale": 1.4, "steps": 10, "rate": 1.5 / 255, "jitter": 32, "strength": None,
+                "parameterization": "pixels", "smoothing": "none", "color": 0.0, "normalization": "mean-abs",
+                "reduction": "half-sum", "calm": 0.0,
+            },
+        ),
+        Recipe(
+            "lapnorm",
+            "softer, larger forms: the gradient's frequency bands made equally strong",
+            "Mordvintsev 2015, TensorFlow DeepDream notebook (tensorflow/examples/tutorials/deepdream)",
+            {
+                "octaves": 3, "octave_scale": 1.4, "steps": 10, "rate": 1.0 / 255, "jitter": 256, "strength": None,
+                "parameterization": "pixels", "smoothing": "laplacian", "color": 0.0, "normalization": "none",
+                "reduction": "mean", "calm": 0.0,
+            },
+        ),
+        Recipe(
+            "smooth",
+            "clean lines: the gradient blurred by three Gaussians that widen over each octave",
+            "Gordic 2020, gordicaleksa/pytorch-deepdream (CascadeGaussianSmoothing)",
+            {
+                "octaves": 4, "octave_scale": 1.8, "steps": 10, "rate": 0.09 * 0.225, "jitter": 32,
+                "strength": None, "parameterization": "pixels", "smoothing": "cascade", "blur": 0.5, "color": 0.0,
+                "normalization": "std", "reduction": "mean", "detail": False, "calm": 0.0,
+            },
+        ),
+        Recipe(
+            "natural",
+            "the gentlest: the spectrum of the photo is changed, in decorrelated colors",
+            "Olah, Mordvintsev, Schubert 2017, Feature Visualization, Distill; started from the photo",
+            {
+                "octaves": 1, "steps": 40, "rate": 0.03, "jitter": 16, "zoom": 0.2, "strength": None,
+                "parameterization": "fourier", "optimizer": "adam", "smoothing": "none", "color": 0.0,
+                "normalization": "none", "reduction": "mean", "calm": 0.0,
+            },
+        ),
+    )
+}  # fmt: skip
+
+
+def plan_for(recipe: str = "balanced", **overrides: Any) -> Plan:
+    """The settings of ``recipe`` with ``overrides`` (those that are not None) laid over them.
+
+    A rate of one's own without a strength lets the rate decide how strong the dream becomes.
+
+    Raises:
+        UnknownNameError: no such recipe or setting.
+        UsageError: a value outside its range.
+    """
+    if recipe not in RECIPES:
+        raise UnknownNameError("recipe", recipe, RECIPES)
+    given = {name: value for name, value in overrides.items() if value is not None}
+    known = [entry.name for entry in fields(Plan)]
+    for name in given:
+        if name not in known:
+            raise UnknownNameError("setting", name, known)
+    settings = {"recipe": recipe, **RECIPES[recipe].settings, **given}
+    if "rate" in given and "strength" not in given:
+        settings["strength"] = None
+    return replace(Plan(), **settings)

@@ -1,0 +1,16 @@
+"""Small things every room needs to do with tensors."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+
+def generator(seed: int) -> torch.Generator:
+    """A random generator of one's own (on the CPU, so that every device draws the same numbers)."""
+    return torch.Generator().manual_seed(seed)
+
+
+def root_mean_square(values: Tensor) -> float:
+    """The root of the mean of the squares, as a number."""
+    return float(values.double().square().mean().sqrt())
