@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import struct
 import zipfile
 from collections import OrderedDict
 from collections.abc import Mapping
@@ -81,7 +82,10 @@ def _state_dict(content: Any, path: Path) -> Tensors:
 
 
 def _check_finite(tensors: Tensors, path: Path) -> None:
-    bad = [name for name, values in tensors.items() if not _finite(values)]
+    try:
+        bad = [name for name, values in tensors.items() if not _finite(values)]
+    except (RuntimeError, NotImplementedError) as error:  # sparse, quantized, ...
+        raise WeightsError(f"Refused {path}: it holds tensors that are not plain numbers.") from error
     if bad:
         raise WeightsError(f"Refused {path}: {len(bad)} tensors hold NaN or infinity ({_some(bad)}).")
 
@@ -113,7 +117,7 @@ def _diagnosis(file: BinaryIO, path: Path) -> str:
 def _zip_diagnosis(file: BinaryIO) -> str:
     try:
         names = zipfile.ZipFile(file).namelist()
-    except (zipfile.BadZipFile, OSError, ValueError):
+    except (zipfile.BadZipFile, OSError, ValueError, NotImplementedError, struct.error):
         return "it is cut off"
     if any(name.endswith("/constants.pkl") for name in names):
         return "it is a TorchScript program; save the network's state_dict() instead"
