@@ -98,6 +98,9 @@ def test_our_tiff_against_a_second_decoder(bits: int) -> None:
         assert page.tags["ImageDescription"].value == RECIPE
         assert page.tags["Software"].value == "deepdream"
         assert page.photometric.name == "RGB"
+    with_alpha = encode(PIXELS, format="tiff", bits=bits, alpha=PIXELS[..., 0])
+    with tifffile.TiffFile(io.BytesIO(with_alpha)) as file:
+        assert [kind.name for kind in file.pages[0].extrasamples] == ["UNASSALPHA"]
 
 
 @pytest.mark.parametrize("format", ["png", "webp", "tiff", "avif"])

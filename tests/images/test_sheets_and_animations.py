@@ -111,6 +111,9 @@ def test_too_much_text_ends_in_an_ellipsis() -> None:
     assert len(lines) == 2
     assert lines[1].endswith("…")
     assert all(text_width(line, face) <= 120 for line in lines)
+    full = wrap("x" * 500, face, 120, lines=2)  # no room is left for the mark: letters make way
+    assert full[1].endswith("x…")
+    assert text_width(full[1], face) <= 120
     assert wrap("", face, 100) == []
     assert wrap("a\nb", face, 100) == ["a", "b"]
 
@@ -177,7 +180,9 @@ def test_gif_colors_are_close(tmp_path: Path) -> None:
     write_animation(tmp_path / "a.gif", [ramp(64, 64) / np.float32(255)] * 2)
     with Image.open(tmp_path / "a.gif") as image:
         shown = np.asarray(image.convert("RGB")).astype(int)
-    assert np.abs(shown - ramp(64, 64)).mean() < 12
+    error = (shown - ramp(64, 64)).reshape(8, 8, 8, 8, 3)
+    assert np.abs(error).mean() < 12
+    assert np.abs(error.mean((1, 3))).mean() < 1.4  # dithering: right on average over any small patch
 
 
 @pytest.mark.parametrize(
