@@ -171,6 +171,15 @@ def load_table(path: str | Path, target: str | None = None) -> Table:
     )
 
 
+def load_columns(path: str | Path) -> dict[str, Floats]:
+    """Every column of a CSV file of numbers, by name. Raises UsageError, naming line and column."""
+    header, lines = _read_csv(Path(path))
+    return {
+        column: np.array([_number(line[i], path, row, column) for row, line in enumerate(lines, start=2)])
+        for i, column in enumerate(header)
+    }
+
+
 def _read_csv(path: Path) -> tuple[list[str], list[list[str]]]:
     try:
         text = path.read_text(encoding="utf-8-sig")

@@ -15,15 +15,19 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from deepdream.errors import UsageError
+from deepdream.lecture.datasets import load_columns, one_hot, toy
 from deepdream.lecture.mlp import MLP
+from deepdream.lecture.training import Recipe, fit
 
 __all__ = [
     "Path",
+    "climb_example",
     "critical_rate",
     "gradient_descent",
     "hessian",
     "line_loss",
     "line_samples",
+    "load_line",
     "neuron_activation",
 ]
 
@@ -91,3 +95,20 @@ def critical_rate(f: Objective, at: Any) -> float:
 def neuron_activation(model: MLP, layer: int, unit: int) -> Objective:
     """The sum ``z`` of one neuron as a function of the *input*: what to climb to see what it likes."""
     return lambda x: model.trace(x[None])[layer].z[0, unit]
+
+
+def load_line(path: str) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """The first two columns of numbers in a CSV file, as x and y. Raises UsageError."""
+    columns = load_columns(path)
+    if len(columns) < 2:
+        raise UsageError(f"{path} needs two columns of numbers, x and y; it has {len(columns)}.")
+    x, y = list(columns.values())[:2]
+    return x, y
+
+
+def climb_example(seed: int = 0) -> Path:
+    """Climb: the input of a small trained network moves so that one hidden neuron's sum grows."""
+    table = toy("circle", seed=seed)
+    model = MLP([2, 4, 1], "tanh", init="xavier", seed=seed)
+    fit(model, table.X, one_hot(table.y, 2), Recipe(lr=0.5, epochs=30))
+    return gradient_descent(neuron_activation(model, 0, 0), [0.0, 0.0], 0.05, 40, maximize=True)

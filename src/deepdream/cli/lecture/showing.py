@@ -120,10 +120,15 @@ def _print(answer: Answer) -> None:
     if answer.text:
         put(answer.text)
     for grid in answer.tables:
-        put("")
-        put_table(grid.columns, grid.rows, title=grid.title)
+        put_grid(grid)
     if answer.closing:
         put(f"\n{answer.closing}")
+
+
+def put_grid(grid: Grid) -> None:
+    """A table on stdout, after an empty line and its title."""
+    put(f"\n{grid.title}".rstrip(" "))
+    put_table(grid.columns, grid.rows)
 
 
 def _draw(lesson: Lesson, answer: Answer, out: Path, *, dark: bool) -> None:

@@ -194,24 +194,19 @@ def draw_curves(axes: Axes, history: History) -> None:
 def plot_mlp(table: Table, model: MLP, history: History, *, theme: Theme = Theme.LIGHT) -> Figure:
     """Boundary (for two features), the maps of the first hidden layer's neurons, and the curves."""
     flat = table.X.shape[1] == 2
-    shown = min(4, model.sizes[1]) if flat else 0
-    canvas, axes = new_figure(1, 2 if flat else 1, title=f"{model} learns", size=(12, 6), theme=theme)
+    shown = min(4, model.sizes[1]) if flat and len(model.sizes) > 2 else 0
+    canvas, plane, curves, small = _panels(f"{model} learns", shown, flat, theme)
     if flat:
-        _draw_boundary(axes[0, 0], table, model, theme)
-    draw_curves(axes[0, -1], history)
-    if shown > 1 and len(model.sizes) > 2:
-        strip = axes[0, -1].inset_axes([0.0, -0.62, 1.0, 0.34])
-        strip.axis("off")
-        x, y, inputs = plane_grid(table, 50)
+        _draw_boundary(plane, table, model, theme)
+    draw_curves(curves, history)
+    x, y, inputs = plane_grid(table, 50)
+    for j, panel in enumerate(small):
         with torch.no_grad():
-            hidden = model.trace(inputs)[0].a
-        for j in range(shown):
-            small = strip.inset_axes([j / shown + 0.02, 0, 1 / shown - 0.04, 0.85])
-            small.pcolormesh(x, y, hidden[:, j].reshape(50, 50), cmap=theme.diverging)
-            small.set(xticks=[], yticks=[], title=f"hidden {j + 1}")
-            small.title.set_size(12)
+            hidden = model.trace(inputs)[0].a[:, j]
+        panel.pcolormesh(x, y, hidden.reshape(50, 50), cmap=theme.diverging, rasterized=True)
+        panel.set(xticks=[], yticks=[], title=f"hidden neuron {j + 1}")
     last = history.epochs[-1]
-    maps = "; small maps: what the first hidden neurons say" if shown > 1 else ""
+    maps = "; below: what the first hidden neurons say" if shown else ""
     plane = f"Left: {table.about}, and what the network says in between{maps}. Right: " if flat else ""
     dotted = ", with the lowest validation loss dotted" if last.val_loss is not None else ""
     return Figure(
@@ -222,6 +217,19 @@ def plot_mlp(table: Table, model: MLP, history: History, *, theme: Theme = Theme
         {"epochs": [epoch._asdict() for epoch in history.epochs]},
         theme,
     )
+
+
+def _panels(title: str, shown: int, flat: bool, theme: Theme) -> tuple[Any, Any, Any, list[Any]]:
+    """The canvas, a panel for the plane (if there is one), one for the curves, and ``shown`` small ones."""
+    if not shown:
+        canvas, axes = new_figure(1, 2 if flat else 1, title=title, size=(12, 6), theme=theme)
+        return canvas, axes[0, 0], axes[0, -1], []
+    canvas, axes = new_figure(2, 4, title=title, size=(12, 8.2), theme=theme)
+    grid = axes[0, 0].get_gridspec()
+    grid.set_height_ratios([2.3, 1])
+    for panel in [*axes[0], *axes[1, shown:]]:
+        panel.remove()
+    return canvas, canvas.add_subplot(grid[0, :2]), canvas.add_subplot(grid[0, 2:]), list(axes[1, :shown])
 
 
 def _draw_boundary(axes: Axes, table: Table, model: MLP, theme: Theme) -> None:

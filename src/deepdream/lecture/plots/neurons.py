@@ -208,6 +208,8 @@ def plot_perceptron(
     table: Table, model: Perceptron, bound: Bound, *, theme: Theme = Theme.LIGHT, frames: int = 40
 ) -> Animation:
     """The line after each mistake, its weight vector, and the count of mistakes beside the bound."""
+    if table.X.shape[1] < 2:
+        raise UsageError("The plot needs two columns of numbers; these data have one.")
     canvas, axes = new_figure(
         1, 2, title="The perceptron learns from its mistakes", size=(12, 6), theme=theme
     )

@@ -86,22 +86,22 @@ def plot_smoothness(*, theme: Theme = Theme.LIGHT) -> Figure:
         (axes[0, 1], torch.sigmoid(z), "sigmoid"),
     ):
         panel.plot(w, a, color=theme.negative)
-        for at in (-2.0, 1.0):
-            i, k = int((at + 4) * 100), int((at + 4.5) * 100)
+        for at in (-1.5, 1.0):
+            i, k = int((at + 4) * 100), int((at + 5) * 100)
             panel.annotate(
                 "", (float(w[k]), float(a[k])), (float(w[i]), float(a[i])),
                 arrowprops={"arrowstyle": "-|>", "lw": 3, "color": theme.positive},
             )  # fmt: skip
             panel.plot(float(w[i]), float(a[i]), "o", color=theme.positive)
-            panel.text(float(w[i]), float(a[i]) + 0.06, f"Δa = {float(a[k] - a[i]):.3f}", ha="center")
+            panel.text(float(w[i]) - 0.3, float(a[i]) + 0.07, f"Δa = {float(a[k] - a[i]):.2f}", ha="right")
         label(panel, "weight w", "a = f(1.5 w − 1)", name)
         panel.set_ylim(-0.1, 1.2)
     return Figure(
         canvas,
-        "The output of one neuron while one of its weights is turned by 0.5 (arrows). With a step, nothing "
+        "The output of one neuron while one of its weights is turned by 1 (arrows). With a step, nothing "
         "happens until everything does: the slope is zero almost everywhere. With a sigmoid every small turn "
         "has a small effect, so a gradient can say where to go.",
-        "Two panels: a step function and a sigmoid over the weight, with arrows for a change of 0.5.",
+        "Two panels: a step function and a sigmoid over the weight, with arrows for a change of 1.",
         {},
         theme,
     )
@@ -227,14 +227,14 @@ def plot_collapse(table: Any, outputs: Mapping[str, Any], *, theme: Theme = Them
         with torch.no_grad():
             image = model(inputs).reshape(len(y), len(x)).numpy()
         panel.pcolormesh(x, y, image, cmap=theme.diverging, vmin=0, vmax=1, alpha=0.6, rasterized=True)
-        if image.min() < 0.5 < image.max():
+        if image.max() - image.min() > 0.01:
             panel.contour(x, y, image, levels=[0.5], colors=[theme.ink])
         scatter_classes(panel, table, theme, size=70)
         label(panel, table.features[0], table.features[1], name)
         panel.grid(False)
     return Figure(
         canvas,
-        f"{table.about}. The same layers, with the identity (they multiply to one matrix: a straight "
+        f"Data: {table.about}. The same layers, with the identity (they multiply to one matrix: a straight "
         "boundary at most) and with tanh between them (curved). 'Just linear models' holds only without the "
         "non-linearities.",
         "Panels with the outputs of networks over the plane and the samples.",
