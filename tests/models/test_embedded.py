@@ -28,7 +28,9 @@ def test_logits_equal_timms_network_with_the_same_tensors(name: str) -> None:
     normalized = (picture - 0.5) / 0.5
     with torch.no_grad():
         expected = theirs.double()(normalized)
-        torch.testing.assert_close(copy.deepcopy(ours.module).double()(normalized), expected, rtol=0, atol=1e-10)
+        torch.testing.assert_close(
+            copy.deepcopy(ours.module).double()(normalized), expected, rtol=0, atol=1e-10
+        )
         torch.testing.assert_close(ours(picture.float()).double(), expected, rtol=1e-4, atol=1e-4)
 
 
