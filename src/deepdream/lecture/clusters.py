@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.cluster import KMeans
 from sklearn.metrics import adjusted_rand_score, silhouette_score
+from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
 from deepdream.errors import UsageError
 
@@ -41,7 +42,8 @@ def cluster(X: NDArray[np.float64], k: int, *, seed: int = 0) -> Clustering:
     """k-means (Lloyd 1957; best of 10 starts) of points X (n, d) without looking at any label."""
     if not 2 <= k < len(X):
         raise UsageError(f"k must be at least 2 and less than the number of points, {len(X)}; got {k}.")
-    model = KMeans(k, n_init=10, random_state=seed).fit(X)
+    with threadpool_limits(1):
+        model = KMeans(k, n_init=10, random_state=seed).fit(X)
     labels = model.labels_.astype(np.int64)
     return Clustering(
         k=k,

@@ -11,6 +11,7 @@ from sklearn.datasets import load_digits
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.model_selection import train_test_split
 from sklearn.neural_network import MLPClassifier, MLPRegressor
+from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
 __all__ = ["TwoWays", "compare_two_ways"]
 
@@ -64,7 +65,7 @@ def _both(
 ) -> tuple[NDArray[np.float64], NDArray[np.int64], NDArray[np.int64]]:
     """Regression output, classification answer and truth for the held-out quarter."""
     X_train, X_test, y_train, y_test = train_test_split(X, y, test_size=0.25, stratify=y, random_state=seed)
-    with warnings.catch_warnings():
+    with warnings.catch_warnings(), threadpool_limits(1):
         warnings.simplefilter("ignore", ConvergenceWarning)  # 400 sweeps for both, converged or not
         regressor = MLPRegressor(**TRAINING, random_state=seed).fit(X_train, y_train)
         classifier = MLPClassifier(**TRAINING, random_state=seed).fit(X_train, y_train)

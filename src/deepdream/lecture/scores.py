@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,9 +14,17 @@ from sklearn.model_selection import StratifiedKFold, cross_val_predict
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from deepdream.errors import UsageError
+from deepdream.errors import UnknownNameError, UsageError
+from deepdream.lecture.datasets import Table, load_table
 
-__all__ = ["Scores", "breast_cancer_scores", "digit_pair_scores", "out_of_fold_scores"]
+__all__ = [
+    "Scores",
+    "breast_cancer_scores",
+    "csv_scores",
+    "digit_pair_scores",
+    "out_of_fold_scores",
+    "table_scores",
+]
 
 
 @dataclass(frozen=True)
@@ -55,6 +65,58 @@ def breast_cancer_scores(seed: int = 0) -> Scores:
         about="569 breast tumors, 30 measurements; logistic regression, 5-fold out-of-fold probabilities",
         calibrated=True,
     )
+
+
+def table_scores(
+    table: Table, *, positive: str | None = None, groups: Sequence[str] | None = None, seed: int = 0
+) -> Scores:
+    """Out-of-fold probabilities of the class ``positive`` (default: the last one) of a person's own table."""
+    chosen = table.classes[-1] if positive is None else positive
+    if chosen not in table.classes:
+        raise UnknownNameError("class", chosen, table.classes, where=table.about)
+    y = (table.y == table.classes.index(chosen)).astype(np.int64)
+    others = [name for name in table.classes if name != chosen]
+    return Scores(
+        y_true=y,
+        score=out_of_fold_scores(table.X, y, seed=seed),
+        positive=chosen,
+        negative=others[0] if len(others) == 1 else f"not {chosen}",
+        about=f"{table.about}, {table.X.shape[1]} columns; out-of-fold logistic regression",
+        calibrated=True,
+        groups=None if groups is None else tuple(groups),
+    )
+
+
+def csv_scores(
+    path: str | Path,
+    *,
+    target: str | None = None,
+    positive: str | None = None,
+    groups: str | None = None,
+    seed: int = 0,
+) -> Scores:
+    """Scores for a CSV file. With ``groups``, that column may hold words, and ``target`` holds 0 and 1."""
+    if groups is None:
+        return table_scores(load_table(path, target), positive=positive, seed=seed)
+    if groups == target:
+        raise UsageError(f"The column '{groups}' cannot be both the target and the groups.")
+    table = load_table(path, groups)  # the one column that may hold words
+    name = table.features[-1] if target is None else target
+    if name not in table.features:
+        raise UnknownNameError("column", name, table.features, where=str(path))
+    place = table.features.index(name)
+    truth = table.X[:, place]
+    if not np.isin(truth, (0, 1)).all() or positive not in (None, "0", "1"):
+        raise UsageError(
+            f"{path}: with groups, the column '{name}' must hold 0 and 1, and --positive be one of them."
+        )
+    if table.X.shape[1] < 2:
+        raise UsageError(f"{path} has no column left to predict '{name}' from.")
+    X = np.delete(table.X, place, axis=1)
+    rest = tuple(feature for feature in table.features if feature != name)
+    without = Table(X, truth.astype(np.int64), rest, (f"{name} = 0", f"{name} = 1"), table.about)
+    members = [table.classes[g] for g in table.y]
+    return table_scores(without, positive=f"{name} = {positive or 1}", groups=members, seed=seed)
 
 
 def digit_pair_scores(seed: int = 0, *, pairs: int = 2000) -> Scores:

@@ -32,6 +32,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import SplineTransformer, StandardScaler
 from sklearn.svm import SVC, SVR
 from sklearn.tree import DecisionTreeClassifier, DecisionTreeRegressor
+from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
 from deepdream.errors import UsageError
 
@@ -100,7 +101,8 @@ def measure_tradeoff(
 
 
 def _measure(name: str, model: Any, X: NDArray[np.float64], y: NDArray[Any], parts: list[Any]) -> Measurement:
-    rows = np.array([_one_fold(clone(model), X, y, train, test) for train, test in parts])
+    with threadpool_limits(1):  # more threads only wait for each other on tables this small
+        rows = np.array([_one_fold(clone(model), X, y, train, test) for train, test in parts])
     score, numbers, features, fidelity = rows.mean(axis=0)
     return Measurement(
         name, float(score), float(rows[:, 0].std()), float(numbers), float(features), float(fidelity)

@@ -1,0 +1,244 @@
+"""Commands about feature space: regression and classification, clusters, left and right, flat sheets."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING, Annotated, Any
+
+import numpy as np
+import typer
+
+from deepdream.cli.lecture.progress import progress
+from deepdream.cli.lecture.showing import Answer, Data, Grid, Target, add_lesson
+from deepdream.cli.terminal import say
+from deepdream.errors import UsageError
+
+if TYPE_CHECKING:
+    from deepdream.figures import Figure, Theme
+    from deepdream.lecture.embedding import Embedding
+
+FEW = 500  # digits per sheet when a grid has more than four
+
+
+def regression_vs_classification(seed: int = 0) -> Answer:
+    """Digits of scikit-learn; networks 64-30-1 (squared error, rounded) and 64-30-10 (softmax)."""
+    from deepdream.lecture.prediction import compare_two_ways
+
+    ways = compare_two_ways(seed=seed)
+
+    def plot(theme: Theme) -> Figure:
+        from deepdream.lecture.plots.prediction import plot_two_ways
+
+        return plot_two_ways(ways, seed=seed, theme=theme)
+
+    rows = [
+        ("regression, rounded", f"{ways.regression:.3f}", f"{ways.renamed_regression:.3f}"),
+        ("classification", f"{ways.classification:.3f}", f"{ways.renamed_classification:.3f}"),
+    ]
+    numbers = {
+        name: getattr(ways, name)
+        for name in (
+            "regression",
+            "classification",
+            "renamed_regression",
+            "renamed_classification",
+            "mean_absolute_error",
+        )
+    }
+    return Answer(
+        numbers,
+        tables=[Grid(("asked as", "accuracy", "after renaming the digits at random"), rows)],
+        plot=plot,
+        closing=f"The regressor is off by {ways.mean_absolute_error:.2f} in the mean. It knows an "
+        "order that digits do not have.",
+    )
+
+
+def clusters(
+    data: Data = "iris",
+    target: Target = None,
+    k: Annotated[int, typer.Option("-k", "--clusters", help="How many clusters to show.")] = 3,
+    seed: int = 0,
+) -> Answer:
+    """Data: iris, wine, breast_cancer, digits, a toy set (gauss, circle, ...), or a CSV file. Columns "
+    "are standardized."""
+    from deepdream.lecture.clusters import cluster
+    from deepdream.lecture.datasets import find_data
+
+    table = find_data(data, seed=seed, target=target).standardized()
+    shown = cluster(table.X, k, seed=seed)
+    found = [cluster(table.X, each, seed=seed) for each in range(2, min(9, len(table.X)))]
+
+    def plot(theme: Theme) -> Figure:
+        from deepdream.lecture.plots.clusters import plot_clusters
+
+        names, classes = table.features, table.classes
+        return plot_clusters(
+            table.X, table.y, found, shown=shown, features=names, classes=classes, theme=theme
+        )
+
+    rows = [(c.k, c.inertia, c.between, c.silhouette, c.agreement(table.y)) for c in found]
+    columns = ("k", "inertia (intra-cluster)", "between clusters", "silhouette", "agreement with labels")
+    return Answer(
+        {"data": table.about, "rows": [dict(zip(columns, row, strict=True)) for row in rows]},
+        tables=[Grid(columns, rows, f"{table.about}, standardized; k-means")],
+        plot=plot,
+        closing="Inertia always falls as k grows; the silhouette need not. Agreement (adjusted Rand) "
+        "uses the labels, k-means does not.",
+    )
+
+
+def left_right(
+    trials: Annotated[int, typer.Option(help="Attempts in a run.")] = 500,
+    runs: Annotated[int, typer.Option(help="Runs for the rates.")] = 100,
+    seed: int = 0,
+) -> Answer:
+    """20 x 20 cells, a 4 x 4 mark, Rosenblatt's rule."""
+    from deepdream.lecture.left_right import attempts, learn_left_right
+
+    run = learn_left_right(trials, seed=seed)
+    others = list(attempts(_at_least_one(runs), trials=trials, seed=seed))
+    last = np.array([other.last_mistake for other in others])
+
+    def plot(theme: Theme) -> Figure:
+        from deepdream.lecture.plots.left_right import plot_left_right
+
+        return plot_left_right(run, others, seed=seed, theme=theme)
+
+    numbers = {
+        "mistakes": int(run.mistakes.sum()),
+        "last_mistake": run.last_mistake,
+        "median_last_mistake": float(np.median(last)),
+        "done_by_50": float((last <= 50).mean()),
+    }
+    rows = [
+        (f"mistakes in {trials} attempts (this run)", numbers["mistakes"]),
+        ("last mistake at attempt (this run)", run.last_mistake),
+        (f"last mistake, median of {runs} runs", numbers["median_last_mistake"]),
+        ("runs without a mistake after attempt 50", f"{numbers['done_by_50']:.0%}"),
+    ]
+    return Answer(numbers, tables=[Grid(("a simulation, not the stimuli of 1958", "value"), rows)], plot=plot)
+
+
+def _at_least_one(runs: int) -> int:
+    if runs < 1:
+        raise UsageError(f"--runs must be at least 1; got {runs}.")
+    return runs
+
+
+def embed(
+    what: Annotated[
+        str, typer.Argument(help="digits, tiles (of ./images), or a folder of pictures.")
+    ] = "digits",
+    layer: Annotated[
+        str | None, typer.Option(help="Pictures: the network's layer (default: the last with places).")
+    ] = None,
+    model: Annotated[str, typer.Option(help="Pictures: the network.")] = "efficientnet_lite0",
+    grid: Annotated[
+        list[str] | None, typer.Option(help="Such as perplexity=3,10,30,50; may be given twice.")
+    ] = None,
+    samples: Annotated[
+        int, typer.Option(help="Digits: how many (default: all, or 500 for more than 4 sheets).")
+    ] = 0,
+    seed: int = 0,
+) -> Answer:
+    """PCA, then t-SNE for every setting of the grid (perplexity, early_exaggeration, learning_rate), "
+    "with one seed."""
+    from deepdream.lecture.embedding import CAUTIONS, grid_settings, nearest_neighbor_score
+
+    axes = _grid(grid or [])
+    count = len(grid_settings(axes))
+    raw, features, y, names, pictures = (
+        (*_digits(samples, count), None) if what == "digits" else _tiles(what, model, layer, seed)
+    )
+    sheets = list(
+        progress(_sheets(raw, features, axes, seed), total=count + 1 + (pictures is not None), title="t-SNE")
+    )
+
+    def plot(theme: Theme) -> Figure:
+        from deepdream.lecture.plots.embedding import plot_embeddings
+
+        columns = len(next(reversed(axes.values()))) if len(axes) > 1 else 3
+        return plot_embeddings(sheets, y, names=names, columns=columns, pictures=pictures, theme=theme)
+
+    rows: list[tuple[str, float, float | None, float | None]]
+    rows = [(title, s.knn(y), s.trustworthiness, s.kl) for title, s in sheets]
+    rows.insert(0, ("raw pixels, no sheet", nearest_neighbor_score(raw, y), None, None))
+    if pictures is not None:
+        rows.insert(1, ("network features, no sheet", nearest_neighbor_score(features, y), None, None))
+    keys = ("sheet", "1-NN", "trustworthiness", "KL")
+    return Answer(
+        {
+            "n": len(y),
+            "seed": seed,
+            "sheets": [dict(zip(keys, r, strict=True)) for r in rows],
+            "cautions": list(CAUTIONS),
+        },
+        tables=[Grid(keys, rows, f"{len(y)} points, {len(names)} kinds, seed {seed}")],
+        plot=plot,
+        closing="Five cautions:\n" + "\n".join(f"  {i}. {c}" for i, c in enumerate(CAUTIONS, start=1)),
+    )
+
+
+def _grid(given: Sequence[str]) -> dict[str, list[float]]:
+    """``["perplexity=5,30"]`` as ``{"perplexity": [5, 30]}``; none given means perplexity 30."""
+    axes: dict[str, list[float]] = {}
+    for text in given:
+        name, _, values = text.partition("=")
+        try:
+            axes[name.strip()] = [float(value) for value in values.split(",")]
+        except ValueError:
+            raise UsageError(f"--grid {text}: write it as perplexity=3,10,30,50.") from None
+    return axes or {"perplexity": [30.0]}
+
+
+def _digits(samples: int, count: int) -> tuple[Any, Any, Any, list[str]]:
+    from sklearn.datasets import load_digits
+
+    X, y = load_digits(return_X_y=True)
+    if samples < 0 or samples > len(X):
+        raise UsageError(f"--samples must be between 1 and {len(X)}; got {samples}.")
+    few = FEW if count > 4 and not samples else samples or len(X)
+    if count > 4 and not samples:
+        say(
+            f"{count} sheets: the first {FEW} digits only, to stay under a minute; --samples {len(X)} "
+            "takes all."
+        )
+    return X[:few], X[:few], y[:few], [str(digit) for digit in range(10)]
+
+
+def _tiles(what: str, model: str, layer: str | None, seed: int) -> tuple[Any, Any, Any, Sequence[str], Any]:
+    from deepdream.lecture.tiles import BATCH, cut_tiles, pooled_features
+
+    tiles = cut_tiles("images" if what == "tiles" else what, seed=seed)
+    from deepdream.models import load_model
+
+    batches = pooled_features(tiles, load_model(model), layer)
+    features = np.concatenate(list(progress(batches, total=-(-len(tiles.labels) // BATCH), title="network")))
+    return tiles.raw, features, tiles.labels, tiles.names, tiles.pixels
+
+
+def _sheets(
+    raw: Any, features: Any, axes: dict[str, list[float]], seed: int
+) -> Iterator[tuple[str, Embedding]]:
+    from deepdream.lecture.embedding import embed as lay_out
+    from deepdream.lecture.embedding import embedding_grid
+
+    sheets = embedding_grid(features, axes, seed=seed)
+    yield "PCA" if raw is features else "PCA of network features", lay_out(features, method="pca", seed=seed)
+    if raw is not features:
+        first = {name: values[0] for name, values in axes.items()}
+        yield "t-SNE of raw pixels", next(embedding_grid(raw, {n: [v] for n, v in first.items()}, seed=seed))
+    for sheet in sheets:
+        yield (
+            "t-SNE, " + ", ".join(f"{name.replace('_', ' ')} {sheet.settings[name]:g}" for name in axes),
+            sheet,
+        )
+
+
+def register(app: typer.Typer) -> None:
+    """Add the lessons of this part to ``app``."""
+    add_lesson(app, "regression-vs-classification", regression_vs_classification)
+    add_lesson(app, "clusters", clusters)
+    add_lesson(app, "left-right", left_right)
+    add_lesson(app, "embed", embed)

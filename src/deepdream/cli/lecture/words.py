@@ -1,0 +1,61 @@
+"""Commands about words: the glossary, the years, the cards for the discussion."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from deepdream.cli.lecture.showing import Answer, Grid, add_lesson
+
+if TYPE_CHECKING:
+    from deepdream.figures import Figure, Theme
+
+
+def glossary(
+    term: Annotated[str, typer.Argument(help="One term; without it, all of them.", show_default=False)] = "",
+) -> Answer:
+    """Without a term, the whole glossary."""
+    from deepdream.lecture import glossary as words
+
+    chosen = {term: words.define(term)} if term else words.glossary()
+    text = "\n\n".join(f"{name}\n  {meaning}" for name, meaning in chosen.items())
+    return Answer({"terms": chosen}, text=text)
+
+
+def timeline() -> Answer:
+    """Each year with its source; -o draws it."""
+    from deepdream.lecture.timeline import timeline as events
+
+    rows = [(event.year, event.what, event.source) for event in events()]
+
+    def plot(theme: Theme) -> Figure:
+        from deepdream.lecture.plots.timeline import plot_timeline
+
+        return plot_timeline(events(), theme=theme)
+
+    return Answer(
+        {"events": [asdict(event) for event in events()]},
+        tables=[Grid(("year", "what", "source"), rows)],
+        plot=plot,
+    )
+
+
+def discuss(
+    topic: Annotated[str, typer.Argument(help="Which card; without it, the list.", show_default=False)] = "",
+) -> Answer:
+    """Topics: transparency, right-to-explanation, accountability, chart, unethical-uses."""
+    from deepdream.lecture.discussion import TOPICS, card, title
+
+    if not topic:
+        rows = [(name, title(name)) for name in TOPICS]
+        return Answer({"topics": dict(rows)}, tables=[Grid(("topic", "card"), rows)])
+    return Answer({"topic": topic, "card": card(topic)}, text=card(topic))
+
+
+def register(app: typer.Typer) -> None:
+    """Add the lessons of this part to ``app``."""
+    add_lesson(app, "glossary", glossary)
+    add_lesson(app, "timeline", timeline)
+    add_lesson(app, "discuss", discuss)

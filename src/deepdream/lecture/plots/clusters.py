@@ -1,0 +1,83 @@
+"""The same points with and without labels, and how good a clustering is."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from matplotlib.axes import Axes
+from numpy.typing import NDArray
+
+from deepdream.figures import Figure, Theme, drawn, label, new_figure
+from deepdream.lecture.clusters import Clustering
+
+__all__ = ["MARKERS", "plot_clusters"]
+
+MARKERS = "osD^vP*X<>"
+
+
+@drawn
+def plot_clusters(
+    X: NDArray[np.float64],
+    y: NDArray[np.int64],
+    found: Sequence[Clustering],
+    *,
+    shown: Clustering,
+    features: Sequence[str],
+    classes: Sequence[str],
+    theme: Theme = Theme.LIGHT,
+) -> Figure:
+    """Unsupervised and supervised side by side in the plane of the first two columns, and two scores by k."""
+    canvas, axes = new_figure(
+        2, 2, title="The same points, without and with labels", size=(13, 11), theme=theme
+    )
+    _points(axes[0, 0], X, shown.labels, [f"cluster {c + 1}" for c in range(shown.k)], theme)
+    axes[0, 0].plot(*shown.centers[:, :2].T, "P", color=theme.ink, markersize=18, markeredgecolor=theme.paper)
+    label(axes[0, 0], features[0], features[1], f"unsupervised: k-means, k = {shown.k}")
+    _points(axes[0, 1], X, y, classes, theme)
+    label(axes[0, 1], features[0], features[1], "supervised: every point has its label")
+    _by_k(axes[1, 0], found, "inertia", shown, theme)
+    _by_k(axes[1, 1], found, "silhouette", shown, theme)
+    return Figure(
+        canvas,
+        caption="What: k-means finds groups without labels (plus signs: centers); the labels were "
+        "given by people. Why: "
+        "clustering explores structure, classification predicts a label. Inertia always falls with k, "
+        "so it cannot "
+        "choose k; the silhouette weighs near against far. All numbers use all columns.",
+        alt=f"{len(X)} points; k-means with k = {shown.k} agrees with the labels to an adjusted Rand "
+        "index of "
+        f"{shown.agreement(y):.2f}.",
+        numbers={
+            "k": [c.k for c in found],
+            "inertia": [c.inertia for c in found],
+            "silhouette": [c.silhouette for c in found],
+        },
+        theme=theme,
+    )
+
+
+def _points(
+    axes: Axes, X: NDArray[np.float64], groups: NDArray[np.int64], names: Sequence[str], theme: Theme
+) -> None:
+    for index, name in enumerate(names):
+        axes.plot(
+            *X[groups == index, :2].T,
+            MARKERS[index % 10],
+            linestyle="none",
+            alpha=0.8,
+            label=name,
+            color=theme.colors[index % 7],
+            markeredgecolor=theme.paper,
+        )
+    if len(names) <= 7:
+        axes.legend(loc="best")
+
+
+def _by_k(axes: Axes, found: Sequence[Clustering], score: str, shown: Clustering, theme: Theme) -> None:
+    axes.plot([c.k for c in found], [getattr(c, score) for c in found], "o-", color=theme.negative)
+    axes.plot([shown.k], [getattr(shown, score)], "o", color=theme.positive, markersize=15)
+    axes.set_xticks([c.k for c in found])
+    words = {"inertia": "intra-cluster variance (inertia)", "silhouette": "silhouette"}[score]
+    axes.set_ylim(bottom=0)
+    label(axes, "number of clusters k", words)

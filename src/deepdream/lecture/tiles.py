@@ -1,0 +1,94 @@
+"""Tiles of pictures and what a network makes of them: the features that t-SNE lays out."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from deepdream.errors import UsageError
+from deepdream.images import read_picture, resize
+
+if TYPE_CHECKING:
+    from deepdream.models import Model
+
+__all__ = ["Tiles", "cut_tiles", "pooled_features"]
+
+PICTURES = (".jpg", ".jpeg", ".png", ".webp", ".tif", ".tiff", ".bmp", ".gif")
+FED = 128  # pixels to a side, as the network gets them
+BATCH = 40
+
+
+@dataclass(frozen=True)
+class Tiles:
+    """Square cuttings, ``pixels`` float32 (n, S, S, 3) in [0, 1], and the number of the picture each "
+    "is from."""
+
+    pixels: NDArray[np.float32]
+    labels: NDArray[np.int64]
+    names: tuple[str, ...]
+
+    @property
+    def raw(self) -> NDArray[np.float64]:
+        """The pixels as plain features, (n, 3 S S)."""
+        return self.pixels.reshape(len(self.pixels), -1).astype(np.float64)
+
+
+def cut_tiles(folder: str | Path, *, per_picture: int = 40, side: int = 96, seed: int = 0) -> Tiles:
+    """Square tiles at random places of every picture, ``per_picture`` of each; they may overlap.
+
+    Pictures smaller than a tile are left out.
+    """
+    paths = _pictures_in(Path(folder))
+    rng = np.random.default_rng(seed)
+    pictures = [(path.stem, read_picture(path).pixels) for path in paths]
+    large = [(name, pixels) for name, pixels in pictures if min(pixels.shape[:2]) >= side]
+    if len(large) < 2 or per_picture < 5:
+        raise UsageError(
+            f"{folder}: {len(large)} pictures of at least {side} x {side} pixels and {per_picture} "
+            "tiles of each;"
+            " at least 2 pictures and 5 tiles are needed."
+        )
+    tiles = [_cut(rng, pixels, side) for _, pixels in large for _ in range(per_picture)]
+    labels = np.repeat(np.arange(len(large)), per_picture)
+    return Tiles(np.stack(tiles), labels, tuple(name for name, _ in large))
+
+
+def _pictures_in(folder: Path) -> list[Path]:
+    if not folder.is_dir():
+        raise UsageError(f"No folder {str(folder)!r} here. Give 'digits', 'tiles' or a folder of pictures.")
+    return sorted(path for path in folder.iterdir() if path.suffix.lower() in PICTURES)
+
+
+def _cut(rng: np.random.Generator, pixels: NDArray[np.float32], side: int) -> NDArray[np.float32]:
+    top, left = (int(rng.integers(length - side + 1)) for length in pixels.shape[:2])
+    return pixels[top : top + side, left : left + side]
+
+
+def pooled_features(tiles: Tiles, model: Model, layer: str | None = None) -> Iterator[NDArray[np.float64]]:
+    """What ``layer`` says about each tile, averaged over its places: (batch, channels), batch after batch.
+
+    Tiles are enlarged to 128 x 128 for the network. No layer means the last one that has places.
+    """
+    chosen = layer or last_layer_with_places(model)
+    model.layer(chosen)  # an unknown name is an error now, not at the first batch
+    return (_pooled(tiles.pixels[i : i + BATCH], model, chosen) for i in range(0, len(tiles.pixels), BATCH))
+
+
+def last_layer_with_places(model: Model) -> str:
+    """The deepest of the network's main layers that still has a map of places: just before the pooling."""
+    return [layer.name for layer in model.layers.values() if layer.spatial and layer.main][-1]
+
+
+def _pooled(pixels: NDArray[np.float32], model: Model, layer: str) -> NDArray[np.float64]:
+    import torch
+
+    fed = np.stack([resize(tile, FED, FED) for tile in pixels]).transpose(0, 3, 1, 2)
+    with torch.no_grad():
+        maps = model.activations(torch.from_numpy(fed.copy()).to(model.device), [layer])[layer]
+    pooled: NDArray[np.float64] = maps.flatten(2).mean(dim=2).double().cpu().numpy()
+    return pooled
