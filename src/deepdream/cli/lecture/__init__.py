@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from deepdream.cli.lecture import networks, neurons, training
+from deepdream.cli.lecture import decisions, networks, neurons, playing, spaces, training, words
 from deepdream.cli.terminal import put_json, put_table, say
 from deepdream.lecture.lessons import lessons
 
@@ -18,7 +18,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 
-for part in (neurons, networks, training):
+for part in (neurons, networks, training, playing, spaces, decisions, words):
     part.register(app)
 
 
