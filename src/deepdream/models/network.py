@@ -158,8 +158,8 @@ class Model:
         """What is classified: the shorter side resized, then a centered square (B, 3, crop, crop)."""
         plan = self.preprocessing
         height, width = image.shape[-2:]
-        scale = plan.resize / min(height, width)
-        size = [max(plan.crop, round(height * scale)), max(plan.crop, round(width * scale))]
+        # Rounded down, as torchvision and timm do.
+        size = [max(plan.crop, side * plan.resize // min(height, width)) for side in (height, width)]
         resized = F.interpolate(image, size=size, mode=plan.interpolation, antialias=True, align_corners=False)
         top, left = (round((side - plan.crop) / 2) for side in size)
         return resized[..., top : top + plan.crop, left : left + plan.crop].clamp(0, 1)
