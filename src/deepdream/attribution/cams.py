@@ -1,0 +1,194 @@
+"""Class activation maps: a weighted sum of the channels of one spatial layer."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from deepdream.attribution.hooks import activation_and_gradient, scores_from
+from deepdream.attribution.problem import Problem, enlarge, find_layer
+from deepdream.attribution.registry import register
+from deepdream.errors import UsageError
+from deepdream.models import Model
+
+_COARSE = "As coarse as its layer: one value per cell of the grid."
+
+
+def lacks_spatial_end(model: Model) -> str | None:
+    """Why a class activation map makes no sense: nothing spatial in the second half of the network."""
+    try:
+        layer = find_layer(model, "auto")
+    except UsageError as error:
+        return str(error)
+    if layer.depth >= 0.5:
+        return None
+    return (
+        f"its last layer with a grid, {layer.name!r}, stands at the network's beginning (after "
+        f"{layer.depth:.0%}), so its channels do not stand for what was recognized. Name it with --layer "
+        "to see it all the same."
+    )
+
+
+_SHARED: dict[str, Any] = {
+    "family": "cam",
+    "needs": "a late layer with a grid of positions",
+    "applies": lacks_spatial_end,
+    "signed": False,
+}
+
+
+@register(
+    "grad-cam",
+    question="Which places of the last layer speak for the class?",
+    paper="Selvaraju et al. 2017, Grad-CAM, arXiv:1610.02391",
+    caveat=f"{_COARSE} Evidence against the class is cut off.",
+    cost="1 forward, 1 backward",
+    **_SHARED,
+)
+def grad_cam(problem: Problem, *, rectify: bool = True) -> Tensor:
+    """ReLU of the channels weighted by their mean gradient; ``rectify=False`` keeps the negative side."""
+    activation, gradient = activation_and_gradient(problem)
+    return _weighted(gradient.mean(dim=(1, 2)), activation, rectify)
+
+
+@register(
+    "grad-cam-plus-plus",
+    question="Which places speak for the class, if several objects of it are there?",
+    paper="Chattopadhyay et al. 2018, Grad-CAM++, arXiv:1710.11063",
+    caveat=f"{_COARSE} Counts only gradients in favor, so it hardly tells two classes apart.",
+    cost="1 forward, 1 backward",
+    **_SHARED,
+)
+def grad_cam_plus_plus(problem: Problem, *, rectify: bool = True) -> Tensor:
+    """Positive gradients weighted by alpha = g^2 / (2 g^2 + sum(A) g^3), the paper's equation 19."""
+    activation, gradient = activation_and_gradient(problem)
+    square = gradient.square()
+    denominator = 2 * square + activation.sum(dim=(1, 2), keepdim=True) * square * gradient
+    alpha = torch.where(denominator != 0, square / denominator, 0.0)
+    return _weighted((alpha * gradient.relu()).sum(dim=(1, 2)), activation, rectify)
+
+
+@register(
+    "x-grad-cam",
+    question="Which places speak for the class, weighted by where each channel is active?",
+    paper="Fu et al. 2020, Axiom-based Grad-CAM, arXiv:2008.02312",
+    caveat=_COARSE,
+    cost="1 forward, 1 backward",
+    **_SHARED,
+)
+def x_grad_cam(problem: Problem, *, rectify: bool = True) -> Tensor:
+    """Channels weighted by their activation-weighted mean gradient."""
+    activation, gradient = activation_and_gradient(problem)
+    total = activation.sum(dim=(1, 2))
+    weights = torch.where(total != 0, (gradient * activation).sum(dim=(1, 2)) / total, 0.0)
+    return _weighted(weights, activation, rectify)
+
+
+@register(
+    "hires-cam",
+    question="Which places did the score really use?",
+    paper="Draelos, Carin 2020, HiResCAM, arXiv:2011.08891",
+    caveat=f"{_COARSE} Faithful only where the rest of the network is linear.",
+    cost="1 forward, 1 backward",
+    **_SHARED,
+)
+def hires_cam(problem: Problem, *, rectify: bool = True) -> Tensor:
+    """Activation times gradient, summed over the channels."""
+    activation, gradient = activation_and_gradient(problem)
+    return _rectified((gradient * activation).sum(dim=0), rectify)
+
+
+@register(
+    "layer-cam",
+    question="Which places speak for the class, also at an earlier, finer layer?",
+    paper="Jiang et al. 2021, LayerCAM, DOI 10.1109/TIP.2021.3089943",
+    caveat="Counts only gradients in favor.",
+    cost="1 forward, 1 backward",
+    **_SHARED,
+)
+def layer_cam(problem: Problem, *, rectify: bool = True) -> Tensor:
+    """Activation times the positive part of the gradient, summed over the channels."""
+    activation, gradient = activation_and_gradient(problem)
+    return _rectified((gradient.relu() * activation).sum(dim=0), rectify)
+
+
+@register(
+    "eigen-cam",
+    question="Where is the layer's main pattern, whatever the class?",
+    paper="Muhammad, Yeasin 2020, Eigen-CAM, arXiv:2008.00299",
+    caveat="Does not know the class: every target gets the same map.",
+    cost="1 forward, 1 backward",
+    **_SHARED,
+)
+def eigen_cam(problem: Problem) -> Tensor:
+    """The activations along their first singular vector, turned so that its sum is positive."""
+    activation, _ = activation_and_gradient(problem)
+    flat = activation.flatten(1).T.double().cpu()  # (positions, channels)
+    projection: Tensor = flat @ torch.linalg.svd(flat, full_matrices=False).Vh[0]
+    projection = projection * (1 if projection.sum() >= 0 else -1)
+    return projection.reshape(activation.shape[1:]).float()
+
+
+@register(
+    "score-cam",
+    question="Which places, shown alone, bring the class back?",
+    paper="Wang et al. 2020, Score-CAM, arXiv:1910.01279",
+    caveat=f"{_COARSE} Its softmax lets a handful of channels decide.",
+    cost="samples forwards",
+    budgeted=("samples", "forward"),
+    **_SHARED,
+)
+def score_cam(problem: Problem, *, samples: int = 256) -> Tensor:
+    """Channels weighted by the softmax of the scores of the picture seen through them.
+
+    Deviation: only the ``samples`` channels with the largest spread are tried (the paper: all).
+    """
+    activation, _ = activation_and_gradient(problem)
+    strongest = activation.flatten(1).var(dim=1).topk(min(samples, len(activation))).indices
+    chosen = activation[strongest]
+    low, high = chosen.amin(dim=(1, 2), keepdim=True), chosen.amax(dim=(1, 2), keepdim=True)
+    masks = torch.where(high > low, (chosen - low) / (high - low), 0.0)
+
+    def shown(start: int, stop: int) -> Tensor:
+        return torch.stack([enlarge(mask, problem.size) for mask in masks[start:stop]])[:, None]
+
+    scores = problem.masked_scores_of(len(masks), shown, problem.baseline)
+    return _weighted(scores.softmax(dim=0), chosen)
+
+
+@register(
+    "ablation-cam",
+    question="Which places lie in channels without which the score falls?",
+    paper="Desai, Ramaswamy 2020, Ablation-CAM, DOI 10.1109/WACV45572.2020.9093360",
+    caveat=_COARSE,
+    cost="1 forward for every 64 channels",
+    **_SHARED,
+)
+def ablation_cam(problem: Problem, *, rectify: bool = True) -> Tensor:
+    """Channels weighted by the score's loss when they are silenced.
+
+    Deviation: the loss is not divided by the score, whose sign would turn the map around where it is
+    negative.
+    """
+    activation, _ = activation_and_gradient(problem)
+    whole = scores_from(problem, activation[None])
+    weights = []
+    for block in _blocks(len(activation), 64):
+        silenced = activation.repeat(len(block), 1, 1, 1)
+        silenced[torch.arange(len(block)), block] = 0
+        weights.append(whole - scores_from(problem, silenced))
+    return _weighted(torch.cat(weights), activation, rectify)
+
+
+def _blocks(count: int, size: int) -> list[Tensor]:
+    return [torch.arange(start, min(start + size, count)) for start in range(0, count, size)]
+
+
+def _weighted(weights: Tensor, activation: Tensor, rectify: bool = True) -> Tensor:
+    return _rectified(torch.einsum("c,chw->hw", weights, activation), rectify)
+
+
+def _rectified(values: Tensor, rectify: bool) -> Tensor:
+    return values.relu() if rectify else values

@@ -1,0 +1,113 @@
+"""The gradient and its averages over noise."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import torch
+from torch import Tensor
+
+from deepdream.attribution.problem import Problem
+from deepdream.attribution.registry import register
+
+_SMOOTH = "Smilkov et al. 2017, SmoothGrad, arXiv:1706.03825"
+
+
+@register(
+    "saliency",
+    question="Which pixels would change the score most if they changed a little?",
+    paper="Simonyan, Vedaldi, Zisserman 2013, Deep Inside Convolutional Networks, arXiv:1312.6034",
+    caveat="Sensitivity, not contribution: a saturated network is insensitive to what convinced it. Noisy.",
+    family="gradient",
+    cost="1 forward, 1 backward",
+    signed=False,
+    reduction="max-abs",
+)
+def saliency(problem: Problem) -> Tensor:
+    """The gradient of the score; its map is the largest absolute value of the three colors."""
+    return problem.gradients(problem.image)[0]
+
+
+@register(
+    "input-x-gradient",
+    question="How much would the score lose, to first order, if a pixel went black?",
+    paper="Shrikumar et al. 2016, Not Just a Black Box, arXiv:1605.01713",
+    caveat="Black pixels get nothing, whatever they mean; does not sum to the score unless it is linear.",
+    family="gradient",
+    cost="1 forward, 1 backward",
+)
+def input_x_gradient(problem: Problem) -> Tensor:
+    """The picture in [0, 1] times the gradient."""
+    return problem.image[0] * problem.gradients(problem.image)[0]
+
+
+@register(
+    "smoothgrad",
+    question="Which pixels does the score depend on, on average over small disturbances?",
+    paper=_SMOOTH,
+    caveat="The noise level is a choice, and the average explains a neighborhood, not this picture.",
+    family="gradient",
+    cost="samples forwards, samples backwards",
+    signed=False,
+    reduction="max-abs",
+    budgeted=("samples", "backward"),
+)
+def smoothgrad(problem: Problem, *, samples: int = 25, noise: float = 0.15) -> Tensor:
+    """The mean gradient over ``samples`` noisy pictures; ``noise`` is a share of the picture's range."""
+    return _moments(problem, samples, noise)[0].float()
+
+
+@register(
+    "smoothgrad-squared",
+    question="Where is the gradient large, whatever its sign, over small disturbances?",
+    paper="Hooker et al. 2019, A Benchmark for Interpretability Methods, arXiv:1806.10758",
+    caveat="Squares hide the sign, so disagreement and strong evidence look alike.",
+    family="gradient",
+    cost="samples forwards, samples backwards",
+    signed=False,
+    budgeted=("samples", "backward"),
+)
+def smoothgrad_squared(problem: Problem, *, samples: int = 25, noise: float = 0.15) -> Tensor:
+    """The mean of the squared gradient over noisy pictures."""
+    return _moments(problem, samples, noise)[1].float()
+
+
+@register(
+    "vargrad",
+    question="Where does the gradient change most under small disturbances?",
+    paper="Adebayo et al. 2018, Local Explanation Methods for Deep Networks, arXiv:1810.03307",
+    caveat="Zero for a linear model: it measures instability, not evidence.",
+    family="gradient",
+    cost="samples forwards, samples backwards",
+    signed=False,
+    budgeted=("samples", "backward"),
+)
+def vargrad(problem: Problem, *, samples: int = 25, noise: float = 0.15) -> Tensor:
+    """The variance of the gradient over noisy pictures."""
+    mean, square = _moments(problem, samples, noise)
+    return (square - mean.square()).clamp(min=0).float()
+
+
+def _moments(problem: Problem, samples: int, noise: float) -> tuple[Tensor, Tensor]:
+    """Mean and mean square (3, H, W) of the gradient in float64."""
+    mean = torch.zeros_like(problem.image[0], dtype=torch.float64)
+    square = torch.zeros_like(mean)
+    for images in _noisy(problem, samples, noise):
+        gradients = problem.gradients(images).double()
+        mean += gradients.sum(dim=0) / samples
+        square += gradients.square().sum(dim=0) / samples
+    return mean, square
+
+
+def _noisy(problem: Problem, samples: int, noise: float) -> Iterator[Tensor]:
+    """``samples`` pictures with Gaussian noise of its own generator, chunk by chunk.
+
+    Drawn picture by picture, so that the numbers do not depend on the size of the chunks.
+    """
+    random = problem.generator()
+    image = problem.image
+    spread = noise * float(image.max() - image.min())
+    for start in range(0, samples, problem.chunk):
+        count = min(problem.chunk, samples - start)
+        drawn = [torch.randn(image.shape, generator=random) for _ in range(count)]
+        yield image + spread * torch.cat(drawn).to(image)

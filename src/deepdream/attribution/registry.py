@@ -1,0 +1,133 @@
+"""The one list of methods: the command line, the documentation, the tests and the report read it."""
+
+from __future__ import annotations
+
+import importlib
+import inspect
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from functools import cache
+from types import MappingProxyType
+from typing import Any, Literal
+
+from torch import Tensor
+
+from deepdream.attribution.problem import Problem
+from deepdream.errors import UnknownNameError
+from deepdream.models import Model
+
+Family = Literal["gradient", "cam", "perturbation", "propagation", "surrogate"]
+Reduction = Literal["sum", "max-abs"]
+Pass = Literal["forward", "backward"]
+
+
+@dataclass(frozen=True, eq=False)
+class Outcome:
+    """What a method's function gives.
+
+    ``values`` are (3, H, W), or (h, w) of any size; ``options`` what it chose itself; ``baseline_score`` only
+    where it is not the score of the problem's baseline.
+    """
+
+    values: Tensor
+    options: Mapping[str, Any] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
+    baseline_score: float | None = None
+
+
+Run = Callable[[Problem, Mapping[str, Any]], Outcome]
+
+
+@dataclass(frozen=True)
+class Method:
+    """An entry of the registry.
+
+    Attributes:
+        question: What its map answers.
+        needs: What it needs of the network; ``applies`` checks it.
+        signed: Whether negative values mean evidence against.
+        complete: Whether it promises to sum to the score minus the baseline's score.
+        cost: In forward and backward passes.
+        options: Its own options with their defaults.
+        budgeted: The option that a time budget sets, and the pass that one unit of it costs.
+        reduction: How (3, H, W) becomes (H, W).
+        run: Problem and options to the outcome.
+        applies: None, or why the method cannot be used with this network.
+    """
+
+    name: str
+    question: str
+    paper: str
+    caveat: str
+    needs: str
+    signed: bool
+    complete: bool
+    family: Family
+    cost: str
+    options: Mapping[str, Any]
+    budgeted: tuple[str, Pass] | None
+    reduction: Reduction
+    run: Run
+    applies: Callable[[Model], str | None]
+
+
+Function = Callable[..., Tensor | Outcome]
+_METHODS: dict[str, Method] = {}
+_FILES = ("gradients", "paths", "cams")
+
+
+def register(
+    name: str,
+    *,
+    question: str,
+    paper: str,
+    caveat: str,
+    family: Family,
+    cost: str,
+    **more: Any,
+) -> Callable[[Function], Function]:
+    """Put a function ``f(problem, *, option=default, ...)`` into the registry under ``name``.
+
+    Its keyword-only parameters are the method's options. ``more``: any other field of ``Method``.
+    """
+    fields: dict[str, Any] = {"needs": "a gradient", "signed": True, "complete": False, "budgeted": None}
+    fields |= {"reduction": "sum", "applies": _always}
+    fields |= {"question": question, "paper": paper, "caveat": caveat, "family": family, "cost": cost} | more
+
+    def enter(function: Function) -> Function:
+        def run(problem: Problem, options: Mapping[str, Any]) -> Outcome:
+            found = function(problem, **options)
+            return found if isinstance(found, Outcome) else Outcome(found)
+
+        _METHODS[name] = Method(name=name, options=_options(function), run=run, **fields)
+        return function
+
+    return enter
+
+
+def methods() -> Mapping[str, Method]:
+    """Every method by name, the quick ones first."""
+    _load()
+    return MappingProxyType(_METHODS)
+
+
+def find_method(name: str) -> Method:
+    """The method ``name``. Raises UnknownNameError with the nearest names."""
+    if name not in methods():
+        raise UnknownNameError("method", name, methods(), listing="deepdream methods")
+    return methods()[name]
+
+
+@cache
+def _load() -> None:
+    for file in _FILES:
+        importlib.import_module(f"deepdream.attribution.{file}")
+
+
+def _options(function: Function) -> Mapping[str, Any]:
+    given = inspect.signature(function).parameters.values()
+    return MappingProxyType({p.name: p.default for p in given if p.kind is p.KEYWORD_ONLY})
+
+
+def _always(_: Model) -> None:
+    return None
