@@ -1,4 +1,4 @@
-"""Caches of its own and no way to the network for every test; a small seeded network; a web server that misbehaves."""
+"""Own caches and no way out for every test; a small seeded network; a web server that misbehaves."""
 
 from __future__ import annotations
 
@@ -37,6 +37,15 @@ def own_caches(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv("TORCH_HOME", str(tmp_path / "torch"))
     monkeypatch.setenv("HF_HOME", str(tmp_path / "hf"))
     return tmp_path / "cache"
+
+
+@pytest.fixture(autouse=True)
+def one_thread() -> Iterator[None]:
+    """The passes here are small: on busy cores, waiting for a second thread takes most of the time."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
 
 
 @pytest.fixture(autouse=True)

@@ -52,7 +52,7 @@ def test_short_body_is_resumed_where_it_stopped(web: Any, target: Path) -> None:
 
 def test_interrupted_download_goes_on_in_the_next_call(web: Any, target: Path) -> None:
     web.cut = [1000] * room.ATTEMPTS
-    with pytest.raises(WeightsError, match="3,000 of 1,048,576 bytes"):
+    with pytest.raises(WeightsError, match=r"3,000 of 1,048,576 bytes"):
         download(Wanted(web.add("w.pth", BODY), target, HASH))
     assert not target.exists()
     download(Wanted(f"{web.url}/w.pth", target, HASH))
@@ -85,7 +85,7 @@ def test_piece_that_is_whole_already_begins_anew(web: Any, target: Path) -> None
 
 
 def test_wrong_hash_keeps_nothing(web: Any, target: Path) -> None:
-    with pytest.raises(WeightsError, match="sent something else than w.pth"):
+    with pytest.raises(WeightsError, match=r"sent something else than w\.pth"):
         download(Wanted(web.add("w.pth", BODY), target, "00000000"))
     assert leftovers(target) == []
 
@@ -109,7 +109,7 @@ def test_length_must_be_known_where_no_hash_is(web: Any, target: Path) -> None:
 @pytest.mark.parametrize("status", [404, 403, 500])
 def test_refusal_of_the_server_is_one_line(web: Any, target: Path, status: int) -> None:
     web.status = status
-    with pytest.raises(WeightsError, match=f"127.0.0.1 answers {status}") as caught:
+    with pytest.raises(WeightsError, match=rf"127\.0\.0\.1 answers {status}") as caught:
         download(Wanted(f"{web.url}/w.pth", target))
     assert not isinstance(caught.value, UnreachableError)
 
@@ -120,7 +120,7 @@ def test_silent_server_is_given_up_after_the_reading_time(
     monkeypatch.setattr(room, "READ_SECONDS", 0.3)
     web.delay = 2.0
     start = time.monotonic()
-    with pytest.raises(WeightsError, match="no answer in time|timed out"):
+    with pytest.raises(WeightsError, match=r"no answer in time|timed out"):
         download(Wanted(web.add("w.pth", BODY), target, HASH))
     assert time.monotonic() - start < 1.8
 

@@ -8,7 +8,6 @@ import sys
 
 import pytest
 import torch
-import torch.nn.functional as F
 
 from deepdream.models import load_model
 from deepdream.models.catalog import catalog
@@ -48,7 +47,9 @@ def test_catalog_knows_the_number_of_parameters_and_the_size_of_the_file(name: s
 )
 def test_same_padding_gives_ceil_of_size_over_stride(size: int, kernel: int, stride: int) -> None:
     padded = SamePad(kernel, stride)(torch.ones(1, 1, size, size))
-    assert F.conv2d(padded, torch.ones(1, 1, kernel, kernel), stride=stride).shape[-1] == -(-size // stride)
+    assert torch.conv2d(padded, torch.ones(1, 1, kernel, kernel), stride=stride).shape[-1] == -(
+        -size // stride
+    )
     left = int((padded[0, 0].sum(0) == 0).long().argmin())
     assert left == (padded.shape[-1] - size) // 2  # the odd one goes to the right
 

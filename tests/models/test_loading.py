@@ -248,8 +248,9 @@ def test_timm_without_a_network_answers_soon() -> None:
 # --- torchvision, timm, own files -------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("name", ["squeezenet1_1", "mobilenet_v3_small", "resnet18"])
-@pytest.mark.parametrize("suffix", ["pth", "safetensors"])
+@pytest.mark.parametrize(
+    ("name", "suffix"), [("squeezenet1_1", "pth"), ("mobilenet_v3_small", "safetensors"), ("resnet18", "pth")]
+)
 def test_logits_equal_torchvisions_on_the_same_file(name: str, suffix: str, tmp_path: Path) -> None:
     from torchvision.models import get_model, get_model_weights
 
@@ -267,7 +268,7 @@ def test_logits_equal_torchvisions_on_the_same_file(name: str, suffix: str, tmp_
     assert ours.weights.sha256 == hashlib.sha256(path.read_bytes()).hexdigest()
 
 
-@pytest.mark.parametrize("name", ["googlenet", "inception_v3"])
+@pytest.mark.parametrize("name", ["googlenet", pytest.param("inception_v3", marks=pytest.mark.slow)])
 def test_networks_with_auxiliary_heads_equal_torchvisions_pretrained_ones(name: str, tmp_path: Path) -> None:
     """Pretrained, torchvision builds them with ``transform_input=True`` and checkpoints hold the heads."""
     from torchvision.models import GoogLeNet, Inception3, get_model_weights

@@ -219,7 +219,8 @@ def test_fit_names_the_first_differences_and_counts_all() -> None:
     with pytest.raises(WeightsError) as caught:
         fit(network(), tensors, what="my.pth")
     assert str(caught.value) == (
-        "my.pth does not fit: 1 tensors missing (last.bias); 5 tensors unexpected (extra.0, extra.1, extra.2, ...); "
+        "my.pth does not fit: 1 tensors missing (last.bias); "
+        "5 tensors unexpected (extra.0, extra.1, extra.2, ...); "
         "1 tensors of another shape (first.weight is (9, 3), not (4, 3))."
     )
 
