@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from deepdream.errors import UsageError
-from deepdream.figures.figure import FORMATS, Figure
+from deepdream.figures.figure import FORMATS, Figure, look
 
 MOVING = (".gif", ".webp", ".png")
 
@@ -41,13 +41,17 @@ class Animation:
 
     def frames(self) -> Iterator[npt.NDArray[np.float32]]:
         """Every frame as a picture, float32 (H, W, 3) in [0, 1], all of one size."""
-        for index in range(self.count):
-            self.update(index)
-            yield self.figure.pixels()
+        with self.figure.captioned():
+            for index in range(self.count):
+                with look(self.figure.theme):
+                    self.update(index)
+                yield self.figure.render()
+                self.figure.canvas.set_layout_engine("none")  # the panels stay where the first frame put them
 
     def still(self, index: int = -1) -> Figure:
         """One frame as a figure; the last by default."""
-        self.update(index % self.count)
+        with look(self.figure.theme):
+            self.update(index % self.count)
         return self.figure
 
     def save(self, path: str | Path) -> Path:

@@ -122,14 +122,19 @@ class Figure:
             given = repr(suffix) if suffix else "a file without suffix"
             raise UsageError(f"A plot cannot be written as {given}: use {', '.join(FORMATS)}.")
         stream = io.BytesIO()
-        with self._captioned():
+        with self.captioned(), look(self.theme):
             self.canvas.savefig(stream, format=kind[1:], metadata=self._metadata(kind))
         content = stream.getvalue()
         return _with_description(content, self.title, self.alt) if kind == ".svg" else content
 
     def pixels(self) -> npt.NDArray[np.float32]:
         """The plot with its caption as a picture, float32 (H, W, 3) in [0, 1]."""
-        with self._captioned():
+        with self.captioned():
+            return self.render()
+
+    def render(self) -> npt.NDArray[np.float32]:
+        """The canvas as it stands, without adding the caption; float32 (H, W, 3) in [0, 1]."""
+        with look(self.theme):
             agg: Any = FigureCanvasAgg(self.canvas)
             agg.draw()
             rgba = np.asarray(agg.buffer_rgba())
@@ -146,8 +151,8 @@ class Figure:
         return {"Title": self.title, "Description": f"{self.alt}\n{self.caption}"}
 
     @contextmanager
-    def _captioned(self) -> Iterator[None]:
-        # The caption stands in a strip added below the plot, and is taken away again afterwards.
+    def captioned(self) -> Iterator[None]:
+        """Add the caption in a strip below the plot; it is taken away again afterwards."""
         width, height = self.canvas.get_size_inches()
         lines = textwrap.wrap(self.caption, int(width * 72 / (CAPTION_SIZE * 0.56)))
         strip = len(lines) * LINE_HEIGHT + 0.2
@@ -155,15 +160,15 @@ class Figure:
             words = self.canvas.text(
                 0.012, (strip - 0.06) / (height + strip), "\n".join(lines), va="top", in_layout=False
             )
-            words.set_fontsize(CAPTION_SIZE)
-            self.canvas.set_size_inches(width, height + strip)
-            self.canvas.set_layout_engine(_layout(strip / (height + strip)))
-            try:
-                yield
-            finally:
-                words.remove()
-                self.canvas.set_size_inches(width, height)
-                self.canvas.set_layout_engine(_layout())
+        words.set_fontsize(CAPTION_SIZE)
+        self.canvas.set_size_inches(width, height + strip)
+        self.canvas.set_layout_engine(_layout(strip / (height + strip)))
+        try:
+            yield
+        finally:
+            words.remove()
+            self.canvas.set_size_inches(width, height)
+            self.canvas.set_layout_engine(_layout())
 
 
 def _layout(bottom: float = 0.0) -> ConstrainedLayoutEngine:

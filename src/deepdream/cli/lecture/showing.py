@@ -83,7 +83,8 @@ _COMMON: tuple[tuple[str, Any, Any], ...] = (
 def add_lesson(app: typer.Typer, name: str, command: Callable[..., Answer]) -> None:
     """Make ``command`` the command ``name`` of ``app``; help and notes come from the lessons' registry.
 
-    ``command`` declares only its own options; if it has a parameter ``seed`` it is given the seed.
+    ``command`` declares only its own options; a parameter named like one of the common
+    options (``seed``, ``dark``, ``overwrite``) is given its value.
     """
     lesson = find_lesson(name)
     own = inspect.signature(command, eval_str=True).parameters
@@ -95,7 +96,8 @@ def add_lesson(app: typer.Typer, name: str, command: Callable[..., Answer]) -> N
         _show(lesson, answer, common)
 
     keyword = inspect.Parameter.KEYWORD_ONLY
-    mine = [parameter.replace(kind=keyword) for key, parameter in own.items() if key != "seed"]
+    names = {key for key, _, _ in _COMMON}
+    mine = [parameter.replace(kind=keyword) for key, parameter in own.items() if key not in names]
     shared = [inspect.Parameter(key, keyword, annotation=kind, default=value) for key, kind, value in _COMMON]
     vars(run)["__signature__"] = inspect.Signature([*mine, *shared])
     run.__annotations__ = {}
@@ -127,7 +129,7 @@ def _print(answer: Answer) -> None:
 
 def put_grid(grid: Grid) -> None:
     """A table on stdout, after an empty line and its title."""
-    put(f"\n{grid.title}".rstrip(" "))
+    put(f"\n{grid.title}" if grid.title else "")
     put_table(grid.columns, grid.rows)
 
 

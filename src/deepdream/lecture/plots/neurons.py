@@ -11,6 +11,7 @@ from matplotlib.axes import Axes
 from matplotlib.patches import Circle, Polygon
 from mpl_toolkits.mplot3d.art3d import Poly3DCollection
 
+from deepdream.errors import UsageError
 from deepdream.figures import Animation, Figure, Theme, drawn, label, new_figure
 from deepdream.lecture import distances, xor
 from deepdream.lecture.datasets import Table

@@ -216,7 +216,7 @@ def plot_vanishing(norms: Mapping[str, Sequence[float]], *, theme: Theme = Theme
 @drawn
 def plot_collapse(table: Any, outputs: Mapping[str, Any], *, theme: Theme = Theme.LIGHT) -> Figure:
     """What networks with and without activations say over the plane: a plane, or a curve."""
-    from deepdream.lecture.plots.networks import plane_grid
+    from deepdream.lecture.plots.networks import draw_map, plane_grid
     from deepdream.lecture.plots.neurons import scatter_classes
 
     canvas, axes = new_figure(
@@ -226,7 +226,7 @@ def plot_collapse(table: Any, outputs: Mapping[str, Any], *, theme: Theme = Them
     for panel, (name, model) in zip(axes[0], outputs.items(), strict=True):
         with torch.no_grad():
             image = model(inputs).reshape(len(y), len(x)).numpy()
-        panel.pcolormesh(x, y, image, cmap=theme.diverging, vmin=0, vmax=1, alpha=0.6, rasterized=True)
+        draw_map(panel, (x, y), image, theme, limits=(0, 1), alpha=0.6)
         if image.max() - image.min() > 0.01:
             panel.contour(x, y, image, levels=[0.5], colors=[theme.ink])
         scatter_classes(panel, table, theme, size=70)
