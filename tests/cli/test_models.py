@@ -98,6 +98,13 @@ def test_info_tells_license_accuracy_preprocessing_and_other_weights() -> None:
     assert "25,557,032" in table
 
 
+def test_info_of_a_timm_network_has_no_weights_of_torchvision() -> None:
+    pytest.importorskip("timm")
+    facts = json.loads(run("models", "info", "timm:resnet18", "--json")[1])
+    assert facts["other_weights"] == []
+    assert facts["license"] == "apache-2.0"
+
+
 def test_path_prints_only_the_path_or_ends_with_4() -> None:
     code, out, _ = run("models", "path", "efficientnet_lite0")
     assert code == 0

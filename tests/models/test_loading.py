@@ -13,8 +13,11 @@ from typing import Any
 
 import pytest
 import torch
+import typer
 from safetensors.torch import save_file
+from typer.testing import CliRunner
 
+from deepdream.cli.models import register
 from deepdream.errors import UnknownNameError, UsageError, WeightsError
 from deepdream.models import cache, load_model
 from deepdream.models.catalog import find_entry
@@ -69,6 +72,24 @@ def test_download_goes_to_the_cache_and_is_used_from_there(
     assert first.weights == again.weights
     assert first.weights.sha256 == squeezenet.sha256
     assert torch.equal(first(PICTURE), again(PICTURE))
+
+
+def test_the_command_fetch_downloads_once_and_replaces_what_is_damaged(
+    squeezenet: Any, web: Any, own_caches: Path
+) -> None:
+    app = typer.Typer()
+    register(app)
+    fetched = [CliRunner().invoke(app, ["models", "fetch", "squeezenet1_1"]) for _ in range(2)]
+    path = own_caches / squeezenet.file
+    assert [result.stdout for result in fetched] == [f"{path}\n"] * 2
+    assert "squeezenet1_1: 4.7 of 4.7 MB" in fetched[0].stderr
+    assert fetched[1].stderr == ""
+    assert len(web.asked) == 1
+    path.write_bytes(bytes(len(squeezenet.content)))
+    mended = CliRunner().invoke(app, ["models", "fetch", "squeezenet1_1"])
+    assert "damaged or not squeezenet1_1" in mended.stderr
+    assert path.read_bytes() == squeezenet.content
+    assert CliRunner().invoke(app, ["models", "verify", "squeezenet1_1"]).exit_code == 0
 
 
 def test_torchvisions_cache_is_read_but_not_written(squeezenet: Any, web: Any, own_caches: Path) -> None:

@@ -105,7 +105,8 @@ def model_info(name: Name, as_json: Json = False) -> None:
     from deepdream.models.catalog import catalog, find_entry
 
     entry = find_entry(name)
-    others = [e.name for e in catalog().values() if e.network == entry.network and e.name != entry.name]
+    same = [e.name for e in catalog().values() if (e.network, e.source) == (entry.network, entry.source)]
+    others = [other for other in same if other != entry.name]
     facts = {**_summary(entry), "hash": entry.hash, "url": entry.url, "trained_on": entry.trained_on}
     facts |= {"classes": entry.classes, "parameters": entry.parameters, "minimum_size": entry.minimum_size}
     facts |= {"preferred_layer": entry.preferred_layer, "preprocessing": asdict(entry.preprocessing)}
