@@ -25,8 +25,7 @@ BATCH = 40
 
 @dataclass(frozen=True)
 class Tiles:
-    """Square cuttings, ``pixels`` float32 (n, S, S, 3) in [0, 1], and the number of the picture each "
-    "is from."""
+    """Square cuttings of pictures: ``pixels`` float32 (n, S, S, 3) in [0, 1], and the picture of each."""
 
     pixels: NDArray[np.float32]
     labels: NDArray[np.int64]

@@ -17,8 +17,6 @@ if TYPE_CHECKING:
     from deepdream.figures import Figure, Theme
     from deepdream.lecture.embedding import Embedding
 
-FEW = 500  # digits per sheet when a grid has more than four
-
 
 def regression_vs_classification(seed: int = 0) -> Answer:
     """Digits of scikit-learn; networks 64-30-1 (squared error, rounded) and 64-30-10 (softmax)."""
@@ -60,8 +58,7 @@ def clusters(
     k: Annotated[int, typer.Option("-k", "--clusters", help="How many clusters to show.")] = 3,
     seed: int = 0,
 ) -> Answer:
-    """Data: iris, wine, breast_cancer, digits, a toy set (gauss, circle, ...), or a CSV file. Columns "
-    "are standardized."""
+    """Data: iris, wine, breast_cancer, digits, a toy set (gauss, circle, ...), or a CSV file."""
     from deepdream.lecture.clusters import cluster
     from deepdream.lecture.datasets import find_data
 
@@ -138,12 +135,11 @@ def embed(
         list[str] | None, typer.Option(help="Such as perplexity=3,10,30,50; may be given twice.")
     ] = None,
     samples: Annotated[
-        int, typer.Option(help="Digits: how many (default: all, or 500 for more than 4 sheets).")
+        int, typer.Option(help="Digits: how many (default: all, fewer for more than 4 sheets).")
     ] = 0,
     seed: int = 0,
 ) -> Answer:
-    """PCA, then t-SNE for every setting of the grid (perplexity, early_exaggeration, learning_rate), "
-    "with one seed."""
+    """PCA, and t-SNE for every setting of the grid (perplexity, early_exaggeration, learning_rate)."""
     from deepdream.lecture.embedding import CAUTIONS, grid_settings, nearest_neighbor_score
 
     axes = _grid(grid or [])
@@ -198,13 +194,11 @@ def _digits(samples: int, count: int) -> tuple[Any, Any, Any, list[str]]:
     X, y = load_digits(return_X_y=True)
     if samples < 0 or samples > len(X):
         raise UsageError(f"--samples must be between 1 and {len(X)}; got {samples}.")
-    few = FEW if count > 4 and not samples else samples or len(X)
-    if count > 4 and not samples:
-        say(
-            f"{count} sheets: the first {FEW} digits only, to stay under a minute; --samples {len(X)} "
-            "takes all."
-        )
-    return X[:few], X[:few], y[:few], [str(digit) for digit in range(10)]
+    few = samples or (len(X) if count <= 4 else max(200, 2500 // count))
+    if few < len(X) and not samples:
+        say(f"{count} sheets: the first {few} digits, to stay under a minute; --samples {len(X)} takes all.")
+    chosen = X[:few]
+    return chosen, chosen, y[:few], [str(digit) for digit in range(10)]
 
 
 def _tiles(what: str, model: str, layer: str | None, seed: int) -> tuple[Any, Any, Any, Sequence[str], Any]:
@@ -224,16 +218,13 @@ def _sheets(
     from deepdream.lecture.embedding import embed as lay_out
     from deepdream.lecture.embedding import embedding_grid
 
-    sheets = embedding_grid(features, axes, seed=seed)
-    yield "PCA" if raw is features else "PCA of network features", lay_out(features, method="pca", seed=seed)
+    for sheet in embedding_grid(features, axes, seed=seed):
+        words = ", ".join(f"{name.replace('_', ' ')} {sheet.settings[name]:g}" for name in axes)
+        yield f"t-SNE, {words}", sheet
     if raw is not features:
-        first = {name: values[0] for name, values in axes.items()}
-        yield "t-SNE of raw pixels", next(embedding_grid(raw, {n: [v] for n, v in first.items()}, seed=seed))
-    for sheet in sheets:
-        yield (
-            "t-SNE, " + ", ".join(f"{name.replace('_', ' ')} {sheet.settings[name]:g}" for name in axes),
-            sheet,
-        )
+        first = {name: values[:1] for name, values in axes.items()}
+        yield "t-SNE of raw pixels", next(embedding_grid(raw, first, seed=seed))
+    yield "PCA" if raw is features else "PCA of network features", lay_out(features, method="pca", seed=seed)
 
 
 def register(app: typer.Typer) -> None:

@@ -26,8 +26,7 @@ TICKS = (0.001, 0.01, 0.05, 0.2, 0.5, 0.8)  # of the DET axes
 
 @drawn
 def plot_threshold(scores: Scores, best: BestThreshold, at: float, *, theme: Theme = Theme.LIGHT) -> Figure:
-    """Histograms, ROC, DET and cost curve with the chosen threshold; error rates by group if there "
-    "are groups."""
+    """Histograms, ROC, DET and cost curve with the chosen threshold; error rates by group, if there are."""
     columns = 3 if scores.groups else 2
     canvas, axes = new_figure(
         2,
@@ -181,8 +180,7 @@ def plot_sweep(scores: Scores, *, count: int = 20, theme: Theme = Theme.LIGHT) -
 
 @drawn
 def plot_odds(fmr: float, gallery: int, *, searches: int = 1, theme: Theme = Theme.LIGHT) -> Figure:
-    """Expected false matches against the size of the gallery, for the rate asked for and a hundred "
-    "times less and more."""
+    """Expected false matches against the size of the gallery; also for rates a hundred times off."""
     canvas, axes = new_figure(1, 1, title="One search, N comparisons", size=(11, 6.5), theme=theme)
     chart, odds = axes[0, 0], identification_odds(fmr, gallery, searches=searches)
     sizes = np.geomspace(100, max(1e8, 10 * gallery), 50)

@@ -9,7 +9,7 @@ from matplotlib.axes import Axes
 from matplotlib.offsetbox import AnnotationBbox, OffsetImage
 from numpy.typing import NDArray
 
-from deepdream.figures import Figure, Theme, drawn, new_figure
+from deepdream.figures import YELLOW, Figure, Theme, drawn, new_figure
 from deepdream.lecture.embedding import CAUTIONS, Embedding
 from deepdream.lecture.plots.clusters import MARKERS
 
@@ -26,22 +26,23 @@ def plot_embeddings(
     pictures: NDArray[np.float32] | None = None,
     theme: Theme = Theme.LIGHT,
 ) -> Figure:
-    """One panel per sheet, titled with its own settings and scores; the last one shows the pictures, "
-    "if given."""
+    """One panel per sheet, titled with its settings and scores; the first shows the pictures, if given."""
     columns = min(columns, len(sheets))
     rows = -(-len(sheets) // columns)
+    legend = int(len(names) != 10)  # ten kinds: the marks are the digits themselves
     canvas, axes = new_figure(
-        rows + 1, columns, title="Many dimensions on a flat sheet",
-        size=(5.6 * columns + 1, 5.8 * rows + 1.8), theme=theme,
+        rows + legend, columns, title="Many dimensions on a flat sheet",
+        size=(5.6 * columns + 1, 5.8 * rows + 1 + 0.8 * legend), theme=theme,
     )  # fmt: skip
-    axes[0, 0].get_gridspec().set_height_ratios([1] * rows + [0.1])  # the last row is for the legend
+    axes[0, 0].get_gridspec().set_height_ratios([1] * rows + [0.1] * legend)
     for chart in axes.flat[len(sheets) :]:
         chart.axis("off")
     for chart, (title, sheet) in zip(axes.flat, sheets, strict=False):
         _panel(chart, title, sheet, y, theme)
     if pictures is not None:
-        _thumbnails(axes.flat[len(sheets) - 1], sheets[-1][1], pictures)
-    _legend(axes, names)
+        _thumbnails(axes[0, 0], sheets[0][1], pictures)
+    if legend:
+        _legend(axes, names)
     return Figure(
         canvas,
         caption="What: "
@@ -70,7 +71,7 @@ def _panel(axes: Axes, title: str, sheet: Embedding, y: NDArray[np.int64], theme
             *sheet.xy[y == kind].T,
             marker=_marker(kind, len(np.unique(y))),
             linestyle="none",
-            markersize=7,
+            markersize=10 if len(np.unique(y)) == 10 else 8,
             alpha=0.8,
             color=_color(kind, theme),
             markeredgewidth=0,
@@ -86,7 +87,8 @@ def _marker(kind: int, kinds: int) -> str:
 
 
 def _color(kind: int, theme: Theme) -> str:
-    return theme.colors[kind % len(theme.colors)]
+    colors = [color for color in theme.colors if color != YELLOW or theme is Theme.DARK]
+    return colors[kind % len(colors)]  # yellow cannot be seen on white
 
 
 def _thumbnails(axes: Axes, sheet: Embedding, pictures: NDArray[np.float32]) -> None:
@@ -96,8 +98,6 @@ def _thumbnails(axes: Axes, sheet: Embedding, pictures: NDArray[np.float32]) -> 
 
 
 def _legend(axes: NDArray[np.object_], names: Sequence[str]) -> None:
-    if len(names) == 10:
-        return  # the marks are the digits themselves
     below: Axes = axes[-1, 0]
     handles = axes[0, 0].lines[: len(names)]
     legend = below.legend(handles, names, loc="center left", ncols=min(len(names), 8), markerscale=1.6)

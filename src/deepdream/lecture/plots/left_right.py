@@ -17,8 +17,7 @@ __all__ = ["plot_left_right"]
 def plot_left_right(
     run: LeftRightRun, others: Sequence[LeftRightRun], *, seed: int = 0, theme: Theme = Theme.LIGHT
 ) -> Figure:
-    """Two stimuli in one retina, the learned weights, the mistakes of one run and the last mistakes "
-    "of many."""
+    """Two stimuli in one retina, the learned weights, one run and the last mistakes of many."""
     canvas, axes = new_figure(
         2, 2, title="Left or right: a simulation of July 1958", size=(13, 11), theme=theme
     )

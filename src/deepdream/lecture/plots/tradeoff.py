@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Literal
 
-import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.ticker import LogFormatter
 
 from deepdream.figures import Figure, Theme, drawn, label, new_figure
 from deepdream.lecture.tradeoff import CLAIMED_ORDER, Measurement, ties_with_best
@@ -40,7 +40,7 @@ def plot_tradeoff(
     _points(chart, ranked, x, best, theme)
     label(chart, f"{AXES[x]}   ← easier to follow", f"{score}, 5-fold mean ± sd")
     _key(key, ranked, [row for row in rows if row.features == 0], best=best, theme=theme)
-    _claim(chart, theme)
+    _claim(key, theme)
     return Figure(
         canvas,
         caption=f"What: cross-validated {score} of {len(rows)} models on {about}; bars are one standard "
@@ -62,9 +62,11 @@ def _points(chart: Axes, ranked: Sequence[Measurement], x: str, best: Sequence[s
             fmt="o" if tied else "s", color=color, markerfacecolor=face, markersize=13, capsize=6,
         )  # fmt: skip
     chart.set_xscale("log")
+    chart.xaxis.set_major_formatter("{x:g}")
+    chart.xaxis.set_minor_formatter(LogFormatter(minor_thresholds=(1, 0.4)))  # only if there is room
     low = min(row.score - row.spread for row in ranked)
     high = max(row.score + row.spread for row in ranked)
-    chart.set_ylim(low - 0.5 * (high - low), high + 0.12 * (high - low))  # below: room for the inset
+    chart.set_ylim(low - 0.05 * (high - low), high + 0.12 * (high - low))
     for place, height, text in _joint_labels(ranked, x):
         chart.annotate(
             text, (place, height), xytext=(0, 6), textcoords="offset points", ha="center", fontweight="bold"
@@ -72,23 +74,16 @@ def _points(chart: Axes, ranked: Sequence[Measurement], x: str, best: Sequence[s
 
 
 def _joint_labels(ranked: Sequence[Measurement], x: str) -> list[tuple[float, float, str]]:
-    """Numbers over the points; neighbors that would overlap share one label: (x, y, text)."""
-    near = 0.25 * (max(row.score for row in ranked) - min(row.score for row in ranked))
+    """Numbers over the points; points that stand over each other share one label: (x, y, text)."""
     groups: list[list[int]] = []
     for index, row in enumerate(ranked):
-        home = [
-            group
-            for group in groups
-            if getattr(row, x) < 1.9 * getattr(ranked[group[-1]], x)
-            and abs(row.score - ranked[group[-1]].score) < near
-        ]
-        if home:
-            home[0].append(index)
+        if groups and getattr(row, x) < 1.15 * getattr(ranked[groups[-1][0]], x):
+            groups[-1].append(index)
         else:
             groups.append([index])
     return [
         (
-            float(np.exp(np.mean([np.log(getattr(ranked[i], x)) for i in group]))),
+            getattr(ranked[group[0]], x),
             max(ranked[i].score + ranked[i].spread for i in group),
             " ".join(str(i + 1) for i in group),
         )
@@ -113,12 +108,11 @@ def _key(
             (0.16, row.model, "left"),
             (1, f"{row.score:.3f}", "right"),
         ):
-            axes.text(place, 1 - line / 12, text, color=color, ha=side, transform=axes.transAxes)
+            axes.text(place, 1 - line / 20, text, color=color, ha=side, transform=axes.transAxes)
 
 
-def _claim(chart: Axes, theme: Theme) -> None:
-    inset = chart.inset_axes((0.55, 0.07, 0.42, 0.36))
-    inset.set_facecolor(theme.paper)
+def _claim(axes: Axes, theme: Theme) -> None:
+    inset = axes.inset_axes((0.1, 0.0, 0.9, 0.33))
     inset.plot(range(len(CLAIMED_ORDER)), range(len(CLAIMED_ORDER)), "o", color=theme.faint)
     for index, name in enumerate(CLAIMED_ORDER):
         short = {"univariate linear regression": "univariate", "generalized additive models": "GAM"}

@@ -19,7 +19,7 @@ def plot_tree(tree: ReadableTree, *, about: str, theme: Theme = Theme.LIGHT) -> 
     """The questions from top to bottom; yes goes left, no goes right. Levels below the third are cut."""
     levels = min(tree.depth, DRAWN_DEPTH)
     canvas, axes = new_figure(
-        1, 1, title=f"A single tree: {about}", size=(4 + 3.2 * 2**levels, 2.4 * (levels + 1)), theme=theme
+        1, 1, title=f"A single tree: {about}", size=(1 + 2.5 * 2**levels, 2.4 * (levels + 1)), theme=theme
     )
     axes[0, 0].axis("off")
     axes[0, 0].set(xlim=(0, 1), ylim=(-levels - 0.45, 0.45))
@@ -70,8 +70,8 @@ def _words(tree: ReadableTree, node: int, leaf: bool, theme: Theme) -> tuple[str
     inner: Any = tree.model.tree_
     shares = inner.value[node][0] / inner.value[node][0].sum()
     winner = int(shares.argmax())
-    count = f"{shares[winner]:.0%} of {inner.n_node_samples[node]} are {tree.classes[winner]}"
+    count = f"{shares[winner]:.0%} {tree.classes[winner]}\nof {inner.n_node_samples[node]}"
     color = theme.colors[winner % len(theme.colors)]
     if leaf:
-        return f"{tree.classes[winner]}\n{count}", color
+        return count, color
     return f"{tree.features[inner.feature[node]]}\n≤ {inner.threshold[node]:.4g} ?\n{count}", theme.faint
