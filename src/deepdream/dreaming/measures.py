@@ -30,6 +30,19 @@ class Measures:
     chroma_share: float
     newly_clipped: float
 
+    def warnings(self) -> list[str]:
+        """What went wrong with the picture, in words; empty where all is well."""
+        found = []
+        if self.checkerboard > 1.5:
+            found.append(f"a checkerboard shows (Nyquist peak {self.checkerboard:.1f}): smooth the gradient")
+        if self.high_frequency_share > 0.06:
+            found.append(f"hiss: {self.high_frequency_share:.0%} of the change is above 0.25 cycle per pixel")
+        if self.chroma_share > 0.35:
+            found.append(f"neon: {self.chroma_share:.0%} of the change is color; raise --color")
+        if self.newly_clipped > 0.05:
+            found.append(f"{self.newly_clipped:.0%} of the pixels were newly clipped; lower --strength")
+        return found
+
     def to_dict(self) -> dict[str, float]:
         return {name: round(value, 6) for name, value in asdict(self).items()}
 

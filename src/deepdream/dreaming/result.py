@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
@@ -14,7 +14,7 @@ from torch import Tensor
 
 from deepdream.ascent.parameterizations import move_detail
 from deepdream.ascent.resampling import resize_picture
-from deepdream.dreaming.loop import Step, dream, objective_of, sizes_for
+from deepdream.dreaming.loop import Step, dream
 from deepdream.dreaming.measures import Measures, measure
 from deepdream.dreaming.state import State
 from deepdream.errors import UsageError
@@ -54,8 +54,6 @@ class Dreamed:
 
 def noise_picture(height: int, width: int, seed: int) -> Picture:
     """Gray with faint uniform noise: an empty canvas on which the network sees what it likes to see."""
-    import hashlib
-
     chance = np.random.default_rng(seed)
     pixels = (0.5 + 0.1 * (chance.random((height, width, 3)) - 0.5)).astype(np.float32)
     digest = hashlib.sha256(np.round(pixels * 255).astype(np.uint8).tobytes()).hexdigest()
@@ -98,8 +96,11 @@ def render(
     *,
     size: str | None = None,
     watch: Callable[[Step], bool | None] | None = None,
+    decided_by: str = "",
 ) -> Dreamed:
     """Dream ``picture`` to the end, or until ``watch`` returns True.
+
+    ``decided_by`` names who answers for the result; it is kept in the recipe.
 
     Raises:
         UsageError, UnknownNameError: settings that do not fit the network or the picture.
@@ -112,7 +113,8 @@ def render(
         if watch is not None and watch(step):
             break
     assert step is not None
-    return finish(model, picture, fitted, step.state)
+    finished = finish(model, picture, fitted, step.state)
+    return replace(finished, recipe=replace(finished.recipe, decided_by=decided_by))
 
 
 def finish(model: Model, picture: Picture, fitted: Picture, state: State) -> Dreamed:

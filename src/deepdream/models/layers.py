@@ -40,6 +40,34 @@ class Layer:
     spatial: bool
     main: bool
 
+    @property
+    def shows(self) -> str:
+        """What such a layer tends to show, judged by how much of the picture one unit sees.
+
+        Words for people, not a measurement: Olah et al. 2017 (Feature Visualization, Distill) for GoogLeNet; for
+        the embedded network the sheet of ``deepdream layers --sheet`` was looked at.
+        """
+        if self.receptive_field is None:
+            return "the picture as a whole"
+        return next(words for limit, words in _SHOWS if self.receptive_field <= limit)
+
+    @property
+    def stage(self) -> bool:
+        """Whether it is a part of which a sheet should show a dream: not a bare norm, activation or padding."""
+        return not self.kind.startswith(_HELPERS)
+
+
+#: Up to this receptive field (pixels), such words.
+_SHOWS = (
+    (12, "colors and edges"),
+    (40, "lines and fine texture"),
+    (100, "strokes and weaves"),
+    (200, "patterns: scales, spirals, dots"),
+    (500, "parts: eyes, noses, fur, ornaments"),
+    (float("inf"), "objects and scenes"),
+)
+_HELPERS = ("BatchNorm", "ReLU", "SamePad", "Identity", "Dropout", "Hardswish", "SiLU", "GELU", "LayerNorm", "FoldedNorm")
+
 
 @dataclass(frozen=True)
 class _Reach:
@@ -177,11 +205,16 @@ def _layer(
 
 
 def _is_main(name: str, network: nn.Module) -> bool:
-    """A child of the network, or of one of its sequences (``features.12``, ``blocks.4``)."""
+    """A child of the network, or, where that is a sequence of stages, one of those (``features.12``, ``blocks.4``)."""
     parent, _, _ = name.rpartition(".")
-    if not parent:
-        return True
-    return "." not in parent and isinstance(network.get_submodule(parent), (nn.Sequential, nn.ModuleList))
+    if parent:
+        return "." not in parent and _is_sequence(network.get_submodule(parent))
+    module = network.get_submodule(name)
+    return not (_is_sequence(module) and any(True for _ in module.children()))
+
+
+def _is_sequence(module: nn.Module) -> bool:
+    return isinstance(module, (nn.Sequential, nn.ModuleList))
 
 
 @contextmanager

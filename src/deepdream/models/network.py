@@ -51,6 +51,10 @@ class WeightsRecord:
     source: str = ""
 
 
+#: Asks ``activations`` for the network's own output.
+LOGITS = "logits"
+
+
 class _Reached(Exception):  # noqa: N818 - a signal, not an error
     """The deepest wanted layer has run; nothing after it is needed."""
 
@@ -100,15 +104,17 @@ class Model:
     def activations(self, image: Tensor, layers: Iterable[str]) -> dict[str, Tensor]:
         """The outputs of ``layers`` for pictures (B, 3, H, W) in [0, 1], by name.
 
-        Stops at the deepest wanted layer; differentiable in ``image``.
+        Stops at the deepest wanted layer; differentiable in ``image``. The name ``logits`` gives the
+        network's own output.
 
         Raises:
             UnknownNameError: no such layer.
         """
-        wanted = [self.layer(name) for name in layers]
+        names = list(dict.fromkeys(layers))
+        wanted = [self.layer(name) for name in names if name != LOGITS]
         network = self._unfolded if any(w.name in self._folded for w in wanted) else self._prepared
         left = {layer.name: layer.runs for layer in wanted}
-        last = max(wanted, key=lambda layer: layer.depth).name
+        last = None if LOGITS in names else max(wanted, key=lambda layer: layer.depth).name
         captured: dict[str, Tensor] = {}
 
         def watch(name: str) -> Any:
@@ -125,10 +131,10 @@ class Model:
         x = self.normalize(image)
         try:
             with hooked({network.get_submodule(layer.name): watch(layer.name) for layer in wanted}):
-                network(x)
+                captured[LOGITS] = network(x)
         except _Reached:
             pass
-        return {layer.name: captured[layer.name] for layer in wanted}
+        return {name: captured[name] for name in names}
 
     def normalize(self, image: Tensor) -> Tensor:
         """(image - mean) / std, on this model's device, channels last.
@@ -204,6 +210,11 @@ class Model:
         if name not in self.layers:
             raise UnknownNameError("layer", name, self.layers, where=self.name, listing=f"deepdream layers {self.name}")
         return self.layers[name]
+
+    def check_layer(self, name: str) -> None:
+        """Raises UnknownNameError if ``name`` is neither a layer nor ``logits``."""
+        if name != LOGITS:
+            self.layer(name)
 
     @property
     def recommended_layer(self) -> str:

@@ -1,0 +1,122 @@
+"""Which pictures a command reads and where its results go."""
+
+from __future__ import annotations
+
+import glob
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import Enum
+from pathlib import Path
+
+from deepdream.errors import OutputError, PictureError, UsageError
+
+PICTURE_SUFFIXES = frozenset(
+    (".png", ".jpg", ".jpeg", ".webp", ".gif", ".tif", ".tiff", ".bmp", ".avif", ".ppm", ".heic", ".heif")
+)
+
+
+class Existing(Enum):
+    """What to do with an output that is already there."""
+
+    REFUSE = "refuse"
+    OVERWRITE = "overwrite"
+    SKIP = "skip"
+    NUMBER = "number"
+
+    @classmethod
+    def of(cls, *, overwrite: bool, skip: bool, number: bool) -> Existing:
+        """The one that was chosen. Raises UsageError for two at once."""
+        chosen = [policy for policy, on in ((cls.OVERWRITE, overwrite), (cls.SKIP, skip), (cls.NUMBER, number)) if on]
+        if len(chosen) > 1:
+            raise UsageError("Choose one of --overwrite, --skip-existing and --number.")
+        return chosen[0] if chosen else cls.REFUSE
+
+
+@dataclass(frozen=True)
+class Job:
+    """One input and its output; ``skip`` where the output is there already and may stay."""
+
+    source: Path
+    output: Path
+    skip: bool = False
+
+
+def expand_inputs(words: Sequence[str]) -> list[Path]:
+    """Files as they are, folders as the pictures in them (sorted), patterns as what they match.
+
+    Raises:
+        PictureError: a folder or a pattern without pictures.
+    """
+    found: list[Path] = []
+    for word in words:
+        path = Path(word)
+        if path.is_dir():
+            found += _pictures_in(path)
+        elif any(mark in word for mark in "*?[") and not path.exists():
+            matches = sorted(Path(name) for name in glob.glob(word, recursive=True))
+            if not matches:
+                raise PictureError(f"No picture matches {word!r}.")
+            found += matches
+        else:
+            found.append(path)
+    return list(dict.fromkeys(found))
+
+
+def _pictures_in(folder: Path) -> list[Path]:
+    pictures = sorted(p for p in folder.iterdir() if p.suffix.lower() in PICTURE_SUFFIXES and p.is_file())
+    if not pictures:
+        raise PictureError(f"The folder {folder} holds no pictures.")
+    return pictures
+
+
+def plan_outputs(sources: Sequence[Path], output: str | None, tail: str, existing: Existing) -> list[Job]:
+    """Where each result goes: ``output`` itself, a folder, or ``outputs/{stem}_{tail}.png``.
+
+    Raises:
+        OutputError: an output exists and may not be replaced, two results have one name, or a result would
+            replace its own input.
+        UsageError: one output file for several inputs.
+    """
+    folder = Path("outputs") if output is None else Path(output)
+    named = output is not None and not _is_folder(output)
+    if named and len(sources) > 1:
+        raise UsageError(f"{len(sources)} inputs cannot share the output {output}. Give a folder with -o.")
+    paths = [folder if named else folder / f"{source.stem}_{tail}.png" for source in sources]
+    jobs: list[Job] = []
+    taken: dict[Path, Path] = {}
+    for source, path in zip(sources, paths, strict=True):
+        if path.resolve() in taken:
+            raise OutputError(f"{taken[path.resolve()]} and {source} would both be written to {path}.")
+        taken[path.resolve()] = source
+        jobs.append(_job(source, path, existing))
+    return jobs
+
+
+def _is_folder(output: str) -> bool:
+    return output.endswith(("/", "\\")) or Path(output).is_dir() or not Path(output).suffix
+
+
+def _job(source: Path, path: Path, existing: Existing) -> Job:
+    if source.exists() and path.exists() and source.samefile(path):
+        raise OutputError(f"{path} is the input itself. Choose another output with -o.")
+    if not path.exists() or existing is Existing.OVERWRITE:
+        return Job(source, path)
+    if existing is Existing.SKIP:
+        return Job(source, path, skip=True)
+    if existing is Existing.NUMBER:
+        return Job(source, numbered(path))
+    raise OutputError(f"{path} exists. Use --overwrite, --skip-existing or --number, or another name with -o.")
+
+
+def numbered(path: Path) -> Path:
+    """The first of ``name_2.png``, ``name_3.png``, ... that is free."""
+    number = 2
+    while (candidate := path.with_stem(f"{path.stem}_{number}")).exists():
+        number += 1
+    return candidate
+
+
+def check_free(path: Path, *, overwrite: bool) -> None:
+    """Raises OutputError if ``path`` exists and may not be replaced."""
+    if path.exists() and not overwrite:
+        raise OutputError(f"{path} exists. Use --overwrite, or another name with -o.")

@@ -1,0 +1,71 @@
+"""What belongs to the process and not to a command: signals and the memory allocator."""
+
+from __future__ import annotations
+
+import ctypes
+import signal
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from types import FrameType
+
+_MMAP_THRESHOLD, _TRIM_THRESHOLD = -3, -1
+
+
+class StoppedBySignal(BaseException):
+    """SIGINT or SIGTERM arrived where there was nothing to save."""
+
+    def __init__(self, number: int) -> None:
+        super().__init__(number)
+        self.number = number
+
+
+def raise_on_signals() -> None:
+    """Let SIGINT and SIGTERM raise ``StoppedBySignal`` instead of killing the process with a traceback."""
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, _raise)
+
+
+def _raise(number: int, _: FrameType | None) -> None:
+    raise StoppedBySignal(number)
+
+
+class Interruption:
+    """Whether the user or the system has asked to stop; ``number`` is the signal, 0 while nobody has."""
+
+    def __init__(self) -> None:
+        self.number = 0
+
+    def note(self, number: int, frame: FrameType | None) -> None:
+        """The first signal is remembered; the second stops at once."""
+        if self.number:
+            _raise(number, frame)
+        self.number = number
+
+
+@contextmanager
+def interruptible() -> Iterator[Interruption]:
+    """Inside, a first SIGINT or SIGTERM only sets ``number``, so that work can be saved."""
+    interruption = Interruption()
+    before = {n: signal.signal(n, interruption.note) for n in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield interruption
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def keep_large_blocks() -> None:
+    """Tell glibc to keep large blocks instead of returning each one to the kernel.
+
+    A gradient allocates the same hundreds of megabytes at every step; by default each block above 32 MB is
+    mapped and page-faulted anew. Results are the same to the bit. Nothing happens on other C libraries.
+    """
+    if not sys.platform.startswith("linux"):
+        return
+    try:
+        mallopt = ctypes.CDLL("libc.so.6").mallopt
+    except (OSError, AttributeError):
+        return  # another C library, such as musl
+    mallopt(_MMAP_THRESHOLD, 1 << 30)
+    mallopt(_TRIM_THRESHOLD, (1 << 31) - 1)

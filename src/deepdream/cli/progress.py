@@ -1,0 +1,68 @@
+"""Progress of a dream on stderr: a live bar in a terminal, a few plain lines elsewhere."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from deepdream.cli.terminal import say
+
+if TYPE_CHECKING:
+    from deepdream.dreaming import Step
+
+
+@contextmanager
+def dream_progress(title: str, *, quiet: bool) -> Iterator[Callable[[Step], None]]:
+    """Yield a function that shows each step: octave, step, activation and the time left."""
+    if quiet:
+        yield lambda step: None
+    elif sys.stderr.isatty():
+        with _bar(title) as show:
+            yield show
+    else:
+        yield _plain(title)
+
+
+@contextmanager
+def _bar(title: str) -> Iterator[Callable[[Step], None]]:
+    from rich.console import Console
+    from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(bar_width=24),
+        TextColumn("{task.fields[where]}"),
+        TextColumn("activation {task.fields[score]}"),
+        TimeRemainingColumn(compact=True),
+        TextColumn("left"),
+    )
+    with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
+        task = progress.add_task(title.replace("[", r"\["), total=None, where="", score="-")
+
+        def show(step: Step) -> None:
+            progress.update(
+                task, completed=step.number, total=step.total, where=_where(step), score=f"{step.score:.4g}"
+            )
+
+        yield show
+
+
+def _plain(title: str) -> Callable[[Step], None]:
+    began = time.monotonic()
+
+    def show(step: Step) -> None:
+        if step.state.step == step.state.size.steps:
+            spent = time.monotonic() - began
+            left = spent / step.number * (step.total - step.number)
+            say(f"{title}: {_where(step)}, activation {step.score:.4g}, {left:.0f} s left")
+
+    return show
+
+
+def _where(step: Step) -> str:
+    size = step.state.size
+    octaves = len(step.state.octaves)
+    return f"octave {step.octave}/{octaves} ({size.width}x{size.height}) step {step.state.step}/{size.steps}"
