@@ -7,6 +7,7 @@ import pytest
 
 from deepdream.errors import UsageError
 from deepdream.lecture.left_right import attempts, learn_left_right, show_mark
+from deepdream.lecture.perceptron import Perceptron
 
 
 def test_a_mark_lies_wholly_in_its_half():
@@ -44,6 +45,15 @@ def test_rates_of_many_runs():
     last = [run.last_mistake for run in attempts(100)]
     assert np.median(last) == pytest.approx(189, abs=50)
     assert np.mean(np.array(last) <= 50) == pytest.approx(0.03, abs=0.1)
+
+
+def test_two_fixed_cards_need_at_most_two_mistakes():
+    rng = np.random.default_rng(0)
+    for _ in range(20):
+        (first, one), (second, other) = show_mark(rng), show_mark(rng)
+        if one != other:
+            learned = Perceptron().fit(np.stack([first.ravel(), second.ravel()]), np.array([one, other]))
+            assert learned.mistakes_ <= 2
 
 
 def test_no_mistake_left_is_trial_zero():
