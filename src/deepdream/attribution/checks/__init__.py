@@ -1,0 +1,49 @@
+"""How far can an explanation be trusted? One registry of checks; each number stands beside its controls.
+
+A check is one decorated function in one file: ``check_of_maps`` for what can be measured of any map (the
+controls are measured by the same function), ``check_of_methods`` for what needs the method itself.
+"""
+
+from deepdream.attribution.checks.case import SUBSTRATES, Case, Claim, Measurement
+from deepdream.attribution.checks.maps import CELLS, EDGES, GAUSSIAN, control_maps
+from deepdream.attribution.checks.registry import (
+    Check,
+    Finding,
+    check_of_maps,
+    check_of_methods,
+    checks,
+    find_check,
+)
+from deepdream.attribution.checks.running import DEFAULT_CHECKS, Clock, Refusal, checked, claim_of, explained
+from deepdream.attribution.checks.similarity import Agreement, Similarity, agreement, compare
+from deepdream.attribution.checks.verdicts import Band, Verdict, judge
+
+__all__ = [
+    "CELLS",
+    "DEFAULT_CHECKS",
+    "EDGES",
+    "GAUSSIAN",
+    "SUBSTRATES",
+    "Agreement",
+    "Band",
+    "Case",
+    "Check",
+    "Claim",
+    "Clock",
+    "Finding",
+    "Measurement",
+    "Refusal",
+    "Similarity",
+    "Verdict",
+    "agreement",
+    "check_of_maps",
+    "check_of_methods",
+    "checked",
+    "checks",
+    "claim_of",
+    "compare",
+    "control_maps",
+    "explained",
+    "find_check",
+    "judge",
+]

@@ -1,0 +1,158 @@
+"""What is checked: a picture, a network and a class (the case), and a method's map of it (the claim)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+import torch
+from torch import Tensor
+
+from deepdream.attribution.checks.maps import control_maps, from_cells, grid_of
+from deepdream.attribution.problem import Cost, make_baseline
+from deepdream.errors import UsageError
+from deepdream.models import Model
+
+if TYPE_CHECKING:
+    from deepdream.attribution.explanation import Explanation
+
+#: What a hidden cell shows: the picture's blur, or its mean color.
+SUBSTRATES = ("blur", "mean")
+
+
+@dataclass(frozen=True)
+class Measurement:
+    """Numbers of one map by variant, and the curves they come from."""
+
+    values: Mapping[str, float]
+    curves: Mapping[str, tuple[float, ...]] = field(default_factory=dict)
+
+
+@dataclass(eq=False)
+class Case:
+    """One picture, one network, one class; everything that is the same for every method is done once.
+
+    Attributes:
+        image: (1, 3, H, W), RGB in [0, 1], the size the network is fed.
+        mask: (H, W) bool, where the right answer lies, if anybody knows.
+        steps: How many times cells are taken away between all and none.
+        chunk: Pictures in one pass.
+    """
+
+    model: Model
+    image: Tensor
+    target: int
+    mask: Tensor | None = None
+    seed: int = 0
+    steps: int = 28
+    chunk: int = 16
+    cost: Cost = field(default_factory=Cost)
+
+    def __post_init__(self) -> None:
+        if self.mask is not None and tuple(self.mask.shape) != self.size:
+            rows, columns = self.mask.shape
+            raise UsageError(f"The mask is {columns}x{rows}, the picture fed {self.size[1]}x{self.size[0]}.")
+        if self.mask is not None and not bool(self.mask.any()):
+            raise UsageError("The mask is empty: paint white where the object is.")
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """Height and width of the picture that is fed."""
+        height, width = self.image.shape[-2:]
+        return height, width
+
+    @property
+    def grid(self) -> tuple[int, int]:
+        """Rows and columns of cells."""
+        return grid_of(self.image)
+
+    @cached_property
+    def controls(self) -> Mapping[str, Tensor]:
+        """Maps that know nothing of the network, by name."""
+        return control_maps(self.image, seed=self.seed)
+
+    @cached_property
+    def substrates(self) -> Mapping[str, Tensor]:
+        """What a hidden cell shows, (1, 3, H, W) by name."""
+        return {name: make_baseline(self.image, name) for name in SUBSTRATES}
+
+    @cached_property
+    def probability(self) -> float:
+        """Of the class, in the whole picture."""
+        return float(self.probabilities(self.image))
+
+    def probabilities(self, images: Tensor) -> Tensor:
+        """float64 (B,): the class's probability in each picture, chunk by chunk."""
+        return self.distributions(images)[:, self.target]
+
+    def distributions(self, images: Tensor) -> Tensor:
+        """float64 (B, classes) on the CPU, chunk by chunk, without gradients."""
+        self.cost.forwards += len(images)
+        with torch.no_grad():
+            parts = [
+                self.model(part).double().softmax(dim=1).cpu() for part in torch.split(images, self.chunk)
+            ]
+        return torch.cat(parts)
+
+    def kept(self, substrate: str, cells: Tensor) -> Tensor:
+        """The class's probability where only ``cells`` (N, h*w) bool of the picture show, float64 (N,).
+
+        The same picture is never computed twice in a case: methods and controls share many.
+        """
+        rows = cells.reshape(len(cells), -1)
+        keys = [(substrate, row.numpy().tobytes()) for row in rows]
+        missing = dict(zip(keys, rows, strict=True))
+        missing = {key: row for key, row in missing.items() if key not in self._known}
+        for part in _parts(list(missing.items()), self.chunk):
+            masks = torch.stack([row for _, row in part])
+            found = self.probabilities(self._shown(substrate, masks))
+            self._known.update(zip([key for key, _ in part], found.tolist(), strict=True))
+        return torch.tensor([self._known[key] for key in keys], dtype=torch.float64)
+
+    def _shown(self, substrate: str, masks: Tensor) -> Tensor:
+        hidden = self.substrates[substrate]
+        shown = from_cells(masks.view(-1, 1, *self.grid), self.size).to(self.image.device)
+        return torch.where(shown, self.image, hidden)
+
+    @cached_property
+    def _known(self) -> dict[tuple[str, bytes], float]:
+        return {}
+
+    def measured(
+        self, name: str, measure: Callable[[Case, Tensor], Measurement]
+    ) -> Mapping[str, Measurement]:
+        """``measure`` of every control map, made at the first call."""
+        if name not in self._measured:
+            self._measured[name] = {key: measure(self, heatmap) for key, heatmap in self.controls.items()}
+        return self._measured[name]
+
+    @cached_property
+    def _measured(self) -> dict[str, dict[str, Measurement]]:
+        return {}
+
+
+Again = Callable[[Model, Tensor, int], Tensor]
+
+
+@dataclass(frozen=True, eq=False)
+class Claim:
+    """A method's map of a case.
+
+    Attributes:
+        heatmap: (H, W), signed and unscaled.
+        again: The same method on another network, picture or class; None for a map of unknown origin.
+        explanation: Where the map comes from, if a method of the registry made it.
+    """
+
+    method: str
+    heatmap: Tensor
+    again: Again | None = None
+    explanation: Explanation | None = None
+
+
+def _parts(
+    items: list[tuple[tuple[str, bytes], Tensor]], size: int
+) -> list[list[tuple[tuple[str, bytes], Tensor]]]:
+    return [items[start : start + size] for start in range(0, len(items), size)]

@@ -1,0 +1,160 @@
+"""captum's two metrics, made comparable: infidelity on cells, and the largest change under a small one."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import torch
+from torch import Tensor
+
+from deepdream.attribution.checks.case import Case, Claim, Measurement
+from deepdream.attribution.checks.maps import EDGES, control_maps, edge_map, to_cells
+from deepdream.attribution.checks.registry import Finding, check_of_maps, check_of_methods, finding
+from deepdream.attribution.checks.verdicts import Band, Verdict
+from deepdream.tensors import generator
+
+SAMPLES = 100
+SHARE = 0.2
+RADIUS = 0.02
+NEIGHBORS = 3
+
+
+def infidelity_of(
+    score: Callable[[Tensor], Tensor],
+    inputs: Tensor,
+    attribution: Tensor,
+    *,
+    draw: Callable[[Tensor], Tensor],
+    samples: int = SAMPLES,
+    scaled: bool = True,
+) -> float:
+    """captum's infidelity: the mean squared gap between a predicted and a real drop of the score.
+
+    Args:
+        score: (B, ...) -> (B,).
+        inputs: (1, ...).
+        draw: Gives the perturbation of a batch of inputs, to be subtracted.
+        scaled: Whether the map is first scaled as suits it best, so that units do not matter.
+    """
+    from captum.metrics import infidelity
+
+    def perturb(batch: Tensor) -> tuple[Tensor, Tensor]:
+        change = draw(batch)
+        return change, batch - change
+
+    with torch.no_grad():
+        found = infidelity(score, perturb, inputs, attribution, n_perturb_samples=samples, normalize=scaled)
+    return float(found)
+
+
+@check_of_maps(
+    "infidelity",
+    better="lower",
+    question="When a random fifth of the cells is hidden, does the map foretell how far the class falls?",
+    paper="Yeh et al. 2019, On the (in)fidelity and sensitivity of explanations, arXiv:1901.09392",
+    good="0 is perfect, 1 is no better than a map of zeros; lower than every control",
+    cost="100 forwards a case",
+)
+def infidelity(case: Case, heatmap: Tensor) -> Measurement:
+    """The unexplained part of the squared drops of the probability, by substrate; the map's scale is free.
+
+    The same seeded sets of cells are hidden for every map, so the network answers only once.
+    """
+    cells = to_cells(heatmap).nan_to_num(0, 0, 0)[None].flatten(1)
+    everything = torch.ones_like(cells)
+
+    def score(shown: Tensor) -> Tensor:
+        return case.kept("blur", shown > 0.5)
+
+    def gap(values: Tensor) -> float:
+        source = generator(case.seed)
+        return infidelity_of(score, everything, values, draw=lambda batch: _hide(batch, source))
+
+    nothing = gap(torch.zeros_like(cells))
+    return Measurement({"blur": gap(cells) / nothing if nothing > 0 else 0.0})
+
+
+def _hide(batch: Tensor, source: torch.Generator) -> Tensor:
+    return (torch.rand(batch.shape, generator=source) < SHARE).to(batch)
+
+
+def sensitivity_of(explanation: Callable[[Tensor], Tensor], image: Tensor, *, seed: int = 0) -> float:
+    """captum's max-sensitivity: the largest relative change of a map under noise within ``RADIUS``.
+
+    ``explanation`` takes (B, 3, H, W) in [0, 1]; the noise is uniform and its generator our own.
+    """
+    from captum.metrics import sensitivity_max
+
+    source = generator(seed)
+
+    def shake(inputs: Tensor | tuple[Tensor, ...], radius: float) -> tuple[Tensor, ...]:
+        batch = inputs if isinstance(inputs, Tensor) else inputs[0]
+        noise = torch.rand(batch.shape, generator=source).to(batch) * 2 - 1
+        return ((batch + radius * noise).clamp(0, 1),)
+
+    def explained(inputs: Tensor | tuple[Tensor, ...]) -> tuple[Tensor]:
+        # A tuple, always: a bare tensor is taken apart row by row by captum 0.9, which then reports nonsense.
+        return (explanation(inputs if isinstance(inputs, Tensor) else inputs[0]),)
+
+    found = sensitivity_max(
+        explained,
+        image,
+        perturb_func=shake,
+        perturb_radius=RADIUS,
+        n_perturb_samples=NEIGHBORS,
+        max_examples_per_batch=1,
+    )
+    return float(found)
+
+
+def _needs_again(_: Case, claim: Claim) -> str | None:
+    return None if claim.again else "it needs the method itself, not only its map"
+
+
+@check_of_methods(
+    "sensitivity",
+    better="lower",
+    applies=_needs_again,
+    question="How far does the map change when every pixel is shaken by at most 2 %?",
+    paper="Yeh et al. 2019, On the (in)fidelity and sensitivity of explanations, arXiv:1901.09392",
+    good="well below 1; a map that ignores the picture scores 0, so a low value alone proves nothing",
+    cost="3 explanations",
+)
+def sensitivity(case: Case, claim: Claim) -> Finding:
+    """The largest relative change of the map; the controls are explained and shaken in the same way."""
+    again = claim.again
+    assert again is not None
+
+    def explained(batch: Tensor) -> Tensor:
+        with torch.enable_grad():
+            return torch.stack([again(case.model, image[None], case.target) for image in batch])
+
+    value = sensitivity_of(explained, case.image, seed=case.seed)
+    measured = Measurement({"largest change": value})
+    band = _controls(case)
+    return finding(
+        "sensitivity", claim, measured, verdict=_steady(value, band), bands={"largest change": band}
+    )
+
+
+def _controls(case: Case) -> Band:
+    def of(name: str) -> float:
+        def explained(batch: Tensor) -> Tensor:
+            if name == EDGES:
+                return torch.stack([edge_map(image[None]) for image in batch])
+            return torch.stack([control_maps(image[None], seed=case.seed)[name] for image in batch])
+
+        return sensitivity_of(explained, case.image.cpu(), seed=case.seed)
+
+    # Random maps and the blob do not look at the picture: shaking it cannot change them.
+    return Band.of({name: of(name) if name == EDGES else 0.0 for name in case.controls})
+
+
+def _steady(value: float, band: Band) -> Verdict:
+    if not value < float("inf"):
+        return Verdict("not a number: the map cannot be measured", False)
+    if value >= 1:
+        return Verdict("unsteady: noise that nobody sees changes the map by more than its own length", False)
+    side = "steadier" if value <= band.edges else "less steady"
+    words = f"{side} than the edge detector; steadiness alone proves nothing (the centered blob scores 0)"
+    return Verdict(words, None)

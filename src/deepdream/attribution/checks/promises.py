@@ -1,0 +1,158 @@
+"""What a map promises and what it is: completeness, degeneracy, and what it cost."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from deepdream.attribution.checks.case import Case, Claim, Measurement
+from deepdream.attribution.checks.registry import Finding, check_of_methods, finding
+from deepdream.attribution.checks.verdicts import Band, Verdict
+
+#: Relative error up to which a map counts as complete.
+COMPLETE = 0.01
+#: Cosine from which on two maps count as one.
+IDENTICAL = 0.9999
+
+
+def completeness_error(heatmap: Tensor, score: float, baseline_score: float) -> float:
+    """|sum of the map - (score - baseline_score)| / |score - baseline_score|."""
+    promised = score - baseline_score
+    missing = abs(float(heatmap.double().sum()) - promised)
+    return missing / abs(promised) if promised else float("inf") if missing else 0.0
+
+
+def _promises(_: Case, claim: Claim) -> str | None:
+    if claim.explanation is None or claim.explanation.baseline_score is None:
+        return "the method does not promise that its map sums to anything"
+    return None
+
+
+@check_of_methods(
+    "completeness",
+    better="lower",
+    applies=_promises,
+    question="Does the map sum to what it explains, the score minus the baseline's score?",
+    paper="Sundararajan et al. 2017, Axiomatic attribution for deep networks, arXiv:1703.01365",
+    good="relative error below 1 %",
+    cost="nothing",
+)
+def completeness(case: Case, claim: Claim) -> Finding:
+    """The relative error of the sum; the controls are scaled to the map's own total magnitude."""
+    made = claim.explanation
+    assert made is not None
+    assert made.baseline_score is not None
+    floor, score = made.baseline_score, made.score
+    magnitude = claim.heatmap.abs().sum()
+    error = completeness_error(claim.heatmap, score, floor)
+    controls = {
+        name: completeness_error(control / control.sum() * magnitude, score, floor)
+        for name, control in case.controls.items()
+    }
+    measured = Measurement({"relative error": error})
+    return finding(
+        "completeness", claim, measured, verdict=_kept(error), bands={"relative error": Band.of(controls)}
+    )
+
+
+def _kept(error: float) -> Verdict:
+    if error <= COMPLETE:
+        return Verdict(f"keeps its promise: the sum is off by {error:.2%}", True)
+    return Verdict(f"breaks its promise: the sum is off by {error:.1%}", False)
+
+
+def gradient_of(case: Case) -> Tensor:
+    """The gradient of the class's logit in the picture, (3, H, W) on the CPU."""
+    case.cost.forwards += 1
+    case.cost.backwards += 1
+    with torch.enable_grad():
+        image = case.image.detach().clone().requires_grad_()
+        (gradient,) = torch.autograd.grad(case.model(image)[0, case.target], image)
+    return gradient[0].detach().cpu().float()
+
+
+def degeneracies(case: Case, claim: Claim) -> dict[str, float]:
+    """Cosine of the map with the gradient and with input times gradient, in the forms they are drawn in."""
+    gradient = gradient_of(case)
+    image = case.image.detach().cpu()
+    times = {
+        "input x gradient": image[0] * gradient,
+        "normalized input x gradient": case.model.normalize(case.image)[0].detach().cpu()
+        * gradient
+        * torch.tensor(case.model.preprocessing.std)[:, None, None],
+    }
+    mine = claim.heatmap.detach().cpu()
+    drawn = (gradient.sum(0), gradient.abs().sum(0), gradient.abs().amax(0), gradient.square().sum(0))
+    found = {"gradient": max(cosine(mine, other) for other in drawn)}
+    found |= {name: max(cosine(mine, v.sum(0)), cosine(mine, v.abs().sum(0))) for name, v in times.items()}
+    return found
+
+
+def cosine(first: Tensor, second: Tensor) -> float:
+    """The magnitude of the cosine between two maps; 0 where one is zero."""
+    a, b = first.double().flatten(), second.double().flatten()
+    length = float(a.norm() * b.norm())
+    return abs(float(a @ b)) / length if length > 0 else 0.0
+
+
+@check_of_methods(
+    "degeneracy",
+    question="Is the map what it claims to be, or zero, not finite, or only the gradient under another name?",
+    paper="Measured here: captum 0.9 returns the plain gradient for several methods on ReLU6 networks",
+    good="none of these",
+    cost="1 forward, 1 backward",
+)
+def degeneracy(case: Case, claim: Claim) -> Finding:
+    """Cosine with the gradient and with input times gradient, and a look at the numbers."""
+    broken = _broken(claim.heatmap)
+    if broken:
+        return finding("degeneracy", claim, Measurement({}), verdict=Verdict(broken, False))
+    found = degeneracies(case, claim)
+    controls = {name: degeneracies(case, Claim(name, control)) for name, control in case.controls.items()}
+    bands = {key: Band.of({name: values[key] for name, values in controls.items()}) for key in found}
+    return finding("degeneracy", claim, Measurement(found), verdict=_same(claim.method, found), bands=bands)
+
+
+def _broken(heatmap: Tensor) -> str:
+    if not bool(heatmap.isfinite().all()):
+        count = int((~heatmap.isfinite()).sum())
+        return f"{count:,} values are not finite"
+    if not bool(heatmap.any()):
+        return "zero everywhere"
+    return "the same number everywhere" if float(heatmap.min()) == float(heatmap.max()) else ""
+
+
+#: Methods that are the gradient, or input times gradient, by definition.
+BY_DEFINITION = ("saliency", "gradient", "input-x-gradient")
+
+
+def _same(method: str, found: dict[str, float]) -> Verdict:
+    twins = [name for name, value in found.items() if value >= IDENTICAL]
+    if not twins:
+        return Verdict("a map of its own", True)
+    words = f"identical to {'the ' if twins[0] == 'gradient' else ''}{twins[0]}"
+    if method in BY_DEFINITION:
+        return Verdict(f"{words}, by definition", None)
+    return Verdict(words, False)
+
+
+def _has_cost(_: Case, claim: Claim) -> str | None:
+    return None if claim.explanation else "nobody knows what the map cost"
+
+
+@check_of_methods(
+    "cost",
+    better="lower",
+    applies=_has_cost,
+    question="What did the map cost?",
+    paper="none: it is counted",
+    good="as little as the answer is worth; a control costs nothing",
+    cost="nothing",
+)
+def cost(case: Case, claim: Claim) -> Finding:
+    """Forward passes, backward passes and seconds of the explanation itself."""
+    del case
+    made = claim.explanation
+    assert made is not None
+    words = f"{made.forwards:,} forward and {made.backwards:,} backward passes, {made.seconds:.2f} s"
+    return finding("cost", claim, Measurement({"seconds": made.seconds}), verdict=Verdict(words, None))

@@ -1,0 +1,187 @@
+"""If the network's weights are shuffled, or another class is asked about, does the map change at all?
+
+Adebayo et al. 2018, "Sanity checks for saliency maps", arXiv:1810.03292; random logit: Sixt et al. 2020,
+arXiv:1912.09818. Deviation: the weights of a tensor are shuffled, not drawn anew. A shuffled network keeps
+the scale of its activations, so its maps are neither zero nor infinite.
+"""
+
+from __future__ import annotations
+
+import copy
+import itertools
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
+
+import torch
+from torch import Tensor, nn
+
+from deepdream.attribution.checks.case import Case, Claim, Measurement
+from deepdream.attribution.checks.registry import Finding, check_of_methods, finding
+from deepdream.attribution.checks.similarity import compare
+from deepdream.attribution.checks.verdicts import WIDTH, Band, Verdict
+from deepdream.models import Model
+from deepdream.tensors import generator
+
+#: How many stages a cascade has: the classifier, then about equally many layers each.
+STAGES = 5
+#: Other classes asked about.
+CLASSES = 2
+#: A mean similarity from which on a map is said not to depend on the network.
+BLIND = 0.5
+#: One up to which it is unrelated, whatever the random maps score: two smooth maps agree a little by chance.
+UNRELATED = 0.2
+
+MEASURES = ("spearman", "ssim")
+
+
+def layers_with_weights(model: Model) -> tuple[str, ...]:
+    """Names of the modules that own parameters, in order of execution; unprobed ones come last."""
+    parts = model.module.named_modules()
+    own = {name for name, part in parts if next(part.parameters(recurse=False), None) is not None}
+    seen = [name for name in model.layers if name in own]
+    return (*seen, *sorted(own - set(seen)))
+
+
+def stages(names: Sequence[str], count: int = STAGES) -> tuple[tuple[str, ...], ...]:
+    """The layers from the top down, cut into stages: the last layer alone, then equal parts.
+
+    >>> stages(["stem", "a", "b", "head"], 3)
+    (('head',), ('b', 'a'), ('stem',))
+    """
+    below = list(reversed(names[:-1]))
+    parts = min(max(count - 1, 0), len(below))
+    edges = [round(len(below) * part / parts) for part in range(parts + 1)] if parts else []
+    rest = [tuple(below[start:stop]) for start, stop in itertools.pairwise(edges)]
+    return (tuple(names[-1:]), *rest)
+
+
+def shuffled(model: Model, layers: Iterable[str], *, seed: int = 0) -> Model:
+    """A model with a deep copy of the module, in which every tensor of ``layers`` is shuffled."""
+    module = copy.deepcopy(model.module)
+    source = generator(seed)
+    with torch.no_grad():
+        for name in layers:
+            _shuffle(module.get_submodule(name), source)
+    return replace(model, module=module, name=f"{model.name} with shuffled weights")
+
+
+def _shuffle(module: nn.Module, source: torch.Generator) -> None:
+    for parameter in module.parameters(recurse=False):
+        order = torch.randperm(parameter.numel(), generator=source).to(parameter.device)
+        parameter.copy_(parameter.flatten()[order].view_as(parameter))
+
+
+def cascade(model: Model, *, seed: int = 0, count: int = STAGES) -> Iterator[tuple[str, Model]]:
+    """Networks shuffled from the top down to ever deeper layers, with the deepest shuffled layer's name."""
+    parts = stages(layers_with_weights(model), count)
+    for depth in range(1, len(parts) + 1):
+        names = [name for part in parts[:depth] for name in part]
+        yield names[-1], shuffled(model, names, seed=seed)
+
+
+def one_by_one(model: Model, *, seed: int = 0, count: int = STAGES) -> Iterator[tuple[str, Model]]:
+    """Networks with one stage shuffled each, all others as they were."""
+    for part in stages(layers_with_weights(model), count):
+        yield part[-1], shuffled(model, part, seed=seed)
+
+
+def _needs_again(_: Case, claim: Claim) -> str | None:
+    return None if claim.again else "it needs the method itself, not only its map"
+
+
+def _measure(original: Tensor, others: Iterable[tuple[str, Tensor]]) -> Measurement:
+    """Mean similarity to ``original`` and the curves: Spearman of magnitudes, and SSIM."""
+    pairs = [(name, compare(original, other)) for name, other in others]
+    curves = {
+        "spearman": tuple(pair.absolute for _, pair in pairs),
+        "ssim": tuple(pair.ssim for _, pair in pairs),
+    }
+    return Measurement({key: sum(curve) / len(curve) for key, curve in curves.items()}, curves)
+
+
+def control_bands(case: Case) -> dict[str, Band]:
+    """What maps that know nothing score: random maps drawn anew each time, and maps that never change."""
+    random = [heatmap for name, heatmap in case.controls.items() if name.startswith("random")]
+    pairs = [compare(a, b) for a, b in zip(random, random[1:] + random[:1], strict=True)]
+    still = {"gaussian": 1.0, "edges": 1.0}
+    return {
+        "spearman": Band(tuple(pair.absolute for pair in pairs), **still),
+        "ssim": Band(tuple(pair.ssim for pair in pairs), **still),
+    }
+
+
+def judge_change(value: float, band: Band, what: str) -> Verdict:
+    """Whether maps changed when the network did: at the level of unrelated maps, or hardly at all."""
+    if not value < float("inf"):
+        return Verdict("not a number: a map could not be compared", False)
+    if value <= max(band.mean + WIDTH * band.sd, UNRELATED):
+        return Verdict(f"passes: with {what} the map is as different as an unrelated one", True)
+    if value >= BLIND:
+        return Verdict(f"fails: with {what} the map stays much the same ({value:.2f})", False)
+    return Verdict(f"in between: with {what} part of the map remains ({value:.2f})", False)
+
+
+def _check(name: str, case: Case, claim: Claim, networks: Iterable[tuple[str, Model]], what: str) -> Finding:
+    again = claim.again
+    assert again is not None
+    maps = ((layer, again(network, case.image, case.target)) for layer, network in networks)
+    return _judged(name, case, claim, _measure(claim.heatmap, maps), what)
+
+
+def _judged(name: str, case: Case, claim: Claim, measured: Measurement, what: str) -> Finding:
+    bands = control_bands(case)
+    verdict = judge_change(measured.values["spearman"], bands["spearman"], what)
+    return finding(name, claim, measured, verdict=verdict, bands=bands)
+
+
+@check_of_methods(
+    "randomization",
+    better="lower",
+    applies=_needs_again,
+    question="Does the map fall apart when the weights are shuffled from the top layer down?",
+    paper="Adebayo et al. 2018, Sanity checks for saliency maps, arXiv:1810.03292",
+    good="mean similarity near that of unrelated maps; a map that ignores the network scores 1",
+    cost="5 explanations",
+)
+def randomization(case: Case, claim: Claim) -> Finding:
+    """Similarity of the map to those of ever deeper shuffled networks."""
+    return _check("randomization", case, claim, cascade(case.model, seed=case.seed), "shuffled weights")
+
+
+@check_of_methods(
+    "layer-randomization",
+    better="lower",
+    applies=_needs_again,
+    question="Does the map change when only one part of the network is shuffled?",
+    paper="Adebayo et al. 2018, Sanity checks for saliency maps (independent), arXiv:1810.03292",
+    good="mean similarity near that of unrelated maps; a map that ignores the network scores 1",
+    cost="5 explanations",
+)
+def layer_randomization(case: Case, claim: Claim) -> Finding:
+    """Similarity of the map to those of networks with one shuffled part."""
+    networks = one_by_one(case.model, seed=case.seed)
+    return _check("layer-randomization", case, claim, networks, "one part shuffled")
+
+
+@check_of_methods(
+    "random-logit",
+    better="lower",
+    applies=_needs_again,
+    question="Is the map of another class, drawn by chance, a different map?",
+    paper="Sixt et al. 2020, When explanations lie, arXiv:1912.09818",
+    good="similarity near that of unrelated maps; a map that ignores the class scores 1",
+    cost="2 explanations",
+)
+def random_logit(case: Case, claim: Claim) -> Finding:
+    """Similarity of the map to those of other classes."""
+    again = claim.again
+    assert again is not None
+    others = other_classes(case.model.classes, case.target, seed=case.seed)
+    maps = ((str(index), again(case.model, case.image, index)) for index in others)
+    return _judged("random-logit", case, claim, _measure(claim.heatmap, maps), "another class")
+
+
+def other_classes(classes: int, target: int, *, seed: int = 0, count: int = CLASSES) -> list[int]:
+    """Classes drawn by chance that are not the target."""
+    drawn: list[int] = torch.randperm(classes, generator=generator(seed)).tolist()
+    return [index for index in drawn if index != target][:count]

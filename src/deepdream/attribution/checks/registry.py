@@ -1,0 +1,182 @@
+"""The one list of checks, and what each gives: a number beside its controls, and a verdict in words."""
+
+from __future__ import annotations
+
+import importlib
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from functools import cache
+from types import MappingProxyType
+from typing import Any
+
+from torch import Tensor
+
+from deepdream.attribution.checks.case import Case, Claim, Measurement
+from deepdream.attribution.checks.verdicts import Band, Better, Verdict, judge_all, number
+from deepdream.errors import UnknownNameError
+
+
+@dataclass(frozen=True)
+class Finding:
+    """What one check says about one method.
+
+    Attributes:
+        values: The numbers by variant (two substrates, say); empty where the check could not be made.
+        bands: The same of the controls, by the same variants.
+        verdict: In words.
+        speaks: Whether the check speaks for the method; None where it can speak neither way.
+        curves: What was plotted to get there, by variant.
+        forwards, backwards: Pictures pushed through the network for it, and gradients pulled back.
+    """
+
+    check: str
+    method: str
+    values: Mapping[str, float] = field(default_factory=dict)
+    bands: Mapping[str, Band] = field(default_factory=dict)
+    verdict: str = ""
+    speaks: bool | None = None
+    curves: Mapping[str, tuple[float, ...]] = field(default_factory=dict)
+    forwards: int = 0
+    backwards: int = 0
+    seconds: float = 0.0
+
+    @property
+    def value(self) -> float | None:
+        """The one number for a table: the mean over the variants."""
+        return sum(self.values.values()) / len(self.values) if self.values else None
+
+    def to_dict(self) -> dict[str, Any]:
+        """Ready for JSON."""
+        return {
+            "check": self.check,
+            "method": self.method,
+            "value": None if self.value is None else number(self.value),
+            "values": {name: number(value) for name, value in self.values.items()},
+            "controls": {name: band.to_dict() for name, band in self.bands.items()},
+            "verdict": self.verdict,
+            "speaks_for_the_method": self.speaks,
+            "curves": {name: [number(y) for y in curve] for name, curve in self.curves.items()},
+            "forwards": self.forwards,
+            "backwards": self.backwards,
+            "seconds": round(self.seconds, 3),
+        }
+
+
+@dataclass(frozen=True)
+class Check:
+    """An entry of the registry.
+
+    Attributes:
+        question: What its number answers.
+        good: What a good value is.
+        cost: In forward passes and explanations.
+        better: Which way is better, where there is a way.
+        applies: None, or why the check cannot be made here.
+    """
+
+    name: str
+    question: str
+    paper: str
+    good: str
+    cost: str
+    better: Better | None
+    run: Callable[[Case, Claim], Finding]
+    applies: Callable[[Case, Claim], str | None]
+
+    def __call__(self, case: Case, claim: Claim) -> Finding:
+        """Make the check; one that does not apply says so, and costs nothing."""
+        reason = self.applies(case, claim)
+        if reason:
+            return Finding(self.name, claim.method, verdict=f"not made: {reason}")
+        before, start = (case.cost.forwards, case.cost.backwards), time.perf_counter()
+        found = self.run(case, claim)
+        spent = (case.cost.forwards - before[0], case.cost.backwards - before[1])
+        seconds = time.perf_counter() - start
+        return replace(found, forwards=spent[0], backwards=spent[1], seconds=seconds)
+
+
+Measure = Callable[[Case, Tensor], Measurement]
+Run = Callable[[Case, Claim], Finding]
+Applies = Callable[[Case, Claim], str | None]
+
+_CHECKS: dict[str, Check] = {}
+_FILES = ("promises", "removal", "road", "fidelity", "randomization", "localization", "shape")
+
+
+def always(case: Case, claim: Claim) -> None:
+    """A check that can be made of every map."""
+    del case, claim
+
+
+def check_of_maps(
+    name: str, *, better: Better, applies: Applies = always, **words: str
+) -> Callable[[Measure], Measure]:
+    """Register ``measure(case, heatmap)``: taken of the method's map and, once a case, of every control."""
+
+    def enter(measure: Measure) -> Measure:
+        def run(case: Case, claim: Claim) -> Finding:
+            mine = measure(case, claim.heatmap)
+            controls = case.measured(name, measure)
+            bands = {
+                variant: Band.of({key: found.values[variant] for key, found in controls.items()})
+                for variant in mine.values
+            }
+            verdict = judge_all(mine.values, bands, better)
+            return finding(name, claim, mine, verdict=verdict, bands=bands)
+
+        _CHECKS[name] = Check(name=name, better=better, run=run, applies=applies, **words)
+        return measure
+
+    return enter
+
+
+def check_of_methods(
+    name: str, *, better: Better | None = None, applies: Applies = always, **words: str
+) -> Callable[[Run], Run]:
+    """Register ``run(case, claim)``, which needs more than the map and brings its own controls."""
+
+    def enter(run: Run) -> Run:
+        _CHECKS[name] = Check(name=name, better=better, run=run, applies=applies, **words)
+        return run
+
+    return enter
+
+
+def finding(
+    name: str,
+    claim: Claim,
+    measured: Measurement,
+    *,
+    verdict: Verdict,
+    bands: Mapping[str, Band] | None = None,
+) -> Finding:
+    """A finding from a measurement and what was judged of it."""
+    return Finding(
+        name,
+        claim.method,
+        values=dict(measured.values),
+        bands=dict(bands or {}),
+        verdict=verdict.words,
+        speaks=verdict.speaks,
+        curves={key: tuple(curve) for key, curve in measured.curves.items()},
+    )
+
+
+def checks() -> Mapping[str, Check]:
+    """Every check by name, the cheap ones first."""
+    _load()
+    return MappingProxyType(_CHECKS)
+
+
+def find_check(name: str) -> Check:
+    """The check ``name``. Raises UnknownNameError with the nearest names."""
+    if name not in checks():
+        raise UnknownNameError("check", name, checks(), listing="deepdream check --list")
+    return checks()[name]
+
+
+@cache
+def _load() -> None:
+    for file in _FILES:
+        importlib.import_module(f"deepdream.attribution.checks.{file}")

@@ -1,0 +1,142 @@
+"""Running checks: maps made by the registry's methods, checked one after the other, within a time."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from torch import Tensor
+
+from deepdream.attribution.checks.case import Again, Case, Claim
+from deepdream.attribution.checks.registry import Finding, find_check
+from deepdream.attribution.explanation import Explanation
+from deepdream.attribution.registry import find_method
+from deepdream.attribution.running import explain
+from deepdream.errors import UsageError
+from deepdream.models import Model
+
+#: What ``check`` does unless told otherwise: everything that needs the map only once or a few times.
+DEFAULT_CHECKS = (
+    "completeness",
+    "degeneracy",
+    "cost",
+    "infidelity",
+    "deletion",
+    "insertion",
+    "sufficiency",
+    "road",
+    "randomization",
+    "random-logit",
+    "sensitivity",
+    "pointing-game",
+    "mass-inside",
+    "complexity",
+    "sparseness",
+)
+#: How many explanations a check asks for anew; everything else costs only forwards.
+_EXPLANATIONS = {"randomization": 5, "layer-randomization": 5, "random-logit": 2, "sensitivity": 3}
+
+
+@dataclass
+class Clock:
+    """A time that may be used up; None never is."""
+
+    seconds: float | None = None
+    start: float = field(default_factory=time.monotonic)
+
+    @property
+    def used(self) -> float:
+        """Seconds since the start."""
+        return time.monotonic() - self.start
+
+    @property
+    def left(self) -> float:
+        """Seconds that remain."""
+        return float("inf") if self.seconds is None else self.seconds - self.used
+
+    def share(self, parts: int) -> float | None:
+        """An equal part of what is left, at least a tenth of a second; None without a limit."""
+        return None if self.seconds is None else max(self.left / max(parts, 1), 0.1)
+
+
+@dataclass(frozen=True)
+class Refusal:
+    """A method that does not apply to this network, and why."""
+
+    method: str
+    reason: str
+
+
+def claim_of(made: Explanation, *, seed: int = 0) -> Claim:
+    """An explanation as a claim that can be checked."""
+    return Claim(made.method, made.heatmap, repeated(made, seed=seed), made)
+
+
+def repeated(made: Explanation, *, seed: int = 0) -> Again:
+    """The method of ``made`` with the same options, on any network, picture and class."""
+    wanted = _own_options(made)
+
+    def again(model: Model, image: Tensor, target: int) -> Tensor:
+        return explain(model, image, made.method, target, seed=seed, **wanted).heatmap
+
+    return again
+
+
+def _own_options(made: Explanation) -> dict[str, Any]:
+    known = set(find_method(made.method).options) | {"layer", "baseline"}
+    return {name: value for name, value in made.options.items() if name in known}
+
+
+def explained(
+    case: Case, methods: Sequence[str], *, budget: float | None = None, **options: Any
+) -> Iterator[Explanation | Refusal]:
+    """One explanation a method, in their order; what does not apply is named with its reason."""
+    clock = Clock(budget)
+    for index, method in enumerate(methods):
+        reason = find_method(method).applies(case.model)
+        if reason is None and clock.left <= 0:
+            reason = f"the {clock.seconds:.0f} s for explanations were used up"
+        if reason is not None:
+            yield Refusal(method, reason)
+            continue
+        share = clock.share(len(methods) - index)
+        try:
+            yield explain(
+                case.model, case.image, method, case.target, seed=case.seed, budget=share, **options
+            )
+        except UsageError as error:
+            yield Refusal(method, str(error))
+
+
+def checked(
+    case: Case,
+    claims: Iterable[Claim],
+    checks: Sequence[str] = DEFAULT_CHECKS,
+    *,
+    budget: float | None = None,
+) -> Iterator[Finding]:
+    """Every check of every claim, check by check; those for which no time is left say so.
+
+    Raises:
+        UnknownNameError: no such check.
+    """
+    return _checked(case, list(claims), [find_check(name) for name in checks], Clock(budget))
+
+
+def _checked(case: Case, claims: list[Claim], checks: list[Any], clock: Clock) -> Iterator[Finding]:
+    for check in checks:
+        for claim in claims:
+            expected = _expected(check.name, claim)
+            if clock.left <= expected:
+                words = f"not made: it would take {expected:.0f} s, and {max(clock.left, 0):.0f} s are left"
+                yield Finding(check.name, claim.method, verdict=words)
+                continue
+            yield check(case, claim)
+
+
+def _expected(check: str, claim: Claim) -> float:
+    """Seconds that the explanations of a check will take, as its first one did."""
+    once = claim.explanation.seconds if claim.explanation else 0.0
+    return once * _EXPLANATIONS.get(check, 0)

@@ -1,0 +1,80 @@
+"""How much a person has to read: the entropy of a map, and how unequally its magnitude is spread."""
+
+from __future__ import annotations
+
+import math
+
+import torch
+from torch import Tensor
+
+from deepdream.attribution.checks.case import Case, Claim, Measurement
+from deepdream.attribution.checks.registry import Finding, check_of_methods, finding
+from deepdream.attribution.checks.verdicts import Band, Verdict
+
+
+def entropy(heatmap: Tensor) -> float:
+    """Entropy in nats of the shares of the magnitude: 0 for one pixel, log(n) for a flat map.
+
+    Source: Bhatt et al. 2020, arXiv:2005.00631 (complexity).
+    """
+    magnitude = heatmap.detach().double().abs().flatten()
+    if not float(magnitude.sum()) > 0:
+        return 0.0
+    shares = magnitude / magnitude.sum()
+    return float(torch.special.entr(shares).sum())
+
+
+def gini(heatmap: Tensor) -> float:
+    """Gini index of the magnitude: 0 for a flat map, 1 - 1/n for one pixel.
+
+    Source: Chalasani et al. 2020, arXiv:1810.06583 (sparseness).
+
+    >>> gini(torch.tensor([0.0, 0.0, 0.0, 2.0]))
+    0.75
+    """
+    magnitude = heatmap.detach().double().abs().flatten().sort().values
+    count, total = len(magnitude), float(magnitude.sum())
+    if not total > 0:
+        return 0.0
+    place = torch.arange(1, count + 1, dtype=torch.float64)
+    return float(((2 * place - count - 1) * magnitude).sum() / (count * total))
+
+
+def _described(name: str, claim: Claim, measured: Measurement, band: Band, words: str) -> Finding:
+    variant = next(iter(measured.values))
+    verdict = Verdict(f"{words}; being short proves nothing about being right", None)
+    return finding(name, claim, measured, verdict=verdict, bands={variant: band})
+
+
+@check_of_methods(
+    "complexity",
+    better="lower",
+    question="How many pixels does one have to read, in effect?",
+    paper="Bhatt et al. 2020, Evaluating and aggregating feature-based model explanations, arXiv:2005.00631",
+    good="low: easier to read, not truer",
+    cost="nothing",
+)
+def complexity(case: Case, claim: Claim) -> Finding:
+    """The entropy of the map's magnitude, in nats."""
+    value = entropy(claim.heatmap)
+    band = Band.of({name: entropy(control) for name, control in case.controls.items()})
+    share = math.exp(value) / claim.heatmap.numel()
+    words = f"as hard to read as {share:.0%} of the pixels"
+    return _described("complexity", claim, Measurement({"entropy": value}), band, words)
+
+
+@check_of_methods(
+    "sparseness",
+    better="higher",
+    question="Is the map's magnitude on few pixels?",
+    paper="Chalasani et al. 2020, Concise explanations of neural networks, arXiv:1810.06583",
+    good="high: easier to read, not truer",
+    cost="nothing",
+)
+def sparseness(case: Case, claim: Claim) -> Finding:
+    """The Gini index of the map's magnitude."""
+    value = gini(claim.heatmap)
+    band = Band.of({name: gini(control) for name, control in case.controls.items()})
+    side = "sparser" if value > band.high else "not sparser"
+    words = f"{side} than every control"
+    return _described("sparseness", claim, Measurement({"Gini index": value}), band, words)
