@@ -1,0 +1,43 @@
+"""One look for every self-contained HTML page: layout, inline styles and scripts, pictures and numbers inside."""
+
+from deepdream.pages.embedding import data_uri, drawing, numbers, photo, plot
+from deepdream.pages.layout import Section, page, policy
+from deepdream.pages.markup import Html, joined, tag
+from deepdream.pages.parts import (
+    bullets,
+    card,
+    cards,
+    facts,
+    folded,
+    meter,
+    prose,
+    shaded,
+    stack,
+    table,
+    unseen,
+)
+
+__all__ = [
+    "Html",
+    "Section",
+    "bullets",
+    "card",
+    "cards",
+    "data_uri",
+    "drawing",
+    "facts",
+    "folded",
+    "joined",
+    "meter",
+    "numbers",
+    "page",
+    "photo",
+    "plot",
+    "policy",
+    "prose",
+    "shaded",
+    "stack",
+    "table",
+    "tag",
+    "unseen",
+]
