@@ -10,9 +10,34 @@ from typing import Any
 
 __version__ = "0.1.0"
 
-_HOMES: dict[str, str] = {}
+_HOMES = {
+    "Dreamed": "deepdream.dreaming",
+    "Layer": "deepdream.models",
+    "Model": "deepdream.models",
+    "Objective": "deepdream.ascent",
+    "Picture": "deepdream.images",
+    "Plan": "deepdream.plan",
+    "State": "deepdream.dreaming",
+    "Step": "deepdream.dreaming",
+    "advance": "deepdream.dreaming",
+    "channel": "deepdream.ascent",
+    "contact_sheet": "deepdream.images",
+    "dream": "deepdream.dreaming",
+    "layer": "deepdream.ascent",
+    "load_model": "deepdream.models",
+    "logit": "deepdream.ascent",
+    "measure": "deepdream.dreaming",
+    "octaves": "deepdream.ascent",
+    "parse_objective": "deepdream.ascent",
+    "plan_for": "deepdream.plan",
+    "read_picture": "deepdream.images",
+    "render": "deepdream.dreaming",
+    "start": "deepdream.dreaming",
+    "total_variation": "deepdream.ascent",
+    "write_picture": "deepdream.images",
+}
 
-__all__ = ["__version__"]
+__all__ = ["__version__", *_HOMES]
 
 
 def __getattr__(name: str) -> Any:

@@ -42,9 +42,14 @@ class Plan:
     octave_scale: float = setting(1.4, "ratio of one octave's size to the one before", low=1.01, high=4.0)
     steps: int = setting(14, "gradient steps in each octave", low=1, high=10_000)
     rate: float = setting(0.02, "size of a step (a typical change of a mid-gray pixel)", low=1e-6, high=10.0)
-    jitter: int = setting(32, "largest random roll of the picture before each gradient", low=0, high=512, unit="pixels")
+    jitter: int = setting(
+        32, "largest random roll of the picture before each gradient", low=0, high=512, unit="pixels"
+    )
     strength: float | None = setting(
-        0.09, "target root-mean-square change of the picture (0 to 1); the rate decides where none", low=0.0, high=1.0
+        0.09,
+        "target root-mean-square change of the picture (0 to 1); the rate decides where none",
+        low=0.0,
+        high=1.0,
     )
     seed: int = setting(0, "seed of every random choice", low=0, high=2**63 - 1)
     parameterization: str = setting("logit", "what is changed", choices=("pixels", "logit", "fourier"))
@@ -62,7 +67,9 @@ class Plan:
     )
     detail: bool = setting(True, "carry only the dreamed detail to the next octave, onto the sharp original")
     calm: float = setting(0.8, "how much less is dreamed where the picture is flat", low=0.0, high=1.0)
-    zoom: float = setting(0.0, "largest random change of scale before each gradient, as a share", low=0.0, high=0.5)
+    zoom: float = setting(
+        0.0, "largest random change of scale before each gradient, as a share", low=0.0, high=0.5
+    )
 
     def __post_init__(self) -> None:
         for entry in fields(self):
@@ -99,7 +106,12 @@ def _check(name: str, value: Any, meta: Mapping[str, Any]) -> None:
 
 
 def _fits(value: Any, annotation: str) -> bool:
-    allowed: dict[str, tuple[type, ...]] = {"int": (int,), "float": (int, float), "str": (str,), "bool": (bool,)}
+    allowed: dict[str, tuple[type, ...]] = {
+        "int": (int,),
+        "float": (int, float),
+        "str": (str,),
+        "bool": (bool,),
+    }
     if value is None:
         return annotation.endswith("| None")
     kinds = allowed[annotation.removesuffix(" | None")]

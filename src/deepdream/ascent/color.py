@@ -10,6 +10,7 @@ Source: Olah, Mordvintsev, Schubert 2017, Feature Visualization, Distill; number
 from __future__ import annotations
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 _SQUARE_ROOT = ((0.26, 0.09, 0.02), (0.27, 0.00, -0.05), (0.27, -0.09, 0.03))
@@ -18,7 +19,8 @@ _SQUARE_ROOT = ((0.26, 0.09, 0.02), (0.27, 0.00, -0.05), (0.27, -0.09, 0.03))
 def correlation_root() -> Tensor:
     """(3, 3): its columns are the decorrelated axes, scaled so that the longest has length 1."""
     root = torch.tensor(_SQUARE_ROOT, dtype=torch.float64)
-    return (root / root.norm(dim=0).max()).float()
+    scaled: Tensor = root / root.norm(dim=0).max()
+    return scaled.float()
 
 
 def correlate(image: Tensor) -> Tensor:
@@ -34,4 +36,4 @@ def decorrelate(image: Tensor) -> Tensor:
 def mix_channels(image: Tensor, matrix: Tensor) -> Tensor:
     """Every pixel (3,) multiplied by ``matrix`` (3, 3)."""
     kernel = matrix.to(image)[:, :, None, None]
-    return torch.nn.functional.conv2d(image, kernel)
+    return F.conv2d(image, kernel)

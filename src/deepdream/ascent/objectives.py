@@ -116,7 +116,9 @@ class Kind:
         if len(arguments) != len(self.signature):
             expected = ", ".join(kind.__name__ for kind in self.signature)
             raise UsageError(f"{self.name}() takes ({expected}), not {len(arguments)} arguments.")
-        return Term(self.name, tuple(self._cast(a, k) for a, k in zip(arguments, self.signature, strict=True)))
+        return Term(
+            self.name, tuple(self._cast(a, k) for a, k in zip(arguments, self.signature, strict=True))
+        )
 
     def _cast(self, argument: str | float, kind: type) -> str | int | float:
         try:
@@ -229,7 +231,9 @@ def parse_objective(text: str) -> Objective:
             terms.append((weight, _term(match["kind"], match["arguments"])))
             weight, open_term = 1.0, False
     if not terms or open_term:
-        raise UsageError(f"The objective {text!r} is not complete. Example: layer(blocks.4) + 0.5*layer(blocks.3)")
+        raise UsageError(
+            f"The objective {text!r} is not complete. Example: layer(blocks.4) + 0.5*layer(blocks.3)"
+        )
     return Objective(tuple(terms))
 
 

@@ -104,13 +104,16 @@ class Fourier:
         rows = torch.fft.fftfreq(height, device=device)[:, None]
         columns = torch.fft.rfftfreq(width, device=device)[None, :]
         frequency = torch.hypot(rows, columns).clamp_min(1.0 / max(height, width))
-        return (height * width) ** 0.5 / frequency
+        scale: Tensor = (height * width) ** 0.5 / frequency
+        return scale
 
 
 PARAMETERIZATIONS: dict[str, Parameterization] = {"pixels": Pixels(), "logit": Logit(), "fourier": Fourier()}
 
 
-def move_detail(parameterization: Parameterization, parameters: Tensor, base: Tensor, larger: Tensor) -> Tensor:
+def move_detail(
+    parameterization: Parameterization, parameters: Tensor, base: Tensor, larger: Tensor
+) -> Tensor:
     """The parameters at a larger size: what the dream added to ``base``, enlarged and laid onto ``larger``.
 
     The sharp original is taken anew at every size, so the photograph's own detail is never blurred.

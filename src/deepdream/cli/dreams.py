@@ -56,33 +56,45 @@ def _setting(name: str, *flags: str) -> Any:
 
 
 Inputs = Annotated[
-    list[str], typer.Argument(help="Pictures, folders or patterns; `noise` for an empty canvas.", show_default=False)
+    list[str],
+    typer.Argument(help="Pictures, folders or patterns; `noise` for an empty canvas.", show_default=False),
 ]
 LayerOption = Annotated[
     list[str] | None,
-    typer.Option("--layer", "-l", help="A layer, or LAYER=WEIGHT; may be repeated. `deepdream layers` lists them."),
+    typer.Option(
+        "--layer", "-l", help="A layer, or LAYER=WEIGHT; may be repeated. `deepdream layers` lists them."
+    ),
 ]
 RecipeOption = Annotated[
     str,
     typer.Option("--recipe", help="; ".join(f"{r.name}: {r.summary}" for r in RECIPES.values()) + "."),
 ]
-ModelOption = Annotated[str, typer.Option("--model", "-m", help="The network; `deepdream models` lists them.")]
+ModelOption = Annotated[
+    str, typer.Option("--model", "-m", help="The network; `deepdream models` lists them.")
+]
 WeightsOption = Annotated[
-    str | None, typer.Option("--weights", help="A checkpoint of one's own (.safetensors, .pth), or random[:SEED].")
+    str | None,
+    typer.Option("--weights", help="A checkpoint of one's own (.safetensors, .pth), or random[:SEED]."),
 ]
 DeviceOption = Annotated[str, typer.Option("--device", help="auto, cpu, cuda, cuda:1 or mps.")]
 SizeOption = Annotated[
     str | None,
-    typer.Option("--size", help="Longer side in pixels, or WIDTHxHEIGHT; the picture's own size if not given."),
+    typer.Option(
+        "--size", help="Longer side in pixels, or WIDTHxHEIGHT; the picture's own size if not given."
+    ),
 ]
 RangeOption = Annotated[
     str,
     typer.Option("--range", help="How stored numbers become [0, 1]: auto, minmax, percentile or LOW:HIGH."),
 ]
-MaxPixels = Annotated[int, typer.Option("--max-pixels", min=1, help="Refuse larger pictures before decoding them.")]
+MaxPixels = Annotated[
+    int, typer.Option("--max-pixels", min=1, help="Refuse larger pictures before decoding them.")
+]
 OutputOption = Annotated[
     str | None,
-    typer.Option("--output", "-o", help="A file or a folder; outputs/{input}_{model}_{layer}.png if not given."),
+    typer.Option(
+        "--output", "-o", help="A file or a folder; outputs/{input}_{model}_{layer}.png if not given."
+    ),
 ]
 JsonOption = Annotated[bool, typer.Option("--json", help="One JSON object on stdout.")]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No progress and no messages but errors.")]
@@ -124,13 +136,19 @@ def run(
     output: OutputOption = None,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace outputs that exist.")] = False,
     skip_existing: Annotated[bool, typer.Option("--skip-existing", help="Leave outputs that exist.")] = False,
-    number: Annotated[bool, typer.Option("--number", help="Write name_2, name_3, ... beside what exists.")] = False,
+    number: Annotated[
+        bool, typer.Option("--number", help="Write name_2, name_3, ... beside what exists.")
+    ] = False,
     bits: Annotated[int, typer.Option("--bits", help="8, or 16 for PNG and TIFF.")] = 8,
     value_range: RangeOption = "auto",
     max_pixels: MaxPixels = 64_000_000,
-    no_metadata: Annotated[bool, typer.Option("--no-metadata", help="Write no recipe into the picture.")] = False,
+    no_metadata: Annotated[
+        bool, typer.Option("--no-metadata", help="Write no recipe into the picture.")
+    ] = False,
     decided_by: Annotated[str, typer.Option(help="Who answers for this picture; kept in its recipe.")] = "",
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would be done, and do nothing.")] = False,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Say what would be done, and do nothing.")
+    ] = False,
     json: JsonOption = False,
     quiet: Quiet = False,
 ) -> None:
@@ -173,7 +191,9 @@ def run(
         return
     results, failures = _run_all(jobs, network, plan, reading, announce=not json)
     if json:
-        put_json({"schema": 1, "results": results, "failed": [{"input": i, "error": str(e)} for i, e in failures]})
+        put_json(
+            {"schema": 1, "results": results, "failed": [{"input": i, "error": str(e)} for i, e in failures]}
+        )
     _raise_failures(failures, len(jobs))
 
 
@@ -205,11 +225,13 @@ def _raise_failures(failures: list[tuple[str, DeepDreamError]], count: int) -> N
     if failures and count == 1:
         raise failures[0][1]
     if failures:
-        raise SomeInputsFailedError(f"{len(failures)} of {count} inputs failed: {failures[0][0]} and so on, see above.")
+        raise SomeInputsFailedError(
+            f"{len(failures)} of {count} inputs failed: {failures[0][0]} and so on, see above."
+        )
 
 
 def _run_one(job: Job, network: Model, plan: Plan, reading: _Reading) -> dict[str, Any]:
-    from deepdream.dreaming.result import Dreamed, render
+    from deepdream.dreaming.result import render
 
     began = time.monotonic()
     picture = _read(job.source, reading, plan.seed)
@@ -222,7 +244,12 @@ def _run_one(job: Job, network: Model, plan: Plan, reading: _Reading) -> dict[st
             return interruption.number != 0
 
         dreamed: Dreamed = render(
-            network, picture, plan, size=_size_of(job.source, reading.size), watch=watch, decided_by=reading.decided_by
+            network,
+            picture,
+            plan,
+            size=_size_of(job.source, reading.size),
+            watch=watch,
+            decided_by=reading.decided_by,
         )
         if not dreamed.recipe.finished:
             _save_partial(dreamed, job.output, reading, interruption.number)
@@ -265,35 +292,35 @@ def _summary(job: Job, dreamed: Dreamed, network: Model, picture: Picture, secon
 
 
 def _show_plans(jobs: list[Job], network: Model, plan: Plan, reading: _Reading, *, json: bool) -> None:
-    from deepdream.dreaming.loop import objective_of, sizes_for
-    from deepdream.dreaming.result import fit_picture
-
-    described = []
-    for job in jobs:
-        picture = fit_picture(_read(job.source, reading, plan.seed), _size_of(job.source, reading.size))
-        sizes = sizes_for(plan, network, picture.height, picture.width)
-        left_out = plan.octaves - len(sizes)
-        described.append(
-            {
-                "input": str(job.source),
-                "output": str(job.output),
-                "skipped": job.skip,
-                "objective": str(objective_of(plan, network)),
-                "octaves": [[size.height, size.width] for size in sizes],
-                "left_out": left_out,
-                "gradients": sum(size.steps for size in sizes),
-                "plan": plan.to_dict(),
-            }
-        )
+    described = [_describe(job, network, plan, reading) for job in jobs]
     if json:
         put_json({"schema": 1, "plans": described})
         return
     for entry in described:
-        sizes_text = " ".join(f"{w}x{h}" for h, w in entry["octaves"])
+        sizes = " ".join(f"{width}x{height}" for height, width in entry["octaves"])
         put(f"{entry['input']} -> {entry['output']}" + (" (exists, skipped)" if entry["skipped"] else ""))
-        put(f"  climbs {entry['objective']}, recipe {plan.recipe}, {entry['gradients']} gradients at {sizes_text}")
+        put(f"  climbs {entry['objective']}, recipe {plan.recipe}, {entry['gradients']} gradients at {sizes}")
         if entry["left_out"]:
             put(f"  {entry['left_out']} octaves are left out: they would be too small for the layer")
+
+
+def _describe(job: Job, network: Model, plan: Plan, reading: _Reading) -> dict[str, Any]:
+    """What ``--dry-run`` says about one picture."""
+    from deepdream.dreaming.loop import objective_of, sizes_for
+    from deepdream.dreaming.result import fit_picture
+
+    picture = fit_picture(_read(job.source, reading, plan.seed), _size_of(job.source, reading.size))
+    sizes = sizes_for(plan, network, picture.height, picture.width)
+    return {
+        "input": str(job.source),
+        "output": str(job.output),
+        "skipped": job.skip,
+        "objective": str(objective_of(plan, network)),
+        "octaves": [[size.height, size.width] for size in sizes],
+        "left_out": plan.octaves - len(sizes),
+        "gradients": sum(size.steps for size in sizes),
+        "plan": plan.to_dict(),
+    }
 
 
 def info(
@@ -329,7 +356,8 @@ def rerun(
     weights: WeightsOption = None,
     device: DeviceOption = "",
     output: Annotated[
-        Path | None, typer.Option("--output", "-o", help="Where to write; name_again.png beside it if not given.")
+        Path | None,
+        typer.Option("--output", "-o", help="Where to write; name_again.png beside it if not given."),
     ] = None,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace an output that exists.")] = False,
     json: JsonOption = False,
@@ -356,7 +384,13 @@ def rerun(
     torch.set_num_threads(recipe.threads)
     origin = _find_input(recipe, picture, source)
     reading = _Reading(
-        f"{recipe.width}x{recipe.height}", recipe.input.get("range", "auto"), 1 << 40, 8, True, recipe.decided_by, quiet
+        f"{recipe.width}x{recipe.height}",
+        recipe.input.get("range", "auto"),
+        1 << 40,
+        8,
+        True,
+        recipe.decided_by,
+        quiet,
     )
     result = _run_one(Job(origin, target), network, recipe.plan, reading)
     same = _same_pixels(picture, target)
@@ -374,7 +408,9 @@ def _recipe_of(path: Path) -> Recipe:
 
     text = read_recipe(path)
     if text is None:
-        raise PictureError(f"{path.name} holds no recipe: deepdream did not make it, or wrote it with --no-metadata.")
+        raise PictureError(
+            f"{path.name} holds no recipe: deepdream did not make it, or wrote it with --no-metadata."
+        )
     return read_recipe_text(text)
 
 
@@ -404,7 +440,9 @@ def _find_input(recipe: Recipe, picture: Path, given: Path | None) -> Path:
         if place.is_file() and sha256_of(place) == wanted:
             return place
     looked = ", ".join(str(place) for place in places)
-    raise PictureError(f"The original {name} with hash {wanted[:12]}... is not at {looked}. Give it with --input.")
+    raise PictureError(
+        f"The original {name} with hash {wanted[:12]}... is not at {looked}. Give it with --input."
+    )
 
 
 def _same_pixels(first: Path, second: Path) -> bool:
@@ -426,8 +464,12 @@ def _objective_text(layers: list[str] | None, objective: str | None) -> str | No
         try:
             terms.append((name, float(weight or 1)))
         except ValueError:
-            raise UsageError(f"Cannot read the weight {weight!r} in --layer {word}. Example: blocks.4=0.5") from None
-    return " + ".join(f"layer({name})" if weight == 1 else f"{weight!r}*layer({name})" for name, weight in terms)
+            raise UsageError(
+                f"Cannot read the weight {weight!r} in --layer {word}. Example: blocks.4=0.5"
+            ) from None
+    return " + ".join(
+        f"layer({name})" if weight == 1 else f"{weight!r}*layer({name})" for name, weight in terms
+    )
 
 
 def _tail(model: str, layers: tuple[str, ...]) -> str:

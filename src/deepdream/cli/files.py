@@ -26,7 +26,11 @@ class Existing(Enum):
     @classmethod
     def of(cls, *, overwrite: bool, skip: bool, number: bool) -> Existing:
         """The one that was chosen. Raises UsageError for two at once."""
-        chosen = [policy for policy, on in ((cls.OVERWRITE, overwrite), (cls.SKIP, skip), (cls.NUMBER, number)) if on]
+        chosen = [
+            policy
+            for policy, on in ((cls.OVERWRITE, overwrite), (cls.SKIP, skip), (cls.NUMBER, number))
+            if on
+        ]
         if len(chosen) > 1:
             raise UsageError("Choose one of --overwrite, --skip-existing and --number.")
         return chosen[0] if chosen else cls.REFUSE
@@ -105,7 +109,9 @@ def _job(source: Path, path: Path, existing: Existing) -> Job:
         return Job(source, path, skip=True)
     if existing is Existing.NUMBER:
         return Job(source, numbered(path))
-    raise OutputError(f"{path} exists. Use --overwrite, --skip-existing or --number, or another name with -o.")
+    raise OutputError(
+        f"{path} exists. Use --overwrite, --skip-existing or --number, or another name with -o."
+    )
 
 
 def numbered(path: Path) -> Path:

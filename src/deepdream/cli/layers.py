@@ -35,7 +35,9 @@ def register(app: typer.Typer) -> None:
 
 def layers(
     model: Annotated[str, typer.Argument(help="The network; `deepdream models` lists them.")] = DEFAULT_MODEL,
-    all_layers: Annotated[bool, typer.Option("--all", "-a", help="Every part, not only the main ones.")] = False,
+    all_layers: Annotated[
+        bool, typer.Option("--all", "-a", help="Every part, not only the main ones.")
+    ] = False,
     sheet: Annotated[
         Path | None, typer.Option(help="A picture to dream at each stage, onto one labeled sheet.")
     ] = None,
@@ -64,7 +66,9 @@ def layers(
     """
     network = load_network(model, weights, device)
     if sheet is not None:
-        _make_sheet(network, sheet, _chosen(network, only), size, strength, seed, output, overwrite, json, quiet)
+        _make_sheet(
+            network, sheet, _chosen(network, only), size, strength, seed, output, overwrite, json, quiet
+        )
         return
     rows = [layer for layer in network.layers.values() if all_layers or (layer.main and layer.spatial)]
     rows = rows or list(network.layers.values())
@@ -110,7 +114,7 @@ def _chosen(network: Model, only: str | None) -> list[Layer]:
     return [stages[round(index * last / (_MOST_CELLS - 1))] for index in range(_MOST_CELLS)]
 
 
-def _make_sheet(  # noqa: PLR0913
+def _make_sheet(
     network: Model,
     source: Path,
     chosen: list[Layer],

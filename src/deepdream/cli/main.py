@@ -1,26 +1,74 @@
-"""The command ``deepdream``: assembles the commands and turns errors into exit codes."""
+"""The command ``deepdream``: knows every command and loads only the one that is called.
+
+Every deliberate error becomes one line on stderr and its exit code.
+"""
 
 from __future__ import annotations
 
+import importlib
 import os
 import sys
-from typing import Annotated, NoReturn
+from dataclasses import dataclass
+from typing import Annotated, Any, NoReturn
 
 import typer
+from typer.core import TyperGroup
 
 from deepdream import __version__
-from deepdream.cli import dreams, layers, models
 from deepdream.cli.process import StoppedBySignal, keep_large_blocks, raise_on_signals
 from deepdream.cli.terminal import say
-from deepdream.errors import DeepDreamError
+from deepdream.errors import DeepDreamError, UnknownNameError
 
+
+@dataclass(frozen=True)
+class Door:
+    """Where a command lives, and one line that says what it does."""
+
+    module: str
+    summary: str
+
+
+#: Every command, in the order in which ``--help`` lists them.
+DOORS = {
+    "run": Door("dreams", "Dream pictures: let a network paint what it sees into them."),
+    "layers": Door("layers", "List a network's layers, or dream a picture at each of them."),
+    "predict": Door("models", "Say what a network sees in pictures: the most probable classes."),
+    "info": Door("dreams", "Show the recipe inside a picture."),
+    "rerun": Door("dreams", "Make a picture again from the recipe inside it, bit for bit."),
+    "lecture": Door("lecture", "The lecture, live: one command per lesson, from the first neuron on."),
+    "models": Door("models", "List the networks that can be loaded, and manage their weight files."),
+    "doctor": Door("models", "Check this installation: versions, devices, caches, a self-test."),
+}
+
+
+class _Doors(TyperGroup):
+    """The commands, each imported only when it is called: a list of them needs none."""
+
+    def list_commands(self, ctx: Any) -> list[str]:  # noqa: ARG002
+        return list(DOORS)
+
+    def get_command(self, ctx: Any, cmd_name: str) -> Any:  # noqa: ARG002
+        if cmd_name not in DOORS:
+            raise UnknownNameError("command", cmd_name, DOORS, listing="deepdream --help")
+        module = importlib.import_module(f"deepdream.cli.{DOORS[cmd_name].module}")
+        rooms = typer.Typer(rich_markup_mode=None, context_settings=_SETTINGS)
+        module.register(rooms)
+        return typer.main.get_group(rooms).commands[cmd_name]
+
+    def format_commands(self, ctx: Any, formatter: Any) -> None:  # noqa: ARG002
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, door.summary) for name, door in DOORS.items()])
+
+
+_SETTINGS = {"help_option_names": ["-h", "--help"]}
 app = typer.Typer(
+    cls=_Doors,
     name="deepdream",
     no_args_is_help=True,
     add_completion=True,
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
-    context_settings={"help_option_names": ["-h", "--help"]},
+    context_settings=_SETTINGS,
     help="""Dream pictures with a neural network, see what it has learned, and explain what it decides.
 
 Examples: deepdream run images/pagoda.jpg | deepdream layers | deepdream predict images/cat.jpg""",
@@ -39,10 +87,6 @@ def _root(
         bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version and stop.")
     ] = False,
 ) -> None: ...
-
-
-for room in (dreams, layers, models):
-    room.register(app)
 
 
 def main() -> NoReturn:

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 def dream_progress(title: str, *, quiet: bool) -> Iterator[Callable[[Step], None]]:
     """Yield a function that shows each step: octave, step, activation and the time left."""
     if quiet:
-        yield lambda step: None
+        yield lambda _: None
     elif sys.stderr.isatty():
         with _bar(title) as show:
             yield show

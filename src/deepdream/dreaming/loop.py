@@ -15,9 +15,9 @@ from torch import Tensor
 from deepdream.ascent.climbing import direction_of, measure_gradient
 from deepdream.ascent.gradients import texture_emphasis, unit_size
 from deepdream.ascent.objectives import Objective, layer, parse_objective
-from deepdream.ascent.octaves import Octave, octaves
 from deepdream.ascent.parameterizations import move_detail
 from deepdream.ascent.resampling import resize, resize_picture
+from deepdream.ascent.sizes import Octave, octaves
 from deepdream.dreaming.state import State
 from deepdream.errors import UsageError
 from deepdream.models.network import Model
@@ -91,9 +91,7 @@ def sizes_for(plan: Plan, model: Model, height: int, width: int) -> tuple[Octave
     floor = max(smallest, 2 * max(strides, default=1), 32)
     if model.preprocessing.fixed:
         return (Octave(height, width, plan.steps),)
-    return octaves(
-        height, width, count=plan.octaves, scale=plan.octave_scale, steps=plan.steps, floor=floor
-    )
+    return octaves(height, width, count=plan.octaves, scale=plan.octave_scale, steps=plan.steps, floor=floor)
 
 
 def start(model: Model, plan: Plan, image: Tensor) -> State:
@@ -119,7 +117,9 @@ def _emphasis(plan: Plan, picture: Tensor) -> Tensor | None:
     return texture_emphasis(picture, plan.calm) if plan.calm else None
 
 
-def dream(model: Model, plan: Plan, image: Tensor | None = None, *, state: State | None = None) -> Iterator[Step]:
+def dream(
+    model: Model, plan: Plan, image: Tensor | None = None, *, state: State | None = None
+) -> Iterator[Step]:
     """The steps of a dream, from ``image`` or onward from ``state``.
 
     Everything is checked here, before the first step is asked for.
@@ -157,7 +157,12 @@ def advance(model: Model, state: State) -> State:
     change, moments = _optimize(pulled, state)
     parameters = state.parameterization.project(state.parameters + plan.rate * state.pace * change)
     moved = replace(
-        state, step=state.step + 1, parameters=parameters, moments=moments, chance=chance.get_state(), score=score
+        state,
+        step=state.step + 1,
+        parameters=parameters,
+        moments=moments,
+        chance=chance.get_state(),
+        score=score,
     )
     return _at_strength(moved) if moved.done and plan.strength is not None else moved
 
@@ -207,7 +212,7 @@ def _pace(state: State) -> float:
         return 1.0
     base = resize_picture(state.source, state.size.height, state.size.width)
     change = root_mean_square(state.image() - base)
-    wanted = state.plan.strength * ((state.octave + 1) / len(state.octaves)) ** 0.6
+    wanted: float = state.plan.strength * ((state.octave + 1) / len(state.octaves)) ** 0.6
     return min(4.0, max(0.25, state.pace * wanted / max(change, 1e-6)))
 
 

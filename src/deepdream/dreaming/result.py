@@ -82,7 +82,9 @@ def parse_size(size: str, height: int, width: int) -> tuple[int, int]:
     """(height, width) that ``size`` asks of a picture of ``height`` x ``width``. Raises UsageError."""
     words = size.lower().split("x")
     if not all(word.isdecimal() and int(word) > 0 for word in words) or len(words) > 2:
-        raise UsageError(f"Cannot read the size {size!r}. Use 640 (the longer side) or 800x600 (width x height).")
+        raise UsageError(
+            f"Cannot read the size {size!r}. Use 640 (the longer side) or 800x600 (width x height)."
+        )
     if len(words) == 2:
         return int(words[1]), int(words[0])
     scale = int(words[0]) / max(height, width)

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 from torch import Tensor
 
-from deepdream.ascent.octaves import Octave
 from deepdream.ascent.parameterizations import PARAMETERIZATIONS, Parameterization
+from deepdream.ascent.sizes import Octave
 from deepdream.plan import Plan
 
 

@@ -1,10 +1,47 @@
 """Networks: loading them, preparing them for use, and their weight files.
 
-The only room for torchvision and timm, which are imported only for the networks that need them.
+The only room for torchvision and timm, which are imported only for the networks that need them. The names are
+loaded on first use, so that listing the networks needs no torch.
 """
 
-from deepdream.models.layers import Layer
-from deepdream.models.loading import load_model
-from deepdream.models.network import Model, Preprocessing, WeightsRecord
+from __future__ import annotations
 
-__all__ = ["Layer", "Model", "Preprocessing", "WeightsRecord", "load_model"]
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from deepdream.models.catalog import Entry, find_entry
+    from deepdream.models.layers import Layer
+    from deepdream.models.loading import RandomWeights, load_model, parse_weights
+    from deepdream.models.network import Model
+    from deepdream.models.records import Preprocessing, WeightsRecord
+
+_HOMES = {
+    "Entry": "catalog",
+    "Layer": "layers",
+    "Model": "network",
+    "Preprocessing": "records",
+    "RandomWeights": "loading",
+    "WeightsRecord": "records",
+    "find_entry": "catalog",
+    "load_model": "loading",
+    "parse_weights": "loading",
+}
+
+__all__ = [
+    "Entry",
+    "Layer",
+    "Model",
+    "Preprocessing",
+    "RandomWeights",
+    "WeightsRecord",
+    "find_entry",
+    "load_model",
+    "parse_weights",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in __all__:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(importlib.import_module(f"{__name__}.{_HOMES[name]}"), name)

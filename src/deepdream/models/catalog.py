@@ -11,7 +11,7 @@ from typing import Any
 
 from deepdream.errors import UnknownNameError
 from deepdream.models.embedded import EMBEDDED, PREFERRED_LAYER, preprocessing_of
-from deepdream.models.network import Preprocessing
+from deepdream.models.records import Preprocessing
 from deepdream.models.torchvision_networks import INDEX
 
 #: Where to dream unless asked otherwise: layers that show whole parts of objects in the networks people know.

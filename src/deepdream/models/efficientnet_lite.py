@@ -14,7 +14,7 @@ import math
 from dataclasses import dataclass
 
 import torch
-import torch.nn.functional as F  # noqa: N812 - the field's name for it
+import torch.nn.functional as F
 from torch import Tensor, nn
 
 #: (repeats, kernel, stride, expansion, channels) of the seven stages of EfficientNet-B0.
@@ -31,17 +31,16 @@ _STAGES = (
 
 @dataclass(frozen=True)
 class Scaling:
-    """How a variant widens and deepens B0, and the input size it was trained at."""
+    """How a variant widens and deepens B0."""
 
     width: float
     depth: float
-    input_size: int
 
 
 VARIANTS = {
-    "efficientnet_lite0": Scaling(1.0, 1.0, 224),
-    "efficientnet_lite1": Scaling(1.0, 1.1, 240),
-    "efficientnet_lite2": Scaling(1.1, 1.2, 260),
+    "efficientnet_lite0": Scaling(1.0, 1.0),
+    "efficientnet_lite1": Scaling(1.0, 1.1),
+    "efficientnet_lite2": Scaling(1.1, 1.2),
 }
 
 

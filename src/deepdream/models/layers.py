@@ -66,7 +66,18 @@ _SHOWS = (
     (500, "parts: eyes, noses, fur, ornaments"),
     (float("inf"), "objects and scenes"),
 )
-_HELPERS = ("BatchNorm", "ReLU", "SamePad", "Identity", "Dropout", "Hardswish", "SiLU", "GELU", "LayerNorm", "FoldedNorm")
+_HELPERS = (
+    "BatchNorm",
+    "ReLU",
+    "SamePad",
+    "Identity",
+    "Dropout",
+    "Hardswish",
+    "SiLU",
+    "GELU",
+    "LayerNorm",
+    "FoldedNorm",
+)
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,8 @@ from deepdream.models import cache, efficientnet_lite, timm_networks, torchvisio
 from deepdream.models.catalog import Entry, catalog, find_entry
 from deepdream.models.download import Progress, UnreachableError, Wanted, download, is_offline
 from deepdream.models.embedded import imagenet_labels
-from deepdream.models.network import Model, WeightsRecord
+from deepdream.models.network import Model
+from deepdream.models.records import WeightsRecord
 from deepdream.models.weight_files import SUFFIXES, Tensors, fit, open_weights, read_tensors, rename_by_order
 
 DEFAULT = "efficientnet_lite0"

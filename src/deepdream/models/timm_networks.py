@@ -13,7 +13,7 @@ from torch import nn
 
 from deepdream.errors import UnknownNameError, UsageError
 from deepdream.models.catalog import Entry
-from deepdream.models.network import Preprocessing
+from deepdream.models.records import Preprocessing
 
 PREFIX = "timm:"
 _HUB = "https://huggingface.co"

@@ -34,3 +34,8 @@ def _list(
         return
     put_table(("lesson", "what it shows"), [(lesson.name, lesson.line) for lesson in lessons()])
     say("Each takes --help, --notes (what to say), --json, and -o FILE for the plot.")
+
+
+def register(parent: typer.Typer) -> None:
+    """Add the lessons to ``parent`` as one group."""
+    parent.add_typer(app, name="lecture")

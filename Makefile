@@ -1,0 +1,48 @@
+# Every habit is a target. `make demo` and `make test` work on a fresh machine.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/.ready
+
+.PHONY: help demo test test-all lint types rooms format bench docs clean
+
+help:  ## list the targets
+	@grep -E '^[a-z-]+:.*##' Makefile | sed -E 's/:.*## /\t/' | expand -t 12
+
+$(READY): pyproject.toml constraints.txt
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e ".[dev]" -c constraints.txt
+	@touch $(READY)
+
+demo: $(READY)  ## environment, install, dream a shipped picture into outputs/
+	$(BIN)/deepdream run images/pagoda.jpg --overwrite
+
+test: $(READY)  ## the suite without the slow tests
+	$(BIN)/python -m pytest -m "not slow and not browser" --cov --cov-report=term:skip-covered
+
+test-all: $(READY)  ## everything, also the slow tests and those in a browser
+	@command -v chromium >/dev/null || (apt-get update -qq && apt-get install -y -qq chromium) || true
+	$(BIN)/python -m pytest --cov --cov-report=term:skip-covered
+
+lint: $(READY)  ## ruff: rules and formatting
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+format: $(READY)  ## let ruff mend what it can
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+types: $(READY)  ## mypy, strict
+	$(BIN)/mypy
+
+rooms: $(READY)  ## the order of the rooms (ARCHITECTURE.md)
+	$(BIN)/lint-imports
+
+bench: $(READY)  ## speed against peers and the machine's limit, as ratios
+	$(BIN)/python benchmarks/dream.py
+
+docs: $(READY)  ## remake the pictures and tables in docs/
+	$(BIN)/python docs/make_pictures.py
+
+clean:  ## remove the environment and caches
+	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis build
