@@ -114,9 +114,9 @@ def test_svg_and_dark(tmp_path: Path) -> None:
 
 
 def test_the_perceptron_moves(tmp_path: Path) -> None:
-    run("perceptron", "--data", "and", "-o", tmp_path / "p.gif")
+    run("perceptron", "--data", "or", "-o", tmp_path / "p.gif")
     with Image.open(tmp_path / "p.gif") as picture:
-        assert picture.n_frames == 18
+        assert picture.n_frames == 9  # one per mistake
 
 
 def test_a_file_is_not_overwritten_unasked(tmp_path: Path) -> None:

@@ -233,6 +233,28 @@ def test_training_is_reproducible_and_batches_follow_the_seed() -> None:
     assert end(0) != end(1)
 
 
+def test_our_gradient_descent_is_torchs_sgd() -> None:
+    circle = toy("circle", n=40)
+    X, y = torch.as_tensor(circle.X), torch.as_tensor(one_hot(circle.y, 2))
+    ours, theirs = MLP([2, 3, 1], seed=4), MLP([2, 3, 1], seed=4)
+    fit(ours, X, y, Recipe(lr=0.3, momentum=0.8, weight_decay=0.01, epochs=15))
+    optimizer = torch.optim.SGD(theirs.parameters(), 0.3, momentum=0.8, weight_decay=0.01)
+    for _ in range(15):
+        optimizer.zero_grad()
+        losses.quadratic_cost(y, theirs(X)).backward()
+        optimizer.step()
+    for a, b in zip(ours.parameters(), theirs.parameters(), strict=True):
+        torch.testing.assert_close(a, b, rtol=0, atol=1e-12)
+
+
+@pytest.mark.parametrize("optimizer", ["adam", "rmsprop"])
+def test_other_optimizers_learn(optimizer: str) -> None:
+    gauss = toy("gauss", n=40)
+    recipe = Recipe(optimizer=optimizer, lr=0.05, momentum=0.0, epochs=30)
+    epochs = fit(MLP([2, 3, 1]), gauss.X, one_hot(gauss.y, 2), recipe).epochs
+    assert epochs[-1].loss < 0.5 * epochs[0].loss
+
+
 def test_training_checks_before_the_first_step() -> None:
     with pytest.raises(UsageError, match="takes 3 inputs and gives 1 outputs; the data have 2 features"):
         train(MLP([3, 1]), np.zeros((4, 2)), np.zeros((4, 1)), Recipe())

@@ -13,7 +13,7 @@ import numpy.typing as npt
 from deepdream.errors import UsageError
 from deepdream.figures.figure import FORMATS, Figure, look
 
-MOVING = (".gif", ".webp", ".png")
+MOVING = (".gif", ".webp")
 
 
 @dataclass(frozen=True)
@@ -55,7 +55,7 @@ class Animation:
         return self.figure
 
     def save(self, path: str | Path) -> Path:
-        """Write GIF, WebP or animated PNG by suffix; SVG and PDF get the last frame.
+        """Write GIF or WebP by suffix; PNG, SVG and PDF get the last frame, for they are made to be printed.
 
         Raises:
             UsageError: another suffix.

@@ -292,7 +292,7 @@ def collapse(
     flat = MLP([n, 4, 3, 1], "identity", output="identity", init="xavier", seed=seed)
     curved = MLP([n, 4, 3, 1], "tanh", init="xavier", seed=seed)
     scores = [
-        fit(model, table.X, targets, Recipe(lr=lr, epochs=400)).epochs[-1].accuracy
+        fit(model, table.X, targets, Recipe(lr=lr, epochs=250)).epochs[-1].accuracy
         for model, lr in ((flat, 0.05), (curved, 0.5))
     ]
     W, b = flat.collapse()
