@@ -138,8 +138,8 @@ def _advice(scores: Scores, best: BestThreshold) -> str:
     ratio = f"{best.cost_fp:g} / ({best.cost_fp:g} + {best.cost_fn:g})"
     return (
         f"Theory for calibrated scores: t* = {ratio} = {best.theory:.4f}, cost {best.cost_at_theory:g}; "
-        f"at .5 the cost is {best.cost_at_half:g}. {cheapest}; chosen on the samples it is judged on, "
-        "so optimistic."
+        f"at .5 the cost is {best.cost_at_half:g}. {cheapest}; chosen on the samples it is judged on, so "
+        "optimistic."
     )
 
 
@@ -198,8 +198,7 @@ def tradeoff(
         tables=[_tradeoff_grid(rows, best, score, about)],
         plot=plot,
         closing="The slide claims that accuracy rises as models get harder to follow. Here these tie "
-        "with the best, "
-        f"within one standard deviation: {'; '.join(best)}.",
+        f"with the best, within one standard deviation: {'; '.join(best)}.",
     )
 
 

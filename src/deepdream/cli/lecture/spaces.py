@@ -47,8 +47,8 @@ def regression_vs_classification(seed: int = 0) -> Answer:
         numbers,
         tables=[Grid(("asked as", "accuracy", "after renaming the digits at random"), rows)],
         plot=plot,
-        closing=f"The regressor is off by {ways.mean_absolute_error:.2f} in the mean. It knows an "
-        "order that digits do not have.",
+        closing=f"The regressor is off by {ways.mean_absolute_error:.2f} in the mean. It knows an order "
+        "that digits do not have.",
     )
 
 
@@ -64,7 +64,7 @@ def clusters(
 
     table = find_data(data, seed=seed, target=target).standardized()
     shown = cluster(table.X, k, seed=seed)
-    found = [cluster(table.X, each, seed=seed) for each in range(2, min(9, len(table.X)))]
+    found = [cluster(table.X, each, seed=seed) for each in range(2, min(max(9, k + 1), len(table.X)))]
 
     def plot(theme: Theme) -> Figure:
         from deepdream.lecture.plots.clusters import plot_clusters
@@ -140,7 +140,7 @@ def embed(
     seed: int = 0,
 ) -> Answer:
     """PCA, and t-SNE for every setting of the grid (perplexity, early_exaggeration, learning_rate)."""
-    from deepdream.lecture.embedding import CAUTIONS, grid_settings, nearest_neighbor_score
+    from deepdream.lecture.embedding import CAUTIONS, grid_settings
 
     axes = _grid(grid or [])
     count = len(grid_settings(axes))
@@ -157,11 +157,7 @@ def embed(
         columns = len(next(reversed(axes.values()))) if len(axes) > 1 else 3
         return plot_embeddings(sheets, y, names=names, columns=columns, pictures=pictures, theme=theme)
 
-    rows: list[tuple[str, float, float | None, float | None]]
-    rows = [(title, s.knn(y), s.trustworthiness, s.kl) for title, s in sheets]
-    rows.insert(0, ("raw pixels, no sheet", nearest_neighbor_score(raw, y), None, None))
-    if pictures is not None:
-        rows.insert(1, ("network features, no sheet", nearest_neighbor_score(features, y), None, None))
+    rows = _sheet_rows(raw, features, y, sheets)
     keys = ("sheet", "1-NN", "trustworthiness", "KL")
     return Answer(
         {
@@ -174,6 +170,20 @@ def embed(
         plot=plot,
         closing="Five cautions:\n" + "\n".join(f"  {i}. {c}" for i, c in enumerate(CAUTIONS, start=1)),
     )
+
+
+def _sheet_rows(
+    raw: Any, features: Any, y: Any, sheets: Sequence[tuple[str, Embedding]]
+) -> list[tuple[str, float, float | None, float | None]]:
+    """Name, 1-NN score, trustworthiness, KL: first of the spaces themselves, then of the sheets."""
+    from deepdream.lecture.embedding import nearest_neighbor_score
+
+    spaces = [("raw pixels, no sheet", raw)]
+    if features is not raw:
+        spaces.append(("network features, no sheet", features))
+    rows: list[tuple[str, float, float | None, float | None]]
+    rows = [(name, nearest_neighbor_score(points, y), None, None) for name, points in spaces]
+    return rows + [(name, sheet.knn(y), sheet.trustworthiness, sheet.kl) for name, sheet in sheets]
 
 
 def _grid(given: Sequence[str]) -> dict[str, list[float]]:

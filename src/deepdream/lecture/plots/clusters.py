@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 from matplotlib.axes import Axes
 from numpy.typing import NDArray
+from sklearn.decomposition import PCA
 
 from deepdream.figures import Figure, Theme, drawn, label, new_figure
 from deepdream.lecture.clusters import Clustering
@@ -27,27 +28,26 @@ def plot_clusters(
     classes: Sequence[str],
     theme: Theme = Theme.LIGHT,
 ) -> Figure:
-    """Unsupervised and supervised side by side in the plane of the first two columns, and two scores by k."""
+    """Unsupervised and supervised side by side in one plane, and two scores by k."""
     canvas, axes = new_figure(
         2, 2, title="The same points, without and with labels", size=(13, 11), theme=theme
     )
-    _points(axes[0, 0], X, shown.labels, [f"cluster {c + 1}" for c in range(shown.k)], theme)
-    axes[0, 0].plot(*shown.centers[:, :2].T, "P", color=theme.ink, markersize=18, markeredgecolor=theme.paper)
-    label(axes[0, 0], features[0], features[1], f"unsupervised: k-means, k = {shown.k}")
-    _points(axes[0, 1], X, y, classes, theme)
-    label(axes[0, 1], features[0], features[1], "supervised: every point has its label")
+    plane, (centers,), (across, up) = _plane(X, shown.centers, features=features)
+    _points(axes[0, 0], plane, shown.labels, [f"cluster {c + 1}" for c in range(shown.k)], theme)
+    axes[0, 0].plot(*centers.T, "P", color=theme.ink, markersize=18, markeredgecolor=theme.paper)
+    label(axes[0, 0], across, up, f"unsupervised: k-means, k = {shown.k}")
+    _points(axes[0, 1], plane, y, classes, theme)
+    label(axes[0, 1], across, up, "supervised: every point has its label")
     _by_k(axes[1, 0], found, "inertia", shown, theme)
     _by_k(axes[1, 1], found, "silhouette", shown, theme)
     return Figure(
         canvas,
-        caption="What: k-means finds groups without labels (plus signs: centers); the labels were "
-        "given by people. Why: "
-        "clustering explores structure, classification predicts a label. Inertia always falls with k, "
-        "so it cannot "
-        "choose k; the silhouette weighs near against far. All numbers use all columns.",
+        caption="What: k-means finds groups without labels (plus signs: centers); the labels were given "
+        "by people. Why: clustering explores structure, classification predicts a label. Inertia always "
+        "falls with k, so it cannot choose k; the silhouette weighs near against far. All numbers use "
+        "all columns.",
         alt=f"{len(X)} points; k-means with k = {shown.k} agrees with the labels to an adjusted Rand "
-        "index of "
-        f"{shown.agreement(y):.2f}.",
+        f"index of {shown.agreement(y):.2f}.",
         numbers={
             "k": [c.k for c in found],
             "inertia": [c.inertia for c in found],
@@ -55,6 +55,17 @@ def plot_clusters(
         },
         theme=theme,
     )
+
+
+def _plane(
+    X: NDArray[np.float64], *others: NDArray[np.float64], features: Sequence[str]
+) -> tuple[NDArray[np.float64], list[NDArray[np.float64]], tuple[str, str]]:
+    """What to draw of many columns: the first two, or beyond four columns the two principal components."""
+    if X.shape[1] <= 4:
+        return X[:, :2], [other[:, :2] for other in others], (features[0], features[1])
+    flat = PCA(2, random_state=0).fit(X)
+    names = ("first principal component", "second principal component")
+    return flat.transform(X), [flat.transform(other) for other in others], names
 
 
 def _points(

@@ -40,7 +40,7 @@ def plot_threshold(scores: Scores, best: BestThreshold, at: float, *, theme: The
     _histograms(axes[0, 0], scores, chosen, theme)
     _roc(axes[0, 1], table, chosen, theme)
     _det(axes[1, 1], table, chosen, theme)
-    _costs(axes[1, 0], table, best, at, theme)
+    _costs(axes[1, 0], table, best, at=at, calibrated=scores.calibrated, theme=theme)
     if scores.groups:
         rows = threshold_table(scores.y_true, scores.score, [at], groups=scores.groups)
         _group_rates(axes[0, 2], rows, "fpr", theme)
@@ -48,14 +48,12 @@ def plot_threshold(scores: Scores, best: BestThreshold, at: float, *, theme: The
     return Figure(
         canvas,
         caption=f"{scores.about}. What: the scores of both classes, the two error rates over all "
-        "thresholds, and "
-        f"the cost when a miss costs {best.cost_fn:g} and a false alarm {best.cost_fp:g}. Why: the "
-        "model gives "
-        "scores; a person chooses where they become decisions, and each choice trades one error for "
-        "the other.",
+        f"thresholds, and the cost when a miss costs {best.cost_fn:g} and a false alarm {best.cost_fp:g}. "
+        "Why: the model gives scores; a person chooses where they become decisions, and each choice "
+        "trades one error for the other.",
         alt=f"At threshold {at:.3g} there are {chosen.tp} true positives, {chosen.fp} false positives, "
-        f"{chosen.fn} "
-        f"false negatives and {chosen.tn} true negatives. The cheapest threshold is {best.empirical:.3g}.",
+        f"{chosen.fn} false negatives and {chosen.tn} true negatives. The cheapest threshold is "
+        f"{best.empirical:.3g}.",
         numbers={"best": asdict(best), "chosen": asdict(chosen)},
         theme=theme,
     )
@@ -112,13 +110,22 @@ def _det(axes: Axes, table: Sequence[Confusion], chosen: Confusion, theme: Theme
     label(axes, "false positive rate", "miss rate", "DET: both errors, stretched")
 
 
-def _costs(axes: Axes, table: Sequence[Confusion], best: BestThreshold, at: float, theme: Theme) -> None:
+def _costs(
+    axes: Axes,
+    table: Sequence[Confusion],
+    best: BestThreshold,
+    *,
+    at: float,
+    calibrated: bool,
+    theme: Theme,
+) -> None:
     finite = [row for row in table if np.isfinite(row.threshold)]
     cost = [row.cost(cost_fp=best.cost_fp, cost_fn=best.cost_fn) for row in finite]
     axes.step([row.threshold for row in finite], cost, where="pre", color=theme.negative)
     axes.axvline(at, color=theme.ink, label=f"chosen {at:.3g}")
     axes.set_ylim(0, min(max(cost), 8 * best.cost_at_empirical + 1) * 1.05)
-    axes.axvline(best.theory, color=theme.positive, linestyle="--", label=f"theory {best.theory:.3g}")
+    if calibrated:
+        axes.axvline(best.theory, color=theme.positive, linestyle="--", label=f"theory {best.theory:.3g}")
     axes.plot(
         [best.empirical],
         [best.cost_at_empirical],
@@ -170,8 +177,7 @@ def plot_sweep(scores: Scores, *, count: int = 20, theme: Theme = Theme.LIGHT) -
     figure = Figure(
         canvas,
         caption=f"{scores.about}. What: the threshold from low to high. Why: raising it never adds a "
-        "false alarm and "
-        "never finds one more; it only trades.",
+        "false alarm and never finds one more; it only trades.",
         alt="A line moves through two histograms while a point moves down the ROC curve.",
         theme=theme,
     )
@@ -208,13 +214,11 @@ def plot_odds(fmr: float, gallery: int, *, searches: int = 1, theme: Theme = The
     chart.legend(title="false match rate of one comparison")
     return Figure(
         canvas,
-        caption=f"What: FMR times N times {searches} search{'es' * (searches > 1)} for people who are "
-        "not in the gallery. Why: a rate that "
-        "is small for one comparison is not small for millions; a match is a lead to check, not an "
-        "identification.",
+        caption=f"What: FMR times N times {searches} search{'es' * (searches > 1)} for people who are not "
+        "in the gallery. Why: a rate that is small for one comparison is not small for millions; a match "
+        "is a lead to check, not an identification.",
         alt=f"At a false match rate of {fmr:g} and {gallery} people, {odds.expected_false_matches:.3g} "
-        "false matches "
-        f"are expected; the chance of at least one is {odds.chance_of_any:.3f}.",
+        f"false matches are expected; the chance of at least one is {odds.chance_of_any:.3f}.",
         numbers=asdict(odds),
         theme=theme,
     )

@@ -42,13 +42,10 @@ def plot_left_right(
     return Figure(
         canvas,
         caption="What: a 20 x 20 retina sees a 4 x 4 mark in its left or right half; Rosenblatt's rule "
-        "learns the side. "
-        "Why: the newspaper's '50 attempts' depends on what was shown. This is a simulation: the cards "
-        "of 1958 were "
-        "not these.",
-        alt=f"The weights are negative on the left and positive on the right. {done:.0%} of "
-        f"{len(last)} runs make no "
-        "mistake after attempt 50.",
+        "learns the side. Why: the newspaper's '50 attempts' depends on what was shown. This is a "
+        "simulation: the cards of 1958 were not these.",
+        alt=f"The weights are negative on the left and positive on the right. {done:.0%} of {len(last)} "
+        "runs make no mistake after attempt 50.",
         numbers={
             "last_mistake": run.last_mistake,
             "median_last_mistake": float(np.median(last)),

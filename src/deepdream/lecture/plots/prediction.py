@@ -24,11 +24,9 @@ def plot_two_ways(ways: TwoWays, *, seed: int = 0, theme: Theme = Theme.LIGHT) -
     return Figure(
         canvas,
         caption="What: held-out handwritten digits (scikit-learn, 64 pixels), one hidden layer of 30, "
-        "trained once to give "
-        "the digit as a number (squared error) and once to give ten probabilities (cross-entropy). "
-        "Why: the regressor "
-        "believes that 3 lies between 2 and 4 and is unsure in the order of the numbers; the "
-        "classifier knows no order.",
+        "trained once to give the digit as a number (squared error) and once to give ten probabilities "
+        "(cross-entropy). Why: the regressor believes that 3 lies between 2 and 4 and is unsure in the "
+        "order of the numbers; the classifier knows no order.",
         alt=f"The rounded regressor is right in {ways.regression:.1%}, the classifier in "
         f"{ways.classification:.1%}.",
         numbers={"regression": ways.regression, "classification": ways.classification},

@@ -44,9 +44,9 @@ def plot_tradeoff(
     return Figure(
         canvas,
         caption=f"What: cross-validated {score} of {len(rows)} models on {about}; bars are one standard "
-        "deviation over the folds; filled circles tie with the best; the constant guess is in the list only. "
-        "Inset: the slide's chart, which has no data (Rudin 2019). Why: the claim can be measured, and "
-        "whether it holds depends on the data.",
+        "deviation over the folds; filled circles tie with the best; the constant guess is in the list "
+        "only. Inset: the slide's chart, which has no data (Rudin 2019). Why: the claim can be measured, "
+        "and whether it holds depends on the data.",
         alt="Tied with the best: " + "; ".join(best) + ".",
         numbers={"rows": [asdict(row) for row in rows], "ties_with_best": best},
         theme=theme,

@@ -32,10 +32,8 @@ def plot_tree(tree: ReadableTree, *, about: str, theme: Theme = Theme.LIGHT) -> 
     return Figure(
         canvas,
         caption=f"What: a decision tree with {tree.leaves} leaves, right in {tree.accuracy:.1%} ± "
-        f"{tree.spread:.1%} of "
-        f"samples it has not seen.{cut} Why: a small tree can be read as sentences; that is the "
-        "transparent end, and "
-        "a full tree is not.",
+        f"{tree.spread:.1%} of samples it has not seen.{cut} Why: a small tree can be read as sentences; "
+        "that is the transparent end, and a full tree is not.",
         alt=tree.text,
         numbers={"nodes": tree.nodes, "leaves": tree.leaves, "depth": tree.depth, "accuracy": tree.accuracy},
         theme=theme,
