@@ -6,7 +6,6 @@ so that no default is ever typed twice.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, replace
 from typing import Any
@@ -33,7 +32,7 @@ class Plan:
     """Every resolved setting of a dream. Immutable; checked when made.
 
     Raises:
-        UsageError: a value outside its range, named with the range.
+        UsageError: a wrong type, or a value outside its range, named with the range.
     """
 
     objective: str = setting("", "what to climb, as text: layer(blocks.4) + 0.5*layer(blocks.3)")
@@ -73,7 +72,10 @@ class Plan:
 
     def __post_init__(self) -> None:
         for entry in fields(self):
-            _check(entry.name, getattr(self, entry.name), entry.metadata)
+            value = getattr(self, entry.name)
+            if not _fits(value, str(entry.type)):
+                raise UsageError(f"The setting {entry.name!r} takes {entry.type}, not {repr(value)[:40]}.")
+            _check(entry.name, value, entry.metadata)
 
     def to_dict(self) -> dict[str, Any]:
         """Every setting by name, ready for JSON."""
@@ -86,23 +88,21 @@ class Plan:
         Raises:
             UsageError: an unknown setting, a wrong type, or a value outside its range.
         """
-        known = {entry.name: entry for entry in fields(cls)}
-        for name, value in values.items():
+        known = [entry.name for entry in fields(cls)]
+        for name in values:
             if name not in known:
-                raise UnknownNameError("setting", str(name), known)
-            if not _fits(value, str(known[name].type)):
-                raise UsageError(f"The setting {name!r} takes {known[name].type}, not {value!r}.")
+                raise UnknownNameError("setting", str(name)[:40], known)
         return cls(**values)
 
 
 def _check(name: str, value: Any, meta: Mapping[str, Any]) -> None:
     if meta["choices"] and value not in meta["choices"]:
-        raise UnknownNameError(name, str(value), meta["choices"])
+        raise UnknownNameError(name, str(value)[:40], meta["choices"])
     if value is None or isinstance(value, (str, bool)):
         return
     low, high = meta["low"], meta["high"]
-    if not math.isfinite(value) or not low <= value <= high:
-        raise UsageError(f"{name} must lie between {low:g} and {high:g}, not {value:g}.")
+    if not low <= value <= high:  # NaN lies nowhere; an int may be too large for a float
+        raise UsageError(f"{name} must lie between {low:g} and {high:g}, not {str(value)[:20]}.")
 
 
 def _fits(value: Any, annotation: str) -> bool:

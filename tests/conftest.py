@@ -1,0 +1,74 @@
+"""What every test has: no way out of this machine, one thread, and a small seeded network."""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Iterator
+
+import pytest
+import torch
+from torch import nn
+
+from deepdream.models import Model
+
+LOCAL = ("127.0.0.1", "localhost", "::1")
+
+
+@pytest.fixture(autouse=True)
+def only_this_machine(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A name of another host is not found."""
+    resolve = socket.getaddrinfo
+
+    def guarded(host: str | bytes | None, *rest: object, **more: object) -> object:
+        if host not in LOCAL:
+            raise socket.gaierror(socket.EAI_NONAME, f"a test asked for the host {host!r}")
+        return resolve(host, *rest, **more)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(socket, "getaddrinfo", guarded)
+
+
+@pytest.fixture(autouse=True)
+def one_torch_thread() -> Iterator[None]:
+    """Small tensors on busy cores: waiting for a second thread takes most of the time."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
+
+
+class SmallNetwork(nn.Module):
+    """Two convolutions of stride 2, a batch norm and a linear head: milliseconds."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.first = nn.Conv2d(3, 8, 3, 2, 1)
+        self.norm = nn.BatchNorm2d(8)
+        self.act = nn.ReLU(inplace=True)
+        self.second = nn.Conv2d(8, 12, 3, 2, 1)
+        self.head = nn.Linear(12, 5)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return self.head(self.second(self.act(self.norm(self.first(x)))).relu().mean((2, 3)))
+
+
+@pytest.fixture
+def small_network() -> nn.Module:
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(5)
+        network = SmallNetwork()
+        network.norm.running_mean.normal_()
+        network.norm.running_var.uniform_(0.5, 2)
+    return network
+
+
+@pytest.fixture
+def tiny_model(small_network: nn.Module) -> Model:
+    return Model.wrap(small_network, mean=(0.5,), std=(0.25,), name="tiny", input_size=64)
+
+
+@pytest.fixture
+def photo() -> torch.Tensor:
+    """(1, 3, 48, 64): smooth blobs in [0, 1], never touching 0 or 1."""
+    chance = torch.Generator().manual_seed(2)
+    coarse = torch.rand(1, 3, 6, 8, generator=chance) * 0.8 + 0.1
+    return torch.nn.functional.interpolate(coarse, (48, 64), mode="bilinear")
