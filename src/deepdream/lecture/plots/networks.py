@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import torch
 from matplotlib.axes import Axes
+from matplotlib.ticker import LogLocator
 
 from deepdream.figures import Figure, Theme, drawn, label, new_figure
 from deepdream.lecture.backprop import BackpropTrace
@@ -198,8 +199,9 @@ def draw_map(
 def plain_ticks(axes: Axes) -> None:
     """0.02 instead of 2 × 10⁻² on a log axis: quicker to read, and to draw."""
     axes.yaxis.set_major_formatter("{x:g}")
+    axes.yaxis.set_minor_locator(LogLocator(subs=(2, 5)))
     axes.yaxis.set_minor_formatter("{x:g}")
-    axes.tick_params(which="minor", labelsize=10)
+    axes.tick_params(which="minor", labelsize=12)
 
 
 def draw_curves(axes: Axes, history: History) -> None:

@@ -220,7 +220,7 @@ def plot_perceptron(
     low, high = table.X[:, :2].min(0), table.X[:, :2].max(0)
     margin = 0.35 * (high - low).max()
     plane.set(xlim=(low[0] - margin, high[0] + margin), ylim=(low[1] - margin, high[1] + margin))
-    plane.legend(loc="best", title="class")
+    count.legend(*plane.get_legend_handles_labels(), loc="lower right", title="class, left")
     (line,) = plane.plot([], [], color=theme.ink, label="boundary")
     arrow = plane.annotate(
         "", (0, 0), (0, 0), arrowprops={"arrowstyle": "-|>", "lw": 3, "color": theme.colors[2]}
