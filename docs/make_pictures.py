@@ -1,0 +1,81 @@
+"""Remake the pictures and the tables of numbers in docs/: `make docs`.
+
+Everything is dreamed by this installation, with fixed seeds, from the shipped photographs.
+"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import numpy as np
+
+from deepdream import contact_sheet, load_model, plan_for, read_picture, render, write_picture
+from deepdream.dreaming import Measures
+from deepdream.images import Cell
+from deepdream.plan import RECIPES
+
+DOCS = Path(__file__).parent
+IMAGES = DOCS.parent / "images"
+PHOTOS = ("pagoda", "cat", "dahlia", "astronaut")
+
+
+def before_after() -> None:
+    """The picture at the top of the README."""
+    model = load_model()
+    rows = []
+    for name in ("dahlia", "pagoda"):
+        picture = read_picture(IMAGES / f"{name}.jpg")
+        dreamed = render(model, picture, plan_for(strength=0.1))
+        rows.append(np.concatenate([picture.pixels, dreamed.pixels], axis=1))
+    write_picture(DOCS / "pictures" / "before-after.jpg", np.concatenate(rows, axis=0), quality=85)
+
+
+def recipes() -> None:
+    """Every recipe on four photographs, and the numbers beside them."""
+    model = load_model()
+    cells, lines = [], []
+    for name in PHOTOS:
+        picture = read_picture(IMAGES / f"{name}.jpg")
+        for recipe in RECIPES:
+            dreamed = render(model, picture, plan_for(recipe))
+            cells.append(Cell(dreamed.pixels, recipe, name))
+            lines.append(_line(name, recipe, dreamed.measures))
+    sheet = contact_sheet(cells, columns=len(RECIPES), cell_width=320, title="Five recipes, four photographs")
+    write_picture(DOCS / "pictures" / "recipes.jpg", sheet, quality=82)
+    _replace_table(DOCS / "recipes.md", lines)
+
+
+def layers() -> None:
+    """One photograph dreamed at each stage of the embedded network."""
+    model = load_model()
+    picture = read_picture(IMAGES / "cat.jpg")
+    cells = [Cell(picture.pixels, "the picture")]
+    for layer in model.layers.values():
+        if layer.main and layer.spatial and layer.stage:
+            dreamed = render(model, picture, plan_for(objective=f"layer({layer.name})"))
+            cells.append(Cell(dreamed.pixels, layer.name, f"{layer.shows}; sees {layer.receptive_field} pixels"))
+    write_picture(DOCS / "pictures" / "layers.jpg", contact_sheet(cells, cell_width=320), quality=82)
+
+
+def _line(picture: str, recipe: str, found: Measures) -> str:
+    return (
+        f"| {picture} | {recipe} | {found.strength:.3f} | {found.high_frequency_share:.3f} "
+        f"| {found.checkerboard:.2f} | {found.chroma_share:.2f} | {found.newly_clipped:.1%} |"
+    )
+
+
+def _replace_table(path: Path, lines: list[str]) -> None:
+    start, end = "<!-- table -->\n", "<!-- end -->"
+    head, _, rest = path.read_text("utf-8").partition(start)
+    _, _, tail = rest.partition(end)
+    header = (
+        "| photograph | recipe | strength | high-frequency share | checkerboard | chroma share | newly clipped |\n"
+        "|---|---|---|---|---|---|---|\n"
+    )
+    path.write_text(head + start + header + "\n".join(lines) + "\n" + end + tail, "utf-8")
+
+
+if __name__ == "__main__":
+    for name in sys.argv[1:] or ("before_after", "layers", "recipes"):
+        {"before_after": before_after, "layers": layers, "recipes": recipes}[name]()
