@@ -20,7 +20,7 @@ class Html(str):
         return self
 
 
-def tag(name: str, *children: object, **attributes: Attribute) -> Html:
+def tag(name: str, /, *children: object, **attributes: Attribute) -> Html:
     """An element; ``class_`` and ``aria_label`` become ``class`` and ``aria-label``; None and False vanish.
 
     >>> print(tag("p", "a < b", tag("em", "c"), class_="lead"))

@@ -11,15 +11,20 @@ SHADES = 10
 
 
 def table(
-    columns: Sequence[object], rows: Iterable[Sequence[object]], *, caption: str, class_: str = ""
+    columns: Sequence[object], rows: Iterable[Sequence[object] | Html], *, caption: str, class_: str = ""
 ) -> Html:
     """A table with a caption, the first column being row headers; wide ones scroll inside their frame."""
     head = tag("tr", *(tag("th", name, scope="col") for name in columns))
-    body = [tag("tr", _header(row[0]), *(_cell(value) for value in row[1:])) for row in rows]
+    body = [entry if isinstance(entry, Html) else row(entry) for entry in rows]
     inner = tag(
         "table", tag("caption", caption), tag("thead", head), tag("tbody", *body), class_=class_ or None
     )
     return tag("div", inner, class_="scroll", tabindex=0, role="group", aria_label=caption)
+
+
+def row(cells: Sequence[object], *, class_: str = "") -> Html:
+    """A row of a table: a header and its cells; cells that are ``td`` already are taken as they are."""
+    return tag("tr", _header(cells[0]), *(_cell(value) for value in cells[1:]), class_=class_ or None)
 
 
 def _header(value: object) -> Html:

@@ -9,9 +9,9 @@ from deepdream.attribution.checks.maps import CELLS, EDGES, GAUSSIAN, control_ma
 from deepdream.attribution.checks.registry import (
     Check,
     Finding,
+    all_checks,
     check_of_maps,
     check_of_methods,
-    checks,
     find_check,
 )
 from deepdream.attribution.checks.running import DEFAULT_CHECKS, Clock, Refusal, checked, claim_of, explained
@@ -36,10 +36,10 @@ __all__ = [
     "Similarity",
     "Verdict",
     "agreement",
+    "all_checks",
     "check_of_maps",
     "check_of_methods",
     "checked",
-    "checks",
     "claim_of",
     "compare",
     "control_maps",

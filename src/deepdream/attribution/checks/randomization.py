@@ -143,7 +143,7 @@ def _judged(name: str, case: Case, claim: Claim, measured: Measurement, what: st
     good="mean similarity near that of unrelated maps; a map that ignores the network scores 1",
     cost="5 explanations",
 )
-def randomization(case: Case, claim: Claim) -> Finding:
+def cascading_randomization(case: Case, claim: Claim) -> Finding:
     """Similarity of the map to those of ever deeper shuffled networks."""
     return _check("randomization", case, claim, cascade(case.model, seed=case.seed), "shuffled weights")
 

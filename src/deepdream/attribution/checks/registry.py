@@ -163,7 +163,7 @@ def finding(
     )
 
 
-def checks() -> Mapping[str, Check]:
+def all_checks() -> Mapping[str, Check]:
     """Every check by name, the cheap ones first."""
     _load()
     return MappingProxyType(_CHECKS)
@@ -171,9 +171,9 @@ def checks() -> Mapping[str, Check]:
 
 def find_check(name: str) -> Check:
     """The check ``name``. Raises UnknownNameError with the nearest names."""
-    if name not in checks():
-        raise UnknownNameError("check", name, checks(), listing="deepdream check --list")
-    return checks()[name]
+    if name not in all_checks():
+        raise UnknownNameError("check", name, all_checks(), listing="deepdream check --list")
+    return all_checks()[name]
 
 
 @cache

@@ -9,7 +9,7 @@ import math
 from collections.abc import Callable
 
 import torch
-import torch.nn.functional as F  # noqa: N812 - the field's name for it
+import torch.nn.functional as F
 from torch import Tensor
 
 from deepdream.attribution.checks.case import Case, Measurement
@@ -100,7 +100,7 @@ def _dot(a: Tensor, b: Tensor) -> Tensor:
     good="(least relevant first - most relevant first) / 2: high, and higher than for every control",
     cost="8 forwards and 8 imputations a map",
 )
-def road(case: Case, heatmap: Tensor) -> Measurement:
+def road_difference(case: Case, heatmap: Tensor) -> Measurement:
     """Half the mean difference of the probability, least relevant removed minus most relevant removed.
 
     Cells are removed, not single pixels: a hole of one pixel is filled in almost perfectly by its neighbors.

@@ -1,0 +1,107 @@
+"""The end of a page: caveats in words, the model card, and how to make the page again."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from deepdream.attribution import methods
+from deepdream.errors import DeepDreamError
+from deepdream.models import Model
+from deepdream.models.catalog import Entry, find_entry
+from deepdream.pages import Html, bullets, facts, folded, prose, stack, tag
+from deepdream.report.study import Study
+
+#: What no check can find out, and a reader should know.
+GENERAL = (
+    "A map shows what the network's answer depends on, as one method measures it. It does not show why the thing is "
+    "what it is, nor what the network would need to be right.",
+    "Hiding cells makes pictures that the network has never seen; some of the fall in probability is surprise.",
+    "Attributions against a baseline change with the baseline: black is not the absence of a black cat.",
+    "No map can be finer than the layer it was read from; class activation maps have cells, not pixels.",
+    "Everything here is about this one picture. A network that is right for good reasons here may be wrong elsewhere.",
+)
+
+
+def caveats(study: Study) -> Html:
+    """What each method is known to get wrong, with its paper."""
+    entries = [(name, methods()[name]) for name in study.names]
+    each = [
+        folded(
+            stack(name, tag("span", f" — {entry.question}")),
+            tag("p", entry.caveat),
+            tag("p", f"Paper: {entry.paper}. Needs {entry.needs}; costs {entry.cost}."),
+        )
+        for name, entry in entries
+    ]
+    return stack(bullets(GENERAL), tag("h3", "Method by method"), *each)
+
+
+def model_card(study: Study) -> Html:
+    """Who made the network of what, and who answers for what is decided with it."""
+    return stack(facts(card_facts(study.model)), prose(_limits(study.model)), _decision(study.decided_by))
+
+
+def card_facts(model: Model) -> dict[str, str]:
+    """What is known of a network, in words; what is not known is said to be unknown."""
+    entry, weights, plan = _entry(model), model.weights, model.preprocessing
+    parameters = sum(p.numel() for p in model.module.parameters())
+    own = entry is not None and not weights.origin.startswith(("file", "seeded", "the caller"))
+    return {
+        "Network": model.name,
+        "Weights": weights.origin,
+        "SHA-256 of the weights": weights.sha256 or "unknown",
+        "License": weights.license,
+        "Source": weights.source,
+        "Parameters": f"{parameters:,}",
+        "Classes": f"{model.classes:,}",
+        "Trained on": entry.trained_on if entry and own else "unknown",
+        "Published top-1 accuracy": f"{entry.accuracy:.1f} %"
+        if entry and own and entry.accuracy
+        else "unknown",
+        "Preprocessing": f"shorter side {plan.resize}, square of {plan.crop}, {plan.interpolation}",
+        "Device": str(model.device),
+    }
+
+
+def _entry(model: Model) -> Entry | None:
+    try:
+        return find_entry(model.name)
+    except (DeepDreamError, ImportError):
+        return None
+
+
+def _limits(model: Model) -> str:
+    return (
+        f"{model.name} knows {model.classes:,} classes and gives one of them to every picture, also to one that shows "
+        "none of them. Its probabilities are not calibrated: 90 % does not mean right nine times in ten. It was "
+        "trained on photographs from the web with their habits: centered things, certain places, certain people. It "
+        "must not decide about anybody."
+    )
+
+
+def _decision(person: str) -> Html:
+    if person:
+        words = (
+            tag("strong", f"Decided by {person}."),
+            " This person answers for what is done with this answer.",
+        )
+    else:
+        words = (
+            tag("strong", "Nobody has signed for a decision that rests on this answer."),
+            " Name the accountable person with --decided-by NAME.",
+        )
+    return tag("div", tag("p", *words), class_="sign signed" if person else "sign")
+
+
+def recipe(command: str, recipe_values: Mapping[str, Any], files: tuple[str, str]) -> Html:
+    """The command, everything it depended on, and the files with the numbers."""
+    links = [
+        stack(tag("a", files[0], href=files[0]), ": every number of this page"),
+        stack(tag("a", files[1], href=files[1]), ": the picture as fed, every map and control, as arrays"),
+    ]
+    text = json.dumps(recipe_values, ensure_ascii=False, indent=2, allow_nan=False)
+    return stack(
+        tag("pre", tag("code", command)), bullets(links), folded("Recipe", tag("pre", tag("code", text)))
+    )

@@ -1,0 +1,75 @@
+"""Two networks side by side: the same picture, the same methods."""
+
+from __future__ import annotations
+
+from deepdream.attribution.checks import compare
+from deepdream.pages import Html, drawing, meter, photo, stack, table, tag
+from deepdream.report.coloring import colored
+from deepdream.report.study import Study
+
+
+def side_by_side(first: Study, second: Study) -> Html:
+    """Answers, numbers and maps of two networks."""
+    answers = tag("div", _answers(first), _answers(second), class_="two")
+    shared = [name for name in first.names if name in second.names]
+    return stack(
+        answers, _numbers(first, second), _agreements(first, second, shared), _maps(first, second, shared)
+    )
+
+
+def _answers(study: Study) -> Html:
+    rows = [(a.label, meter(a.probability, f"{a.probability:.1%}")) for a in study.prediction.top]
+    return tag(
+        "div",
+        table(("class", "probability"), rows, caption=f"{study.model.name}, fed {study.case.size[0]} pixels"),
+    )
+
+
+def _numbers(first: Study, second: Study) -> Html:
+    names = ("", first.model.name, second.model.name)
+    rows = [
+        ("margin", *(f"{100 * s.prediction.margin:.1f} points" for s in (first, second))),
+        ("entropy", *(f"{s.prediction.entropy:.2f} bits" for s in (first, second))),
+        (
+            "kept under small changes",
+            *(f"{s.stability.kept} of {len(s.stability.trials)}" for s in (first, second)),
+        ),
+        ("explanations that stand", *(f"{len(s.standing())} of {len(s.names)}" for s in (first, second))),
+    ]
+    return table(names, rows, caption="How sure, how steady, how well explained.")
+
+
+def _agreements(first: Study, second: Study, shared: list[str]) -> Html:
+    maps = {study: {made.method: made.heatmap for made in study.explanations} for study in (first, second)}
+    pairs = [(name, compare(maps[first][name], maps[second][name])) for name in shared]
+    rows = [(name, f"{p.spearman:.2f}", f"{p.top:.2f}", f"{p.ssim:.2f}") for name, p in pairs]
+    heads = ("method", "rank correlation", "overlap of the tops", "SSIM")
+    caption = "The same method on both networks: do they look at the same places? (On 14 × 14 cells.)"
+    return table(heads, rows, caption=caption)
+
+
+def _maps(first: Study, second: Study, shared: list[str]) -> Html:
+    return stack(*(_row(first, second, name) for name in shared))
+
+
+def _row(first: Study, second: Study, name: str) -> Html:
+    return stack(
+        tag("h3", name), tag("div", *(_map(study, name) for study in (first, second)), class_="pair")
+    )
+
+
+def _map(study: Study, name: str) -> Html:
+    made = next(entry for entry in study.explanations if entry.method == name)
+    colors = colored(made.heatmap, signed=made.signed)
+    alt = f"Map of {name} on {study.model.name} for “{made.label}”."
+    layers = tag(
+        "div",
+        photo(study.fed, ""),
+        drawing(colors.pixels, alt, alpha=colors.alpha, class_="map"),
+        class_="layers",
+    )
+    return tag(
+        "figure",
+        layers,
+        tag("figcaption", f"{study.model.name}: “{made.label}”, {study.prediction.probability:.1%}"),
+    )

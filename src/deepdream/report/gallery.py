@@ -1,0 +1,83 @@
+"""The maps, under one color rule a family and one slider for all."""
+
+from __future__ import annotations
+
+from deepdream.attribution import Explanation, methods
+from deepdream.pages import Html, bullets, drawing, photo, stack, tag
+from deepdream.report.coloring import bar, colored
+from deepdream.report.study import Study
+
+
+def draw_gallery(study: Study) -> Html:
+    """Every map over the picture as fed, and the methods that do not apply."""
+    maps = tag("div", *(_figure(study, made) for made in study.explanations), class_="gallery")
+    return stack(_keys(), _slider(), maps, _refused(study))
+
+
+def _slider() -> Html:
+    inner = (
+        tag("label", "Strength of the maps", for_="overlay"),
+        tag("input", type="range", id="overlay", min=0, max=100, value=75, data_overlay=True),
+        tag("output", "75 %", for_="overlay"),
+    )
+    # Without its script the slider would do nothing, so the script shows it.
+    return tag("div", *inner, class_="slider", hidden=True)
+
+
+def _keys() -> Html:
+    signed = tag(
+        "div",
+        "evidence against",
+        drawing(bar(signed=True), "Colors from blue over white to orange."),
+        "evidence for (nothing: the picture shows)",
+        class_="key",
+    )
+    unsigned = tag(
+        "div",
+        "little",
+        drawing(bar(signed=False), "Colors from dark blue to yellow."),
+        "much (maps without a sign)",
+        class_="key",
+    )
+    return stack(signed, unsigned)
+
+
+def _figure(study: Study, made: Explanation) -> Html:
+    entry = methods()[made.method]
+    colors = colored(made.heatmap, signed=made.signed)
+    over = drawing(colors.pixels, _alt(made), alpha=colors.alpha, class_="map")
+    layers = tag("div", photo(study.fed, ""), over, class_="layers")
+    words = (
+        tag("strong", made.method),
+        tag("span", entry.question, class_="question"),
+        tag(
+            "span", f"colors {_span(colors.low, colors.high)}; values {_span(*_range(made))}", class_="range"
+        ),
+        *(tag("span", note, class_="range") for note in made.notes),
+    )
+    return tag("figure", layers, tag("figcaption", *words))
+
+
+def _range(made: Explanation) -> tuple[float, float]:
+    return float(made.heatmap.min()), float(made.heatmap.max())
+
+
+def _span(low: float, high: float) -> str:
+    return f"{low:.2g} to {high:.2g}".replace("-", "−")
+
+
+def _alt(made: Explanation) -> str:
+    """Where the map is strongest, in words."""
+    row, column = made.peak
+    height, width = made.heatmap.shape
+    vertical = ("upper", "middle", "lower")[min(2, 3 * row // height)]
+    horizontal = ("left", "center", "right")[min(2, 3 * column // width)]
+    kind = "signed" if made.signed else "unsigned"
+    return f"Map of {made.method} for “{made.label}” ({kind}); its largest value is {vertical} {horizontal}."
+
+
+def _refused(study: Study) -> Html | None:
+    if not study.refusals:
+        return None
+    lines = [stack(tag("strong", entry.method), ": ", entry.reason) for entry in study.refusals]
+    return stack(tag("h3", "Not shown, and why"), bullets(lines))

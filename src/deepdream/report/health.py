@@ -1,0 +1,165 @@
+"""Can the maps be trusted? A row for each method, each number beside its controls; agreement; curves."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from deepdream.attribution import methods
+from deepdream.attribution.checks import EDGES, GAUSSIAN, Agreement, Finding, find_check
+from deepdream.figures import Figure, Theme
+from deepdream.pages import Html, folded, plot, row, shaded, stack, table, tag, unseen
+from deepdream.report.plots import plot_randomization, plot_removal
+from deepdream.report.study import Study
+
+#: Checks whose number is a matter of taste or of money, not of trust: told in the details, not in the table.
+_ASIDE = ("cost", "complexity", "sparseness")
+
+
+def health_table(study: Study) -> Html:
+    """The table of checks with the controls under it, and every verdict in words."""
+    names = [name for name in study.checks if name not in _ASIDE and _anybody(study, name)]
+    heads = ["method", *(_head(name) for name in names), "seconds"]
+    rows = [
+        row([made.method, *(_cell(study.finding(n, made.method)) for n in names), round(made.seconds, 2)])
+        for made in study.explanations
+    ]
+    rows += [_control_row(study, kind, names) for kind in ("random maps", GAUSSIAN, EDGES)]
+    caption = (
+        "One row a method; the last three rows are the controls. Checks on two substrates show their mean."
+    )
+    details = [_verdicts(study, name) for name in study.names]
+    return stack(
+        _legend(), table(heads, rows, caption=caption), tag("h3", "Every verdict in words"), *details
+    )
+
+
+def _anybody(study: Study, check: str) -> bool:
+    return any(f.values for f in study.findings if f.check == check)
+
+
+def _head(name: str) -> Html:
+    entry = find_check(name)
+    arrow = {"higher": " ↑", "lower": " ↓", None: ""}[entry.better]
+    better = unseen(f" ({entry.better} is better)") if entry.better else None
+    return tag(
+        "span", name, tag("span", arrow, aria_hidden="true"), better, title=f"{entry.question} {entry.good}"
+    )
+
+
+def _legend() -> Html:
+    marks = (
+        ("●", "speaks for the method", "good"),
+        ("○", "does not", ""),
+        ("·", "cannot speak either way", ""),
+    )
+    return tag(
+        "p",
+        *(
+            tag("span", tag("span", m, class_="mark", aria_hidden="true"), w, class_=c or None)
+            for m, w, c in marks
+        ),
+        tag("span", "↓ low is better, ↑ high is better"),
+        class_="legend",
+    )
+
+
+_MARKS = {True: ("●", "good"), False: ("○", "bad"), None: ("·", "")}
+
+
+def _cell(found: Finding | None) -> Html:
+    if found is None or found.value is None:
+        words = found.verdict if found else "not made"
+        return tag("td", "–" if not found or found.speaks is None else "×", unseen(words), title=words)
+    mark, kind = _MARKS[found.speaks]
+    text = _number(found)
+    return tag(
+        "td",
+        tag("span", mark, class_="mark", aria_hidden="true"),
+        text,
+        unseen(f": {found.verdict}"),
+        class_=kind or None,
+        title=found.verdict,
+    )
+
+
+def _number(found: Finding) -> str:
+    value = max(found.values.values()) if found.check == "degeneracy" else found.value
+    return "–" if value is None else f"{value:.3f}"
+
+
+def _control_row(study: Study, kind: str, names: list[str]) -> Html:
+    cells = []
+    for name in names:
+        bands = next((f.bands for f in study.findings if f.check == name and f.bands), {})
+        cells.append(_control_cell(name, [_control(band, kind) for band in bands.values()]))
+    return row([kind, *cells, "–"], class_="control")
+
+
+def _control(band: object, kind: str) -> tuple[float, float]:
+    values = {GAUSSIAN: "gaussian", EDGES: "edges"}
+    if kind in values:
+        return getattr(band, values[kind]), 0.0
+    return getattr(band, "mean"), getattr(band, "sd")  # noqa: B009 - the same two words for every kind
+
+
+def _control_cell(check: str, values: list[tuple[float, float]]) -> Html:
+    if not values:
+        return tag("td", "–")
+    means, deviations = zip(*values, strict=True)
+    mean = max(means) if check == "degeneracy" else sum(means) / len(means)
+    sd = sum(deviations) / len(deviations)
+    return tag("td", f"{mean:.3f}" + (f" ± {sd:.3f}" if sd else ""))
+
+
+def _verdicts(study: Study, method: str) -> Html:
+    found = [f for f in study.findings if f.method == method]
+    speaks = sum(f.speaks is True for f in found)
+    judged = sum(f.speaks is not None for f in found)
+    rows = [(f.check, _values(f), f.verdict) for f in found]
+    summary = stack(method, tag("span", f" — {speaks} of {judged} checks speak for it"))
+    return folded(summary, table(("check", "numbers", "verdict"), rows, caption=methods()[method].question))
+
+
+def _values(found: Finding) -> str:
+    return ", ".join(f"{name} {value:.3f}" for name, value in found.values.items()) or "–"
+
+
+def agreement_matrix(study: Study) -> Html:
+    """The matrix of rank correlations, magnitude as shade."""
+    found = study.agreement
+    rows = [
+        row([name, *(_pair(found, name, other) for other in found.names)], class_="") for name in found.names
+    ]
+    heads = [tag("span", unseen("map")), *found.names]
+    caption = "Rank correlation of two maps on 14 × 14 cells; the titles give the overlap of tops and SSIM."
+    return table(heads, rows, caption=caption, class_="matrix")
+
+
+def _pair(found: Agreement, first: str, second: str) -> Html:
+    i, j = found.names.index(first), found.names.index(second)
+    title = f"{first} and {second}: top overlap {found.top[i][j]:.2f}, SSIM {found.ssim[i][j]:.2f}"
+    return shaded(found.spearman[i][j], title=title)
+
+
+def removal_curves(study: Study) -> Html:
+    """Deletion and insertion in the band of the controls."""
+    caption = (
+        "Probability of the class while cells are hidden (above: lower is better) or shown (below: higher is better) "
+        "in the order of each map. Inside the gray band an order by chance does as well; dashed and dotted are maps "
+        "that know nothing of the network."
+    )
+    return _both(plot_removal(study), plot_removal(study, theme=Theme.DARK), caption)
+
+
+def randomization_curves(study: Study) -> Html:
+    """What shuffling leaves of each map."""
+    caption = (
+        "A map of what the network has learned must fall apart when the weights are shuffled. A line that stays "
+        "high draws the picture, not the network."
+    )
+    return _both(plot_randomization(study), plot_randomization(study, theme=Theme.DARK), caption)
+
+
+def _both(light: Figure, dark: Figure, caption: str) -> Html:
+    day, night = (replace(figure, caption="").encode(".svg") for figure in (light, dark))
+    return plot(day, night, alt=light.alt, caption=caption)

@@ -1,0 +1,285 @@
+"""Everything that a report says about one picture and one network, as numbers, before any of it is drawn."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from statistics import median
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from deepdream.attribution import Explanation, methods
+from deepdream.attribution.checks import (
+    Agreement,
+    Case,
+    Claim,
+    Clock,
+    Finding,
+    Refusal,
+    agreement,
+    checked,
+    claim_of,
+    explained,
+)
+from deepdream.attribution.checks.verdicts import number
+from deepdream.images import Picture
+from deepdream.models import Model
+from deepdream.report.prediction import Prediction, Stability, predict, stability_of
+
+#: The methods of a page unless others are asked for: one or two of each family, those that exist.
+METHODS = (
+    "saliency",
+    "input-x-gradient",
+    "smoothgrad",
+    "integrated-gradients",
+    "deep-lift",
+    "guided-backprop",
+    "lrp",
+    "grad-cam",
+    "layer-cam",
+    "occlusion",
+    "rise",
+)
+#: The checks of a page, in the order in which time is spent on them.
+CHECKS = (
+    "degeneracy",
+    "completeness",
+    "cost",
+    "random-logit",
+    "randomization",
+    "deletion",
+    "insertion",
+    "sufficiency",
+    "sensitivity",
+    "infidelity",
+    "complexity",
+    "sparseness",
+    "road",
+)
+BUDGET = 90.0
+#: The share of the time that the explanations may take.
+FOR_MAPS = 0.4
+
+Progress = Callable[[str], None]
+
+
+@dataclass(frozen=True, eq=False)
+class Study:
+    """One picture, one network, and all that was found.
+
+    Attributes:
+        explanations, refusals: Methods that gave a map, and those that do not apply, with the reason.
+        findings: One a check and method.
+        decided_by: The accountable person, if one was named.
+    """
+
+    picture: Picture
+    case: Case
+    prediction: Prediction
+    stability: Stability
+    explanations: tuple[Explanation, ...]
+    refusals: tuple[Refusal, ...]
+    findings: tuple[Finding, ...]
+    seconds: float
+    decided_by: str = ""
+
+    @property
+    def model(self) -> Model:
+        """The network."""
+        return self.case.model
+
+    @cached_property
+    def agreement(self) -> Agreement:
+        """The methods' maps compared with each other and with the controls that stand still."""
+        own = {made.method: made.heatmap for made in self.explanations if made.heatmap.isfinite().all()}
+        still = {name: m for name, m in self.case.controls.items() if not name.startswith("random")}
+        return agreement(own | still)
+
+    @property
+    def names(self) -> list[str]:
+        """The methods that gave a map."""
+        return [made.method for made in self.explanations]
+
+    def finding(self, check: str, method: str) -> Finding | None:
+        """What one check found of one method."""
+        return next((f for f in self.findings if (f.check, f.method) == (check, method)), None)
+
+    @property
+    def checks(self) -> list[str]:
+        """The checks that found anything, in order."""
+        return list(dict.fromkeys(f.check for f in self.findings if f.values))
+
+    def standing(self) -> list[str]:
+        """Methods beyond the band of the controls at deletion and at insertion, on both substrates."""
+        return [
+            name
+            for name in self.names
+            if all(self._speaks(check, name) for check in ("deletion", "insertion"))
+        ]
+
+    def _speaks(self, check: str, method: str) -> bool:
+        found = self.finding(check, method)
+        return found is not None and found.speaks is True
+
+    def median_agreement(self) -> float | None:
+        """The median rank correlation between two methods' maps."""
+        known = [name for name in self.names if name in self.agreement.names]
+        pairs = self.agreement.pairs(known)
+        return median(pairs.values()) if pairs else None
+
+    def to_dict(self) -> dict[str, Any]:
+        """Ready for JSON."""
+        return {
+            "picture": {
+                "name": self.picture.name,
+                "sha256": self.picture.sha256,
+                "width": self.picture.width,
+                "height": self.picture.height,
+                "notes": list(self.picture.notes),
+            },
+            "prediction": self.prediction.to_dict(),
+            "stability": self.stability.to_dict(),
+            "methods": [explanation_dict(made) for made in self.explanations],
+            "not_applicable": [{"method": r.method, "reason": r.reason} for r in self.refusals],
+            "checks": [found.to_dict() for found in self.findings],
+            "agreement": self.agreement.to_dict(),
+            "standing": self.standing(),
+            "decided_by": self.decided_by,
+            "seconds": round(self.seconds, 2),
+        }
+
+    def arrays(self) -> dict[str, NDArray[Any]]:
+        """What does not fit into JSON: the picture as fed, every map, the controls."""
+        maps = {f"map/{made.method}": made.heatmap.numpy() for made in self.explanations}
+        controls = {f"control/{name}": heatmap.numpy() for name, heatmap in self.case.controls.items()}
+        return {"fed": self.fed} | maps | controls
+
+    @property
+    def fed(self) -> NDArray[np.float32]:
+        """The picture as fed, (H, W, 3) in [0, 1]."""
+        return np.ascontiguousarray(self.case.image[0].permute(1, 2, 0).cpu().numpy(), dtype=np.float32)
+
+
+def explanation_dict(made: Explanation) -> dict[str, Any]:
+    """An explanation without its map, ready for JSON."""
+    values = made.heatmap
+    return {
+        "method": made.method,
+        "target": made.target,
+        "label": made.label,
+        "minimum": number(float(values.min())),
+        "maximum": number(float(values.max())),
+        "sum": number(float(values.double().sum())),
+        "score": number(made.score),
+        "baseline_score": None if made.baseline_score is None else number(made.baseline_score),
+        "completeness_error": None if made.completeness_error is None else number(made.completeness_error),
+        "signed": made.signed,
+        "forwards": made.forwards,
+        "backwards": made.backwards,
+        "seconds": round(made.seconds, 3),
+        "notes": list(made.notes),
+        "options": {name: _plain(value) for name, value in made.options.items()},
+    }
+
+
+def _plain(value: Any) -> Any:
+    return value if isinstance(value, (str, int, float, bool, type(None))) else str(value)
+
+
+@dataclass(frozen=True)
+class Wishes:
+    """What a page should hold.
+
+    Attributes:
+        methods: By name; empty for the usual ones.
+        budget: Seconds for everything.
+        target: A class by name or index; None for the network's first.
+    """
+
+    methods: Sequence[str] = ()
+    checks: Sequence[str] = CHECKS
+    budget: float = BUDGET
+    target: str | None = None
+    seed: int = 0
+    decided_by: str = ""
+    versions: Mapping[str, str] = field(default_factory=dict)
+
+
+def investigate(
+    model: Model, picture: Picture, wishes: Wishes | None = None, *, progress: Progress = print
+) -> Study:
+    """Predict, explain and check; ``progress`` is told what is being done.
+
+    Raises:
+        UnknownNameError: no such method, check or class.
+    """
+    wishes = wishes or Wishes()
+    clock = Clock(wishes.budget)
+    image = model.crop(picture.tensor()).to(model.device)
+    prediction = predict(model, image, wishes.target)
+    case = Case(model, image, prediction.target, seed=wishes.seed)
+    wanted = chosen(wishes.methods)
+    progress("how stable the answer is")
+    stability = stability_of(case)
+    made, refused = _explained(case, wanted, clock, progress)
+    case.steps = _affordable_steps(case, len(made), 0.5 * clock.left)
+    findings = _checked(
+        case, [claim_of(entry, seed=wishes.seed) for entry in made], wishes.checks, clock, progress
+    )
+    return Study(
+        picture,
+        case,
+        prediction,
+        stability,
+        tuple(made),
+        tuple(refused),
+        tuple(findings),
+        seconds=clock.used,
+        decided_by=wishes.decided_by,
+    )
+
+
+def chosen(names: Sequence[str]) -> list[str]:
+    """The methods asked for, or the usual ones as far as they exist."""
+    return list(dict.fromkeys(names)) or [name for name in METHODS if name in methods()]
+
+
+def _explained(
+    case: Case, wanted: Sequence[str], clock: Clock, progress: Progress
+) -> tuple[list[Explanation], list[Refusal]]:
+    made: list[Explanation] = []
+    refused: list[Refusal] = []
+    source = explained(case, wanted, budget=FOR_MAPS * clock.left)
+    for index, name in enumerate(wanted, 1):
+        progress(f"map {index} of {len(wanted)}: {name}")
+        found = next(source)
+        made.append(found) if isinstance(found, Explanation) else refused.append(found)
+    return made, refused
+
+
+def _checked(
+    case: Case, claims: list[Claim], checks: Sequence[str], clock: Clock, progress: Progress
+) -> list[Finding]:
+    findings: list[Finding] = []
+    total = len(checks) * len(claims)
+    for finding in checked(case, claims, checks, budget=clock.left):
+        findings.append(finding)
+        progress(f"check {len(findings)} of {total}: {finding.check} of {finding.method}")
+    return findings
+
+
+def _affordable_steps(case: Case, maps: int, seconds: float) -> int:
+    """As many steps a curve as fit into the time, between 7 and 28."""
+    images = case.image.expand(8, -1, -1, -1)
+    with torch.no_grad():
+        case.model(images)
+        start = time.perf_counter()
+        case.model(images)
+    each = (time.perf_counter() - start) / len(images)
+    curves = 4 * (maps + len(case.controls))
+    return int(min(28, max(7, seconds / (curves * each))))

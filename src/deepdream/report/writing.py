@@ -1,0 +1,221 @@
+"""From studies to files: the page, its numbers as JSON, its arrays as npz."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from deepdream import __version__
+from deepdream.errors import OutputError
+from deepdream.pages import Section, numbers, page, stack
+from deepdream.provenance import versions, write_bytes, write_text
+from deepdream.report import card, gallery, health, said
+from deepdream.report.comparison import side_by_side
+from deepdream.report.study import Study
+
+SCHEMA = 1
+
+
+def write_report(
+    path: Path, studies: Sequence[Study], *, command: str = "deepdream report", overwrite: bool = False
+) -> tuple[Path, Path, Path]:
+    """Write the page and, beside it, ``.json`` and ``.npz`` of the same name; each whole or not at all.
+
+    Raises:
+        OutputError: a file exists already and ``overwrite`` is False, or the place cannot be written.
+    """
+    places = places_of(path)
+    if not overwrite:
+        refuse_existing(places)
+    values = report_dict(studies, command)
+    arrays = report_arrays(studies)
+    write_bytes(places[2], _npz(arrays))
+    write_text(places[1], _json_text(values))
+    write_text(places[0], report_page(studies, values, places, command=command))
+    return places
+
+
+def places_of(path: Path) -> tuple[Path, Path, Path]:
+    """Where the page, its JSON and its npz go."""
+    return path, path.with_suffix(".json"), path.with_suffix(".npz")
+
+
+def refuse_existing(places: Sequence[Path]) -> None:
+    """Raises OutputError for the first that exists."""
+    for place in places:
+        if place.exists():
+            raise OutputError(f"{place} exists already. Choose another name with -o, or give --overwrite.")
+
+
+def report_dict(studies: Sequence[Study], command: str) -> dict[str, Any]:
+    """Every number of the page, ready for JSON."""
+    return {
+        "schema": SCHEMA,
+        "tool": f"deepdream {__version__}",
+        "recipe": recipe_of(studies, command),
+        "networks": [{"name": s.model.name, "card": card.card_facts(s.model)} | s.to_dict() for s in studies],
+    }
+
+
+def recipe_of(studies: Sequence[Study], command: str) -> dict[str, Any]:
+    """What the numbers depended on; no paths and no names of users."""
+    first = studies[0]
+    return {
+        "command": command,
+        "picture": {"name": first.picture.name, "sha256": first.picture.sha256},
+        "networks": [
+            {"name": s.model.name, "weights": s.model.weights.origin, "sha256": s.model.weights.sha256}
+            for s in studies
+        ],
+        "target": first.prediction.target,
+        "methods": first.names,
+        "checks": first.checks,
+        "seed": first.case.seed,
+        "steps": first.case.steps,
+        "threads": torch.get_num_threads(),
+        "versions": versions(),
+        "seconds": round(sum(s.seconds for s in studies), 1),
+    }
+
+
+def report_arrays(studies: Sequence[Study]) -> dict[str, NDArray[Any]]:
+    """The arrays of all studies; those of a second network begin with its name."""
+    found = dict(studies[0].arrays())
+    for study in studies[1:]:
+        found |= {f"{study.model.name}/{name}": array for name, array in study.arrays().items()}
+    return found
+
+
+def report_page(
+    studies: Sequence[Study], values: Mapping[str, Any], places: Sequence[Path], *, command: str
+) -> str:
+    """The HTML document."""
+    first = studies[0]
+    return page(
+        title=said.headline(first),
+        kicker=f"One picture, {'two networks' if len(studies) > 1 else 'one network'}, {len(first.names)} explanations",
+        lead=said.lead(first),
+        opening=said.answers(first),
+        sections=[
+            *_compared(studies),
+            *_sections(first),
+            *_further(studies),
+            _recipe(values, places, command),
+        ],
+        data=numbers(values),
+    )
+
+
+def _compared(studies: Sequence[Study]) -> list[Section]:
+    if len(studies) < 2:
+        return []
+    first, second = studies[0], studies[1]
+    title = f"{first.model.name} beside {second.model.name}"
+    lead = "The same picture, each network fed as it was trained, each asked about the first network's class."
+    return [Section("compared", "Compared", title, side_by_side(first, second), lead)]
+
+
+def _sections(study: Study, prefix: str = "") -> list[Section]:
+    return [
+        Section(
+            f"{prefix}fed",
+            "Fed",
+            "What the network was given",
+            said.draw_fed(study),
+            "Not your picture: a small square of it. What was cut away cannot have mattered.",
+        ),
+        Section(
+            f"{prefix}said",
+            "Said",
+            "What it said, and how surely",
+            said.draw_answer(study),
+            "A probability is the network's own opinion of itself. Small changes show how much it is worth.",
+        ),
+        Section(
+            f"{prefix}maps",
+            "Maps",
+            "Where the methods say it looked",
+            gallery.draw_gallery(study),
+            "Every map answers another question, so they differ. Whether one may be believed is the next section.",
+        ),
+        Section(
+            f"{prefix}health",
+            "Health",
+            "Can the maps be trusted?",
+            health.health_table(study),
+            "A number alone means nothing: a blob in the middle of the picture beats many methods, because things are "
+            "photographed in the middle. So every number stands beside maps that know nothing of the network, and "
+            "speaks for a method only beyond all of them.",
+        ),
+        *_evidence(study, prefix),
+        Section(
+            f"{prefix}caveats",
+            "Caveats",
+            "What no check can tell",
+            card.caveats(study),
+        ),
+        Section(f"{prefix}card", "Model card", f"{study.model.name}: the model card", card.model_card(study)),
+    ]
+
+
+def _evidence(study: Study, prefix: str) -> list[Section]:
+    found = [
+        Section(
+            f"{prefix}agreement",
+            "Agreement",
+            "Do the methods agree?",
+            health.agreement_matrix(study),
+            "Methods that agree may share a fault; methods that do not cannot all be right.",
+        )
+    ]
+    if "deletion" in study.checks and "insertion" in study.checks:
+        lead = "The picture is cut into cells of 16 pixels. If a map is right about what matters, its order shows."
+        found.append(
+            Section(
+                f"{prefix}curves", "Curves", "Taking the picture apart", health.removal_curves(study), lead
+            )
+        )
+    if "randomization" in study.checks:
+        lead = "The strongest test: does the map depend on what the network has learned?"
+        title = "Shuffling what it has learned"
+        found.append(
+            Section(f"{prefix}shuffled", "Shuffled", title, health.randomization_curves(study), lead)
+        )
+    return found
+
+
+def _further(studies: Sequence[Study]) -> list[Section]:
+    if len(studies) < 2:
+        return []
+    from deepdream.pages import folded
+
+    second = studies[1]
+    parts = [
+        folded(part.title, part.body)
+        for part in _sections(second, "second-")
+        if not part.anchor.endswith("fed")
+    ]
+    return [Section("second", "The other", f"{second.model.name} in full", stack(*parts))]
+
+
+def _recipe(values: Mapping[str, Any], places: Sequence[Path], command: str) -> Section:
+    body = card.recipe(command, values["recipe"], (places[1].name, places[2].name))
+    return Section("recipe", "Recipe", "How to make this page again", body)
+
+
+def _npz(arrays: Mapping[str, NDArray[Any]]) -> bytes:
+    stream = io.BytesIO()
+    np.savez_compressed(stream, **arrays)  # type: ignore[arg-type]
+    return stream.getvalue()
+
+
+def _json_text(values: Mapping[str, Any]) -> str:
+    import json
+
+    return json.dumps(values, ensure_ascii=False, indent=1, allow_nan=False) + "\n"
