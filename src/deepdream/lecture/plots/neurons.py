@@ -230,12 +230,7 @@ def plot_perceptron(
     epochs = [update.epoch for update in model.updates_]
     (curve,) = count.plot([], [], "o-", markersize=4)
     label(count, "epoch (pass through all samples)", "mistakes so far")
-    top = model.mistakes_ * 1.15
-    if math.isfinite(bound.bound) and bound.bound < 12 * model.mistakes_:
-        count.axhline(bound.bound, color=theme.positive, linestyle="--")
-        count.text(0, bound.bound, f"bound (R/γ)² = {bound.bound:.0f}", va="bottom", color=theme.positive)
-        top = bound.bound * 1.15
-    count.set(xlim=(0, max(epochs) + 1), ylim=(0, top))
+    count.set(xlim=(0, max(epochs) + 1), ylim=(0, _draw_bound(count, model.mistakes_, bound.bound, theme)))
     chosen = np.unique(np.linspace(0, model.mistakes_ - 1, min(frames, model.mistakes_)).astype(int))
 
     def update(frame: int) -> None:
@@ -259,6 +254,15 @@ def plot_perceptron(
         theme,
     )
     return Animation(figure, update, len(chosen), frames_per_second=3)
+
+
+def _draw_bound(axes: Axes, mistakes: int, bound: float, theme: Theme) -> float:
+    """Draw Novikoff's bound if it is in sight; how high the axis must reach."""
+    if not bound < 12 * mistakes:
+        return mistakes * 1.15
+    axes.axhline(bound, color=theme.positive, linestyle="--")
+    axes.text(0, bound, f"bound (R/γ)² = {bound:.0f}", va="bottom", color=theme.positive)
+    return bound * 1.15
 
 
 def _place_line(line: Any, arrow: Any, w: Any, b: float, limits: tuple[Any, Any]) -> None:

@@ -8,6 +8,7 @@ import numpy as np
 import torch
 
 from deepdream.figures import Animation, Figure, Theme, drawn, label
+from deepdream.lecture.datasets import Table
 from deepdream.lecture.play import Play
 from deepdream.lecture.plots.networks import draw_map, panels, plain_ticks, plane_grid
 from deepdream.lecture.plots.neurons import scatter_classes
@@ -29,10 +30,7 @@ def animate_training(play: Play, *, theme: Theme = Theme.LIGHT) -> Animation:
     for j, panel in enumerate(small):
         images.append(draw_map(panel, (x, y), blank, theme, limits=(-1, 1)))
         panel.set(xticks=[], yticks=[], title=f"hidden neuron {j + 1}")
-    scatter_classes(plane, table, theme, size=45)
-    plane.legend(loc="upper right", title="class")
-    label(plane, table.features[0], table.features[1])
-    plane.grid(False)
+    _draw_samples(plane, table, theme)
     numbers, losses = zip(*[(epoch.number, epoch.loss) for epoch in play.history.epochs], strict=True)
     curve.semilogy(numbers, losses, color=theme.faint)
     (trail,) = curve.plot([], [], color=theme.positive)
@@ -69,3 +67,10 @@ def animate_training(play: Play, *, theme: Theme = Theme.LIGHT) -> Animation:
         theme,
     )
     return Animation(figure, update, last + 1, frames_per_second=6)
+
+
+def _draw_samples(plane: Any, table: Table, theme: Theme) -> None:
+    scatter_classes(plane, table, theme, size=45)
+    plane.legend(loc="upper right", title="class")
+    label(plane, table.features[0], table.features[1])
+    plane.grid(False)
