@@ -8,7 +8,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from deepdream.ascent.gradients import cascade, equalize_bands, prefer_photo_colors, unit_size
+from deepdream.ascent.gradients import blur, cascade, equalize_bands, prefer_photo_colors, unit_size
 from deepdream.ascent.objectives import Objective, Scene
 from deepdream.plan import Plan
 
@@ -27,7 +27,8 @@ def measure_gradient(
     seen = torch.roll(image, (down, right), dims=(2, 3)).detach().requires_grad_()
     with torch.enable_grad():
         view = _zoomed(seen, plan.zoom, chance)
-        scene = Scene(network.activations(view, objective.layers), view, plan.reduction)
+        seen_by = network.activations(view, objective.layers) if objective.layers else {}
+        scene = Scene(seen_by, view, plan.reduction)
         scores = objective.scores(scene)
         (gradient,) = torch.autograd.grad(_balanced_sum(scores, plan.reduction), seen)
     score = sum((weight * score.detach() for weight, score in scores), torch.zeros((), device=image.device))
@@ -41,6 +42,8 @@ def direction_of(gradient: Tensor, plan: Plan, progress: float) -> Tensor:
     """
     if plan.smoothing == "cascade":
         gradient = cascade(gradient, progress, plan.blur)
+    elif plan.smoothing == "gaussian":
+        gradient = blur(gradient, plan.blur)
     elif plan.smoothing == "laplacian":
         gradient = equalize_bands(gradient)
     return unit_size(prefer_photo_colors(gradient, plan.color), plan.normalization)
