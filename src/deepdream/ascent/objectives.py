@@ -15,6 +15,7 @@ here the algebra is a value and tested as one.
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
@@ -186,16 +187,18 @@ def channel(scene: Scene, name: str, index: int) -> Tensor:
 @objective_kind(int, reads=_output)
 def logit(scene: Scene, index: int) -> Tensor:
     """The logit of one class (before the softmax: a probability can rise by lowering the others)."""
-    return scene.activations[LOGITS][:, index].mean()
+    logits = scene.activations[LOGITS]
+    if not 0 <= index < logits.shape[1]:
+        raise UsageError(f"The network has classes 0 to {logits.shape[1] - 1}; there is no class {index}.")
+    return logits[:, index].mean()
 
 
 @objective_kind(reads=_nothing)
 def total_variation(scene: Scene) -> Tensor:
     """The mean absolute difference of neighboring pixels; subtract it for smoother pictures."""
-    image = scene.image
-    across = (image[..., :, 1:] - image[..., :, :-1]).abs().mean()
-    down = (image[..., 1:, :] - image[..., :-1, :]).abs().mean()
-    return across + down
+    # A picture one pixel wide has no neighbors across: the mean of no differences is taken as zero.
+    differences = [scene.image.diff(dim=dim) for dim in (2, 3)]
+    return sum((d.abs().sum() / max(d.numel(), 1) for d in differences), scene.image.new_zeros(()))
 
 
 def layers_objective(weighted: Mapping[str, float]) -> Objective:
@@ -227,6 +230,8 @@ def parse_objective(text: str) -> Objective:
             weight, open_term = weight * (-1.0 if match["sign"] == "-" else 1.0), True
         elif match["number"]:
             weight *= float(match["number"])
+            if not math.isfinite(weight):
+                raise UsageError(f"A weight in the objective {text[:60]!r} is too large.")
         else:
             terms.append((weight, _term(match["kind"], match["arguments"])))
             weight, open_term = 1.0, False

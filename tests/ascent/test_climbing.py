@@ -1,0 +1,158 @@
+"""One gradient, seen through random offsets and scales, and undone again."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+from deepdream.ascent import Objective, channel, layer, logit, total_variation
+from deepdream.ascent.climbing import measure_gradient
+from deepdream.models import Model
+from deepdream.plan import Plan
+from deepdream.tensors import generator
+
+
+class Circular(nn.Module):
+    """A network that does not notice a roll: stride 1, borders joined."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.conv = nn.Conv2d(3, 6, 3, padding=1, padding_mode="circular")
+        self.deep = nn.Conv2d(6, 4, 3, padding=1, padding_mode="circular")
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.deep(self.conv(x).relu()).mean((2, 3))
+
+
+@pytest.fixture
+def circular() -> Model:
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(1)
+        return Model.wrap(Circular(), input_size=32)
+
+
+class Recorder:
+    """A network that only notes what it is shown."""
+
+    def __init__(self) -> None:
+        self.seen: list[Tensor] = []
+
+    def activations(self, image: Tensor, layers: tuple[str, ...]) -> dict[str, Tensor]:
+        self.seen.append(image.detach().clone())
+        return {name: image.square() for name in layers}
+
+
+def test_the_offset_is_undone(circular: Model, photo: Tensor) -> None:
+    """For a network that does not notice a roll, the gradient is the same at every offset."""
+    still, _ = measure_gradient(circular, layer("deep"), photo, Plan(jitter=0), generator(0))
+    for seed in range(5):
+        rolled, _ = measure_gradient(circular, layer("deep"), photo, Plan(jitter=16), generator(seed))
+        torch.testing.assert_close(rolled, still, atol=1e-8, rtol=1e-3)
+
+
+def test_the_network_sees_a_rolled_picture(photo: Tensor) -> None:
+    recorder, chance = Recorder(), generator(3)
+    for _ in range(40):
+        measure_gradient(recorder, layer("any"), photo, Plan(jitter=8), chance)
+    offsets = set()
+    for seen in recorder.seen:
+        found = [
+            (down, right)
+            for down in range(-8, 9)
+            for right in range(-8, 9)
+            if torch.equal(seen, torch.roll(photo, (down, right), dims=(2, 3)))
+        ]
+        assert len(found) == 1
+        offsets.add(found[0])
+    assert len(offsets) > 20
+    assert {-8, 8} <= {offset for pair in offsets for offset in pair}  # both ends are drawn
+
+
+def test_a_small_picture_is_rolled_by_a_quarter_at_most() -> None:
+    recorder, chance = Recorder(), generator(0)
+    image = torch.rand(1, 3, 4, 40, generator=generator(1))
+    for _ in range(60):
+        measure_gradient(recorder, layer("any"), image, Plan(jitter=32), chance)
+    far = {(down, right) for down in range(-1, 2) for right in range(-10, 11)}
+    for seen in recorder.seen:
+        assert any(torch.equal(seen, torch.roll(image, offset, dims=(2, 3))) for offset in far)
+
+
+def test_the_scale_changes_within_its_range(photo: Tensor) -> None:
+    recorder, chance = Recorder(), generator(0)
+    for _ in range(30):
+        gradient, _ = measure_gradient(recorder, layer("any"), photo, Plan(jitter=0, zoom=0.25), chance)
+        assert gradient.shape == photo.shape
+    heights = [seen.shape[2] / photo.shape[2] for seen in recorder.seen]
+    assert 0.74 <= min(heights) < 0.85
+    assert 1.15 < max(heights) <= 1.26
+    for seen in recorder.seen:
+        assert seen.shape[3] / photo.shape[3] == pytest.approx(seen.shape[2] / photo.shape[2], abs=0.03)
+
+
+def test_the_same_generator_gives_the_same_gradient(tiny_model: Model, photo: Tensor) -> None:
+    plan = Plan(zoom=0.2)
+    one, same, other = (
+        measure_gradient(tiny_model, layer("second"), photo, plan, generator(seed))[0] for seed in (4, 4, 5)
+    )
+    assert torch.equal(one, same)
+    assert not torch.equal(one, other)
+
+
+def test_the_global_random_state_is_not_touched(tiny_model: Model, photo: Tensor) -> None:
+    before = torch.random.get_rng_state()
+    measure_gradient(tiny_model, layer("second"), photo, Plan(zoom=0.2), generator(0))
+    assert torch.equal(torch.random.get_rng_state(), before)
+
+
+def test_one_term_is_not_drowned_by_another(tiny_model: Model, photo: Tensor) -> None:
+    """Two layers whose scores differ by orders of magnitude have equal says; the score itself stays as it is."""
+    bright = dataclasses.replace(tiny_model.preprocessing, std=(1e-3,) * 3)
+    model = Model(tiny_model.module, preprocessing=bright)
+    alone = [
+        measure_gradient(model, objective, photo, Plan(jitter=0), generator(0))
+        for objective in (layer("first"), channel("second", 1))
+    ]
+    assert abs(alone[0][1]) > 100 * abs(alone[1][1])
+    both, score = measure_gradient(
+        model, layer("first") + channel("second", 1), photo, Plan(jitter=0), generator(0)
+    )
+    torch.testing.assert_close(both, sum(g / abs(float(s)) for g, s in alone), rtol=1e-3, atol=1e-7)
+    torch.testing.assert_close(score, alone[0][1] + alone[1][1])
+
+
+def test_weights_say_how_much_each_balanced_term_counts(tiny_model: Model, photo: Tensor) -> None:
+    def gradient(objective: Objective) -> tuple[Tensor, float]:
+        found, score = measure_gradient(tiny_model, objective, photo, Plan(jitter=0), generator(0))
+        return found, abs(float(score))
+
+    (first, a), (second, b) = gradient(layer("first")), gradient(logit(2))
+    got, _ = gradient(3 * layer("first") - 0.5 * logit(2))
+    torch.testing.assert_close(got, 3 * first / a - 0.5 * second / b, rtol=1e-3, atol=1e-7)
+
+
+def test_google_s_half_sum_is_not_balanced(tiny_model: Model, photo: Tensor) -> None:
+    plan = Plan(jitter=0, reduction="half-sum")
+    parts = [
+        weight * measure_gradient(tiny_model, layer(name), photo, plan, generator(0))[0]
+        for weight, name in ((1.0, "first"), (0.5, "second"))
+    ]
+    both, _ = measure_gradient(tiny_model, layer("first") + 0.5 * layer("second"), photo, plan, generator(0))
+    torch.testing.assert_close(both, sum(parts), rtol=1e-4, atol=1e-6)
+
+
+def test_an_objective_without_a_layer_needs_no_network(photo: Tensor) -> None:
+    gradient, score = measure_gradient(None, -total_variation(), photo, Plan(jitter=0), generator(0))  # type: ignore[arg-type]
+    assert float(score) < 0
+    assert gradient.abs().sum() > 0
+
+
+def test_only_the_wanted_channel_is_climbed(tiny_model: Model, photo: Tensor) -> None:
+    one, two = (
+        measure_gradient(tiny_model, channel("second", index), photo, Plan(jitter=0), generator(0))[0]
+        for index in (0, 1)
+    )
+    assert not torch.allclose(one, two)
