@@ -35,6 +35,7 @@ def saliency(problem: Problem) -> Tensor:
     caveat="Black pixels get nothing, whatever they mean; does not sum to the score unless it is linear.",
     family="gradient",
     cost="1 forward, 1 backward",
+    unit="logits per pixel",
 )
 def input_x_gradient(problem: Problem) -> Tensor:
     """The picture in [0, 1] times the gradient."""
@@ -65,6 +66,7 @@ def smoothgrad(problem: Problem, *, samples: int = 25, noise: float = 0.15) -> T
     family="gradient",
     cost="samples forwards, samples backwards",
     signed=False,
+    unit="squared gradient",
     budgeted=("samples", "backward"),
 )
 def smoothgrad_squared(problem: Problem, *, samples: int = 25, noise: float = 0.15) -> Tensor:
@@ -80,6 +82,7 @@ def smoothgrad_squared(problem: Problem, *, samples: int = 25, noise: float = 0.
     family="gradient",
     cost="samples forwards, samples backwards",
     signed=False,
+    unit="squared gradient",
     budgeted=("samples", "backward"),
 )
 def vargrad(problem: Problem, *, samples: int = 25, noise: float = 0.15) -> Tensor:

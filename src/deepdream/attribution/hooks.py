@@ -49,11 +49,12 @@ _OPEN: WeakKeyDictionary[Model, nn.Module] = WeakKeyDictionary()
 
 def activation_and_gradient(problem: Problem) -> tuple[Tensor, Tensor]:
     """What the problem's layer gives, (C, h, w), and the gradient of the score there."""
-    return layer_gradients(problem, problem.image, problem.layer)
+    activation, gradient = layer_gradients(problem, problem.image, problem.layer)
+    return activation[0], gradient[0]
 
 
-def layer_gradients(problem: Problem, image: Tensor, layer: Layer) -> tuple[Tensor, Tensor]:
-    """The activation (C, h, w) of ``layer`` for one picture, and the gradient of the score there."""
+def layer_gradients(problem: Problem, images: Tensor, layer: Layer) -> tuple[Tensor, Tensor]:
+    """The activations (B, C, ...) of ``layer`` for pictures, and the gradient of each one's score there."""
     network = open_network(problem.model)
     kept: list[Tensor] = []
 
@@ -62,11 +63,11 @@ def layer_gradients(problem: Problem, image: Tensor, layer: Layer) -> tuple[Tens
         return kept[0].clone()  # what runs next may write into it
 
     with torch.enable_grad(), replacing_output(network.get_submodule(layer.name), layer.runs, cut):
-        logits = network(problem.model.normalize(image))
-        problem.cost.forwards += 1
+        logits = network(problem.model.normalize(images))
+        problem.cost.forwards += len(images)
         score = problem.count_backward(problem.of_logits(logits))
         (gradient,) = torch.autograd.grad(score.sum(), kept)
-    return kept[0].detach()[0], gradient[0]
+    return kept[0].detach(), gradient
 
 
 def scores_from(problem: Problem, activations: Tensor) -> Tensor:

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
+import torch
 from captum.attr import IntegratedGradients
 from torch import Tensor
 
-from deepdream.attribution.problem import Problem
+from deepdream.attribution.problem import Problem, blur
 from deepdream.attribution.registry import Outcome, register
 
 #: Integrated gradients start with this many steps and never take more than that many.
@@ -52,3 +55,120 @@ def integrate(problem: Problem, baseline: Tensor, steps: int) -> Tensor:
         image, baselines=baseline, n_steps=steps, method="gausslegendre", internal_batch_size=problem.chunk
     )
     return found[0].detach()
+
+
+@register(
+    "gradient-shap",
+    question="How is the rise above several noisy baselines shared, on average?",
+    paper="Lundberg, Lee 2017, arXiv:1705.07874; Erion et al. 2019, Expected Gradients, arXiv:1906.10670",
+    caveat="An estimate: it sums only on average over samples.",
+    family="gradient",
+    cost="samples forwards, samples backwards",
+    complete=True,
+    budgeted=("samples", "backward"),
+)
+def gradient_shap(problem: Problem, *, samples: int = 50, noise: float = 0.1) -> Outcome:
+    """Gradient times difference at one random point between the picture and each noisy baseline.
+
+    Deviation: one point in each of ``samples`` equal parts of the way, instead of all drawn freely, which
+    has the same mean and less noise.
+    """
+    random, image = problem.generator(), problem.image
+    values, scores = torch.zeros_like(image[0]), 0.0
+    for index, baseline in enumerate(noisy_baselines(problem, samples, noise)):
+        share = (index + float(torch.rand((), generator=random))) / samples
+        difference = image - baseline
+        values += (difference * problem.gradients(baseline + share * difference))[0] / samples
+        scores += problem.score_of(baseline) / samples
+    return Outcome(values, baseline_score=scores)
+
+
+def noisy_baselines(problem: Problem, samples: int, noise: float) -> Iterator[Tensor]:
+    """``samples`` copies of the baseline with Gaussian noise, kept within [0, 1]."""
+    random, baseline = problem.generator(), problem.baseline
+    for _ in range(samples):
+        drawn = torch.randn(baseline.shape, generator=random).to(baseline)
+        yield (baseline + noise * drawn).clamp(0, 1)
+
+
+@register(
+    "blur-ig",
+    question="How does the score rise while the picture comes into focus, and by which pixels?",
+    paper="Xu, Venugopalan, Sundararajan 2020, Attribution in Scale and Space, arXiv:2004.03383",
+    caveat="Nothing is what is left after a strong blur; flat areas get nothing.",
+    family="gradient",
+    cost="steps forwards, steps backwards",
+    complete=True,
+    budgeted=("steps", "backward"),
+)
+def blur_ig(problem: Problem, *, steps: int = 100, sigma: float | None = None) -> Outcome:
+    """Gradients along ever weaker blurs; ``sigma`` in pixels is where it starts (default: 50 at 224).
+
+    Deviation: the blur shrinks with the square of the step, and each step's exact difference is multiplied
+    by the gradient in its middle, so that fewer steps sum to the score.
+    """
+    widest = sigma if sigma is not None else 50 * max(problem.size) / 224
+
+    def at(place: float) -> Tensor:
+        return blur(problem.image, widest * (1 - place / steps) ** 2)
+
+    values = torch.zeros_like(problem.image[0])
+    for start in range(0, steps, problem.chunk):
+        places = range(start, min(start + problem.chunk, steps))
+        rises = torch.cat([at(place + 1) - at(place) for place in places])
+        gradients = problem.gradients(torch.cat([at(place + 0.5) for place in places]))
+        values += (rises * gradients).sum(dim=0)
+    return Outcome(values, {"sigma": widest}, baseline_score=problem.score_of(at(0)))
+
+
+@register(
+    "guided-ig",
+    question="The same as integrated gradients, along a path that avoids noisy gradients?",
+    paper="Kapishnikov et al. 2021, Guided Integrated Gradients, arXiv:2106.09788",
+    caveat="The path depends on the network, so two networks are explained along two paths.",
+    family="gradient",
+    cost="steps forwards, steps backwards, one after the other",
+    complete=True,
+    budgeted=("steps", "backward"),
+)
+def guided_ig(problem: Problem, *, steps: int = 100, fraction: float = 0.25, distance: float = 0.1) -> Tensor:
+    """Pixels with the smallest gradients move first, no further than ``distance`` from the straight path.
+
+    ``distance=0`` is integrated gradients by the trapezoid rule. Deviation: the gradient of a step is the mean
+    of those at its two ends, which costs nothing and sums better than the first alone.
+    """
+    start, end = problem.baseline[0], problem.image[0]
+    span = (end - start).abs().sum()
+    x, values = start, torch.zeros_like(start)
+    gradient = problem.gradients(x[None])[0]
+    for step in range(1, steps + 1):
+        limits = [start + min(max(step / steps + d, 0.0), 1.0) * (end - start) for d in (-distance, distance)]
+        moved = _guided_step(x, gradient, (limits[0], limits[1], end), span * (1 - step / steps), fraction)
+        arrived = problem.gradients(moved[None])[0]
+        values += (moved - x) * (gradient + arrived) / 2
+        x, gradient = moved, arrived
+    return values
+
+
+def _guided_step(
+    x: Tensor, gradient: Tensor, limits: tuple[Tensor, Tensor, Tensor], left: Tensor, fraction: float
+) -> Tensor:
+    """Move pixels of small gradient to their upper limit until the distance to the end is ``left``."""
+    low, high, end = limits
+    behind = (x - end).abs() > (low - end).abs()
+    x = torch.where(behind, low, x)
+    cost = torch.where(x == high, torch.inf, gradient.abs())
+    while (surplus := (x - end).abs().sum() - left) > 1e-6 * end.numel() * 1e-3 and torch.isfinite(
+        cost
+    ).any():
+        # The quantile over all pixels, those that have arrived included, as in the authors' code.
+        rank = max(1, int(fraction * cost.numel()))
+        threshold = torch.minimum(cost.flatten().kthvalue(rank).values, cost[torch.isfinite(cost)].max())
+        chosen = cost <= threshold
+        reach = (high - x).abs()[chosen].sum()
+        share = (surplus / reach).clamp(max=1.0) if reach > 0 else torch.ones(())
+        x = torch.where(chosen, x + share * (high - x), x)
+        if share < 1:
+            break
+        cost = torch.where(chosen, torch.inf, cost)
+    return x

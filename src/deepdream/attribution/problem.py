@@ -10,7 +10,7 @@ from typing import Literal, get_args
 from weakref import WeakKeyDictionary
 
 import torch
-import torch.nn.functional as F  # noqa: N812 - the field's name for it
+import torch.nn.functional as F
 from torch import Tensor
 
 from deepdream.errors import UnknownNameError, UsageError
@@ -95,7 +95,7 @@ class Problem:
     def count_backward(self, scores: Tensor) -> Tensor:
         """``scores``, which will be counted when a gradient is pulled through them."""
         if scores.requires_grad:
-            scores.register_hook(self._count)
+            scores.register_hook(self._count)  # type: ignore[no-untyped-call]
         return scores
 
     def _count(self, gradient: Tensor) -> None:

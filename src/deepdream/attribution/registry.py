@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import cache
 from types import MappingProxyType
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar
 
 from torch import Tensor
 
@@ -50,6 +50,7 @@ class Method:
         cost: In forward and backward passes.
         options: Its own options with their defaults.
         budgeted: The option that a time budget sets, and the pass that one unit of it costs.
+        unit: What a value of the map is measured in.
         reduction: How (3, H, W) becomes (H, W).
         run: Problem and options to the outcome.
         applies: None, or why the method cannot be used with this network.
@@ -67,13 +68,23 @@ class Method:
     options: Mapping[str, Any]
     budgeted: tuple[str, Pass] | None
     reduction: Reduction
+    unit: str
     run: Run
     applies: Callable[[Model], str | None]
 
 
 Function = Callable[..., Tensor | Outcome]
+F = TypeVar("F", bound=Function)
 _METHODS: dict[str, Method] = {}
-_FILES = ("gradients", "paths", "cams")
+_UNITS: dict[str, str] = {
+    "gradient": "logits per unit of color",
+    "cam": "evidence",
+    "perturbation": "logits lost",
+    "propagation": "rectified gradient",
+    "surrogate": "logits per region",
+}
+_FILES: tuple[str, ...] = ("gradients", "paths", "cams", "perturbations", "propagation", "relevance")
+_FILES += ("coalitions", "surrogates", "regions", "extremal")
 
 
 def register(
@@ -85,16 +96,17 @@ def register(
     family: Family,
     cost: str,
     **more: Any,
-) -> Callable[[Function], Function]:
+) -> Callable[[F], F]:
     """Put a function ``f(problem, *, option=default, ...)`` into the registry under ``name``.
 
     Its keyword-only parameters are the method's options. ``more``: any other field of ``Method``.
     """
     fields: dict[str, Any] = {"needs": "a gradient", "signed": True, "complete": False, "budgeted": None}
     fields |= {"reduction": "sum", "applies": _always}
+    fields |= {"unit": _UNITS[family]} | ({"unit": "logits per pixel"} if more.get("complete") else {})
     fields |= {"question": question, "paper": paper, "caveat": caveat, "family": family, "cost": cost} | more
 
-    def enter(function: Function) -> Function:
+    def enter(function: F) -> F:
         def run(problem: Problem, options: Mapping[str, Any]) -> Outcome:
             found = function(problem, **options)
             return found if isinstance(found, Outcome) else Outcome(found)

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from typing import Any
 
 import torch
-import torch.nn.functional as F  # noqa: N812 - the field's name for it
+import torch.nn.functional as F
 from torch import Tensor
 
 from deepdream.attribution.explanation import Explanation
@@ -184,7 +184,7 @@ def _warnings(
         notes.append("the map is zero everywhere")
     elif attribution is not None:
         notes += _twins(method, problem, attribution)
-    if error is not None and error > TOLERANCE:
+    if method.complete and error is not None and error > TOLERANCE:
         notes.append(f"completeness error {error:.1%}")
     return notes
 

@@ -1,0 +1,52 @@
+"""Small changes that mislead the network: the fast gradient sign method and projected gradient descent."""
+
+from __future__ import annotations
+
+from captum.robust import FGSM, PGD
+from torch import Tensor
+
+from deepdream.attribution.problem import in_float32
+from deepdream.models import Model
+
+
+def fgsm(
+    model: Model, image: Tensor, target: int, *, epsilon: float = 2 / 255, toward: bool = False
+) -> Tensor:
+    """The picture after one step of ``epsilon`` along the sign of the gradient, in [0, 1].
+
+    Goodfellow, Shlens, Szegedy 2014, arXiv:1412.6572. Away from ``target``, or ``toward`` it.
+    """
+    attack = FGSM(in_float32(model), lower_bound=0.0, upper_bound=1.0)
+    found: Tensor = attack.perturb(_fresh(model, image), epsilon=epsilon, target=target, targeted=toward)
+    return found.detach()
+
+
+def pgd(
+    model: Model,
+    image: Tensor,
+    target: int,
+    *,
+    epsilon: float = 2 / 255,
+    steps: int = 10,
+    toward: bool = False,
+) -> Tensor:
+    """The picture after ``steps`` of the same, never further than ``epsilon`` from it in any value.
+
+    Madry et al. 2017, arXiv:1706.06083; started at the picture itself, so that it needs no seed.
+    """
+    attack = PGD(in_float32(model), lower_bound=0.0, upper_bound=1.0)
+    found: Tensor = attack.perturb(
+        _fresh(model, image),
+        radius=epsilon,
+        step_size=2.5 * epsilon / steps,
+        step_num=steps,
+        target=target,
+        targeted=toward,
+        random_start=False,
+        norm="Linf",
+    )
+    return found.detach()
+
+
+def _fresh(model: Model, image: Tensor) -> Tensor:
+    return image.detach().to(model.device).clone().requires_grad_()

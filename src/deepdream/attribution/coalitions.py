@@ -1,0 +1,111 @@
+"""Shapley values of regions: what a region adds, averaged over everything that may already be visible."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from deepdream.attribution.problem import Problem
+from deepdream.attribution.registry import Outcome, register
+from deepdream.attribution.segments import count_of, superpixels
+from deepdream.errors import UsageError
+
+#: More regions would need more than 16384 pictures.
+MOST_PLAYERS = 14
+_SHAPLEY = "Shapley 1953, A Value for n-Person Games"
+_SHARED: dict[str, Any] = {
+    "family": "perturbation",
+    "needs": "nothing: the network is a black box",
+    "complete": True,
+}
+
+#: A game: which players take part, (N, n) of 0 and 1, to what each coalition is worth, (N,).
+Game = Callable[[Tensor], Tensor]
+
+
+@register(
+    "shapley",
+    question="What does each region add, whatever else is visible?",
+    paper=_SHAPLEY,
+    caveat="Exact for these regions and this baseline only; other regions, other values.",
+    cost="2^segments forwards (512)",
+    **_SHARED,
+)
+def shapley(problem: Problem, *, segments: int = 9) -> Outcome:
+    """Exact Shapley values of superpixels over all 2^n coalitions."""
+    if not 1 <= segments <= MOST_PLAYERS:
+        raise UsageError(
+            f"Exact Shapley values take 1 to {MOST_PLAYERS} segments, not {segments} (2^n pictures): "
+            "shapley-sampling and kernel-shap take more."
+        )
+    regions = superpixels(problem.image, segments)
+    return spread(exact_values(game(problem, regions), count_of(regions)), regions)
+
+
+@register(
+    "shapley-sampling",
+    question="The same for more regions, by drawing orders at random?",
+    paper="Castro, Gomez, Tejada 2009, DOI 10.1016/j.cor.2008.04.004",
+    caveat="Each value is an estimate; their sum is exact.",
+    cost="samples x segments forwards",
+    **_SHARED,
+)
+def shapley_sampling(problem: Problem, *, samples: int = 12, segments: int = 25) -> Outcome:
+    """The mean gain of each superpixel over ``samples`` orders: pairs of a random order and its reverse."""
+    regions = superpixels(problem.image, segments)
+    count = count_of(regions)
+    random = problem.generator()
+    return spread(sampled_values(game(problem, regions), count, samples, random), regions)
+
+
+def game(problem: Problem, regions: Tensor) -> Game:
+    """The score of the picture with some regions visible and the baseline elsewhere."""
+    baseline = problem.baseline
+
+    def worth(coalitions: Tensor) -> Tensor:
+        def masks(start: int, stop: int) -> Tensor:
+            return coalitions[start:stop].to(regions.device)[:, regions][:, None]
+
+        return problem.masked_scores_of(len(coalitions), masks, baseline).double().cpu()
+
+    return worth
+
+
+def exact_values(worth: Game, count: int) -> Tensor:
+    """(n,) Shapley values: sum over coalitions S without i of |S|! (n-|S|-1)! / n! (v(S + i) - v(S))."""
+    numbers = torch.arange(2**count)
+    members = (numbers[:, None] >> torch.arange(count)) & 1
+    worths = worth(members.float()).double()
+    sizes = members.sum(dim=1)
+    weights = torch.tensor([1 / (count * math.comb(count - 1, size)) for size in range(count)]).double()
+    return torch.stack([_gain(worths, numbers, sizes, weights, player) for player in range(count)])
+
+
+def _gain(worths: Tensor, numbers: Tensor, sizes: Tensor, weights: Tensor, player: int) -> Tensor:
+    without = numbers[(numbers >> player) & 1 == 0]
+    return (weights[sizes[without]] * (worths[without + (1 << player)] - worths[without])).sum()
+
+
+def sampled_values(worth: Game, count: int, samples: int, random: torch.Generator) -> Tensor:
+    """(n,) mean gains over ``samples`` orders (an odd number is made even)."""
+    values = torch.zeros(count, dtype=torch.float64)
+    pairs = max(1, (samples + 1) // 2)
+    for _ in range(pairs):
+        order = torch.randperm(count, generator=random)
+        for sequence in (order, order.flip(0)):
+            joined = torch.zeros(count + 1, count)
+            for place, player in enumerate(sequence.tolist(), start=1):
+                joined[place:, player] = 1
+            values[sequence] += worth(joined).double().diff() / (2 * pairs)
+    return values
+
+
+def spread(values: Tensor, regions: Tensor) -> Outcome:
+    """Each region's value shared equally by its pixels, so that the map's sum is the sum of the values."""
+    regions = regions.cpu()
+    density = values.float() / torch.bincount(regions.flatten(), minlength=len(values))
+    return Outcome(density[regions], {"segments": len(values)})

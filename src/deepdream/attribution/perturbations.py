@@ -1,0 +1,104 @@
+"""What happens to the score when parts of the picture are taken away."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from captum.attr import FeatureAblation, Occlusion
+from torch import Tensor
+
+from deepdream.attribution.problem import Problem
+from deepdream.attribution.registry import register
+from deepdream.attribution.segments import superpixels
+from deepdream.errors import UsageError
+
+_SHARED: dict[str, Any] = {"family": "perturbation", "needs": "nothing: the network is a black box"}
+
+
+@register(
+    "occlusion",
+    question="How much does the score fall when a patch is covered?",
+    paper="Zeiler, Fergus 2013, Visualizing and Understanding Convolutional Networks, arXiv:1311.2901",
+    caveat="A covered patch is an unnatural picture; two patches that can replace each other both get little.",
+    cost="1 + number of places forwards (170 at 224 pixels)",
+    **_SHARED,
+)
+def occlusion(problem: Problem, *, window: int | None = None, stride: int | None = None) -> Tensor:
+    """Captum's occlusion, the mean where patches overlap.
+
+    ``window`` is a seventh of the side, ``stride`` half of that, unless given.
+    """
+    side = window or max(1, round(min(problem.size) / 7))
+    step = stride or max(1, side // 2)
+    if side > min(problem.size) or step > side:
+        raise UsageError(f"A window of {side} with stride {step} does not cover a picture of {problem.size}.")
+    found: Tensor = Occlusion(problem.score).attribute(
+        problem.image,
+        sliding_window_shapes=(3, side, side),
+        strides=(3, step, step),
+        baselines=problem.baseline,
+        perturbations_per_eval=problem.chunk,
+    )
+    return found[0, 0]
+
+
+@register(
+    "feature-ablation",
+    question="How much does the score fall when one region is removed?",
+    paper="Kokhlikyan et al. 2020, Captum, arXiv:2009.07896",
+    caveat="Regions that can replace each other all get little; regions that need each other all get much.",
+    cost="1 + segments forwards",
+    budgeted=("segments", "forward"),
+    **_SHARED,
+)
+def feature_ablation(problem: Problem, *, segments: int = 64) -> Tensor:
+    """Captum's feature ablation over superpixels."""
+    found: Tensor = FeatureAblation(problem.score).attribute(
+        problem.image,
+        baselines=problem.baseline,
+        feature_mask=superpixels(problem.image, segments)[None, None],
+        perturbations_per_eval=problem.chunk,
+    )
+    return found[0, 0]
+
+
+@register(
+    "rise",
+    question="How high is the score, on average, when a place is visible?",
+    paper="Petsiuk, Das, Saenko 2018, RISE, arXiv:1806.07421",
+    caveat="A random estimate on top of the mean score: noisy below some thousand masks; never near zero.",
+    cost="samples forwards",
+    unit="mean logit when visible",
+    budgeted=("samples", "forward"),
+    **_SHARED,
+)
+def rise(problem: Problem, *, samples: int = 1000, grid: int = 7, keep: float = 0.5) -> Tensor:
+    """The mean score over random masks, weighted by how visible a pixel was.
+
+    Deviation: divided by the masks' actual sum at a pixel instead of its expectation, which is less noisy.
+    """
+    random, baseline = problem.generator(), problem.baseline
+    total = torch.zeros(problem.size, dtype=torch.float64)
+    visible = torch.zeros_like(total)
+    with torch.no_grad():
+        for start in range(0, samples, problem.chunk):
+            count = min(problem.chunk, samples - start)
+            masks = torch.stack([random_mask(problem.size, grid, keep, random) for _ in range(count)])
+            mask = masks[:, None].to(problem.image)
+            scores = problem.score(problem.image * mask + baseline * (1 - mask)).double().cpu()
+            total += torch.einsum("b,bhw->hw", scores, masks.double())
+            visible += masks.double().sum(dim=0)
+    return torch.where(visible > 0, total / visible, 0.0).float()
+
+
+def random_mask(size: tuple[int, int], grid: int, keep: float, random: torch.Generator) -> Tensor:
+    """(H, W) in [0, 1]: a coarse random grid, enlarged smoothly, shifted by less than a cell."""
+    height, width = size
+    cell = (-(-height // grid), -(-width // grid))
+    coarse = (torch.rand(1, 1, grid + 1, grid + 1, generator=random) < keep).float()
+    large = torch.nn.functional.interpolate(
+        coarse, size=((grid + 1) * cell[0], (grid + 1) * cell[1]), mode="bilinear", align_corners=False
+    )[0, 0]
+    top, left = (int(torch.randint(side, (1,), generator=random)) for side in cell)
+    return large[top : top + height, left : left + width]

@@ -1,0 +1,183 @@
+"""Layer-wise relevance propagation: the score handed down from layer to layer, nothing lost on the way.
+
+Every rule is written as a forward pass whose gradient times input is the rule (Montavon et al. 2019,
+DOI 10.1007/978-3-030-28954-6_10, section 10.3.2): ``z_rule * (z / z_rule).detach()`` has the value of
+the layer and the backward pass of the rule.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Literal, get_args
+
+import torch
+import torch.nn.functional as F
+from captum.attr._utils.custom_modules import Addition_Module
+from torch import Tensor, fx, nn
+
+from deepdream.attribution.canonizer import Product, canonized, not_additive, untraceable
+from deepdream.attribution.problem import Problem
+from deepdream.attribution.propagation import RECTIFIERS
+from deepdream.attribution.registry import Outcome, register
+from deepdream.errors import UnknownNameError
+from deepdream.models import Model
+
+Rule = Literal["composite", "epsilon"]
+EPSILON = 1e-9
+_POINTWISE = (*RECTIFIERS, nn.Sigmoid, nn.Hardsigmoid, nn.Tanh, nn.BatchNorm2d, nn.LayerNorm)
+_KNOWN = (*_POINTWISE, nn.MaxPool2d, Product, Addition_Module)
+_FUNCTIONS = {F.layer_norm}
+
+
+def _lacks_rules(model: Model) -> str | None:
+    reason = untraceable(model)
+    if reason is not None:
+        return reason
+    crop = model.preprocessing.crop
+    example = model.normalize(torch.zeros(1, 3, crop, crop))
+    unknown = [name for name in not_additive(canonized(model), example, _KNOWN) if name != "layer_norm"]
+    return f"no rule for {', '.join(unknown)}." if unknown else None
+
+
+@register(
+    "lrp",
+    question="How is the score, handed down layer by layer, shared among the pixels?",
+    paper="Bach et al. 2015, DOI 10.1371/journal.pone.0130140; Montavon et al. 2019, LRP: An Overview",
+    caveat="The map depends on the rules; other rules tell another story about the same network.",
+    family="propagation",
+    cost="1 forward, 1 backward",
+    unit="logits per pixel",
+    needs="a graph that can be traced, every nonlinear operation with a rule",
+    applies=_lacks_rules,
+)
+def lrp(problem: Problem, *, rule: Rule = "composite") -> Outcome:
+    """``composite``: epsilon in dense layers, z+ in convolutions, z-box at the pixels. ``epsilon``: everywhere.
+
+    In the composite additions share by size and biases take nothing, so that the sum stays the score but for
+    units that only a bias made active.
+    """
+    if rule not in get_args(Rule):
+        raise UnknownNameError("rule", str(rule), get_args(Rule))
+    graph = canonized(problem.model)
+    relevance = _composite if rule == "composite" else _epsilon
+    values = relevance(problem, graph)
+    lost = 1 - float(values.double().sum()) / problem.image_score
+    notes = (
+        (f"{lost:.0%} of the score did not reach the pixels: it comes from biases",)
+        if abs(lost) > 0.01
+        else ()
+    )
+    return Outcome(values, notes=notes, baseline_score=0.0)
+
+
+@dataclass(frozen=True)
+class _Boxed:
+    """Normalized pixels with the lowest and highest values they could have."""
+
+    x: Tensor
+    low: Tensor
+    high: Tensor
+
+
+def _epsilon(problem: Problem, graph: fx.GraphModule) -> Tensor:
+    pixels = problem.model.normalize(problem.image).detach()
+    return _relevance(problem, _Epsilon(graph).run, (pixels,))[0]
+
+
+def _composite(problem: Problem, graph: fx.GraphModule) -> Tensor:
+    image = problem.image
+    x, low, high = (
+        problem.model.normalize(v) for v in (image, torch.zeros_like(image), torch.ones_like(image))
+    )
+    found = _relevance(problem, lambda *leaves: _Composite(graph).run(_Boxed(*leaves)), (x, low, high))
+    return torch.stack(found).sum(dim=0)
+
+
+def _relevance(problem: Problem, run: Callable[..., Any], values: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
+    """Input times gradient, (3, H, W), of each leaf."""
+    with torch.enable_grad():
+        leaves = [value.detach().clone().requires_grad_() for value in values]
+        problem.cost.forwards += 1
+        score = problem.count_backward(problem.of_logits(run(*leaves)))
+        gradients = torch.autograd.grad(score.sum(), leaves, materialize_grads=True)
+    return tuple((leaf * gradient)[0].detach() for leaf, gradient in zip(leaves, gradients, strict=True))
+
+
+class _Epsilon(fx.Interpreter):
+    """The epsilon rule in every layer: activations hand down in proportion, the rest as it is."""
+
+    def call_module(self, target: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        part = self.fetch_attr(target)
+        if isinstance(part, (*RECTIFIERS, nn.Sigmoid, nn.Hardsigmoid, nn.Tanh)):
+            return _as_share(part(args[0]), args[0])
+        return super().call_module(target, args, kwargs)
+
+
+class _Composite(fx.Interpreter):
+    """Rules by kind of operation; what has none is linear and keeps its own gradient."""
+
+    def call_module(self, target: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        part = self.fetch_attr(target)
+        if isinstance(args[0], _Boxed):
+            return _boxed(part, args[0])
+        if isinstance(part, nn.Conv2d):
+            return _as_share(part(*args), _positive_part(part, args[0]))
+        if isinstance(part, nn.Linear):
+            return _as_share(part(*args), F.linear(args[0], part.weight))
+        if isinstance(part, _POINTWISE):
+            return _as_share(part(args[0]), args[0])
+        if isinstance(part, Product):
+            return _gated(*args)
+        if isinstance(part, Addition_Module):
+            a, b = args
+            return _as_share(a + b, a * a.sign().detach() + b * b.sign().detach())
+        return super().call_module(target, args, kwargs)
+
+    def call_function(self, target: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        if args and isinstance(args[0], _Boxed):
+            return _each(args[0], lambda v: target(v, *args[1:], **kwargs))
+        if target in _FUNCTIONS:
+            return _as_share(target(*args, **kwargs), args[0])
+        return super().call_function(target, args, kwargs)
+
+    def call_method(self, target: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        if isinstance(args[0], _Boxed):
+            return _each(args[0], lambda v: getattr(v, target)(*args[1:], **kwargs))
+        return super().call_method(target, args, kwargs)
+
+
+def _each(boxed: _Boxed, change: Callable[[Tensor], Any]) -> Any:
+    return _Boxed(change(boxed.x), change(boxed.low), change(boxed.high))
+
+
+def _boxed(part: nn.Module, pixels: _Boxed) -> Any:
+    """z-box at the first convolution; what stands before it (a padding) takes the bounds along."""
+    if not isinstance(part, nn.Conv2d):
+        return _each(pixels, part)
+    low = _with_weight(part, pixels.low, part.weight.clamp(min=0))
+    high = _with_weight(part, pixels.high, part.weight.clamp(max=0))
+    return _as_share(part(pixels.x), _with_weight(part, pixels.x, part.weight) - low - high)
+
+
+def _positive_part(part: nn.Conv2d, x: Tensor) -> Tensor:
+    """z+ for inputs of both signs: the sum of all positive contributions, no bias."""
+    above = _with_weight(part, x.clamp(min=0), part.weight.clamp(min=0))
+    return above + _with_weight(part, x.clamp(max=0), part.weight.clamp(max=0))
+
+
+def _with_weight(part: nn.Conv2d, x: Tensor, weight: Tensor) -> Tensor:
+    """The convolution with another weight and no bias (a subclass may pad by itself: its own forward is kept)."""
+    replaced: Tensor = torch.func.functional_call(part, {"weight": weight}, (x,))
+    return replaced if part.bias is None else replaced - part.bias[:, None, None]
+
+
+def _as_share(value: Tensor, share: Tensor) -> Tensor:
+    """The value of ``value`` with the backward pass of ``share`` (the epsilon rule's stabilizer included)."""
+    stable = share + EPSILON * torch.where(share >= 0, 1.0, -1.0)
+    return share * (value / stable).detach()
+
+
+def _gated(a: Tensor, b: Tensor) -> Tensor:
+    """The signal takes all (Arras et al. 2017, arXiv:1706.07206); the smaller tensor is the gate."""
+    return a * b.detach() if a.numel() >= b.numel() else a.detach() * b

@@ -1,0 +1,95 @@
+"""A linear model of the regions, fitted to the network near the picture by weighted least squares.
+
+Captum's defaults fit by Lasso, whose penalty does not know the scale of the scores: with small scores it
+sets a whole map to zero. Least squares has no such penalty.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from deepdream.attribution.coalitions import Game, game, spread
+from deepdream.attribution.problem import Problem
+from deepdream.attribution.registry import Outcome, register
+from deepdream.attribution.segments import count_of, superpixels
+
+_SHARED: dict[str, Any] = {
+    "family": "surrogate",
+    "needs": "nothing: the network is a black box",
+    "cost": "samples forwards",
+    "budgeted": ("samples", "forward"),
+}
+
+
+@register(
+    "kernel-shap",
+    question="What does each region add, fitted as one linear model?",
+    paper="Lundberg, Lee 2017, A Unified Approach to Interpreting Model Predictions, arXiv:1705.07874",
+    caveat="An estimate of Shapley values; the sum is exact, each value is not.",
+    complete=True,
+    **_SHARED,
+)
+def kernel_shap(problem: Problem, *, samples: int = 400, segments: int = 25) -> Outcome:
+    """Least squares over random coalitions of superpixels, under the condition that the sum is right."""
+    regions = superpixels(problem.image, segments)
+    values = kernel_values(game(problem, regions), count_of(regions), samples, problem.generator())
+    return spread(values, regions)
+
+
+@register(
+    "lime",
+    question="Which regions matter for the score near this picture, as a linear model sees it?",
+    paper="Ribeiro, Singh, Guestrin 2016, Why Should I Trust You?, arXiv:1602.04938",
+    caveat="Depends on the regions, the kernel's width and the draw: look at another seed.",
+    **_SHARED,
+)
+def lime(problem: Problem, *, samples: int = 400, segments: int = 36, width: float = 0.25) -> Outcome:
+    """The coefficients of a weighted linear model; near means few regions hidden (cosine distance)."""
+    regions = superpixels(problem.image, segments)
+    values = lime_values(game(problem, regions), count_of(regions), samples, width, problem.generator())
+    return Outcome(values.float()[regions.cpu()], {"segments": len(values)})
+
+
+def kernel_values(worth: Game, count: int, samples: int, random: torch.Generator) -> Tensor:
+    """(n,) estimates of the Shapley values.
+
+    Coalition sizes are drawn with the Shapley kernel, (n - 1) / (s (n - s)), so that the fit needs no
+    weights; each coalition comes with its complement (Covert, Lee 2021, arXiv:2012.01536).
+    """
+    ends = worth(torch.tensor([[0.0] * count, [1.0] * count])).double()
+    total = ends[1] - ends[0]
+    if count == 1:
+        return total[None]
+    sizes = torch.arange(1, count).double()
+    drawn = (
+        torch.multinomial(1 / (sizes * (count - sizes)), max(samples // 2, count), True, generator=random) + 1
+    )
+    ranks = torch.rand(len(drawn), count, generator=random).argsort(dim=1).argsort(dim=1)
+    half = (ranks < drawn[:, None]).float()
+    members = torch.cat([half, 1 - half])
+    gains = worth(members).double() - ends[0]
+    # The last value is what the others leave of the total, which takes the condition out of the fit.
+    design = (members[:, :-1] - members[:, -1:]).double()
+    first = least_squares(design, gains - members[:, -1].double() * total)
+    return torch.cat([first, (total - first.sum())[None]])
+
+
+def lime_values(worth: Game, count: int, samples: int, width: float, random: torch.Generator) -> Tensor:
+    """(n,) coefficients; the first sample is the whole picture."""
+    members = (torch.rand(max(samples, count + 1), count, generator=random) < 0.5).float()
+    members[0] = 1
+    nearness = torch.exp(-((1 - members.mean(dim=1).sqrt()) ** 2) / width**2).double()
+    design = torch.cat([members, torch.ones(len(members), 1)], dim=1).double()
+    return least_squares(design, worth(members).double(), nearness)[:-1]
+
+
+def least_squares(design: Tensor, wanted: Tensor, weights: Tensor | None = None) -> Tensor:
+    """The coefficients of least weighted square error; the smallest ones where many fit equally well."""
+    root = torch.ones_like(wanted) if weights is None else weights.sqrt()
+    found: Tensor = torch.linalg.lstsq(
+        design * root[:, None], (wanted * root)[:, None], driver="gelsd"
+    ).solution
+    return found[:, 0]
