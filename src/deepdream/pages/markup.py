@@ -6,7 +6,7 @@ import html
 from collections.abc import Iterable
 
 #: Elements without a closing tag.
-_VOID = frozenset(("br", "col", "hr", "img", "input", "link", "meta", "source", "wbr", "stop", "rect"))
+_VOID = frozenset(("br", "col", "hr", "img", "input", "link", "meta", "source", "wbr"))
 
 Attribute = str | int | float | bool | None
 

@@ -1,4 +1,4 @@
-"""One color rule a family: signed maps diverge about zero, unsigned ones go from dark to bright."""
+"""One color rule a family: maps with both signs diverge about zero, the others go from dark to bright."""
 
 from __future__ import annotations
 
@@ -13,15 +13,14 @@ from torch import Tensor
 from deepdream.figures import Theme
 
 #: The share of the pixels that the colors cover; the few beyond take the last color.
-COVERED = 0.995
+COVERED = 0.99
 
 
 @dataclass(frozen=True, eq=False)
 class Colored:
-    """A map as a picture (H, W, 3) with its cover (H, W), and the values that the colors end at."""
+    """A map as a picture (H, W, 3), and the values that the colors end at."""
 
     pixels: NDArray[np.float32]
-    alpha: NDArray[np.float32]
     low: float
     high: float
 
@@ -29,19 +28,17 @@ class Colored:
 def colored(heatmap: Tensor, *, signed: bool) -> Colored:
     """A heatmap (H, W) in the colors of its family.
 
-    Signed: blue is evidence against, orange for, nothing at zero; limits symmetric. Unsigned: cividis from the
-    smallest value. Both end at the 99.5th percentile; the numbers beyond are in the caption and the files.
+    Both signs: blue is evidence against, white nothing, orange evidence for; limits symmetric. One sign only,
+    whether or not the method could have had two: cividis from the smallest value. Both end at the 99th percentile.
     """
     values = heatmap.detach().double().cpu().nan_to_num(0, 0, 0).numpy()
-    if signed:
+    if signed and values.min() < 0 < values.max():
         limit = float(np.quantile(np.abs(values), COVERED)) or float(np.abs(values).max()) or 1.0
         share = np.clip(values / limit, -1, 1)
-        return Colored(_colors(Theme.LIGHT.diverging, share / 2 + 0.5), _cover(np.abs(share)), -limit, limit)
+        return Colored(_colors(Theme.LIGHT.diverging, share / 2 + 0.5), -limit, limit)
     low, high = float(values.min()), float(np.quantile(values, COVERED))
     share = np.clip((values - low) / ((high - low) or 1.0), 0, 1)
-    return Colored(
-        _colors(mpl.colormaps[Theme.LIGHT.sequential], share), np.ones_like(share, np.float32), low, high
-    )
+    return Colored(_colors(mpl.colormaps[Theme.LIGHT.sequential], share), low, high)
 
 
 def bar(*, signed: bool) -> NDArray[np.float32]:
@@ -52,8 +49,3 @@ def bar(*, signed: bool) -> NDArray[np.float32]:
 
 def _colors(colors: Any, share: NDArray[Any]) -> NDArray[np.float32]:
     return np.asarray(colors(share)[..., :3], dtype=np.float32)
-
-
-def _cover(strength: NDArray[Any]) -> NDArray[np.float32]:
-    # Nothing at zero, so that the picture shows where the map says nothing.
-    return np.asarray(strength**0.6, dtype=np.float32)

@@ -65,7 +65,7 @@ def _map(study: Study, name: str) -> Html:
     layers = tag(
         "div",
         photo(study.fed, ""),
-        drawing(colors.pixels, alt, alpha=colors.alpha, class_="map"),
+        drawing(colors.pixels, alt, class_="map"),
         class_="layers",
     )
     return tag(

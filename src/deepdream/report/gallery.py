@@ -29,14 +29,14 @@ def _keys() -> Html:
         "div",
         "evidence against",
         drawing(bar(signed=True), "Colors from blue over white to orange."),
-        "evidence for (nothing: the picture shows)",
+        "evidence for (maps with both signs; white is nothing)",
         class_="key",
     )
     unsigned = tag(
         "div",
         "little",
         drawing(bar(signed=False), "Colors from dark blue to yellow."),
-        "much (maps without a sign)",
+        "much (maps with one sign)",
         class_="key",
     )
     return stack(signed, unsigned)
@@ -45,7 +45,7 @@ def _keys() -> Html:
 def _figure(study: Study, made: Explanation) -> Html:
     entry = methods()[made.method]
     colors = colored(made.heatmap, signed=made.signed)
-    over = drawing(colors.pixels, _alt(made), alpha=colors.alpha, class_="map")
+    over = drawing(colors.pixels, _alt(made), class_="map")
     layers = tag("div", photo(study.fed, ""), over, class_="layers")
     words = (
         tag("strong", made.method),

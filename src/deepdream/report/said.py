@@ -35,6 +35,8 @@ def _belief(study: Study) -> str:
     sure = "It stays with its first answer" if steady else "It changes its first answer"
     if not total:
         return f"{sure} when the picture changes a little."
+    if not study.judged:
+        return f"{sure} when the picture changes a little. The explanations below have not been checked against chance."
     better = f"{standing} of {total} explanations do" if standing else "no explanation does"
     return f"{sure} when the picture changes a little; {better} better than maps that know nothing of the network."
 
@@ -51,7 +53,11 @@ def answers(study: Study) -> Html:
             f"{steady.kept} of {len(steady.trials)}",
             "times it gave the same first answer to a mirrored, cropped or noisy picture.",
         ),
-        card("Explanations that stand", f"{len(standing)} of {len(study.names)}", _standing(standing)),
+        card(
+            "Maps that stand",
+            f"{len(standing)} of {len(study.names)}" if study.judged else "–",
+            _standing(study),
+        ),
         card(
             "Do they agree",
             "–" if agreement is None else f"{agreement:.2f}",
@@ -66,7 +72,10 @@ def _sureness(study: Study) -> str:
     return f"{100 * said.margin:.1f} points ahead of the second class. Entropy {said.entropy:.2f} of {most:.2f} bits."
 
 
-def _standing(standing: list[str]) -> str:
+def _standing(study: Study) -> str:
+    standing = study.standing()
+    if not study.judged:
+        return "Deletion and insertion were not made: there was no time."
     if not standing:
         return "beat random maps, a centered blob and an edge detector at both deletion and insertion."
     return f"beat every control at both deletion and insertion: {', '.join(standing)}."
@@ -100,7 +109,7 @@ def draw_fed(study: Study) -> Html:
 
 
 def _numbers(values: tuple[float, ...]) -> str:
-    return ", ".join(f"{value:.4g}" for value in values)
+    return ", ".join(dict.fromkeys(f"{value:.4g}" for value in values))
 
 
 def draw_answer(study: Study) -> Html:

@@ -122,6 +122,11 @@ class Study:
             if all(self._speaks(check, name) for check in ("deletion", "insertion"))
         ]
 
+    @property
+    def judged(self) -> bool:
+        """Whether any map was taken through deletion and insertion."""
+        return {"deletion", "insertion"} <= set(self.checks)
+
     def _speaks(self, check: str, method: str) -> bool:
         found = self.finding(check, method)
         return found is not None and found.speaks is True

@@ -56,9 +56,14 @@ class Clock:
         """Seconds that remain."""
         return float("inf") if self.seconds is None else self.seconds - self.used
 
-    def share(self, parts: int) -> float | None:
-        """An equal part of what is left, at least a tenth of a second; None without a limit."""
-        return None if self.seconds is None else max(self.left / max(parts, 1), 0.1)
+    def share(self, parts: int, *, most: float = 1.0) -> float | None:
+        """An equal part of what is left, at most ``most`` of the whole; None without a limit.
+
+        What quick methods leave over is not all spent by the last one.
+        """
+        if self.seconds is None:
+            return None
+        return max(min(self.left / max(parts, 1), most * self.seconds), 0.1)
 
 
 @dataclass(frozen=True)
@@ -101,7 +106,7 @@ def explained(
         if reason is not None:
             yield Refusal(method, reason)
             continue
-        share = clock.share(len(methods) - index)
+        share = clock.share(len(methods) - index, most=2 / len(methods))
         try:
             yield explain(
                 case.model, case.image, method, case.target, seed=case.seed, budget=share, **options

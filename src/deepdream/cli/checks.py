@@ -1,0 +1,216 @@
+"""The command ``check``: what an explanation is worth, each number beside maps that know nothing."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from deepdream.cli.terminal import put_json, put_table, say
+from deepdream.errors import UsageError
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from deepdream.attribution.checks import Case, Claim, Finding
+    from deepdream.images import Picture
+    from deepdream.models import Model
+
+_UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0}
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands of this file to ``app``."""
+    app.command()(check)
+
+
+def seconds_of(text: str) -> float:
+    """A time in words, as seconds.
+
+    >>> seconds_of("2m"), seconds_of("30s"), seconds_of("45")
+    (120.0, 30.0, 45.0)
+    """
+    found = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*(ms|s|m|h)?\s*", text)
+    if not found or float(found[1]) == 0:
+        raise UsageError(f"{text!r} is no time. Write 30s, 2m or a number of seconds.")
+    return float(found[1]) * _UNITS[found[2] or "s"]
+
+
+def names_of(texts: Sequence[str]) -> list[str]:
+    """Names given with several options or with commas, each once."""
+    return list(dict.fromkeys(name.strip() for text in texts for name in text.split(",") if name.strip()))
+
+
+def check(
+    image: Annotated[Path | None, typer.Argument(help="The picture.")] = None,
+    method: Annotated[
+        list[str] | None, typer.Option(help="A method of `deepdream methods`; may be repeated.")
+    ] = None,
+    target: Annotated[
+        str | None, typer.Option(help="A class by name or index; the first one otherwise.")
+    ] = None,
+    checks: Annotated[str, typer.Option(help="Names with commas; `--list` shows them. All otherwise.")] = "",
+    budget: Annotated[str | None, typer.Option(help="How long it may take: 30s, 2m.")] = None,
+    mask: Annotated[
+        Path | None, typer.Option(help="A picture of the same size, white where the object is.")
+    ] = None,
+    model: Annotated[str, typer.Option(help="A name that `deepdream models` lists.")] = "efficientnet_lite0",
+    weights: Annotated[str | None, typer.Option(help="Your own checkpoint, or random:SEED.")] = None,
+    device: Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:1 or mps.")] = "auto",
+    seed: Annotated[int, typer.Option(min=0, help="Of everything that is drawn by chance.")] = 0,
+    list_all: Annotated[bool, typer.Option("--list", help="List the checks and stop.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON document on stdout.")] = False,
+) -> None:
+    """Check explanations: is a map complete, does it name what matters, does it depend on the network?
+
+    Every number stands beside random maps, a centered blob and an edge detector; the verdict speaks for a method
+    only beyond all of them.
+
+    Examples: deepdream check images/cat.jpg --method grad-cam --method saliency --budget 1m
+    | deepdream check photo.jpg --method occlusion --mask object.png --checks pointing-game,mass-inside --json
+    """
+    if list_all:
+        _list_checks(as_json)
+        return
+    if image is None:
+        raise UsageError(
+            "Which picture? `deepdream check picture.jpg --method grad-cam`; --list lists the checks."
+        )
+    from deepdream.attribution.checks import Clock
+
+    clock = Clock(seconds_of(budget) if budget else None)
+    wanted = _wanted(names_of([checks]))
+    case = _case(image, mask, (model, weights, device), target, seed)
+    claims = _claims(case, names_of(method or ["integrated-gradients"]), clock)
+    findings = _findings(case, claims, wanted, clock)
+    _show(case, claims, findings, as_json)
+
+
+def _wanted(names: list[str]) -> list[str]:
+    from deepdream.attribution.checks import DEFAULT_CHECKS, find_check
+
+    return [find_check(name).name for name in names] or list(DEFAULT_CHECKS)
+
+
+def _list_checks(as_json: bool) -> None:
+    from deepdream.attribution.checks import all_checks
+
+    fields = ("name", "question", "good", "cost", "paper", "better")
+    rows = [{key: getattr(entry, key) for key in fields} for entry in all_checks().values()]
+    if as_json:
+        put_json({"schema": 1, "checks": rows})
+        return
+    put_table(("check", "question", "a good value"), [(r["name"], r["question"], r["good"]) for r in rows])
+
+
+def _case(
+    image: Path, mask: Path | None, network: tuple[str, str | None, str], target: str | None, seed: int
+) -> Case:
+    from deepdream.attribution.checks import Case
+    from deepdream.images import read_picture
+    from deepdream.models import load_model
+
+    picture = read_picture(image)
+    name, weights, device = network
+    model = load_model(name, weights=weights, device=device)
+    fed = model.crop(picture.tensor()).to(model.device)
+    index = _first(model, fed) if target is None else model.find_class(target)
+    say(f"{picture.name}: checking explanations of “{model.label(index)}” by {model.name}.")
+    return Case(model, fed, index, mask=_mask(mask, picture, model), seed=seed)
+
+
+def _first(model: Model, fed: Tensor) -> int:
+    import torch
+
+    with torch.no_grad():
+        return int(model(fed)[0].argmax())
+
+
+def _mask(path: Path | None, picture: Picture, model: Model) -> Tensor | None:
+    """(H, W) bool at the size fed: cut out of the mask as the picture itself is cut out."""
+    if path is None:
+        return None
+    from deepdream.images import read_picture
+
+    found = read_picture(path)
+    if (found.height, found.width) != (picture.height, picture.width):
+        sizes = f"{found.width}x{found.height}, the picture {picture.width}x{picture.height}"
+        raise UsageError(f"The mask is {sizes}: make them the same.")
+    return model.crop(found.tensor())[0].mean(0) > 0.5
+
+
+def _claims(case: Case, methods: Sequence[str], clock: Any) -> list[Claim]:
+    from deepdream.attribution.checks import Refusal, claim_of, explained
+
+    claims: list[Claim] = []
+    refusals = []
+    for found in explained(case, methods, budget=None if clock.seconds is None else clock.seconds / 3):
+        if isinstance(found, Refusal):
+            refusals.append(f"{found.method} does not apply to {case.model.name}: {found.reason}")
+            say(f"deepdream: {refusals[-1]}")
+            continue
+        say(f"{found.method}: explained in {found.seconds:.1f} s.")
+        claims.append(claim_of(found, seed=case.seed))
+    if not claims:
+        raise UsageError(
+            refusals[0] if len(refusals) == 1 else "None of these methods applies to this network."
+        )
+    return claims
+
+
+def _findings(case: Case, claims: Sequence[Claim], checks: Sequence[str], clock: Any) -> list[Finding]:
+    from deepdream.attribution.checks import checked
+
+    left = None if clock.seconds is None else clock.left
+    found, total = [], len(claims) * len(checks)
+    for finding in checked(case, claims, checks, budget=left):
+        found.append(finding)
+        say(f"[{len(found)}/{total}] {finding.check} of {finding.method}, {finding.seconds:.1f} s")
+    return found
+
+
+def _show(case: Case, claims: Sequence[Claim], findings: Sequence[Finding], as_json: bool) -> None:
+    if as_json:
+        put_json(_document(case, claims, findings))
+        return
+    columns = ("check", "method", "value", "random maps", "blob", "edges", "verdict")
+    put_table(columns, [_row(found) for found in findings])
+
+
+def _row(found: Finding) -> tuple[object, ...]:
+    bands = list(found.bands.values())
+    if not bands:
+        return (found.check, found.method, found.value, None, None, None, found.verdict)
+    means = [
+        sum(values) / len(bands)
+        for values in zip(*((b.mean, b.sd, b.gaussian, b.edges) for b in bands), strict=True)
+    ]
+    random = f"{means[0]:.3g} ± {means[1]:.2g}"
+    return (
+        found.check,
+        found.method,
+        found.value,
+        random,
+        f"{means[2]:.3g}",
+        f"{means[3]:.3g}",
+        found.verdict,
+    )
+
+
+def _document(case: Case, claims: Sequence[Claim], findings: Sequence[Finding]) -> dict[str, Any]:
+    from deepdream.attribution.checks import agreement
+
+    maps = {claim.method: claim.heatmap for claim in claims if bool(claim.heatmap.isfinite().all())}
+    return {
+        "schema": 1,
+        "model": case.model.name,
+        "target": case.target,
+        "label": case.model.label(case.target),
+        "probability": case.probability,
+        "seed": case.seed,
+        "results": [found.to_dict() for found in findings],
+        "agreement": agreement(maps).to_dict(),
+    }

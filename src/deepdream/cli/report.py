@@ -1,0 +1,171 @@
+"""The command ``report``: one page that says why, and whether the answer should be believed."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from deepdream.cli.checks import names_of, seconds_of
+from deepdream.cli.models import PICTURE_SUFFIXES
+from deepdream.cli.terminal import put, say
+from deepdream.errors import OutputError, PictureError, SomeInputsFailedError, UsageError
+
+if TYPE_CHECKING:
+    from deepdream.models import Model
+    from deepdream.report import Entry, Study, Wishes
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands of this file to ``app``."""
+    app.command()(report)
+
+
+def report(
+    image: Annotated[Path, typer.Argument(help="A picture, or a folder of pictures.")],
+    output: Annotated[
+        Path | None, typer.Option("-o", "--output", help="report.html; for a folder, the folder to fill.")
+    ] = None,
+    methods: Annotated[str, typer.Option(help="Names with commas, as `deepdream methods` lists them.")] = "",
+    target: Annotated[
+        str | None, typer.Option(help="A class by name or index; the first one otherwise.")
+    ] = None,
+    budget: Annotated[str, typer.Option(help="How long one picture may take: 30s, 2m.")] = "90s",
+    compare: Annotated[str | None, typer.Option(help="A second network, side by side.")] = None,
+    decided_by: Annotated[str, typer.Option(help="The person who answers for what is decided.")] = "",
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Write over files that exist.")] = False,
+    model: Annotated[str, typer.Option(help="A name that `deepdream models` lists.")] = "efficientnet_lite0",
+    weights: Annotated[str | None, typer.Option(help="Your own checkpoint, or random:SEED.")] = None,
+    device: Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:1 or mps.")] = "auto",
+    seed: Annotated[int, typer.Option(min=0, help="Of everything that is drawn by chance.")] = 0,
+) -> None:
+    """Write one page: why did the network say this, and should the answer be believed?
+
+    The page is one file that loads nothing; every number lies beside it as JSON and npz.
+
+    Examples: deepdream report images/cat.jpg -o report.html | deepdream report photos -o reports --budget 30s
+    | deepdream report images/cat.jpg -o two.html --compare efficientnet_lite1
+    """
+    from deepdream.report import Wishes
+
+    wishes = Wishes(
+        tuple(names_of([methods])), budget=seconds_of(budget), target=target, seed=seed, decided_by=decided_by
+    )
+    _known(wishes)
+    place = output or Path("reports" if image.is_dir() else "report.html")
+    files = _pictures(image)
+    _free(files, image, place, overwrite)
+    networks = [_network(model, weights, device)]
+    if compare:
+        networks.append(_network(compare, None, device))
+    if image.is_dir():
+        _folder(files, place, networks, wishes)
+    else:
+        _page(image, place, networks, wishes)
+        put(str(place))
+
+
+def _known(wishes: Wishes) -> None:
+    """A wrong name should cost nothing: methods are looked up before anything is loaded."""
+    from deepdream.attribution import find_method
+
+    for name in wishes.methods:
+        find_method(name)
+
+
+def _pictures(image: Path) -> list[Path]:
+    if not image.is_dir():
+        return [image]
+    found = sorted(
+        path for path in image.iterdir() if path.suffix.lower() in PICTURE_SUFFIXES and path.is_file()
+    )
+    if not found:
+        raise PictureError(f"{image} holds no pictures.")
+    return found
+
+
+def _free(files: Sequence[Path], image: Path, place: Path, overwrite: bool) -> None:
+    """Refuse before the work, not after it, what could not be written."""
+    from deepdream.report import places_of, refuse_existing
+
+    if image.is_dir():
+        if place.is_file():
+            raise OutputError(f"{place} is a file. Give a folder with -o.")
+        places = [place / "index.html", *(place / name for name in _page_names(files).values())]
+    else:
+        if place.suffix.lower() not in (".html", ".htm"):
+            raise UsageError(f"A report is a page: give -o a name that ends in .html, not {place.name!r}.")
+        places = list(places_of(place))
+    if not overwrite:
+        refuse_existing(places)
+
+
+def _page_names(files: Sequence[Path]) -> dict[Path, str]:
+    """One page name a picture; pictures that differ only in their suffix keep it."""
+    stems = [path.stem for path in files]
+    return {
+        p: f"{p.stem if stems.count(p.stem) == 1 and p.stem != 'index' else p.name.replace('.', '-')}.html"
+        for p in files
+    }
+
+
+def _network(name: str, weights: str | None, device: str) -> Model:
+    from deepdream.models import load_model
+
+    return load_model(name, weights=weights, device=device)
+
+
+def _page(image: Path, place: Path, networks: Sequence[Model], wishes: Wishes) -> Study:
+    from deepdream.images import read_picture
+    from deepdream.report import investigate, write_report
+
+    picture = read_picture(image)
+    studies: list[Study] = []
+    for network in networks:
+        say(f"{picture.name}: {network.name}, at most about {wishes.budget:.0f} s.")
+        # Both networks are asked about the same class; one that does not know it by name is asked its own.
+        asked = replace(wishes, target=_same_class(studies, network, wishes.target))
+        studies.append(investigate(network, picture, asked, progress=say))
+    write_report(place, studies, command=_command(image, place, networks, wishes), overwrite=True)
+    return studies[0]
+
+
+def _same_class(studies: Sequence[Study], network: Model, target: str | None) -> str | None:
+    if not studies:
+        return target
+    label = studies[0].prediction.label
+    return label if label in network.labels else None
+
+
+def _command(image: Path, place: Path, networks: Sequence[Model], wishes: Wishes) -> str:
+    """The command as it can be given again; base names only, for folders say who somebody is."""
+    words = ["deepdream", "report", image.name, "-o", place.name, "--budget", f"{wishes.budget:g}s"]
+    words += ["--model", networks[0].name, "--seed", str(wishes.seed)]
+    words += ["--methods", ",".join(wishes.methods)] if wishes.methods else []
+    words += ["--target", wishes.target] if wishes.target else []
+    words += ["--compare", networks[1].name] if len(networks) > 1 else []
+    words += ["--decided-by", wishes.decided_by] if wishes.decided_by else []
+    return shlex.join(words)
+
+
+def _folder(files: Sequence[Path], place: Path, networks: Sequence[Model], wishes: Wishes) -> None:
+    from deepdream.report import entry_of, write_index
+
+    entries: list[Entry] = []
+    names = _page_names(files)
+    failed = []
+    for index, path in enumerate(files, 1):
+        say(f"[{index}/{len(files)}] {path.name}")
+        try:
+            entries.append(entry_of(_page(path, place / names[path], networks, wishes), names[path]))
+        except PictureError as error:
+            say(f"deepdream: {error}")
+            failed.append(path)
+    if entries:
+        put(str(write_index(place, entries, networks[0].name)))
+    if failed:
+        raise SomeInputsFailedError(f"{len(failed)} of {len(files)} pictures failed.")
