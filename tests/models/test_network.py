@@ -64,8 +64,8 @@ def test_use_leaves_the_callers_module_as_it_was(tiny: nn.Module, training: bool
     model = Model.wrap(tiny, input_size=32)
     use(model)
     assert_same(before, snapshot(tiny))
-    assert all(not part._forward_hooks for part in model._prepared.modules())
-    assert all(not part._forward_hooks for part in model._unfolded.modules())
+    assert all(not part._forward_hooks for part in model._prepared.network.modules())
+    assert all(not part._forward_hooks for part in model._plain.network.modules())
 
 
 @pytest.mark.weights
@@ -83,22 +83,40 @@ def test_logits_are_those_of_the_module_on_normalized_pictures(tiny: nn.Module, 
 
 
 def test_folding_is_exact_within_a_ten_thousandth_and_takes_up_every_norm(tiny: nn.Module) -> None:
-    folded, names = prepare(tiny, torch.rand(1, 3, 32, 32))
-    assert names == {"stem.0", "body.0"}
+    folded = prepare(tiny, torch.rand(1, 3, 32, 32))
+    assert folded.changed == {"stem.0", "body.0"}
     with torch.no_grad():
         expected, got = tiny(PICTURE), folded(PICTURE)
     assert float((expected - got).norm() / expected.norm()) < 1e-4
-    assert not any(isinstance(part, nn.BatchNorm2d) for part in folded.modules())
-    assert [name for name, _ in folded.named_modules()] == [name for name, _ in tiny.named_modules()]
+    assert not any(isinstance(part, nn.BatchNorm2d) for part in folded.network.modules())
+    assert [name for name, _ in folded.network.named_modules()] == [name for name, _ in tiny.named_modules()]
 
 
 @pytest.mark.weights
 def test_folding_the_embedded_network_is_exact_within_a_ten_thousandth() -> None:
     model = load_model(device="cpu")
-    assert len(model._folded) == 49  # all of its convolutions
+    assert len(model._prepared.changed) == 54  # all of its convolutions and paddings
     with torch.no_grad():
         expected = model.module(model.normalize(PICTURE))
     assert float((model(PICTURE) - expected).norm() / expected.norm()) < 1e-4
+
+
+@pytest.mark.weights
+@pytest.mark.parametrize("size", [(64, 96), (65, 97), (63, 98)], ids=str)
+def test_merged_paddings_give_the_gradient_of_the_untouched_network_in_float64(size: tuple[int, int]) -> None:
+    """Even and odd sizes: the padding that TensorFlow's SAME puts right and below depends on them."""
+    model = load_model(device="cpu")
+    assert model._prepared.mirrored
+    exact = copy.deepcopy(model.module).double()
+    picture = torch.rand(2, 3, *size, generator=torch.Generator().manual_seed(1))
+    ours, theirs = picture.clone().requires_grad_(), picture.double().requires_grad_()
+    activation = model.activations(ours, ["blocks.4"])["blocks.4"]
+    expected = exact.blocks[:5](exact.act1(exact.bn1(exact.conv_stem(exact.pad((theirs - 0.5) / 0.5)))))
+    torch.testing.assert_close(activation.double(), expected, rtol=1e-3, atol=1e-3)
+    (got,) = torch.autograd.grad(activation.square().mean(), ours)
+    (wanted,) = torch.autograd.grad(expected.square().mean(), theirs)
+    assert float((got - wanted).norm() / wanted.norm()) < 1e-2
+    assert float(torch.cosine_similarity(got.double().flatten(), wanted.flatten(), dim=0)) > 0.9999
 
 
 def test_a_norm_that_would_not_fold_exactly_is_left_alone(tiny: nn.Module) -> None:
@@ -114,8 +132,8 @@ def test_a_norm_that_would_not_fold_exactly_is_left_alone(tiny: nn.Module) -> No
             return self.norm(self.conv(x)) + self.conv(x)
 
     twice = Twice().eval()
-    prepared, names = prepare(twice, PICTURE)
-    assert names == frozenset()
+    prepared = prepare(twice, PICTURE)
+    assert prepared.changed == frozenset()
     with torch.no_grad():
         torch.testing.assert_close(prepared(PICTURE), twice(PICTURE))
 
@@ -157,7 +175,7 @@ def test_activations_of_the_embedded_network_equal_plain_hooks() -> None:
 def test_nothing_runs_behind_the_deepest_wanted_layer(tiny: nn.Module) -> None:
     ran: list[str] = []
     model = Model.wrap(tiny, input_size=32)
-    model._prepared.head.register_forward_hook(lambda *_: ran.append("head"))
+    model._prepared.network.head.register_forward_hook(lambda *_: ran.append("head"))
     model.activations(PICTURE, ["body.2", "stem"])
     assert ran == []
     model.activations(PICTURE, ["head"])
@@ -169,7 +187,7 @@ def test_activations_can_be_differentiated_and_weights_get_no_gradient(tiny_mode
     tiny_model.activations(picture, ["body"])["body"].mean().backward()
     assert picture.grad is not None
     assert picture.grad.abs().sum() > 0
-    assert all(weight.grad is None for weight in tiny_model._prepared.parameters())
+    assert all(weight.grad is None for weight in tiny_model._prepared.network.parameters())
 
 
 @pytest.mark.parametrize(

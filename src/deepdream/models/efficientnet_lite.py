@@ -85,7 +85,7 @@ class DepthwiseSeparable(nn.Module):
         super().__init__()
         self.pad = _pad(kernel, stride)
         self.conv_dw = _depthwise(before, kernel, stride)
-        self.bn1, self.act1 = _norm(before), nn.ReLU6()
+        self.bn1, self.act1 = _norm(before), nn.ReLU6(inplace=True)
         self.conv_pw = nn.Conv2d(before, after, 1, bias=False)
         self.bn2 = _norm(after)
         self.skip = stride == 1 and before == after
@@ -106,10 +106,10 @@ class InvertedResidual(nn.Module):
         super().__init__()
         wide = before * expansion
         self.conv_pw = nn.Conv2d(before, wide, 1, bias=False)
-        self.bn1, self.act1 = _norm(wide), nn.ReLU6()
+        self.bn1, self.act1 = _norm(wide), nn.ReLU6(inplace=True)
         self.pad = _pad(kernel, stride)
         self.conv_dw = _depthwise(wide, kernel, stride)
-        self.bn2, self.act2 = _norm(wide), nn.ReLU6()
+        self.bn2, self.act2 = _norm(wide), nn.ReLU6(inplace=True)
         self.conv_pwl = nn.Conv2d(wide, after, 1, bias=False)
         self.bn3 = _norm(after)
         self.skip = stride == 1 and before == after
@@ -128,10 +128,10 @@ class EfficientNetLite(nn.Module):
         super().__init__()
         self.pad = SamePad(3, 2)
         self.conv_stem = nn.Conv2d(3, 32, 3, 2, bias=False)
-        self.bn1, self.act1 = _norm(32), nn.ReLU6()
+        self.bn1, self.act1 = _norm(32), nn.ReLU6(inplace=True)
         self.blocks = nn.Sequential(*_stages(scaling))
         self.conv_head = nn.Conv2d(_width(_STAGES[-1][-1], scaling.width), 1280, 1, bias=False)
-        self.bn2, self.act2 = _norm(1280), nn.ReLU6()
+        self.bn2, self.act2 = _norm(1280), nn.ReLU6(inplace=True)
         self.global_pool = nn.AdaptiveAvgPool2d(1)
         self.classifier = nn.Linear(1280, classes)
 
@@ -140,6 +140,29 @@ class EfficientNetLite(nn.Module):
         x = self.act2(self.bn2(self.conv_head(self.blocks(x))))
         logits: Tensor = self.classifier(torch.flatten(self.global_pool(x), 1))
         return logits
+
+
+def mirror(network: EfficientNetLite) -> frozenset[str]:
+    """Make ``network`` compute on pictures turned by 180 degrees, and give its stages turned; in place.
+
+    SAME padding puts an odd remainder right and below, which costs a padded copy of the activations. Turn the
+    picture and every kernel, and the remainder lies left and above, where a convolution's own symmetric padding
+    puts it: its last window never reaches the surplus on the other side. So the padding is free, at every size.
+
+    Returns:
+        The names of the paddings, which now do nothing.
+    """
+    paddings = {name: module for name, module in network.named_modules() if isinstance(module, SamePad)}
+    for name, padding in paddings.items():
+        parent = network.get_submodule(name.rpartition(".")[0])
+        convolution = parent.conv_stem if isinstance(parent, EfficientNetLite) else parent.conv_dw
+        assert isinstance(convolution, nn.Conv2d)
+        convolution.padding = (padding.kernel // 2, padding.kernel // 2)
+        parent.pad = nn.Identity()
+    for module in network.modules():
+        if isinstance(module, nn.Conv2d) and module.kernel_size != (1, 1):
+            module.weight = nn.Parameter(module.weight.flip(2, 3), requires_grad=False)
+    return frozenset(paddings)
 
 
 def build(name: str, classes: int = 1000) -> EfficientNetLite:

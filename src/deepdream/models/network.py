@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 from deepdream.errors import UnknownNameError, UsageError
 from deepdream.models.layers import Layer, hooked, probe_layers
-from deepdream.models.prepare import prepare
+from deepdream.models.prepare import Prepared, plain_copy, prepare
 from deepdream.models.records import Preprocessing, WeightsRecord
 
 #: Asks ``activations`` for the network's own output.
@@ -78,7 +78,8 @@ class Model:
         """
         names = list(dict.fromkeys(layers))
         wanted = [self.layer(name) for name in names if name != LOGITS]
-        network = self._unfolded if any(w.name in self._folded for w in wanted) else self._prepared
+        plain = any(layer.name in self._prepared.changed for layer in wanted)
+        prepared = self._plain if plain else self._prepared
         left = {layer.name: layer.runs for layer in wanted}
         last = None if LOGITS in names else max(wanted, key=lambda layer: layer.depth).name
         captured: dict[str, Tensor] = {}
@@ -96,11 +97,11 @@ class Model:
 
         x = self.normalize(image)
         try:
-            with hooked({network.get_submodule(layer.name): watch(layer.name) for layer in wanted}):
-                captured[LOGITS] = network(x)
+            with hooked({prepared.network.get_submodule(layer.name): watch(layer.name) for layer in wanted}):
+                captured[LOGITS] = prepared(x)
         except _Reached:
             pass
-        return {name: captured[name] for name in names}
+        return {name: prepared.turned(captured[name]) for name in names}
 
     def normalize(self, image: Tensor) -> Tensor:
         """(image - mean) / std, on this model's device, channels last.
@@ -249,23 +250,15 @@ class Model:
         return self.normalize(self._example_picture)
 
     @cached_property
-    def _preparation(self) -> tuple[nn.Module, frozenset[str]]:
+    def _prepared(self) -> Prepared:
         with _evaluating(self.module):
             return prepare(self.module, self._example)
 
-    @property
-    def _prepared(self) -> nn.Module:
-        return self._preparation[0]
-
-    @property
-    def _folded(self) -> frozenset[str]:
-        return self._preparation[1]
-
     @cached_property
-    def _unfolded(self) -> nn.Module:
-        """A frozen copy whose convolutions still give their own output (rarely needed)."""
+    def _plain(self) -> Prepared:
+        """A frozen copy whose every part gives its own output (rarely needed)."""
         with _evaluating(self.module):
-            return prepare(self.module, self._example, tolerance=-1.0)[0]
+            return plain_copy(self.module)
 
     def _repr_html_(self) -> str:
         return f"<b>{self.name}</b>, {len(self.layers)} layers, weights: {self.weights.origin}"

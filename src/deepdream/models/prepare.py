@@ -1,4 +1,4 @@
-"""A copy of a network made ready for use: frozen, batch norms folded, nothing in place, channels last.
+"""A copy of a network made ready for use: frozen, batch norms folded, paddings merged, channels last.
 
 Every name of the original stays valid in the copy, so that hooks find the same parts.
 """
@@ -6,11 +6,13 @@ Every name of the original stays valid in the copy, so that hooks find the same 
 from __future__ import annotations
 
 import copy
+from dataclasses import dataclass
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
+from deepdream.models.efficientnet_lite import EfficientNetLite, mirror
 from deepdream.models.layers import hooked, single_thread
 
 
@@ -31,13 +33,36 @@ class FoldedNorm(nn.Module):
         return x
 
 
-def prepare(
-    network: nn.Module, example: Tensor, *, tolerance: float = 1e-4
-) -> tuple[nn.Module, frozenset[str]]:
-    """A frozen copy of ``network`` that computes the same faster, and the convolutions that took up a norm.
+@dataclass(frozen=True, eq=False)
+class Prepared:
+    """A frozen copy of a network that computes the same faster.
 
-    The output of such a convolution is the norm's, no longer its own. Where folding would change the
-    network's output by more than ``tolerance`` (relative), the copy is left unfolded.
+    Attributes:
+        network: The copy; the original's names are valid in it.
+        changed: Parts whose own output is no longer the original's: convolutions that took up a norm, and
+            paddings that went into a convolution.
+        mirrored: Whether it takes pictures turned by 180 degrees and gives feature maps turned likewise.
+    """
+
+    network: nn.Module
+    changed: frozenset[str] = frozenset()
+    mirrored: bool = False
+
+    def __call__(self, x: Tensor) -> Any:
+        """The network's output for a normalized (B, 3, H, W), upright."""
+        return self.network(self.turned(x))
+
+    def turned(self, x: Tensor) -> Tensor:
+        """Pictures or feature maps (B, C, h, w) as the network takes or gives them; other shapes unchanged."""
+        return x.flip(2, 3) if self.mirrored and x.dim() == 4 else x
+
+
+def prepare(network: nn.Module, example: Tensor, *, tolerance: float = 1e-4) -> Prepared:
+    """A faster copy of ``network``; where folding changed its output by more than ``tolerance``, a plain one.
+
+    A convolution that is followed by a batch norm takes up its arithmetic (relative change of the output is
+    checked). In-place activations stay: with frozen weights they save memory and traffic, and what hooks keep
+    is copied before the next part runs.
 
     Args:
         network: In evaluation mode; not changed.
@@ -45,18 +70,23 @@ def prepare(
     """
     with single_thread(network), torch.no_grad():
         twin = _frozen_copy(network)
-        names, expected = _fold_batch_norms(twin, example)
-        if names and not _close(expected, twin(example), tolerance):
-            twin, names = _frozen_copy(network), frozenset()
-        return _channels_last(twin), names
+        changed, expected = _fold_batch_norms(twin, example)
+        mirrored = isinstance(twin, EfficientNetLite)
+        if isinstance(twin, EfficientNetLite):
+            changed |= mirror(twin)
+        result = Prepared(_channels_last(twin), changed, mirrored)
+        if changed and not _close(expected, result(example), tolerance):
+            return plain_copy(network)
+        return result
+
+
+def plain_copy(network: nn.Module) -> Prepared:
+    """A frozen copy in which every part gives the original's own output."""
+    return Prepared(_channels_last(_frozen_copy(network)))
 
 
 def _frozen_copy(network: nn.Module) -> nn.Module:
-    twin = copy.deepcopy(network).eval().requires_grad_(False)
-    for module in twin.modules():
-        if getattr(module, "inplace", False):
-            module.inplace = False  # type: ignore[assignment]
-    return twin
+    return copy.deepcopy(network).eval().requires_grad_(False)
 
 
 def _channels_last(network: nn.Module) -> nn.Module:
