@@ -5,6 +5,7 @@ The progress bar, the saver, the sheet and the tests all iterate ``dream``; to s
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -14,7 +15,7 @@ from torch import Tensor
 
 from deepdream.ascent.climbing import direction_of, measure_gradient
 from deepdream.ascent.gradients import texture_emphasis, unit_size
-from deepdream.ascent.objectives import Objective, layer, parse_objective
+from deepdream.ascent.objectives import LOGITS, Objective, Scene, layer, parse_objective
 from deepdream.ascent.parameterizations import move_detail
 from deepdream.ascent.resampling import resize, resize_picture
 from deepdream.ascent.sizes import Octave, octaves
@@ -65,12 +66,22 @@ def objective_of(plan: Plan, model: Model) -> Objective:
 
     Raises:
         UnknownNameError: a layer the network does not have.
-        UsageError: an objective that cannot be read.
+        UsageError: an objective that cannot be read, or a channel or class that is not there.
     """
     objective = parse_objective(plan.objective) if plan.objective else layer(model.recommended_layer)
     for name in objective.layers:
         model.check_layer(name)
+    objective.scores(_blank_scene(objective, model))
     return objective
+
+
+def _blank_scene(objective: Objective, model: Model) -> Scene:
+    """Zeros in place of activations: enough for every term to find an index that does not exist."""
+    channels = {
+        name: model.classes if name == LOGITS else model.layer(name).channels for name in objective.layers
+    }
+    blank = {name: torch.zeros(1, count, 1, 1) for name, count in channels.items()}
+    return Scene(blank, torch.zeros(1, 3, 1, 1))
 
 
 def sizes_for(plan: Plan, model: Model, height: int, width: int) -> tuple[Octave, ...]:
@@ -80,11 +91,13 @@ def sizes_for(plan: Plan, model: Model, height: int, width: int) -> tuple[Octave
         UsageError: the picture itself is too small for the layers.
     """
     layers = objective_of(plan, model).layers
-    smallest = model.minimum_size(layers)
+    smallest = model.minimum_size(layers) if layers else 1
+    if smallest > 1 and not model.preprocessing.fixed:
+        smallest = math.ceil(smallest / (1 - plan.zoom))  # a randomly scaled view is smaller than the picture
     if min(height, width) < smallest or (model.preprocessing.fixed and (height, width) != (smallest,) * 2):
         word = "exactly" if model.preprocessing.fixed else "at least"
         raise UsageError(
-            f"{model.name} needs {word} {smallest}x{smallest} pixels at {', '.join(layers)}; "
+            f"{model.name} needs {word} {smallest}x{smallest} pixels at {', '.join(layers) or plan.objective}; "
             f"this picture has {width}x{height}. Choose another --size."
         )
     strides = [model.layer(name).stride or 1 for name in layers if name in model.layers]
@@ -106,7 +119,8 @@ def start(model: Model, plan: Plan, image: Tensor) -> State:
     if image.dim() != 4 or image.shape[:2] != (1, 3):
         raise UsageError(f"A dream starts from one picture (1, 3, H, W) in [0, 1], not {tuple(image.shape)}.")
     sizes = sizes_for(plan, model, *image.shape[-2:])
-    plan = replace(plan, objective=str(objective_of(plan, model)))
+    zoom = 0.0 if model.preprocessing.fixed else plan.zoom  # such a network can take no other size
+    plan = replace(plan, objective=str(objective_of(plan, model)), zoom=zoom)
     source = image.to(model.device, torch.float32)
     state = State(plan, source, sizes, 0, 0, source, (), generator(plan.seed).get_state())
     first = resize_picture(source, sizes[0].height, sizes[0].width)
@@ -222,12 +236,15 @@ def _at_strength(state: State) -> State:
     start = state.parameterization.encode(state.source)
     detail = state.parameters - start
 
+    def scaled(factor: float) -> Tensor:
+        return state.parameterization.project(start + factor * detail)
+
     def change(factor: float) -> float:
-        picture = state.parameterization.decode(start + factor * detail, state.size.height, state.size.width)
+        picture = state.parameterization.decode(scaled(factor), state.size.height, state.size.width)
         return root_mean_square(picture - state.source)
 
     low, high = 0.0, 4.0
     for _ in range(24):
         middle = (low + high) / 2
         low, high = (middle, high) if change(middle) < state.plan.strength else (low, middle)
-    return replace(state, parameters=start + high * detail)
+    return replace(state, parameters=scaled(high))
