@@ -19,10 +19,11 @@ import torch.nn.functional as F
 from captum.attr._utils.custom_modules import Addition_Module
 from torch import Tensor, fx, nn
 from torch.fx.passes.shape_prop import ShapeProp
+from torch.nn.utils.fusion import fuse_conv_bn_eval
 
+from deepdream.attribution.problem import frozen_copy
 from deepdream.errors import UsageError
 from deepdream.models import Model
-from deepdream.models.prepare import prepare
 
 #: The copy's outputs may differ by this much, relative to the original's.
 TOLERANCE = 1e-4
@@ -37,6 +38,7 @@ _ACTIVATIONS: dict[Any, type[nn.Module]] = {
 }  # fmt: skip
 _ADDITIONS = {operator.add, operator.iadd, torch.add, "add", "add_"}
 _PRODUCTS = {operator.mul, operator.imul, torch.mul, "mul", "mul_"}
+_LINEAR = {nn.Conv2d, nn.Linear, nn.BatchNorm2d, nn.AvgPool2d, nn.AdaptiveAvgPool2d, nn.Flatten}
 _IDLE = (nn.Identity, nn.Dropout, nn.Dropout2d, nn.AlphaDropout)
 _IDLE_NAMES = {"StochasticDepth", "DropPath", "stochastic_depth", "dropout", "drop_path"}
 
@@ -95,9 +97,9 @@ _GRAPHS: WeakKeyDictionary[Model, fx.GraphModule | str] = WeakKeyDictionary()
 
 
 def _canonize(model: Model) -> fx.GraphModule:
-    crop = model.preprocessing.crop
-    example = model.normalize(torch.rand(1, 3, crop, crop, generator=torch.Generator().manual_seed(0)))
-    network, _ = prepare(model.module, example)
+    example = example_of(model)
+    network = frozen_copy(model.module)
+    _split_norms(network)
     tracer = _Tracer()
     try:
         graph = tracer.trace(network)
@@ -108,8 +110,35 @@ def _canonize(model: Model) -> fx.GraphModule:
     with torch.no_grad():
         ShapeProp(module).propagate(example)
         _rewrite(module)
-        _verify(module(example), network(example))
+        _fold_norms(module)
+        _verify(module(example), frozen_copy(model.module)(example))
     return module
+
+
+def _split_norms(network: nn.Module) -> None:
+    """Batch norms that carry an activation (timm's) become a norm and what they carry."""
+    for name, part in list(network.named_modules()):
+        if isinstance(part, nn.BatchNorm2d) and any(True for _ in part.children()):
+            plain = nn.BatchNorm2d(part.num_features, part.eps, affine=part.affine)
+            plain.load_state_dict(part.state_dict(), strict=False)
+            parent, _, child = name.rpartition(".")
+            pieces = nn.Sequential(plain, *part.children()).eval().requires_grad_(False)
+            setattr(network.get_submodule(parent), child, pieces)
+
+
+def _fold_norms(module: fx.GraphModule) -> None:
+    """Batch norms right after a convolution go into it."""
+    for node, norm in list(parts(module)):
+        before = node.args[0]
+        if type(norm) is not nn.BatchNorm2d or not isinstance(before, fx.Node) or len(before.users) > 1:
+            continue
+        convolution = module.get_submodule(str(before.target)) if before.op == "call_module" else None
+        if isinstance(convolution, nn.Conv2d) and norm.track_running_stats:
+            place_module(module, before, fuse_conv_bn_eval(convolution, norm))
+            node.replace_all_uses_with(node.args[0])  # type: ignore[arg-type]
+            module.graph.erase_node(node)
+    module.graph.lint()
+    module.recompile()
 
 
 def _verify(got: Tensor, expected: Tensor) -> None:
@@ -147,15 +176,15 @@ def _module_for(node: fx.Node) -> nn.Module | None:
     if node.target in _ACTIVATIONS:
         return _activation(node)
     if node.target in _ADDITIONS and _both_tensors(node) and not node.kwargs.get("alpha"):
-        return Addition_Module()
+        addition: nn.Module = Addition_Module()
+        return addition
     if node.target in _PRODUCTS and _both_tensors(node):
         return Product()
     if node.target is F.max_pool2d:
         names = ("kernel_size", "stride", "padding", "dilation", "ceil_mode")
         given: dict[str, Any] = dict(zip(names, node.args[1:], strict=False))
         given |= {name: node.kwargs[name] for name in names if name in node.kwargs}
-        pool: nn.Module = nn.MaxPool2d(**given)
-        return pool
+        return nn.MaxPool2d(**given)
     return None
 
 
@@ -226,6 +255,12 @@ def not_additive(module: fx.GraphModule, example: Tensor, known: tuple[type[nn.M
     return list(judge.found)
 
 
+def example_of(model: Model) -> Tensor:
+    """A normalized random picture (1, 3, crop, crop)."""
+    crop = model.preprocessing.crop
+    return model.normalize(torch.rand(1, 3, crop, crop, generator=torch.Generator().manual_seed(0)))
+
+
 class _Judge(fx.Interpreter):
     def __init__(self, module: fx.GraphModule, known: tuple[type[nn.Module], ...]) -> None:
         super().__init__(module, garbage_collect_values=False)
@@ -236,7 +271,8 @@ class _Judge(fx.Interpreter):
     def run_node(self, n: fx.Node) -> Any:
         result = super().run_node(n)
         part = self.fetch_attr(str(n.target)) if n.op == "call_module" else None
-        if n.op.startswith("call") and not isinstance(part, self.known) and not self._additive(n, result):
+        trivial = type(part) in _LINEAR or isinstance(part, self.known)
+        if n.op.startswith("call") and not trivial and not self._additive(n, result):
             name = getattr(n.target, "__name__", str(n.target))
             self.found[type(part).__name__ if part is not None else name] = None
         return result

@@ -90,16 +90,14 @@ def explain_channels(
 
 
 def _converged(problem: Problem, layer: Layer, wanted: float) -> tuple[Tensor, int]:
-    steps, good = FIRST_STEPS, 0
-    while True:
-        before = None if steps == FIRST_STEPS else scores
-        scores = conductance(problem, layer, steps)
-        good = good + 1 if _gap(scores, wanted) < TOLERANCE else 0
+    steps, scores = FIRST_STEPS, conductance(problem, layer, FIRST_STEPS)
+    while 2 * steps <= MOST_STEPS:
+        steps, before, scores = 2 * steps, scores, conductance(problem, layer, 2 * steps)
+        good = max(_gap(before, wanted), _gap(scores, wanted)) < TOLERANCE
         # A layer that part of the score bypasses never sums; it has converged when doubling changes nothing.
-        settled = before is not None and float((scores - before).abs().sum()) < TOLERANCE * abs(wanted)
-        if good == 2 or settled or 2 * steps > MOST_STEPS:
-            return scores, steps
-        steps *= 2
+        if good or float((scores - before).abs().sum()) < TOLERANCE * abs(wanted):
+            break
+    return scores, steps
 
 
 def conductance(problem: Problem, layer: Layer, steps: int) -> Tensor:

@@ -130,7 +130,8 @@ def scrambled(image: Tensor, random: torch.Generator) -> Tensor:
     noise = torch.rand(image.shape[-2:], generator=random).to(image)
     turn = torch.exp(1j * torch.fft.rfft2(noise).angle())
     turn[0, 0] = 1
-    return torch.fft.irfft2(torch.fft.rfft2(image) * turn, s=image.shape[-2:]).clamp(0, 1)
+    found: Tensor = torch.fft.irfft2(torch.fft.rfft2(image) * turn, s=image.shape[-2:])
+    return found.clamp(0, 1)
 
 
 def _pooled(problem: Problem, images: list[Tensor]) -> Tensor:

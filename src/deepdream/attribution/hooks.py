@@ -10,9 +10,8 @@ from weakref import WeakKeyDictionary
 import torch
 from torch import Tensor, nn
 
-from deepdream.attribution.problem import Problem, find_layer
+from deepdream.attribution.problem import Problem, find_layer, frozen_copy
 from deepdream.models import Layer, Model
-from deepdream.models.prepare import prepare
 
 
 @contextmanager
@@ -38,9 +37,7 @@ def replacing_output(module: nn.Module, runs: int, change: Callable[[Tensor], Te
 def open_network(model: Model) -> nn.Module:
     """A frozen copy whose every layer gives its own output: no batch norm folded, nothing in place."""
     if model not in _OPEN:
-        crop = model.preprocessing.crop
-        example = model.normalize(torch.zeros(1, 3, crop, crop))
-        _OPEN[model] = prepare(model.module, example, tolerance=-1.0)[0]
+        _OPEN[model] = frozen_copy(model.module)
     return _OPEN[model]
 
 

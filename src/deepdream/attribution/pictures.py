@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from deepdream.attribution.explanation import Explanation
+from deepdream.attribution.problem import blur
 from deepdream.attribution.registry import find_method
 from deepdream.figures import Figure, Theme, drawn, new_figure
 
@@ -23,10 +24,24 @@ QUANTILE = 0.995
 RULE = "Signed maps: blue against, orange for, white zero. Unsigned maps: dark to yellow."
 
 
+def shown_values(explanation: Explanation) -> NDArray[np.float32]:
+    """The map as it is drawn: maps of single pixels are smoothed a little, or nobody in the hall would see them."""
+    values = explanation.heatmap
+    if smoothing(explanation):
+        values = blur(values[None, None], smoothing(explanation))[0, 0]
+    return values.numpy()
+
+
+def smoothing(explanation: Explanation) -> float:
+    """The standard deviation in pixels; 0 for maps that are not made of single pixels."""
+    pixels = explanation.attribution is not None
+    return round(max(explanation.heatmap.shape) / 112, 1) if pixels else 0.0
+
+
 def color_limit(explanation: Explanation) -> float:
     """The value with the strongest color."""
-    limit = float(np.quantile(np.abs(explanation.heatmap.numpy()), QUANTILE))
-    return limit or float(explanation.heatmap.abs().max()) or 1.0
+    values = np.abs(shown_values(explanation))
+    return float(np.quantile(values, QUANTILE)) or float(values.max()) or 1.0
 
 
 def color_scale(explanation: Explanation, theme: Theme = Theme.LIGHT) -> tuple[Colormap, Normalize]:
@@ -34,14 +49,14 @@ def color_scale(explanation: Explanation, theme: Theme = Theme.LIGHT) -> tuple[C
     limit = color_limit(explanation)
     if explanation.signed and float(explanation.heatmap.min()) < 0:
         return theme.diverging, Normalize(-limit, limit)
-    low = float(np.quantile(explanation.heatmap.numpy(), 1 - QUANTILE))
+    low = float(np.quantile(shown_values(explanation), 1 - QUANTILE))
     return mpl.colormaps[theme.sequential], Normalize(max(low, 0.0) if low < limit else 0.0, limit)
 
 
 def overlay(explanation: Explanation, image: Tensor, theme: Theme = Theme.LIGHT) -> NDArray[np.float32]:
     """(H, W, 3) in [0, 1]: the picture in gray, the map in color where it is strong."""
     colors, scale = color_scale(explanation, theme)
-    values = explanation.heatmap.numpy()
+    values = shown_values(explanation)
     shares = np.asarray(scale(values)).clip(0, 1)
     painted = colors(shares)[..., :3]
     gray = image[0].mean(dim=0, keepdim=True).permute(1, 2, 0).cpu().numpy()
@@ -105,6 +120,8 @@ def caption_of(explanation: Explanation) -> str:
     words = [method.question, _colors_in_words(explanation)]
     if explanation.completeness_error is not None and method.complete:
         words.append(f"Sums to the score within {explanation.completeness_error:.2%}.")
+    if smoothing(explanation):
+        words.append(f"Smoothed by {smoothing(explanation):g} pixels for the eye.")
     shared = {k: v for k, v in explanation.options.items() if k in ("layer", "baseline", "steps", "samples")}
     if shared:
         words.append(", ".join(f"{name} {value}" for name, value in shared.items()).capitalize() + ".")
@@ -151,7 +168,7 @@ def _show(place: Axes, explanation: Explanation, image: Tensor, kind: str, theme
         place.set_title(explanation.method, fontsize=13)
     else:
         colors, scale = color_scale(explanation, theme)
-        place.imshow(explanation.heatmap.numpy(), cmap=colors, norm=scale)
+        place.imshow(shown_values(explanation), cmap=colors, norm=scale)
         place.set_title("the map alone", fontsize=13)
 
 

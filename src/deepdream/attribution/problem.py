@@ -11,7 +11,7 @@ from weakref import WeakKeyDictionary
 
 import torch
 import torch.nn.functional as F
-from torch import Tensor
+from torch import Tensor, nn
 
 from deepdream.errors import UnknownNameError, UsageError
 from deepdream.models import Layer, Model
@@ -217,6 +217,15 @@ def in_float32(model: Model) -> Model:
 
 
 _COPIES: WeakKeyDictionary[Model, Model] = WeakKeyDictionary()
+
+
+def frozen_copy(network: nn.Module) -> nn.Module:
+    """A copy for evaluation in which nothing is trained and nothing is written in place."""
+    twin = copy.deepcopy(network).eval().requires_grad_(False)
+    for part in twin.modules():
+        if getattr(part, "inplace", False):
+            part.inplace = False  # type: ignore[assignment]
+    return twin.to(memory_format=torch.channels_last)
 
 
 def enlarge(values: Tensor, size: tuple[int, int]) -> Tensor:

@@ -15,7 +15,7 @@ from captum.attr._core import deep_lift as captum_deep_lift
 from torch import Tensor, fx, nn
 
 from deepdream.attribution.cams import grad_cam, lacks_spatial_end
-from deepdream.attribution.canonizer import canonized, not_additive, parts, untraceable
+from deepdream.attribution.canonizer import canonized, example_of, not_additive, parts, untraceable
 from deepdream.attribution.decomposition import InverseRoot, Square, decomposed
 from deepdream.attribution.paths import noisy_baselines
 from deepdream.attribution.problem import Problem, enlarge
@@ -151,13 +151,10 @@ def _lacks_rules(model: Model) -> str | None:
 
 def _without_rule(model: Model) -> list[str]:
     if model not in _UNKNOWN:
-        crop = model.preprocessing.crop
-        example = model.normalize(torch.zeros(1, 3, crop, crop))
-        _UNKNOWN[model] = not_additive(_parts_of(model), example, _KNOWN)
+        _UNKNOWN[model] = not_additive(_parts_of(model), example_of(model), _BY_ONE_NUMBER)
     return _UNKNOWN[model]
 
 
-_KNOWN = (*_BY_ONE_NUMBER,)
 _UNKNOWN: WeakKeyDictionary[Model, list[str]] = WeakKeyDictionary()
 _DECOMPOSED: WeakKeyDictionary[Model, fx.GraphModule] = WeakKeyDictionary()
 

@@ -10,13 +10,14 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Literal, get_args
+from weakref import WeakKeyDictionary
 
 import torch
 import torch.nn.functional as F
 from captum.attr._utils.custom_modules import Addition_Module
 from torch import Tensor, fx, nn
 
-from deepdream.attribution.canonizer import Product, canonized, not_additive, untraceable
+from deepdream.attribution.canonizer import Product, canonized, example_of, not_additive, untraceable
 from deepdream.attribution.problem import Problem
 from deepdream.attribution.propagation import RECTIFIERS
 from deepdream.attribution.registry import Outcome, register
@@ -34,10 +35,13 @@ def _lacks_rules(model: Model) -> str | None:
     reason = untraceable(model)
     if reason is not None:
         return reason
-    crop = model.preprocessing.crop
-    example = model.normalize(torch.zeros(1, 3, crop, crop))
-    unknown = [name for name in not_additive(canonized(model), example, _KNOWN) if name != "layer_norm"]
-    return f"no rule for {', '.join(unknown)}." if unknown else None
+    if model not in _UNKNOWN:
+        found = not_additive(canonized(model), example_of(model), _KNOWN)
+        _UNKNOWN[model] = [name for name in found if name != "layer_norm"]
+    return f"no rule for {', '.join(_UNKNOWN[model])}." if _UNKNOWN[model] else None
+
+
+_UNKNOWN: WeakKeyDictionary[Model, list[str]] = WeakKeyDictionary()
 
 
 @register(
