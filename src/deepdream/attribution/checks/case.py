@@ -79,6 +79,16 @@ class Case:
         return {name: make_baseline(self.image, name) for name in SUBSTRATES}
 
     @cached_property
+    def gradient(self) -> Tensor:
+        """Of the class's logit in the picture, (3, H, W) on the CPU."""
+        self.cost.forwards += 1
+        self.cost.backwards += 1
+        with torch.enable_grad():
+            image = self.image.detach().clone().requires_grad_()
+            (gradient,) = torch.autograd.grad(self.model(image)[0, self.target], image)
+        return gradient[0].detach().cpu().float()
+
+    @cached_property
     def probability(self) -> float:
         """Of the class, in the whole picture."""
         return float(self.probabilities(self.image))

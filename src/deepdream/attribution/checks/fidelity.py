@@ -56,9 +56,10 @@ def infidelity_of(
     cost="100 forwards a case",
 )
 def infidelity(case: Case, heatmap: Tensor) -> Measurement:
-    """The unexplained part of the squared drops of the probability, by substrate; the map's scale is free.
+    """The unexplained part of the squared drops of the probability; the map's scale is free, its sign is not.
 
-    The same seeded sets of cells are hidden for every map, so the network answers only once.
+    captum's scale may be negative, and would praise a map for foretelling the opposite. The same seeded sets of
+    cells are hidden for every map, so the network answers only once.
     """
     cells = to_cells(heatmap).nan_to_num(0, 0, 0)[None].flatten(1)
     everything = torch.ones_like(cells)
@@ -66,12 +67,17 @@ def infidelity(case: Case, heatmap: Tensor) -> Measurement:
     def score(shown: Tensor) -> Tensor:
         return case.kept("blur", shown > 0.5)
 
-    def gap(values: Tensor) -> float:
+    def gap(values: Tensor, *, scaled: bool = False) -> float:
         source = generator(case.seed)
-        return infidelity_of(score, everything, values, draw=lambda batch: _hide(batch, source))
+        return infidelity_of(
+            score, everything, values, draw=lambda batch: _hide(batch, source), scaled=scaled
+        )
 
     nothing = gap(torch.zeros_like(cells))
-    return Measurement({"blur": gap(cells) / nothing if nothing > 0 else 0.0})
+    if nothing == 0:
+        return Measurement({"blur": 0.0})
+    foretells = gap(cells) < gap(-cells)
+    return Measurement({"blur": gap(cells, scaled=True) / nothing if foretells else 1.0})
 
 
 def _hide(batch: Tensor, source: torch.Generator) -> Tensor:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import torch
 from torch import Tensor
 
@@ -61,31 +63,18 @@ def _kept(error: float) -> Verdict:
     return Verdict(f"breaks its promise: the sum is off by {error:.1%}", False)
 
 
-def gradient_of(case: Case) -> Tensor:
-    """The gradient of the class's logit in the picture, (3, H, W) on the CPU."""
-    case.cost.forwards += 1
-    case.cost.backwards += 1
-    with torch.enable_grad():
-        image = case.image.detach().clone().requires_grad_()
-        (gradient,) = torch.autograd.grad(case.model(image)[0, case.target], image)
-    return gradient[0].detach().cpu().float()
-
-
-def degeneracies(case: Case, claim: Claim) -> dict[str, float]:
-    """Cosine of the map with the gradient and with input times gradient, in the forms they are drawn in."""
-    gradient = gradient_of(case)
-    image = case.image.detach().cpu()
+def degeneracies(case: Case, heatmap: Tensor) -> Measurement:
+    """Cosine of a map with the gradient and with input times gradient, in the forms they are drawn in."""
+    gradient, mine = case.gradient, heatmap.detach().cpu()
+    std = torch.tensor(case.model.preprocessing.std)[:, None, None]
     times = {
-        "input x gradient": image[0] * gradient,
-        "normalized input x gradient": case.model.normalize(case.image)[0].detach().cpu()
-        * gradient
-        * torch.tensor(case.model.preprocessing.std)[:, None, None],
+        "input x gradient": case.image[0].detach().cpu() * gradient,
+        "normalized input x gradient": case.model.normalize(case.image)[0].detach().cpu() * std * gradient,
     }
-    mine = claim.heatmap.detach().cpu()
     drawn = (gradient.sum(0), gradient.abs().sum(0), gradient.abs().amax(0), gradient.square().sum(0))
     found = {"gradient": max(cosine(mine, other) for other in drawn)}
     found |= {name: max(cosine(mine, v.sum(0)), cosine(mine, v.abs().sum(0))) for name, v in times.items()}
-    return found
+    return Measurement(found)
 
 
 def cosine(first: Tensor, second: Tensor) -> float:
@@ -107,10 +96,10 @@ def degeneracy(case: Case, claim: Claim) -> Finding:
     broken = _broken(claim.heatmap)
     if broken:
         return finding("degeneracy", claim, Measurement({}), verdict=Verdict(broken, False))
-    found = degeneracies(case, claim)
-    controls = {name: degeneracies(case, Claim(name, control)) for name, control in case.controls.items()}
-    bands = {key: Band.of({name: values[key] for name, values in controls.items()}) for key in found}
-    return finding("degeneracy", claim, Measurement(found), verdict=_same(claim.method, found), bands=bands)
+    found = degeneracies(case, claim.heatmap)
+    controls = case.measured("degeneracy", degeneracies)
+    bands = {key: Band.of({name: m.values[key] for name, m in controls.items()}) for key in found.values}
+    return finding("degeneracy", claim, found, verdict=_same(claim.method, found.values), bands=bands)
 
 
 def _broken(heatmap: Tensor) -> str:
@@ -126,7 +115,7 @@ def _broken(heatmap: Tensor) -> str:
 BY_DEFINITION = ("saliency", "gradient", "input-x-gradient")
 
 
-def _same(method: str, found: dict[str, float]) -> Verdict:
+def _same(method: str, found: Mapping[str, float]) -> Verdict:
     twins = [name for name, value in found.items() if value >= IDENTICAL]
     if not twins:
         return Verdict("a map of its own", True)

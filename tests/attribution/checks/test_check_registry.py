@@ -1,0 +1,235 @@
+"""Every check on a picture whose right answer is known: the truth stands, its opposite and chance do not."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable
+
+import pytest
+import torch
+from torch import Tensor
+
+from deepdream.attribution.checks import (
+    DEFAULT_CHECKS,
+    Case,
+    Claim,
+    Finding,
+    Refusal,
+    all_checks,
+    checked,
+    claim_of,
+    explained,
+    find_check,
+)
+from deepdream.attribution.checks.maps import edge_map, gaussian_map, random_map
+from deepdream.attribution.checks.randomization import (
+    cascade,
+    layers_with_weights,
+    one_by_one,
+    other_classes,
+    shuffled,
+    stages,
+)
+from deepdream.errors import UnknownNameError, UsageError
+from deepdream.models import Model
+
+OF_MAPS = ("deletion", "insertion", "sufficiency", "infidelity", "road", "mass-inside")
+
+
+def gradient(model: Model, image: Tensor, target: int) -> Tensor:
+    with torch.enable_grad():
+        x = image.clone().requires_grad_()
+        (found,) = torch.autograd.grad(model(x)[0, target], x)
+    return found[0].abs().sum(0)
+
+
+def found(check: str, case: Case, heatmap: Tensor, again: Callable[..., Tensor] | None = None) -> Finding:
+    return find_check(check)(case, Claim("a method", heatmap, again))
+
+
+def test_every_entry_says_what_a_reader_must_know() -> None:
+    for name, entry in all_checks().items():
+        assert entry.name == name
+        assert entry.question.endswith("?")
+        assert all((entry.good, entry.cost, entry.paper))
+        assert entry.better in ("higher", "lower", None)
+    assert set(DEFAULT_CHECKS) <= set(all_checks())
+
+
+def test_a_wrong_name_is_helped() -> None:
+    with pytest.raises(UnknownNameError, match="Did you mean 'deletion'"):
+        find_check("deletoin")
+
+
+@pytest.mark.parametrize("check", OF_MAPS)
+def test_the_truth_stands_beyond_every_control(check: str, case: Case, truth: Tensor) -> None:
+    finding = found(check, case, truth)
+    assert finding.speaks is True, (finding.verdict, finding.values, finding.bands)
+    assert finding.verdict == "better than every control"
+    assert set(finding.bands) == set(finding.values)
+
+
+@pytest.mark.parametrize("check", OF_MAPS)
+def test_the_opposite_of_the_truth_and_chance_do_not(check: str, case: Case, truth: Tensor) -> None:
+    assert found(check, case, -truth).speaks is False
+    assert found(check, case, random_map(case.image, seed=99)).speaks is False
+    assert found(check, case, gaussian_map(case.image)).speaks is False
+
+
+def test_the_peak_is_on_the_object(case: Case, truth: Tensor) -> None:
+    finding = found("pointing-game", case, truth)
+    assert finding.values == {"hit": 1.0}
+    assert found("pointing-game", case, gaussian_map(case.image)).values == {"hit": 0.0}
+
+
+def test_sufficiency_is_the_share_the_object_needs(case: Case, truth: Tensor) -> None:
+    share = found("sufficiency", case, truth).value
+    assert share is not None
+    assert share <= 0.16
+
+
+def test_without_a_mask_or_a_method_a_check_says_why(sees_red: Model, planted: Tensor, truth: Tensor) -> None:
+    case = Case(sees_red, planted, 0)
+    for name, words in {
+        "mass-inside": "--mask",
+        "sensitivity": "the method itself",
+        "completeness": "promise",
+        "cost": "nobody knows",
+    }.items():
+        finding = found(name, case, truth)
+        assert finding.verdict.startswith("not made: ")
+        assert words in finding.verdict
+        assert finding.value is None
+        assert finding.forwards == 0
+
+
+@pytest.mark.parametrize(
+    ("heatmap", "words"),
+    [
+        (torch.zeros(56, 56), "zero everywhere"),
+        (torch.ones(56, 56), "the same number everywhere"),
+        (torch.full((56, 56), float("nan")), "3,136 values are not finite"),
+    ],
+)
+def test_degenerate_maps_are_named(case: Case, heatmap: Tensor, words: str) -> None:
+    finding = found("degeneracy", case, heatmap)
+    assert finding.verdict == words
+    assert finding.speaks is False
+
+
+def test_the_gradient_under_another_name_is_recognized(case: Case, truth: Tensor) -> None:
+    plain = gradient(case.model, case.image, 0)
+    assert found("degeneracy", case, 5 * plain).verdict == "identical to the gradient"
+    with torch.no_grad():
+        times = (case.image[0] * case.gradient).sum(0)
+    assert found("degeneracy", case, times).verdict == "identical to input x gradient"
+    assert found("degeneracy", case, truth).speaks is True
+    by_name = find_check("degeneracy")(case, Claim("saliency", plain))
+    assert (by_name.verdict, by_name.speaks) == ("identical to the gradient, by definition", None)
+
+
+def test_a_map_that_ignores_the_network_fails_the_randomization_with_one(case: Case) -> None:
+    finding = found("randomization", case, edge_map(case.image), lambda model, image, target: edge_map(image))
+    assert finding.values["spearman"] == 1.0
+    assert finding.values["ssim"] == pytest.approx(1.0)
+    assert finding.verdict.startswith("fails")
+    logit = found("random-logit", case, edge_map(case.image), lambda model, image, target: edge_map(image))
+    assert (logit.values["spearman"], logit.speaks) == (1.0, False)
+
+
+def test_maps_drawn_anew_each_time_pass_the_randomization(case: Case) -> None:
+    seeds = iter(range(1000, 1100))
+
+    def chance(model: Model, image: Tensor, target: int) -> Tensor:
+        return random_map(image, seed=next(seeds))
+
+    for name in ("randomization", "layer-randomization"):
+        finding = found(name, case, random_map(case.image, seed=1), chance)
+        assert finding.speaks is True
+        assert abs(finding.values["spearman"]) < 0.2
+
+
+def test_shuffling_leaves_the_users_network_alone(tiny_model: Model) -> None:
+    before = copy.deepcopy(tiny_model.module.state_dict())
+    picture = torch.rand(1, 3, 64, 64, generator=torch.Generator().manual_seed(0))
+    with torch.no_grad():
+        said = tiny_model(picture)
+        networks = [*cascade(tiny_model, count=3), *one_by_one(tiny_model, count=3)]
+        others = [network(picture) for _, network in networks]
+        assert torch.equal(tiny_model(picture), said)
+    assert all(not torch.equal(other, said) for other in others)
+    assert all(torch.equal(value, before[key]) for key, value in tiny_model.module.state_dict().items())
+
+
+def test_shuffling_keeps_every_tensors_numbers_and_is_seeded(tiny_model: Model) -> None:
+    first, again, other = (shuffled(tiny_model, ["second"], seed=seed) for seed in (1, 1, 2))
+    mine = tiny_model.module.second.weight
+    assert torch.equal(first.module.second.weight, again.module.second.weight)
+    assert not torch.equal(first.module.second.weight, other.module.second.weight)
+    assert torch.equal(first.module.second.weight.flatten().sort().values, mine.flatten().sort().values)
+    assert torch.equal(first.module.first.weight, tiny_model.module.first.weight)
+
+
+def test_the_cascade_goes_from_the_top_down(tiny_model: Model) -> None:
+    assert layers_with_weights(tiny_model) == ("first", "norm", "second", "head")
+    assert stages(("first", "norm", "second", "head"), 2) == (("head",), ("second", "norm", "first"))
+    parts = stages(("first", "norm", "second", "head"), 5)
+    assert [name for part in parts for name in part] == ["head", "second", "norm", "first"]
+    assert stages(("only",), 5) == (("only",),)
+
+
+def test_other_classes_are_others() -> None:
+    assert 3 not in other_classes(10, 3, count=9)
+    assert other_classes(2, 0) == [1]
+    assert other_classes(1000, 7, seed=5) == other_classes(1000, 7, seed=5)
+
+
+def test_the_same_hidden_picture_is_computed_once(case: Case, truth: Tensor) -> None:
+    found("deletion", case, truth)
+    before = case.cost.forwards
+    again = found("deletion", case, 3 * truth)
+    assert case.cost.forwards == before
+    assert again.forwards == 0
+
+
+def test_numbers_depend_on_the_seed_only(sees_red: Model, planted: Tensor, truth: Tensor) -> None:
+    def numbers(seed: int, chunk: int) -> list[object]:
+        case = Case(sees_red, planted, 0, seed=seed, chunk=chunk)
+        return [found(name, case, truth).bands["blur"].random for name in ("deletion", "infidelity")]
+
+    first, other = numbers(3, 16), numbers(4, 16)
+    assert first == numbers(3, 16)
+    assert first != other
+    chunked = numbers(3, 5)
+    assert all(a == pytest.approx(b, abs=1e-6) for a, b in zip(first, chunked, strict=True))
+
+
+def test_masks_that_cannot_be_meant_are_refused(sees_red: Model, planted: Tensor) -> None:
+    with pytest.raises(UsageError, match="The mask is 5x4, the picture fed 56x56"):
+        Case(sees_red, planted, 0, mask=torch.ones(4, 5, dtype=torch.bool))
+    with pytest.raises(UsageError, match="empty"):
+        Case(sees_red, planted, 0, mask=torch.zeros(56, 56, dtype=torch.bool))
+
+
+def test_the_registry_from_end_to_end(case: Case) -> None:
+    made = list(explained(case, ["saliency", "input-x-gradient"], budget=30))
+    assert not any(isinstance(entry, Refusal) for entry in made)
+    claims = [claim_of(entry) for entry in made if not isinstance(entry, Refusal)]
+    findings = list(checked(case, claims, ["cost", "sensitivity", "randomization", "random-logit"]))
+    assert [(f.check, f.method) for f in findings][:2] == [("cost", "saliency"), ("cost", "input-x-gradient")]
+    assert all(f.value is not None for f in findings)
+    hooks = [
+        m
+        for m in case.model.module.modules()
+        if m._forward_hooks or m._backward_hooks or m._forward_pre_hooks
+    ]
+    assert hooks == []
+    assert all(parameter.requires_grad for parameter in case.model.module.parameters())
+
+
+def test_a_budget_that_is_used_up_is_said(case: Case, truth: Tensor) -> None:
+    (finding,) = checked(case, [Claim("m", truth)], ["deletion"], budget=0.0)
+    assert "0 s are left" in finding.verdict
+    assert finding.to_dict()["value"] is None
+    with pytest.raises(UnknownNameError):
+        checked(case, [], ["no-such-check"])
