@@ -18,6 +18,7 @@ from deepdream.errors import PictureError
 from deepdream.plan import Plan
 
 SCHEMA = 1
+MAX_SETTING = 2000  # characters; an objective can have many terms
 _HEX = frozenset("0123456789abcdef")
 
 
@@ -37,6 +38,7 @@ class Recipe:
         score: The objective before the last step.
         measures: Numbers about the change.
         finished: False in a picture that was interrupted.
+        bits: Per sample of the file.
         decided_by: The person accountable for a decision that rests on the picture, if one was named.
     """
 
@@ -52,6 +54,7 @@ class Recipe:
     score: float | None = None
     measures: Mapping[str, float] = field(default_factory=dict)
     finished: bool = True
+    bits: int = 8
     decided_by: str = ""
 
     def to_dict(self) -> dict[str, Any]:
@@ -93,15 +96,19 @@ def read_recipe_text(text: str) -> Recipe:
     """
     values = _json_object(text)
     if values.get("schema") != SCHEMA:
-        raise PictureError(f"This recipe has schema {values.get('schema')!r}; this version reads {SCHEMA}.")
+        schema = repr(values.get("schema"))[:40]
+        raise PictureError(f"This recipe has schema {schema}; this version reads {SCHEMA}.")
     known = {entry.name for entry in fields(Recipe)}
     unknown = sorted(set(values) - known - {"schema", "tool"})
     if unknown:
-        raise PictureError(f"The recipe holds unknown entries: {', '.join(unknown[:5])}.")
+        raise PictureError(
+            f"The recipe holds unknown entries: {', '.join(repr(key[:40]) for key in unknown[:5])}."
+        )
     try:
         return _checked({name: values[name] for name in known & set(values)})
     except (KeyError, TypeError, ValueError, AttributeError) as error:
-        raise PictureError(f"The recipe inside this picture is damaged ({error}).") from error
+        reason = repr(error.args[0])[:80] + " is missing" if isinstance(error, KeyError) else str(error)[:80]
+        raise PictureError(f"The recipe inside this picture is damaged: {reason}.") from error
 
 
 def _json_object(text: str) -> dict[str, Any]:
@@ -118,15 +125,85 @@ def _json_object(text: str) -> dict[str, Any]:
 
 
 def _checked(values: dict[str, Any]) -> Recipe:
-    name, digest = values["input"]["name"], values["input"]["sha256"]
-    if not isinstance(name, str) or "/" in name or "\\" in name or "\0" in name or name in ("", ".", ".."):
+    """Every entry looked at: what is printed is printable, what is counted is small, what is a name is no path."""
+    rest: dict[str, Any] = {
+        "plan": Plan.from_dict({name: _plan_value(value) for name, value in values["plan"].items()}),
+        "model": _model(values["model"]),
+        "input": _input(values["input"]),
+        "octaves": tuple(
+            (_count(h, "an octave"), _count(w, "an octave")) for h, w in values.get("octaves", ())
+        ),
+        "versions": {
+            _text(k, "a version"): _text(v, "a version") for k, v in values.get("versions", {}).items()
+        },
+        "measures": {
+            _text(k, "a measure"): _number(v, "a measure") for k, v in values.get("measures", {}).items()
+        },
+        "score": None if values.get("score") is None else _number(values["score"], "the score"),
+        "finished": _one_of(values.get("finished", True), (True, False), "finished"),
+        "bits": _one_of(values.get("bits", 8), (8, 16), "bits"),
+        "device": _text(values.get("device", "cpu"), "the device"),
+        "decided_by": _text(values.get("decided_by", ""), "decided_by"),
+        "threads": _count(values["threads"], "threads", most=1024),
+    }
+    return Recipe(
+        width=_count(values["width"], "the width"), height=_count(values["height"], "the height"), **rest
+    )
+
+
+def _input(values: Mapping[str, Any]) -> dict[str, Any]:
+    name = _text(values["name"], "the input's name")
+    if "/" in name or "\\" in name or name in ("", ".", ".."):
         raise ValueError("the input's name is not a base name")
-    if not isinstance(digest, str) or len(digest) != 64 or not set(digest) <= _HEX:
-        raise ValueError("the input's hash is not a SHA-256")
-    for side in ("width", "height", "threads"):
-        if not isinstance(values[side], int) or not 1 <= values[side] <= 1_000_000:
-            raise ValueError(f"{side} is {values[side]!r}")
-    if not isinstance(values["model"]["name"], str):
-        raise TypeError("the model has no name")
-    values["octaves"] = tuple((int(h), int(w)) for h, w in values.get("octaves", ()))
-    return Recipe(**{**values, "plan": Plan.from_dict(values["plan"])})
+    return {
+        "name": name,
+        "sha256": _digest(values["sha256"], "the input's hash"),
+        "width": _count(values["width"], "the input's width"),
+        "height": _count(values["height"], "the input's height"),
+        "range": _text(values.get("range", "auto"), "the input's range"),
+    }
+
+
+def _model(values: Mapping[str, Any]) -> dict[str, Any]:
+    digest = values.get("sha256")
+    return {
+        "name": _text(values["name"], "the network's name"),
+        "origin": _text(values.get("origin", "unknown"), "the weights' origin"),
+        "sha256": None if digest is None else _digest(digest, "the weights' hash"),
+        "license": _text(values.get("license", "unknown"), "the weights' license"),
+    }
+
+
+def _plan_value(value: Any) -> Any:
+    return _text(value, "a setting", most=MAX_SETTING) if isinstance(value, str) else value
+
+
+def _text(value: Any, what: str, *, most: int = 300) -> str:
+    # A stranger's text is shown in a terminal, where control characters are commands.
+    if not isinstance(value, str) or len(value) > most or not value.isprintable():
+        raise ValueError(f"{what} is not a short line of text")
+    return value
+
+
+def _count(value: Any, what: str, *, most: int = 1_000_000) -> int:
+    if not isinstance(value, int) or isinstance(value, bool) or not 1 <= value <= most:
+        raise ValueError(f"{what} is not a whole number from 1 to {most}")
+    return value
+
+
+def _number(value: Any, what: str) -> float:
+    if not isinstance(value, (int, float)) or isinstance(value, bool) or not -1e300 < value < 1e300:
+        raise ValueError(f"{what} is not a finite number")
+    return value
+
+
+def _one_of(value: Any, choices: tuple[Any, ...], what: str) -> Any:
+    if type(value) is not type(choices[0]) or value not in choices:
+        raise ValueError(f"{what} is none of {', '.join(map(str, choices))}")
+    return value
+
+
+def _digest(value: Any, what: str) -> str:
+    if not isinstance(value, str) or len(value) != 64 or not set(value) <= _HEX:
+        raise ValueError(f"{what} is not a SHA-256")
+    return value
