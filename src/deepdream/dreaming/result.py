@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -17,7 +18,7 @@ from deepdream.ascent.resampling import resize_picture
 from deepdream.dreaming.loop import Step, dream
 from deepdream.dreaming.measures import Measures, measure
 from deepdream.dreaming.state import State
-from deepdream.errors import UsageError
+from deepdream.errors import DeepDreamError, MemoryExhaustedError, UsageError
 from deepdream.images import Picture, encode, resize, write_picture
 from deepdream.models import Model
 from deepdream.plan import Plan
@@ -45,7 +46,7 @@ class Dreamed:
 
     def save(self, path: Path | str, *, bits: int = 8, metadata: bool = True) -> None:
         """Write the picture, whole or not at all, with its recipe inside. Raises OutputError."""
-        text = self.recipe.to_text() if metadata else None
+        text = replace(self.recipe, bits=bits).to_text() if metadata else None
         write_picture(Path(path), self.pixels, alpha=self.alpha, recipe=text, bits=bits)
 
     def _repr_png_(self) -> bytes:
@@ -81,7 +82,7 @@ def fit_picture(picture: Picture, size: str | None) -> Picture:
 def parse_size(size: str, height: int, width: int) -> tuple[int, int]:
     """(height, width) that ``size`` asks of a picture of ``height`` x ``width``. Raises UsageError."""
     words = size.lower().split("x")
-    if not all(word.isdecimal() and int(word) > 0 for word in words) or len(words) > 2:
+    if not all(word.isdecimal() and len(word) <= 6 and int(word) > 0 for word in words) or len(words) > 2:
         raise UsageError(
             f"Cannot read the size {size!r}. Use 640 (the longer side) or 800x600 (width x height)."
         )
@@ -99,29 +100,56 @@ def render(
     size: str | None = None,
     watch: Callable[[Step], bool | None] | None = None,
     decided_by: str = "",
+    value_range: str = "auto",
 ) -> Dreamed:
     """Dream ``picture`` to the end, or until ``watch`` returns True.
 
-    ``decided_by`` names who answers for the result; it is kept in the recipe.
+    ``decided_by`` names who answers for the result, ``value_range`` how the picture's numbers were read; both
+    are kept in the recipe.
 
     Raises:
         UsageError, UnknownNameError: settings that do not fit the network or the picture.
         MemoryExhaustedError: not enough memory.
+        DeepDreamError: the numbers grew beyond all bounds.
     """
     plan = plan or Plan()
-    fitted = fit_picture(picture, size)
-    step = None
-    for step in dream(model, plan, fitted.tensor()):
-        if watch is not None and watch(step):
-            break
-    assert step is not None
-    finished = finish(model, picture, fitted, step.state)
-    return replace(finished, recipe=replace(finished.recipe, decided_by=decided_by))
+    with _enough_memory(size or f"{picture.width}x{picture.height}"):
+        fitted = fit_picture(picture, size)
+        step = None
+        for step in dream(model, plan, fitted.tensor()):
+            if watch is not None and watch(step):
+                break
+        assert step is not None
+        finished = finish(model, picture, fitted, step.state)
+    recipe = finished.recipe
+    told = {**recipe.input, "range": value_range}
+    return replace(finished, recipe=replace(recipe, decided_by=decided_by, input=told))
+
+
+@contextmanager
+def _enough_memory(size: str) -> Iterator[None]:
+    """Names every way in which memory runs out: Python, NumPy and Pillow, torch on a device, torch on the CPU."""
+    try:
+        yield
+    except (MemoryError, torch.OutOfMemoryError) as error:
+        raise MemoryExhaustedError(
+            f"Not enough memory for {size} pixels. Choose a smaller --size."
+        ) from error
+    except RuntimeError as error:
+        if "can't allocate memory" not in str(error):
+            raise
+        raise MemoryExhaustedError(
+            f"Not enough memory for {size} pixels. Choose a smaller --size."
+        ) from error
 
 
 def finish(model: Model, picture: Picture, fitted: Picture, state: State) -> Dreamed:
     """The result that ``state`` stands for, brought to full size if it was interrupted earlier."""
     image = full_size(state).cpu()
+    if not image.isfinite().all():
+        raise DeepDreamError(
+            "The dream left the range of numbers (NaN or infinity). Choose a smaller --rate."
+        )
     measures = measure(fitted.tensor(), image)
     pixels = np.ascontiguousarray(image[0].permute(1, 2, 0).numpy())
     return Dreamed(pixels, fitted.alpha, _recipe(model, picture, state, measures), measures)
@@ -135,6 +163,11 @@ def full_size(state: State) -> Tensor:
     base = resize_picture(state.source, state.size.height, state.size.width)
     parameters = move_detail(state.parameterization, state.parameters, base, state.source)
     return state.parameterization.decode(parameters, height, width)
+
+
+def _finite(score: Tensor | None) -> float | None:
+    """``score`` as JSON can hold it."""
+    return float(score) if score is not None and score.isfinite() else None
 
 
 def _recipe(model: Model, picture: Picture, state: State, measures: Measures) -> Recipe:
@@ -153,6 +186,7 @@ def _recipe(model: Model, picture: Picture, state: State, measures: Measures) ->
             "sha256": picture.sha256,
             "width": picture.width,
             "height": picture.height,
+            "range": "auto",
         },
         width=width,
         height=height,
@@ -160,7 +194,7 @@ def _recipe(model: Model, picture: Picture, state: State, measures: Measures) ->
         device=str(model.device),
         threads=torch.get_num_threads(),
         versions=versions(),
-        score=None if state.score is None else float(state.score),
+        score=_finite(state.score),
         measures=measures.to_dict(),
         finished=state.done,
     )
