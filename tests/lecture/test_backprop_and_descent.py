@@ -7,6 +7,7 @@ import pytest
 import torch
 
 from deepdream.lecture import backprop as room
+from deepdream.lecture.chain_rule import chain_rule_neuron
 from deepdream.lecture.datasets import bundled, one_hot
 from deepdream.lecture.descent import (
     climb_example,
@@ -25,10 +26,8 @@ from deepdream.lecture.mlp import MLP
 @pytest.mark.parametrize("activation", ["sigmoid", "tanh", "relu", "identity"])
 @pytest.mark.parametrize("output", ["sigmoid", "softmax"])
 def test_by_hand_as_by_autograd(loss: str, activation: str, output: str) -> None:
-    if loss == "l1" and output == "softmax":
-        sizes = [3, 4, 3, 3]
-    else:
-        sizes = [3, 4, 3, 2 if output == "softmax" else 1]
+    outputs = (3 if loss == "l1" else 2) if output == "softmax" else 1
+    sizes = [3, 4, 3, outputs]
     model = MLP(sizes, activation, output=output, seed=2)
     generator = torch.Generator().manual_seed(0)
     x, y = (torch.rand(6, n, generator=generator, dtype=torch.float64) for n in (3, sizes[-1]))
@@ -68,7 +67,7 @@ def test_mazurs_example_to_its_end() -> None:
 
 
 def test_the_neuron_of_cs231n() -> None:
-    graph = room.chain_rule_neuron()
+    graph = chain_rule_neuron()
     assert graph.values["z"] == 1
     assert graph.values["a"] == pytest.approx(0.7310585786, abs=5e-11)
     assert graph.slopes["z"] == pytest.approx(0.1966119332, abs=5e-11)

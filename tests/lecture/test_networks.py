@@ -21,10 +21,11 @@ from sklearn.preprocessing import StandardScaler
 from deepdream.errors import UnknownNameError, UsageError
 from deepdream.lecture import distances, losses
 from deepdream.lecture.activations import ACTIVATIONS, find_activation
+from deepdream.lecture.classifier import NetworkClassifier
 from deepdream.lecture.counting import count_parameters, hyperparameter_table
 from deepdream.lecture.datasets import bundled, one_hot, toy
 from deepdream.lecture.mlp import INITS, MLP
-from deepdream.lecture.training import NetworkClassifier, Recipe, fit, train
+from deepdream.lecture.training import Recipe, fit, train
 
 double = {"dtype": torch.float64}
 

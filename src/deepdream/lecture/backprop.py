@@ -8,14 +8,13 @@ The four equations, as Nielsen numbers them (2015, ch. 2); ⊙ is the product ne
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from scipy.special import expit
 from torch import Tensor
 
 from deepdream.lecture.losses import Loss, find_loss
@@ -26,10 +25,8 @@ Floats = NDArray[np.float64]
 __all__ = [
     "BackpropTrace",
     "GradientCheck",
-    "Graph",
     "LayerTrace",
     "backprop",
-    "chain_rule_neuron",
     "check_gradients",
     "gradient_norms",
     "mazur",
@@ -226,38 +223,10 @@ def train_notebook(line: Line, *, hidden: int = 4, seed: int = 302, steps: int =
     random = np.random.RandomState(seed)
     syn0, syn1 = 2 * random.random_sample((3, hidden)) - 1, 2 * random.random_sample((hidden, 1)) - 1
     for _ in range(steps):
-        layer1 = expit(X @ syn0)
-        output = expit(layer1 @ syn1)
+        layer1 = 1 / (1 + np.exp(-X @ syn0))
+        output = 1 / (1 + np.exp(-layer1 @ syn1))
         delta = (y - output) * output * (1 - output)
         layer1_delta = delta @ syn1.T * layer1 * (1 - layer1)
         syn1 = syn1 + line(layer1, output, delta)
         syn0 = syn0 + X.T @ layer1_delta
     return [float(value) for value in output[:, 0]]
-
-
-# --- one neuron as a graph -------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True)
-class Graph:
-    """A neuron as a graph of small operations: values forward, derivatives of the output backward."""
-
-    values: dict[str, float]
-    slopes: dict[str, float]
-
-
-def chain_rule_neuron(w: Sequence[float] = (2, -3), x: Sequence[float] = (-1, -2), b: float = -3) -> Graph:
-    """``a = sigmoid(w0 x0 + w1 x1 + b)`` with every step and slope (numbers of CS231n, "Backpropagation").
-
-    >>> round(chain_rule_neuron().slopes["z"], 4)
-    0.1966
-    """
-    products = [w_i * x_i for w_i, x_i in zip(w, x, strict=True)]
-    z = sum(products) + b
-    a = 1 / (1 + float(np.exp(-z)))
-    dz = a * (1 - a)  # the sigmoid's slope; a sum passes it on, a product multiplies by the other factor
-    values, slopes = {"z": z, "a": a, "b": b}, {"a": 1.0, "z": dz, "b": dz}
-    for i, (w_i, x_i, product) in enumerate(zip(w, x, products, strict=True)):
-        values |= {f"w{i}": w_i, f"x{i}": x_i, f"w{i}*x{i}": product}
-        slopes |= {f"w{i}*x{i}": dz, f"w{i}": x_i * dz, f"x{i}": w_i * dz}
-    return Graph(values, slopes)

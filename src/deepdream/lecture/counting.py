@@ -6,11 +6,12 @@ import inspect
 import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass
-
-import torch
-from torch import nn
+from typing import TYPE_CHECKING
 
 from deepdream.errors import UnknownNameError, UsageError
+
+if TYPE_CHECKING:
+    from torch import nn
 
 __all__ = [
     "CNNS",
@@ -77,12 +78,12 @@ def count_parameters(network: Sequence[int] | str | nn.Module) -> ParameterCount
     >>> count_parameters([3, 4, 1]).total
     21
     """
-    if isinstance(network, nn.Module):
-        return _count_module(network)
     if isinstance(network, str):
         if network not in CNNS:
             raise UnknownNameError("CNN", network, CNNS)
         layers = CNNS[network]
+    elif not isinstance(network, Sequence):
+        return _count_module(network)
     else:
         if len(network) < 2 or min(network) < 1:
             raise UsageError("A network needs at least two layers of at least one neuron, as in 3 4 1.")
@@ -156,6 +157,8 @@ _PLUMBING = {"self", "params", "maximize", "foreach", "capturable", "differentia
 
 
 def _knobs(optimizer: str) -> list[str]:
+    import torch  # seconds, which counting does not need
+
     known = {
         name
         for name, value in vars(torch.optim).items()

@@ -8,8 +8,6 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy.optimize import linprog
-from sklearn.utils.multiclass import type_of_target
 
 from deepdream.errors import UnknownNameError, UsageError
 
@@ -129,6 +127,8 @@ def signs(y: ArrayLike) -> Floats:
     labels = np.asarray(y)
     classes = np.unique(labels)
     if len(classes) != 2:
+        from sklearn.utils.multiclass import type_of_target  # half a second that most lessons do not need
+
         raise LabelError(
             f"Only binary classification is supported: a line has two sides, and there are {len(classes)} "
             f"classes ({type_of_target(labels)} target)."
@@ -146,6 +146,8 @@ def separability(X: ArrayLike, y: ArrayLike) -> Separability:
 
     One of the two linear programs has a solution, never both (Farkas' lemma).
     """
+    from scipy.optimize import linprog  # half a second that most lessons do not need
+
     points, s = np.asarray(X, float), signs(y)
     n, d = points.shape
     augmented = np.column_stack([points, np.ones(n)])

@@ -4,22 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
-from typing import Any, NamedTuple, Protocol, Self
+from typing import Any, NamedTuple, Protocol
 
-import numpy as np
 import torch
-from numpy.typing import NDArray
-from sklearn.base import BaseEstimator, ClassifierMixin
-from sklearn.utils.multiclass import check_classification_targets
-from sklearn.utils.validation import check_is_fitted, validate_data
 from torch import Tensor
 
 from deepdream.errors import UnknownNameError, UsageError
-from deepdream.lecture.datasets import one_hot
 from deepdream.lecture.losses import find_loss
 from deepdream.lecture.mlp import MLP
 
-__all__ = ["OPTIMIZERS", "Epoch", "GradientDescent", "History", "NetworkClassifier", "Recipe", "fit", "train"]
+__all__ = ["OPTIMIZERS", "Epoch", "GradientDescent", "History", "Recipe", "fit", "train"]
 
 
 @dataclass(frozen=True)
@@ -173,47 +167,3 @@ def fit(
 
 def _tensors(X: Any, y: Any) -> tuple[Tensor, Tensor]:
     return torch.as_tensor(X, dtype=torch.float64), torch.as_tensor(y, dtype=torch.float64)
-
-
-class NetworkClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
-    """An MLP in scikit-learn's manners, for its pipelines and cross-validation.
-
-    Learned: ``model_`` (the MLP), ``history_``, ``classes_``.
-    """
-
-    def __init__(
-        self,
-        hidden: tuple[int, ...] = (30,),
-        activation: str = "sigmoid",
-        *,
-        output: str = "sigmoid",
-        init: str = "nielsen",
-        recipe: Recipe = Recipe(lr=3.0, momentum=0.0, batch_size=10, epochs=30),
-        seed: int = 0,
-    ) -> None:
-        self.hidden = hidden
-        self.activation = activation
-        self.output = output
-        self.init = init
-        self.recipe = recipe
-        self.seed = seed
-
-    def fit(self, X: Any, y: Any) -> Self:
-        """Build the network for the data and train it."""
-        X, y = validate_data(self, X, y, dtype=np.float64)
-        check_classification_targets(y)
-        self.classes_, numbers = np.unique(y, return_inverse=True)
-        if len(self.classes_) < 2:
-            raise ValueError("Classifier can't train when only one class is present.")
-        targets = one_hot(numbers, len(self.classes_))
-        sizes = [X.shape[1], *self.hidden, targets.shape[1]]
-        self.model_ = MLP(sizes, self.activation, output=self.output, init=self.init, seed=self.seed)
-        self.history_ = fit(self.model_, X, targets, self.recipe)
-        return self
-
-    def predict(self, X: Any) -> NDArray[Any]:
-        """The class of each sample."""
-        check_is_fitted(self)
-        X = validate_data(self, X, dtype=np.float64, reset=False)
-        predicted: NDArray[Any] = self.classes_[self.model_.predict(X).numpy()]
-        return predicted

@@ -6,7 +6,6 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import expit
 
 __all__ = [
     "XOR_INPUTS",
@@ -65,8 +64,8 @@ def solve_from_many_starts(
     velocity = [np.zeros(shape) for shape in shapes]
     x, solved_at = np.vstack([XOR_INPUTS.T, np.ones(4)]), np.full(starts, np.inf)
     for sweep in range(sweeps + 1):
-        h = _with_ones(expit(weights[0] @ x))
-        a = expit(weights[1] @ h)
+        h = _with_ones(_sigmoid(weights[0] @ x))
+        a = _sigmoid(weights[1] @ h)
         done = (np.abs(a - XOR_TARGETS) < 0.5).all((1, 2))
         solved_at[done & np.isinf(solved_at)] = sweep
         if np.isfinite(solved_at).all():
@@ -82,3 +81,8 @@ def solve_from_many_starts(
 
 def _with_ones(activations: Floats) -> Floats:
     return np.concatenate([activations, np.ones_like(activations[:, :1])], axis=1)
+
+
+def _sigmoid(z: Floats) -> Floats:
+    a: Floats = 1 / (1 + np.exp(-z))
+    return a

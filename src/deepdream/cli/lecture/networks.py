@@ -7,7 +7,7 @@ from typing import Annotated, Any
 import typer
 
 from deepdream.cli.lecture.neurons import numbers_of
-from deepdream.cli.lecture.showing import Answer, Data, Grid, Seed, Target, add_lesson
+from deepdream.cli.lecture.showing import Answer, Data, Grid, Seed, Target, add_lesson, plots
 from deepdream.errors import UsageError
 
 Sizes = Annotated[
@@ -59,7 +59,6 @@ def mlp(
     """Training and validation curves, and for two features the boundary and the hidden neurons."""
     from deepdream.lecture.datasets import find_data, one_hot
     from deepdream.lecture.mlp import MLP
-    from deepdream.lecture.plots import networks as plots
     from deepdream.lecture.training import Recipe, fit
 
     table = find_data(data, seed=seed, target=target).standardized()
@@ -78,7 +77,7 @@ def mlp(
         text=f"{model} on {table.about} (standardized); {len(seen)} to learn, {len(kept)} to validate.",
         tables=[Grid(best._fields, [history.epochs[number] for number in chosen])],
         closing=_overfitting(history) if len(kept) else "",
-        plot=lambda theme: plots.plot_mlp(table, model, history, theme=theme),
+        plot=lambda theme: plots("networks").plot_mlp(table, model, history, theme=theme),
     )
 
 
@@ -114,7 +113,6 @@ def forward(
     import torch
 
     from deepdream.lecture.mlp import MLP
-    from deepdream.lecture.plots import networks as plots
 
     if convention not in ("out-in", "in-out"):
         raise UsageError(f"--index-convention is out-in or in-out, not {convention!r}.")
@@ -141,7 +139,7 @@ def forward(
         },
         text=f"{model}, input {values}\n\n{model.equations()}",
         tables=[Grid(("layer", f"shape ({convention})", "z", "a"), rows)],
-        plot=lambda theme: plots.plot_forward(model, values, theme=theme),
+        plot=lambda theme: plots("networks").plot_forward(model, values, theme=theme),
     )
 
 
@@ -151,14 +149,12 @@ def _list(values: Any) -> str:
 
 def weight_and_bias() -> Answer:
     """sigmoid(w x + b): where it switches, and how sharply."""
-    from deepdream.lecture.plots import networks as plots
-
     pairs = [(w, b) for w in (0.5, 1.0, 3.0) for b in (-3.0, 0.0, 3.0)]
     rows = [(w, b, 0.0 - b / w, w / 4) for w, b in pairs]
     return Answer(
         {"rows": [dict(zip(("w", "b", "switches_at", "steepness"), row, strict=True)) for row in rows]},
         tables=[Grid(("w", "b", "switches at x = -b/w", "steepness there, w/4"), rows)],
-        plot=lambda theme: plots.plot_knobs(theme=theme),
+        plot=lambda theme: plots("networks").plot_knobs(theme=theme),
     )
 
 
@@ -171,7 +167,6 @@ def count(
 ) -> Answer:
     """Layer by layer, with the formula."""
     from deepdream.lecture.counting import count_parameters
-    from deepdream.lecture.plots import networks as plots
 
     if sum(map(bool, (sizes, cnn, model))) > 1:
         raise UsageError("Give SIZES, --cnn or --model: one of the three.")
@@ -190,7 +185,7 @@ def count(
         },
         tables=[Grid(("layer", "inputs x outputs + biases", "weights", "biases", "sum"), rows)],
         closing=f"{counted.total} parameters.",
-        plot=(lambda theme: plots.plot_count(drawn, counted, theme=theme)) if drawn else None,
+        plot=(lambda theme: plots("networks").plot_count(drawn, counted, theme=theme)) if drawn else None,
     )
 
 
@@ -203,7 +198,6 @@ def hyperparameters(
 ) -> Answer:
     """The exercise's table: what is chosen, what the data fix, and what is learned."""
     from deepdream.lecture.counting import count_parameters, hyperparameter_table
-    from deepdream.lecture.plots import networks as plots
 
     learned = count_parameters(sizes).total
     rows = hyperparameter_table(sizes, optimizer, connectivity=connectivity)
@@ -215,5 +209,5 @@ def hyperparameters(
         tables=[Grid(("role", "choice", "how many", "which"), [tuple(vars(row).values()) for row in rows])],
         closing=f"Hyperparameters: {full} fully connected, {free} if every connection is a choice. "
         f"Learned parameters: {learned}.",
-        plot=lambda theme: plots.plot_hyperparameters(rows, theme=theme),
+        plot=lambda theme: plots("networks").plot_hyperparameters(rows, theme=theme),
     )

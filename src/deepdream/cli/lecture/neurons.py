@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from deepdream.cli.lecture.showing import Answer, Data, Grid, Seed, Target, add_lesson
+from deepdream.cli.lecture.showing import Answer, Data, Grid, Seed, Target, add_lesson, plots
 from deepdream.errors import UnknownNameError, UsageError
 
 
@@ -57,12 +57,10 @@ def losses(
         )
         if name != "cross-entropy" or probabilities
     ]
-    from deepdream.lecture.plots import neurons as plots
-
     return Answer(
         {"losses": {name: {"sum": total, "mean": mean} for name, _, total, mean in rows}},
         tables=[Grid(("loss", "formula per sample", "sum", "mean"), rows)],
-        plot=lambda theme: plots.plot_losses(theme=theme),
+        plot=lambda theme: plots("neurons").plot_losses(theme=theme),
         closing="" if probabilities else "Cross-entropy needs targets and predictions between 0 and 1.",
     )
 
@@ -89,12 +87,10 @@ def distances(
     rows = [(f"Minkowski p={p:g}", room.minkowski(*points, p), name) for p, name in names]
     rows.append(("Jaccard similarity", room.jaccard_similarity(*sets), "common / in either"))
     rows.append(("great circle (km)", room.great_circle(*places), "haversine"))
-    from deepdream.lecture.plots import neurons as plots
-
     return Answer(
         {name: value for name, value, _ in rows},
         tables=[Grid(("distance", "value", "also called"), rows)],
-        plot=lambda theme: plots.plot_distances(*sets, theme=theme),
+        plot=lambda theme: plots("neurons").plot_distances(*sets, theme=theme),
     )
 
 
@@ -128,13 +124,13 @@ def neuron(
         f"\nThreshold {cell.threshold:g}: fires for {sum(row[-1] for row in table)} of {len(table)} inputs"
     )
     said += f"; this is {' and '.join(gates).upper()}." if gates else "."
-    from deepdream.lecture.plots import neurons as plots
-
     return Answer(
         {"threshold": cell.threshold, "truth_table": table, "gates": gates},
         text=said.strip(),
         tables=[Grid((*names, "output"), table)],
-        plot=(lambda theme: plots.plot_neuron(cell, inputs, theme=theme)) if inputs in (2, 3) else None,
+        plot=(lambda theme: plots("neurons").plot_neuron(cell, inputs, theme=theme))
+        if inputs in (2, 3)
+        else None,
     )
 
 
@@ -171,8 +167,6 @@ def perceptron(
     ]
     left_out = f" (the last 20 of {len(rows)})" if len(rows) > 20 else ""
     most = f"{bound.bound:.4g} = ({bound.radius:.4g} / {bound.margin:.4g})²" if separable else "infinite"
-    from deepdream.lecture.plots import neurons as plots
-
     return Answer(
         {
             "mistakes": model.mistakes_, "epochs": model.epochs_, "converged": model.converged_,
@@ -183,7 +177,7 @@ def perceptron(
         tables=[Grid(("mistake", "epoch", "sample", "w", "b"), rows[-20:], f"mistakes{left_out}")],
         closing=f"{model.mistakes_} mistakes in {model.epochs_} epochs; the bound (R/γ)² is {most}. "
         + ("No mistakes remain." if model.converged_ else "It never ends."),
-        plot=lambda theme: plots.plot_perceptron(table, model, bound, theme=theme),
+        plot=lambda theme: plots("neurons").plot_perceptron(table, model, bound, theme=theme),
     )  # fmt: skip
 
 
@@ -199,7 +193,6 @@ def activations(
     import torch
 
     from deepdream.lecture.activations import ACTIVATIONS, find_activation
-    from deepdream.lecture.plots import neurons as plots
 
     chosen = [find_activation(name) for name in names or list(ACTIVATIONS)]
     points = numbers_of(at, "--at")
@@ -213,7 +206,7 @@ def activations(
     return Answer(
         {"z": points, "activations": values},
         tables=[Grid(("name", "formula", "z", "a = f(z)", "f'(z)"), rows)],
-        plot=lambda theme: plots.plot_activations([f.name for f in chosen], theme=theme),
+        plot=lambda theme: plots("neurons").plot_activations([f.name for f in chosen], theme=theme),
     )
 
 
@@ -226,7 +219,6 @@ def xor(
     from deepdream.lecture import xor as room
     from deepdream.lecture.neuron import boolean_inputs, separability, xor_network
     from deepdream.lecture.perceptron import Perceptron
-    from deepdream.lecture.plots import neurons as plots
 
     X, y = room.XOR_INPUTS, room.XOR_TARGETS
     proof, cycling = separability(X, y), Perceptron().fit(X, y)
@@ -248,5 +240,5 @@ def xor(
         tables=[Grid(("x", "XOR", "best line", "McCulloch-Pitts network", "ReLU network 2-2-1"), rows)],
         closing=f"A 2-{hidden}-1 sigmoid network trained from {starts} random starts solves it "
         f"{tried.solved} times (median {tried.median_sweeps:g} sweeps): possible, not guaranteed.",
-        plot=lambda theme: plots.plot_xor(theme=theme),
+        plot=lambda theme: plots("neurons").plot_xor(theme=theme),
     )  # fmt: skip

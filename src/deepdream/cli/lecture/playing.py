@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from deepdream.cli.lecture.networks import Activation, Epochs, Hidden, Loss, Rate, hidden_sizes
-from deepdream.cli.lecture.showing import Answer, Data, Grid, Seed, Target, add_lesson
+from deepdream.cli.lecture.showing import Answer, Data, Grid, Seed, Target, add_lesson, plots
 from deepdream.cli.terminal import say
 from deepdream.errors import OutputError, UsageError
 
@@ -43,7 +43,6 @@ def play(
     "samples."""
     from deepdream.lecture.datasets import find_data
     from deepdream.lecture.play import braille_picture, learn
-    from deepdream.lecture.plots import play as plots
     from deepdream.lecture.training import Recipe
 
     if page is not None and page.suffix.lower() not in (".html", ".htm"):
@@ -66,7 +65,7 @@ def play(
             Grid(("epoch", "loss", "accuracy"), [epoch[:3] for epoch in kept[:: max(1, len(kept) // 6)]])
         ],
         closing=f"{played.model}: accuracy {last.accuracy:.3f} after {last.number} epochs.",
-        plot=lambda theme: plots.animate_training(played, theme=theme),
+        plot=lambda theme: plots("play").animate_training(played, theme=theme),
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import inspect
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -78,6 +79,11 @@ _COMMON: tuple[tuple[str, Any, Any], ...] = (
     ("dark", _Dark, False),
     ("overwrite", _Overwrite, False),
 )
+
+
+def plots(part: str) -> Any:
+    """The plot functions of ``deepdream.lecture.plots.PART``: loaded when a plot is wanted, not before."""
+    return importlib.import_module(f"deepdream.lecture.plots.{part}")
 
 
 def add_lesson(app: typer.Typer, name: str, command: Callable[..., Answer]) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import statistics
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -95,7 +96,7 @@ def left_right(
 
     run = learn_left_right(trials, seed=seed)
     others = list(attempts(_at_least_one(runs), trials=trials, seed=seed))
-    last = np.array([other.last_mistake for other in others])
+    last = [other.last_mistake for other in others]
 
     def plot(theme: Theme) -> Figure:
         from deepdream.lecture.plots.left_right import plot_left_right
@@ -105,8 +106,8 @@ def left_right(
     numbers = {
         "mistakes": int(run.mistakes.sum()),
         "last_mistake": run.last_mistake,
-        "median_last_mistake": float(np.median(last)),
-        "done_by_50": float((last <= 50).mean()),
+        "median_last_mistake": float(statistics.median(last)),
+        "done_by_50": sum(trial <= 50 for trial in last) / len(last),
     }
     rows = [
         (f"mistakes in {trials} attempts (this run)", numbers["mistakes"]),

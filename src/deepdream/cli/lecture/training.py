@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from deepdream.cli.lecture.neurons import numbers_of
-from deepdream.cli.lecture.showing import Answer, Grid, Seed, add_lesson, put_grid
+from deepdream.cli.lecture.showing import Answer, Grid, Seed, add_lesson, plots, put_grid
 from deepdream.cli.terminal import say
 from deepdream.errors import UnknownNameError, UsageError
 
@@ -46,7 +46,6 @@ def descent(
     """Paths on the loss surface of a line. At 2 / lambda_max, the critical rate, descent turns to "
     "explosion."""
     from deepdream.lecture import descent as room
-    from deepdream.lecture.plots import training as plots
 
     x, y = room.load_line(data) if data else room.line_samples(seed=seed)
     f = room.line_loss(x, y)
@@ -77,15 +76,13 @@ def descent(
         closing="Upward: the same function with maximize=True moves a trained network's *input*; the sum z "
         f"of one neuron climbs from {climb.values[0]:.3f} to {climb.values[-1]:.3f}. This is all that "
         "DeepDream does.",
-        plot=lambda theme: plots.plot_descent(x, y, paths, theme=theme),
+        plot=lambda theme: plots("training").plot_descent(x, y, paths, theme=theme),
     )
 
 
 def smoothness() -> Answer:
     """The output against one weight: with a step nothing happens, with a sigmoid always a little."""
     import math
-
-    from deepdream.lecture.plots import training as plots
 
     rows = []
     for w in (-2.0, -1.0, 0.0, 0.6, 0.7, 1.0, 2.0):
@@ -94,7 +91,7 @@ def smoothness() -> Answer:
     return Answer(
         {"rows": [dict(zip(("w", "z", "step", "sigmoid"), row, strict=True)) for row in rows]},
         tables=[Grid(("weight w", "z = 1.5 w - 1", "step(z)", "sigmoid(z)"), rows)],
-        plot=lambda theme: plots.plot_smoothness(theme=theme),
+        plot=lambda theme: plots("training").plot_smoothness(theme=theme),
     )
 
 
@@ -125,7 +122,6 @@ def backprop(
     """Forward, backward, one step: every number. Mazur's example keeps its biases fixed, as its author "
     "does."""
     from deepdream.lecture import backprop as room
-    from deepdream.lecture.plots import networks as plots
 
     model, x, y = _example(example, seed)
     trace, drawn = room.backprop(model, x, y), _example(example, seed)[0]
@@ -143,7 +139,7 @@ def backprop(
         text=f"{model}, x = {x[0].tolist()}, y_true = {y[0].tolist()}",
         tables=[] if pause else parts,
         closing=f"Cost before the step: {trace.cost:.10g}\nCost after it (lr {lr:g}): {after:.10g}",
-        plot=lambda theme: plots.plot_backprop(drawn, x[0].tolist(), trace, theme=theme),
+        plot=lambda theme: plots("networks").plot_backprop(drawn, x[0].tolist(), trace, theme=theme),
     )  # fmt: skip
 
 
@@ -183,8 +179,7 @@ def chain_rule(
     b: Annotated[float, typer.Option("--b", help="Bias.")] = -3.0,
 ) -> Answer:
     """sigmoid(w·x + b), value and derivative at every node."""
-    from deepdream.lecture.backprop import chain_rule_neuron
-    from deepdream.lecture.plots import training as plots
+    from deepdream.lecture.chain_rule import chain_rule_neuron
 
     weights, inputs = numbers_of(w, "--w"), numbers_of(x, "--x")
     if len(weights) != len(inputs) or not weights:
@@ -194,7 +189,7 @@ def chain_rule(
     return Answer(
         {"values": graph.values, "slopes": graph.slopes},
         tables=[Grid(("node", "value", "d a / d node"), rows)],
-        plot=lambda theme: plots.plot_chain(graph, theme=theme),
+        plot=lambda theme: plots("training").plot_chain(graph, theme=theme),
     )
 
 
@@ -210,7 +205,6 @@ def check_gradients(
 
     from deepdream.lecture import backprop as room
     from deepdream.lecture.mlp import MLP
-    from deepdream.lecture.plots import training as plots
 
     model = MLP(sizes or [3, 4, 1], seed=seed)
     generator = torch.Generator().manual_seed(seed)
@@ -244,7 +238,7 @@ def check_gradients(
         },
         tables=tables,
         closing="The wrong line learns a little, so the curve does not betray it; the check does.",
-        plot=lambda theme: plots.plot_check(checks, theme=theme),
+        plot=lambda theme: plots("training").plot_check(checks, theme=theme),
     )
 
 
@@ -257,7 +251,6 @@ def vanishing(
     from deepdream.lecture.backprop import gradient_norms
     from deepdream.lecture.datasets import bundled, one_hot
     from deepdream.lecture.mlp import MLP
-    from deepdream.lecture.plots import training as plots
 
     digits = bundled("digits")
     x, y = digits.X[:samples], one_hot(digits.y[:samples], 10)
@@ -271,7 +264,7 @@ def vanishing(
     return Answer(
         {"norms": norms},
         tables=[Grid(("network", *names, "last / first"), rows, "‖dC/dW‖ before training, digits 8x8")],
-        plot=lambda theme: plots.plot_vanishing(norms, theme=theme),
+        plot=lambda theme: plots("training").plot_vanishing(norms, theme=theme),
     )
 
 
@@ -284,7 +277,6 @@ def collapse(
 
     from deepdream.lecture.datasets import one_hot, toy
     from deepdream.lecture.mlp import MLP
-    from deepdream.lecture.plots import training as plots
     from deepdream.lecture.training import Recipe, fit
 
     table = toy(data, seed=seed)
@@ -305,7 +297,7 @@ def collapse(
         text=f"{flat} is one layer: W = {[round(w, 4) for w in W[0].tolist()]}, b = {b[0].item():.4f}; "
         f"the outputs differ by {difference:.1e}.",
         tables=[Grid(("activation", "accuracy"), rows, table.about)],
-        plot=lambda theme: plots.plot_collapse(
+        plot=lambda theme: plots("training").plot_collapse(
             table, {"identity: a plane": flat, "tanh: curved": curved}, theme=theme
         ),
     )

@@ -12,7 +12,8 @@ from matplotlib.axes import Axes
 from matplotlib.patches import FancyBboxPatch
 
 from deepdream.figures import Animation, Figure, Theme, drawn, label, new_figure
-from deepdream.lecture.backprop import GradientCheck, Graph
+from deepdream.lecture.backprop import GradientCheck
+from deepdream.lecture.chain_rule import Graph
 from deepdream.lecture.descent import Path, line_loss
 
 __all__ = ["plot_chain", "plot_check", "plot_collapse", "plot_descent", "plot_smoothness", "plot_vanishing"]
