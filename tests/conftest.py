@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import signal
 import socket
-from collections.abc import Iterator
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 
 import pytest
 import torch
@@ -72,3 +75,35 @@ def photo() -> torch.Tensor:
     chance = torch.Generator().manual_seed(2)
     coarse = torch.rand(1, 3, 6, 8, generator=chance) * 0.8 + 0.1
     return torch.nn.functional.interpolate(coarse, (48, 64), mode="bilinear")
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What a command left behind."""
+
+    code: int
+    out: str
+    err: str
+
+
+Command = Callable[..., Outcome]
+
+
+@pytest.fixture
+def command(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Iterator[Command]:
+    """Run ``deepdream WORDS`` in this process, through ``main`` with its exit codes."""
+    from deepdream.cli.main import main
+
+    handlers = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+
+    def run(*words: object) -> Outcome:
+        monkeypatch.setattr(sys, "argv", ["deepdream", *map(str, words)])
+        capsys.readouterr()
+        with pytest.raises(SystemExit) as stop:
+            main()
+        heard = capsys.readouterr()
+        return Outcome(int(stop.value.code or 0), heard.out, heard.err)
+
+    yield run
+    for number, handler in handlers.items():
+        signal.signal(number, handler)

@@ -16,7 +16,7 @@ from typer.core import TyperGroup
 
 from deepdream import __version__
 from deepdream.cli.process import StoppedBySignal, keep_large_blocks, raise_on_signals
-from deepdream.cli.terminal import say
+from deepdream.cli.terminal import begin_output, put_json_of_failure, say
 from deepdream.errors import DeepDreamError, UnknownNameError
 
 
@@ -93,6 +93,7 @@ def main() -> NoReturn:
     """Run the command line; every deliberate error becomes one line on stderr and its exit code."""
     raise_on_signals()
     keep_large_blocks()
+    begin_output()
     debug = os.environ.get("DEEPDREAM_DEBUG", "") not in ("", "0")
     try:
         app()
@@ -100,6 +101,7 @@ def main() -> NoReturn:
         if debug:
             raise
         say(f"deepdream: {error}")
+        put_json_of_failure(error, sys.argv[1:])
         sys.exit(error.exit_code)
     except StoppedBySignal as stop:
         say("deepdream: stopped; nothing was left half-written.")

@@ -8,7 +8,10 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from deepdream.errors import DeepDreamError
 
 
 def say(message: str) -> None:
@@ -21,8 +24,23 @@ def put(line: str) -> None:
     print(line, flush=True)
 
 
+_documents: list[bool] = []
+
+
+def begin_output() -> None:
+    """Forget what was put before: a new command begins in this process."""
+    _documents.clear()
+
+
+def put_json_of_failure(error: DeepDreamError, words: Sequence[str]) -> None:
+    """Where ``words`` ask for JSON and none was put, say there what went wrong, so that every pipe can parse it."""
+    if "--json" in words and not _documents:
+        put_json({"schema": 1, "error": str(error), "exit_code": error.exit_code})
+
+
 def put_json(value: Any) -> None:
     """One JSON document on stdout (UTF-8, no NaN)."""
+    _documents.append(True)
     print(json.dumps(value, ensure_ascii=False, indent=2, allow_nan=False), flush=True)
 
 
