@@ -130,6 +130,7 @@ class Model:
     def crop(self, image: Tensor) -> Tensor:
         """What is classified: the shorter side resized, then a centered square (B, 3, crop, crop)."""
         plan = self.preprocessing
+        image = _middle(image)
         height, width = image.shape[-2:]
         # Rounded down, as torchvision and timm do.
         size = [max(plan.crop, side * plan.resize // min(height, width)) for side in (height, width)]
@@ -277,6 +278,17 @@ class _evaluating:  # noqa: N801 - used as a verb
     def __exit__(self, *_: object) -> None:
         for part, mode in self.modes.items():
             part.training = mode
+
+
+def _middle(image: Tensor, longest: int = 8) -> Tensor:
+    """The middle of a strip longer than ``longest`` times its width; the rest is not looked at after the crop.
+
+    A strip of 20000x3 pixels, its shorter side resized to 256, would take gigabytes.
+    """
+    for dim, other in ((2, 3), (3, 2)):
+        spare = max(0, image.shape[dim] - longest * image.shape[other]) // 2
+        image = image.narrow(dim, spare, image.shape[dim] - 2 * spare)
+    return image
 
 
 def _three(values: Sequence[float]) -> tuple[float, float, float]:
