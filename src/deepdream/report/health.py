@@ -84,7 +84,7 @@ def _cell(found: Finding | None) -> Html:
 
 def _number(found: Finding) -> str:
     value = max(found.values.values()) if found.check == "degeneracy" else found.value
-    return "–" if value is None else f"{value:.3f}"
+    return "–" if value is None else rounded(value)
 
 
 def _control_row(study: Study, kind: str, names: list[str]) -> Html:
@@ -108,7 +108,13 @@ def _control_cell(check: str, values: list[tuple[float, float]]) -> Html:
     means, deviations = zip(*values, strict=True)
     mean = max(means) if check == "degeneracy" else sum(means) / len(means)
     sd = sum(deviations) / len(deviations)
-    return tag("td", f"{mean:.3f}" + (f" ± {sd:.3f}" if sd else ""))
+    return tag("td", rounded(mean) + (f" ± {rounded(sd)}" if sd >= 0.0005 else ""))
+
+
+def rounded(value: float) -> str:
+    """Three decimals, or three figures where that is too many."""
+    text = f"{value:.3f}" if abs(value) < 100 else f"{value:.0f}"
+    return text.replace("-", "−")
 
 
 def _verdicts(study: Study, method: str) -> Html:

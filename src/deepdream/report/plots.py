@@ -21,7 +21,7 @@ _STYLES = ("-", "--", ":", "-.")
 @drawn
 def plot_removal(study: Study, *, theme: Theme = Theme.LIGHT) -> Figure:
     """Deletion and insertion curves of every method, on both substrates."""
-    canvas, axes = new_figure(2, 2, title="", size=(11, 9.6), theme=theme)
+    canvas, axes = new_figure(2, 2, title="", size=(11, 9.2), theme=theme)
     for row, check in enumerate(CURVES):
         for column, substrate in enumerate(SUBSTRATES):
             _removal_axes(axes[row, column], study, check, substrate, theme)
@@ -101,7 +101,7 @@ def plot_randomization(study: Study, *, theme: Theme = Theme.LIGHT) -> Figure:
             **_line(index, theme),
         )
     _randomization_frame(axes[0, 0], study, [finding for _, finding in found], theme)
-    canvas.legend(loc="outside lower center", ncols=4, frameon=False)
+    canvas.legend(loc="outside lower center", ncols=3, frameon=False)
     worst = max(found, key=lambda pair: pair[1].values["spearman"], default=None)
     alt = "Rank correlation with the original map, falling from 1 as more of the network is shuffled."
     if worst:

@@ -64,6 +64,8 @@ CHECKS = (
 BUDGET = 90.0
 #: The share of the time that the explanations may take.
 FOR_MAPS = 0.4
+#: The share of what is left after them that deletion and insertion may take.
+FOR_CURVES = 0.4
 
 Progress = Callable[[str], None]
 
@@ -232,7 +234,7 @@ def investigate(
     progress("how stable the answer is")
     stability = stability_of(case)
     made, refused = _explained(case, wanted, clock, progress)
-    case.steps = _affordable_steps(case, len(made), 0.5 * clock.left)
+    case.steps = _affordable_steps(case, len(made), FOR_CURVES * clock.left)
     findings = _checked(
         case, [claim_of(entry, seed=wishes.seed) for entry in made], wishes.checks, clock, progress
     )

@@ -1,0 +1,259 @@
+"""The page says what the numbers say, loads nothing, and is whole or not there."""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+import subprocess
+from html.parser import HTMLParser
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from deepdream.attribution import methods
+from deepdream.errors import OutputError, UnknownNameError
+from deepdream.images import Picture
+from deepdream.models import Model
+from deepdream.report import (
+    CHECKS,
+    Study,
+    Wishes,
+    entry_of,
+    investigate,
+    predict,
+    report_page,
+    write_index,
+    write_report,
+)
+from deepdream.report import (
+    METHODS as USUAL,
+)
+from deepdream.report.coloring import colored
+from deepdream.report.health import rounded
+from deepdream.report.writing import report_dict
+
+METHODS = ("saliency", "input-x-gradient", "grad-cam")
+
+
+class Reader(HTMLParser):
+    def __init__(self, document: str) -> None:
+        super().__init__()
+        self.elements: list[tuple[str, dict[str, str | None]]] = []
+        self.rows: list[list[str]] = []
+        self.text = ""
+        self.inside = ""
+        self.feed(document)
+
+    def handle_starttag(self, name: str, attributes: list[tuple[str, str | None]]) -> None:
+        self.elements.append((name, dict(attributes)))
+        self.inside = name if name in ("script", "style") else ""
+        if name == "tr":
+            self.rows.append([])
+        if name in ("td", "th"):
+            self.rows[-1].append("")
+
+    def handle_endtag(self, name: str) -> None:
+        if name in ("script", "style"):
+            self.inside = ""
+
+    def handle_data(self, text: str) -> None:
+        if self.inside:
+            return
+        self.text += text
+        if self.rows and self.rows[-1]:
+            self.rows[-1][-1] += text
+
+
+@pytest.fixture(scope="module")
+def reader(written: Path) -> Reader:
+    return Reader(written.read_text())
+
+
+def test_the_files_lie_beside_each_other(written: Path, made: Study) -> None:
+    assert sorted(path.name for path in written.parent.iterdir()) == ["page.html", "page.json", "page.npz"]
+    values = json.loads(written.with_suffix(".json").read_text())
+    (found,) = values["networks"]
+    assert values["schema"] == 1
+    assert values["recipe"]["command"] == "deepdream report x"
+    assert values["recipe"]["picture"]["sha256"] == made.picture.sha256
+    assert [entry["method"] for entry in found["methods"]] == list(METHODS)
+    assert found["decided_by"] == "Ada <Example>"
+
+
+def test_the_page_holds_the_same_numbers_as_the_json(written: Path) -> None:
+    inside = re.search(r'type="application/json" id="numbers">(.*?)</script>', written.read_text(), re.S)
+    assert inside is not None
+    assert json.loads(inside[1]) == json.loads(written.with_suffix(".json").read_text())
+
+
+def test_the_tables_numbers_are_the_jsons(reader: Reader, made: Study) -> None:
+    heads = next(row for row in reader.rows if row[:1] == ["method"])
+    checks = [re.split(r"[ (]", name)[0] for name in heads[1:-1]]
+    assert set(checks) >= {"deletion", "insertion", "randomization"}
+    for method in METHODS:
+        cells = next(row for row in reader.rows if row[0] == method and len(row) == len(heads))
+        for check, cell in zip(checks, cells[1:-1], strict=True):
+            found = made.finding(check, method)
+            assert found is not None
+            if found.value is not None:
+                shown = max(found.values.values()) if check == "degeneracy" else found.value
+                assert rounded(shown) in cell
+            assert found.verdict in cell
+    top = next(row for row in reader.rows if row[0] == made.prediction.top[0].label)
+    assert f"{made.prediction.top[0].probability:.1%}" in top[1]
+
+
+def test_every_method_and_check_is_judged_in_words(reader: Reader, made: Study) -> None:
+    assert len(made.findings) == len(METHODS) * len(CHECKS)
+    for found in made.findings:
+        assert found.verdict
+        assert found.verdict in reader.text
+
+
+def test_names_from_outside_stay_text(reader: Reader) -> None:
+    assert "noise & <light>.png" in reader.text
+    assert "Decided by Ada <Example>." in reader.text
+    assert not any(name in ("light", "example", "b") for name, _ in reader.elements)
+
+
+def test_nothing_is_loaded_and_every_picture_has_words(reader: Reader) -> None:
+    for name, attributes in reader.elements:
+        assert "style" not in attributes
+        for key in ("src", "srcset"):
+            assert (attributes.get(key) or "data:").startswith("data:")
+        if name == "img":
+            assert attributes.get("alt") is not None
+    maps = [a for n, a in reader.elements if n == "img" and a.get("class") == "map"]
+    assert len(maps) == len(METHODS)
+    assert all("its largest value is" in (a["alt"] or "") for a in maps)
+    links = [a["href"] for n, a in reader.elements if n == "a" and not (a["href"] or "").startswith("#")]
+    assert links == ["page.json", "page.npz"]
+
+
+def test_the_arrays_are_the_maps(written: Path, made: Study) -> None:
+    with np.load(written.with_suffix(".npz")) as arrays:
+        assert arrays["fed"].shape == (56, 56, 3)
+        for entry in made.explanations:
+            assert np.array_equal(arrays[f"map/{entry.method}"], entry.heatmap.numpy())
+        assert np.array_equal(arrays["control/random 1"], made.case.controls["random 1"].numpy())
+
+
+def test_good_files_are_not_written_over(written: Path, made: Study) -> None:
+    before = written.read_bytes()
+    with pytest.raises(OutputError, match=r"page\.html exists already.*--overwrite"):
+        write_report(written, [made])
+    assert written.read_bytes() == before
+
+
+def test_the_prediction_is_the_networks(model: Model, picture: Picture) -> None:
+    image = model.crop(picture.tensor())
+    said = predict(model, image)
+    with torch.no_grad():
+        chances = model(image)[0].double().softmax(0)
+    assert said.target == int(chances.argmax())
+    assert said.margin == pytest.approx(float(chances.topk(2).values.diff().abs()))
+    assert said.entropy == pytest.approx(float(-(chances * chances.log2()).sum()))
+    assert predict(model, image, "dog").target == 3
+    with pytest.raises(UnknownNameError):
+        predict(model, image, "zebra")
+
+
+def test_steadiness_counts_what_stayed(made: Study) -> None:
+    assert len(made.stability.trials) == 12
+    assert made.stability.kept == sum(t.index == made.prediction.top[0].index for t in made.stability.trials)
+
+
+def test_the_network_is_as_it_was(model: Model, picture: Picture) -> None:
+    before = {name: value.clone() for name, value in model.module.state_dict().items()}
+    investigate(
+        model,
+        picture,
+        Wishes(("saliency",), ("randomization", "deletion"), budget=60),
+        progress=lambda w: None,
+    )
+    assert all(torch.equal(value, before[name]) for name, value in model.module.state_dict().items())
+    assert all(parameter.requires_grad for parameter in model.module.parameters())
+    assert not any(
+        m._forward_hooks or m._backward_hooks or m._forward_pre_hooks for m in model.module.modules()
+    )
+
+
+def test_a_spent_budget_still_gives_a_page(model: Model, picture: Picture, tmp_path: Path) -> None:
+    found = investigate(model, picture, Wishes(("saliency",), budget=1e-9), progress=lambda w: None)
+    assert not found.judged
+    page = write_report(tmp_path / "p.html", [found])[0].read_text()
+    assert "have not been checked against chance" in page or "Nobody" in page
+
+
+def test_two_networks_stand_side_by_side(made: Study, other: Study, tmp_path: Path) -> None:
+    place = write_report(tmp_path / "two.html", [made, other])[0]
+    reader = Reader(place.read_text())
+    assert "net-5 beside net-6" in reader.text
+    ids = [a["id"] for _, a in reader.elements if "id" in a and a["id"] not in ("overlay",)]
+    assert len(ids) == len(set(ids))
+    with np.load(tmp_path / "two.npz") as arrays:
+        assert "net-6/map/saliency" in arrays
+    assert [n["name"] for n in report_dict([made, other], "")["networks"]] == ["net-5", "net-6"]
+
+
+def test_the_index_has_a_row_a_picture_and_means(made: Study, other: Study, tmp_path: Path) -> None:
+    place = write_index(tmp_path, [entry_of(made, "a.html"), entry_of(other, "b.html")], "net-5")
+    values = json.loads((tmp_path / "index.json").read_text())
+    mine = [s.finding("degeneracy", "saliency") for s in (made, other)]
+    assert values["means"]["degeneracy"]["saliency"] == pytest.approx(
+        sum(f.value for f in mine if f and f.value) / 2
+    )
+    assert [p["page"] for p in values["pictures"]] == ["a.html", "b.html"]
+    assert values["standing"]["saliency"]["of"] == 2
+    reader = Reader(place.read_text())
+    links = [a["href"] for n, a in reader.elements if n == "a" and not (a["href"] or "").startswith("#")]
+    assert links == ["a.html", "b.html"]
+
+
+def test_colors_follow_one_rule_a_family() -> None:
+    signed = colored(torch.tensor([[-1.0, 0.0], [0.5, 1.0]]), signed=True)
+    assert signed.low == -signed.high
+    assert np.allclose(signed.pixels[0, 1], 1, atol=0.01)  # white is nothing
+    one_sided = colored(torch.tensor([[8.8, 8.9], [9.0, 9.0]]), signed=True)
+    assert one_sided.low == pytest.approx(8.8)
+    assert np.isfinite(colored(torch.zeros(2, 2), signed=False).pixels).all()
+
+
+def test_the_usual_methods_exist() -> None:
+    assert [name for name in USUAL if name not in methods()] == []
+
+
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+
+
+@pytest.mark.browser
+@pytest.mark.skipif(CHROMIUM is None, reason="Chromium is not installed")
+def test_a_browser_shows_it_without_a_complaint(written: Path, tmp_path: Path) -> None:
+    """The script ran under the policy (the slider is shown), and the console is silent."""
+    assert CHROMIUM is not None
+    words = [
+        CHROMIUM,
+        "--headless",
+        "--no-sandbox",
+        "--disable-gpu",
+        "--disable-background-networking",
+        f"--user-data-dir={tmp_path / 'profile'}",
+        "--enable-logging=stderr",
+        "--virtual-time-budget=3000",
+        "--dump-dom",
+        written.as_uri(),
+    ]
+    result = subprocess.run(words, capture_output=True, text=True, timeout=120, check=True)
+    assert re.search(r'<div class="slider">', result.stdout)
+    assert "--overlay: 0.75" in result.stdout
+    complaints = [line for line in result.stderr.splitlines() if "CONSOLE" in line or "Refused" in line]
+    assert complaints == []
+
+
+def test_the_page_can_be_made_twice_alike(made: Study, tmp_path: Path) -> None:
+    places = (tmp_path / "a.html", tmp_path / "a.json", tmp_path / "a.npz")
+    pages = [report_page([made], report_dict([made], "c"), places, command="c") for _ in range(2)]
+    assert pages[0] == pages[1]
