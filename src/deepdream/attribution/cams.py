@@ -9,7 +9,7 @@ from torch import Tensor
 
 from deepdream.attribution.hooks import activation_and_gradient, scores_from
 from deepdream.attribution.problem import Problem, enlarge, find_layer
-from deepdream.attribution.registry import register
+from deepdream.attribution.registry import Budgeted, register
 from deepdream.errors import UsageError
 from deepdream.models import Model
 
@@ -137,7 +137,7 @@ def eigen_cam(problem: Problem) -> Tensor:
     paper="Wang et al. 2020, Score-CAM, arXiv:1910.01279",
     caveat=f"{_COARSE} Its softmax lets a handful of channels decide.",
     cost="samples forwards",
-    budgeted=("samples", "forward"),
+    budgeted=Budgeted("samples", "forward"),
     **_SHARED,
 )
 def score_cam(problem: Problem, *, samples: int = 256) -> Tensor:

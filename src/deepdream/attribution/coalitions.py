@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from deepdream.attribution.problem import Problem
-from deepdream.attribution.registry import Outcome, register
+from deepdream.attribution.registry import Budgeted, Outcome, register
 from deepdream.attribution.segments import count_of, superpixels
 from deepdream.errors import UsageError
 
@@ -52,6 +52,7 @@ def shapley(problem: Problem, *, segments: int = 9) -> Outcome:
     paper="Castro, Gomez, Tejada 2009, DOI 10.1016/j.cor.2008.04.004",
     caveat="Each value is an estimate; their sum is exact.",
     cost="samples x segments forwards",
+    budgeted=Budgeted("samples", "forward", units=26),
     **_SHARED,
 )
 def shapley_sampling(problem: Problem, *, samples: int = 12, segments: int = 25) -> Outcome:
@@ -81,7 +82,8 @@ def exact_values(worth: Game, count: int) -> Tensor:
     members = (numbers[:, None] >> torch.arange(count)) & 1
     worths = worth(members.float()).double()
     sizes = members.sum(dim=1)
-    weights = torch.tensor([1 / (count * math.comb(count - 1, size)) for size in range(count)]).double()
+    shares = [1 / (count * math.comb(count - 1, size)) for size in range(count)]
+    weights = torch.tensor(shares, dtype=torch.float64)
     return torch.stack([_gain(worths, numbers, sizes, weights, player) for player in range(count)])
 
 

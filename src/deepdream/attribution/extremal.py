@@ -7,7 +7,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from deepdream.attribution.problem import Problem, blur
-from deepdream.attribution.registry import register
+from deepdream.attribution.registry import Budgeted, register
 from deepdream.errors import UsageError
 
 #: Pixels between the mask's numbers, and between the places where it is smoothed (at 224).
@@ -24,7 +24,7 @@ _SIGMA, _SHARPNESS = 21.0, 20.0
     cost="steps forwards, steps backwards",
     signed=False,
     unit="visible share",
-    budgeted=("steps", "backward"),
+    budgeted=Budgeted("steps", "backward"),
 )
 def extremal_perturbation(problem: Problem, *, area: float = 0.1, steps: int = 200) -> Tensor:
     """The mask in [0, 1] of share ``area`` that preserves the score, after ``steps`` of ascent.

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from deepdream.attribution.problem import Problem
-from deepdream.attribution.registry import register
+from deepdream.attribution.registry import Budgeted, register
 
 _SMOOTH = "Smilkov et al. 2017, SmoothGrad, arXiv:1706.03825"
 
@@ -51,7 +51,7 @@ def input_x_gradient(problem: Problem) -> Tensor:
     cost="samples forwards, samples backwards",
     signed=False,
     reduction="max-abs",
-    budgeted=("samples", "backward"),
+    budgeted=Budgeted("samples", "backward"),
 )
 def smoothgrad(problem: Problem, *, samples: int = 25, noise: float = 0.15) -> Tensor:
     """The mean gradient over ``samples`` noisy pictures; ``noise`` is a share of the picture's range."""
@@ -67,7 +67,7 @@ def smoothgrad(problem: Problem, *, samples: int = 25, noise: float = 0.15) -> T
     cost="samples forwards, samples backwards",
     signed=False,
     unit="squared gradient",
-    budgeted=("samples", "backward"),
+    budgeted=Budgeted("samples", "backward"),
 )
 def smoothgrad_squared(problem: Problem, *, samples: int = 25, noise: float = 0.15) -> Tensor:
     """The mean of the squared gradient over noisy pictures."""
@@ -83,7 +83,7 @@ def smoothgrad_squared(problem: Problem, *, samples: int = 25, noise: float = 0.
     cost="samples forwards, samples backwards",
     signed=False,
     unit="squared gradient",
-    budgeted=("samples", "backward"),
+    budgeted=Budgeted("samples", "backward"),
 )
 def vargrad(problem: Problem, *, samples: int = 25, noise: float = 0.15) -> Tensor:
     """The variance of the gradient over noisy pictures."""

@@ -9,7 +9,7 @@ from captum.attr import IntegratedGradients
 from torch import Tensor
 
 from deepdream.attribution.problem import Problem, blur
-from deepdream.attribution.registry import Outcome, register
+from deepdream.attribution.registry import Budgeted, Outcome, register
 
 #: Integrated gradients start with this many steps and never take more than that many.
 FIRST_STEPS, MOST_STEPS = 25, 800
@@ -24,7 +24,7 @@ TOLERANCE = 0.01
     family="gradient",
     cost="25 to 1575 forwards and backwards: doubled until it sums",
     complete=True,
-    budgeted=("most", "backward"),
+    budgeted=Budgeted("most", "backward", units=2),
 )
 def integrated_gradients(problem: Problem, *, steps: int | None = None, most: int = MOST_STEPS) -> Outcome:
     """Gauss-Legendre integration; steps are doubled until the sum is right twice in a row.
@@ -65,7 +65,7 @@ def integrate(problem: Problem, baseline: Tensor, steps: int) -> Tensor:
     family="gradient",
     cost="samples forwards, samples backwards",
     complete=True,
-    budgeted=("samples", "backward"),
+    budgeted=Budgeted("samples", "backward"),
 )
 def gradient_shap(problem: Problem, *, samples: int = 50, noise: float = 0.1) -> Outcome:
     """Gradient times difference at one random point between the picture and each noisy baseline.
@@ -99,7 +99,7 @@ def noisy_baselines(problem: Problem, samples: int, noise: float) -> Iterator[Te
     family="gradient",
     cost="steps forwards, steps backwards",
     complete=True,
-    budgeted=("steps", "backward"),
+    budgeted=Budgeted("steps", "backward"),
 )
 def blur_ig(problem: Problem, *, steps: int = 100, sigma: float | None = None) -> Outcome:
     """Gradients along ever weaker blurs; ``sigma`` in pixels is where it starts (default: 50 at 224).
@@ -129,7 +129,7 @@ def blur_ig(problem: Problem, *, steps: int = 100, sigma: float | None = None) -
     family="gradient",
     cost="steps forwards, steps backwards, one after the other",
     complete=True,
-    budgeted=("steps", "backward"),
+    budgeted=Budgeted("steps", "backward"),
 )
 def guided_ig(problem: Problem, *, steps: int = 100, fraction: float = 0.25, distance: float = 0.1) -> Tensor:
     """Pixels with the smallest gradients move first, no further than ``distance`` from the straight path.

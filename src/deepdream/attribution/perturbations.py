@@ -9,7 +9,7 @@ from captum.attr import FeatureAblation, Occlusion
 from torch import Tensor
 
 from deepdream.attribution.problem import Problem
-from deepdream.attribution.registry import register
+from deepdream.attribution.registry import Budgeted, register
 from deepdream.attribution.segments import superpixels
 from deepdream.errors import UsageError
 
@@ -49,7 +49,7 @@ def occlusion(problem: Problem, *, window: int | None = None, stride: int | None
     paper="Kokhlikyan et al. 2020, Captum, arXiv:2009.07896",
     caveat="Regions that can replace each other all get little; regions that need each other all get much.",
     cost="1 + segments forwards",
-    budgeted=("segments", "forward"),
+    budgeted=Budgeted("segments", "forward"),
     **_SHARED,
 )
 def feature_ablation(problem: Problem, *, segments: int = 64) -> Tensor:
@@ -70,7 +70,7 @@ def feature_ablation(problem: Problem, *, segments: int = 64) -> Tensor:
     caveat="A random estimate on top of the mean score: noisy below some thousand masks; never near zero.",
     cost="samples forwards",
     unit="mean logit when visible",
-    budgeted=("samples", "forward"),
+    budgeted=Budgeted("samples", "forward"),
     **_SHARED,
 )
 def rise(problem: Problem, *, samples: int = 1000, grid: int = 7, keep: float = 0.5) -> Tensor:

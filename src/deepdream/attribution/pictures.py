@@ -21,6 +21,8 @@ Style = Literal["side-by-side", "overlay", "heatmap", "panel"]
 
 #: Colors reach their limit at this quantile of the absolute values, so that one pixel does not hide the rest.
 QUANTILE = 0.995
+#: Perceptually uniform and safe for the color-blind; unlike cividis its middle is no gray, so it shows on a picture.
+GLOW = "inferno"
 RULE = "Signed maps: blue against, orange for, white zero. Unsigned maps: dark to yellow."
 
 
@@ -50,7 +52,7 @@ def color_scale(explanation: Explanation, theme: Theme = Theme.LIGHT) -> tuple[C
     if explanation.signed and float(explanation.heatmap.min()) < 0:
         return theme.diverging, Normalize(-limit, limit)
     low = float(np.quantile(shown_values(explanation), 1 - QUANTILE))
-    return mpl.colormaps[theme.sequential], Normalize(max(low, 0.0) if low < limit else 0.0, limit)
+    return mpl.colormaps[GLOW], Normalize(max(low, 0.0) if low < limit else 0.0, limit)
 
 
 def overlay(explanation: Explanation, image: Tensor, theme: Theme = Theme.LIGHT) -> NDArray[np.float32]:
@@ -61,8 +63,9 @@ def overlay(explanation: Explanation, image: Tensor, theme: Theme = Theme.LIGHT)
     painted = colors(shares)[..., :3]
     gray = image[0].mean(dim=0, keepdim=True).permute(1, 2, 0).cpu().numpy()
     signed = scale.vmin is not None and scale.vmin < 0
-    strength = np.abs(2 * shares - 1) if signed else shares
-    alpha = (0.9 * strength**0.6)[..., None]
+    # Weak places of a signed map let the picture through; those of an unsigned one darken it.
+    strength = 0.9 * np.abs(2 * shares - 1) ** 0.6 if signed else 0.5 + 0.35 * shares
+    alpha = strength[..., None]
     return np.asarray((1 - alpha) * (0.25 + 0.75 * gray) + alpha * painted, dtype=np.float32)
 
 

@@ -16,10 +16,17 @@ from torch import Tensor, fx, nn
 
 from deepdream.attribution.cams import grad_cam, lacks_spatial_end
 from deepdream.attribution.canonizer import canonized, example_of, not_additive, parts, untraceable
-from deepdream.attribution.decomposition import InverseRoot, Square, decomposed
+from deepdream.attribution.decomposition import (
+    InverseRoot,
+    LayerNormByParts,
+    MaxPoolByPairs,
+    ProductBySquares,
+    Square,
+    decomposed,
+)
 from deepdream.attribution.paths import noisy_baselines
 from deepdream.attribution.problem import Problem, enlarge
-from deepdream.attribution.registry import Outcome, register
+from deepdream.attribution.registry import Budgeted, Outcome, register
 from deepdream.models import Model
 
 #: Rectifiers, and the smooth functions that took their place.
@@ -28,6 +35,7 @@ RECTIFIERS = (
 )  # fmt: skip
 _SHARP = (nn.ReLU, nn.ReLU6)
 _BY_ONE_NUMBER = (*RECTIFIERS, nn.Sigmoid, nn.Hardsigmoid, nn.Tanh, nn.Hardtanh, Square, InverseRoot)
+_KNOWN = (*_BY_ONE_NUMBER, ProductBySquares, MaxPoolByPairs, LayerNormByParts)
 _GUIDED: dict[str, Any] = {
     "family": "propagation",
     "cost": "1 forward, 1 backward",
@@ -151,7 +159,7 @@ def _lacks_rules(model: Model) -> str | None:
 
 def _without_rule(model: Model) -> list[str]:
     if model not in _UNKNOWN:
-        _UNKNOWN[model] = not_additive(_parts_of(model), example_of(model), _BY_ONE_NUMBER)
+        _UNKNOWN[model] = not_additive(_parts_of(model), example_of(model), _KNOWN)
     return _UNKNOWN[model]
 
 
@@ -192,7 +200,7 @@ def deep_lift(problem: Problem) -> Tensor:
     paper="Lundberg, Lee 2017, A Unified Approach to Interpreting Model Predictions, arXiv:1705.07874",
     caveat="An average over baselines hides where they disagree.",
     cost="2 x samples forwards, samples backwards",
-    budgeted=("samples", "backward"),
+    budgeted=Budgeted("samples", "backward", units=8),
     **_LIFTED,
 )
 def deep_lift_shap(problem: Problem, *, samples: int = 8, noise: float = 0.1) -> Outcome:

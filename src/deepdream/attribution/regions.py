@@ -8,7 +8,7 @@ from torch import Tensor
 
 from deepdream.attribution.paths import integrate
 from deepdream.attribution.problem import Problem
-from deepdream.attribution.registry import register
+from deepdream.attribution.registry import Budgeted, register
 from deepdream.attribution.segments import count_of, superpixels
 
 #: Numbers of superpixels of the over-segmentations.
@@ -23,7 +23,7 @@ SCALES = (6, 12, 25, 50, 100, 200)
     family="gradient",
     cost="2 x steps forwards, 2 x steps backwards",
     unit="logits per pixel",
-    budgeted=("steps", "backward"),
+    budgeted=Budgeted("steps", "backward", units=2),
 )
 def xrai(problem: Problem, *, steps: int = 50) -> Tensor:
     """Every pixel gets the mean attribution of what its region added when it was taken.

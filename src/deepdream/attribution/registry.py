@@ -35,6 +35,15 @@ class Outcome:
     baseline_score: float | None = None
 
 
+@dataclass(frozen=True)
+class Budgeted:
+    """The option that a time budget sets, and what one unit of it costs: so many passes of a kind."""
+
+    option: str
+    kind: Pass
+    units: float = 1.0
+
+
 Run = Callable[[Problem, Mapping[str, Any]], Outcome]
 
 
@@ -49,7 +58,7 @@ class Method:
         complete: Whether it promises to sum to the score minus the baseline's score.
         cost: In forward and backward passes.
         options: Its own options with their defaults.
-        budgeted: The option that a time budget sets, and the pass that one unit of it costs.
+        budgeted: The option that a time budget sets, and what one unit of it costs.
         unit: What a value of the map is measured in.
         reduction: How (3, H, W) becomes (H, W).
         run: Problem and options to the outcome.
@@ -66,7 +75,7 @@ class Method:
     family: Family
     cost: str
     options: Mapping[str, Any]
-    budgeted: tuple[str, Pass] | None
+    budgeted: Budgeted | None
     reduction: Reduction
     unit: str
     run: Run

@@ -13,7 +13,7 @@ from torch import Tensor
 
 from deepdream.attribution.explanation import Explanation
 from deepdream.attribution.problem import Problem, enlarge, in_float32, make_baseline
-from deepdream.attribution.registry import Method, Outcome, find_method
+from deepdream.attribution.registry import Budgeted, Method, Outcome, find_method
 from deepdream.errors import UsageError
 from deepdream.models import Model
 
@@ -138,21 +138,21 @@ def _chosen(
     for name, value in given.items():
         if isinstance(value, (int, float)) and not isinstance(value, bool) and value < 0:
             raise UsageError(f"{name} of {method.name} cannot be negative: {value}.")
-    if budget is not None and method.budgeted and method.budgeted[0] not in given:
-        given[method.budgeted[0]] = _affordable(problem, method.budgeted[1], budget)
+    if budget is not None and method.budgeted and method.budgeted.option not in given:
+        given[method.budgeted.option] = _affordable(problem, method.budgeted, budget)
     return {**method.options, **given}
 
 
-def _affordable(problem: Problem, kind: str, budget: float) -> int:
-    """How many passes fit into ``budget`` seconds, measured on this machine; at least 8."""
+def _affordable(problem: Problem, cost: Budgeted, budget: float) -> int:
+    """How many units fit into ``budget`` seconds, measured on this machine; never fewer than a handful."""
     images = problem.image.expand(problem.chunk, -1, -1, -1)
     trial = Problem(problem.model, problem.image, problem.target, problem.against)
-    run = trial.scores if kind == "forward" else trial.gradients
+    run = trial.scores if cost.kind == "forward" else trial.gradients
     run(images)
     start = time.perf_counter()
     run(images)
     each = (time.perf_counter() - start) / problem.chunk
-    return max(8, min(100_000, int(0.9 * budget / each)))
+    return min(100_000, max(int(0.9 * budget / (each * cost.units)), 8 if cost.units <= 2 else 2))
 
 
 def _reduced(values: Tensor, reduction: str) -> Tensor:

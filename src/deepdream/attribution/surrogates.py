@@ -13,14 +13,14 @@ from torch import Tensor
 
 from deepdream.attribution.coalitions import Game, game, spread
 from deepdream.attribution.problem import Problem
-from deepdream.attribution.registry import Outcome, register
+from deepdream.attribution.registry import Budgeted, Outcome, register
 from deepdream.attribution.segments import count_of, superpixels
 
 _SHARED: dict[str, Any] = {
     "family": "surrogate",
     "needs": "nothing: the network is a black box",
     "cost": "samples forwards",
-    "budgeted": ("samples", "forward"),
+    "budgeted": Budgeted("samples", "forward"),
 }
 
 

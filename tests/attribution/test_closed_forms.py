@@ -1,0 +1,307 @@
+"""Every method against problems whose answer can be written down."""
+
+from __future__ import annotations
+
+from itertools import permutations
+
+import pytest
+import torch
+from networks import SIDE, bend, formula, linear, picture, seeded, weights, wrapped
+from torch import Tensor, nn
+
+from deepdream.attribution import explain, pose
+from deepdream.attribution.coalitions import exact_values, sampled_values
+from deepdream.attribution.extremal import area_error
+from deepdream.attribution.hooks import activation_and_gradient
+from deepdream.attribution.paths import guided_ig, integrate
+from deepdream.attribution.perturbations import rise
+from deepdream.attribution.regions import taken_in_order
+from deepdream.attribution.registry import Outcome
+from deepdream.attribution.surrogates import kernel_values, lime_values
+from deepdream.tensors import generator
+
+
+def close(a: Tensor, b: Tensor, tolerance: float = 1e-5) -> bool:
+    return bool((a - b).abs().max() <= tolerance)
+
+
+@pytest.mark.parametrize("baseline", ["black", "white", "mean", "noise"])
+@pytest.mark.parametrize(
+    "method", ["integrated-gradients", "gradient-shap", "deep-lift", "deep-lift-shap", "guided-ig"]
+)
+def test_complete_methods_on_a_linear_model_give_weight_times_difference(method: str, baseline: str) -> None:
+    image, model = picture(), linear()
+    options = {"samples": 4, "noise": 0.0} if "shap" in method else {}
+    found = explain(model, image, method, 0, baseline=baseline, **options)
+    base = pose(model, image, 0, baseline=baseline).baseline
+    assert found.attribution is not None
+    assert close(found.attribution, weights() * (image - base)[0])
+    assert found.completeness_error is not None
+    assert found.completeness_error < 1e-4
+
+
+def test_gradients_of_a_linear_model_are_its_weights() -> None:
+    image, model = picture(), linear()
+    for method in ("saliency", "smoothgrad"):
+        assert close(explain(model, image, method, 0).attribution, weights())
+    assert close(explain(model, image, "input-x-gradient", 0).attribution, weights() * image[0])
+    assert close(explain(model, image, "smoothgrad-squared", 0).attribution, weights().square())
+    assert close(explain(model, image, "vargrad", 0).attribution, torch.zeros(3, SIDE, SIDE))
+    assert "the map is zero everywhere" in explain(model, image, "vargrad", 0).notes
+
+
+@pytest.mark.parametrize(
+    "method", ["occlusion", "feature-ablation", "shapley-sampling", "kernel-shap", "lime"]
+)
+def test_black_box_methods_on_a_linear_model_give_weight_times_difference(method: str) -> None:
+    image, model = picture(4), linear(4)
+    options = {"window": 1, "stride": 1} if method == "occlusion" else {"segments": 16}
+    found = explain(model, image, method, 0, **options)
+    assert close(found.heatmap, (weights(4) * image[0]).sum(dim=0), 1e-4)
+
+
+def test_exact_shapley_values_of_a_linear_model() -> None:
+    image, model = picture(3), linear(3)
+    found = explain(model, image, "shapley", 0, segments=9)
+    assert close(found.heatmap, (weights(3) * image[0]).sum(dim=0))
+    assert found.forwards == 2**9
+    assert found.completeness_error < 1e-5
+
+
+def product(x: Tensor) -> Tensor:
+    return x[:, 0, 0, 0] * x[:, 1, 0, 0]
+
+
+@pytest.mark.parametrize("method", ["integrated-gradients", "deep-lift", "guided-ig"])
+def test_a_product_is_shared_equally(method: str) -> None:
+    image = torch.zeros(1, 3, 2, 2)
+    image[0, 0, 0, 0], image[0, 1, 0, 0] = 3.0, 5.0
+    options = {"distance": 0.0} if method == "guided-ig" else {}
+    found = explain(formula(product, 2), image, method, 0, **options)
+    assert found.attribution is not None
+    assert found.attribution[0, 0, 0] == pytest.approx(7.5, rel=1e-3)
+    assert found.attribution[1, 0, 0] == pytest.approx(7.5, rel=1e-3)
+
+
+def test_input_times_gradient_counts_a_product_twice() -> None:
+    image = torch.zeros(1, 3, 2, 2)
+    image[0, 0, 0, 0], image[0, 1, 0, 0] = 3.0, 5.0
+    found = explain(formula(product, 2), image, "input-x-gradient", 0)
+    assert float(found.heatmap[0, 0]) == 30.0
+
+
+def test_integrated_gradients_of_a_quadratic_are_exact() -> None:
+    image, a = picture(), weights()
+    model = formula(lambda x: (a * x.square()).sum(dim=(1, 2, 3)))
+    found = explain(model, image, "integrated-gradients", 0, steps=5)
+    assert close(found.attribution, a * image[0].square())
+
+
+def test_a_saturated_unit_has_no_gradient_but_integrated_gradients_see_it() -> None:
+    model = formula(lambda x: 1 - (1 - x[:, 0, 0, 0]).relu(), 2)
+    image = torch.full((1, 3, 2, 2), 2.0)
+    assert not explain(model, image, "saliency", 0).heatmap.any()
+    assert float(explain(model, image, "integrated-gradients", 0).heatmap.sum()) == pytest.approx(
+        1.0, rel=0.01
+    )
+
+
+GAMES = {
+    "glove": (lambda c: torch.minimum(c[:, 0] + c[:, 1], c[:, 2]).clamp(max=1), (1 / 6, 1 / 6, 2 / 3)),
+    "airport": (lambda c: (c * torch.tensor([1.0, 2.0, 3.0])).amax(dim=1), (1 / 3, 5 / 6, 11 / 6)),
+    "xor": (lambda c: (c[:, 0] + c[:, 1] == 1).float(), (0.0, 0.0)),
+}
+
+
+@pytest.mark.parametrize("name", GAMES)
+def test_games_with_known_values(name: str) -> None:
+    worth, wanted = GAMES[name]
+    exact = exact_values(worth, len(wanted))
+    assert close(exact, torch.tensor(wanted).double(), 1e-7)
+    assert close(sampled_values(worth, len(wanted), 300, generator(0)), exact, 0.06)
+    assert close(kernel_values(worth, len(wanted), 2000, generator(0)), exact, 0.03)
+
+
+def test_exact_values_are_the_mean_gain_over_all_orders() -> None:
+    table = seeded((32,), 4).double()
+    powers = 2 ** torch.arange(5)
+
+    def worth(coalitions: Tensor) -> Tensor:
+        return table[(coalitions.long() * powers).sum(dim=1)]
+
+    gains = torch.zeros(5, dtype=torch.float64)
+    orders = list(permutations(range(5)))
+    for order in orders:
+        members = torch.zeros(6, 5)
+        for place, player in enumerate(order, start=1):
+            members[place:, player] = 1
+        gains[list(order)] += worth(members).diff() / len(orders)
+    assert close(exact_values(worth, 5), gains, 1e-12)
+
+
+def test_lime_recovers_an_additive_game_whatever_the_kernel() -> None:
+    values = torch.tensor([1.0, -2.0, 0.5, 3.0])
+    assert close(lime_values(lambda c: c @ values + 7, 4, 60, 0.25, generator(0)), values.double(), 1e-4)
+
+
+class Pooled(nn.Module):
+    """Convolution, ReLU, global mean, linear."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.conv = nn.Conv2d(3, 5, 3, 1, 1)
+        self.act = nn.ReLU()
+        self.head = nn.Linear(5, 4)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.head(self.act(self.conv(x)).mean(dim=(2, 3)))
+
+
+@pytest.mark.parametrize("method", ["grad-cam", "x-grad-cam", "hires-cam", "ablation-cam"])
+def test_cams_of_a_pooled_linear_head_are_the_class_activation_map(method: str) -> None:
+    model, image = wrapped(Pooled(), SIDE), picture()
+    problem = pose(model, image, 1, layer="act")
+    activation, _ = activation_and_gradient(problem)
+    head = model.module.head
+    wanted = torch.einsum("c,chw->hw", head.weight[1], activation) / SIDE**2
+    found = explain(model, image, method, 1, layer="act", rectify=False).heatmap
+    if method == "ablation-cam":  # a silenced channel takes away its mean, which is the weight of its map
+        wanted = torch.einsum("c,chw->hw", head.weight[1] * activation.mean(dim=(1, 2)), activation)
+    assert close(found, wanted.detach())
+    if method != "ablation-cam":
+        assert float(found.sum()) == pytest.approx(
+            float((model(image)[0, 1] - head.bias[1]).detach()), abs=1e-5
+        )
+
+
+def test_grad_cam_plus_plus_is_its_equation() -> None:
+    model, image = wrapped(Pooled(), SIDE), picture()
+    activation, g = activation_and_gradient(pose(model, image, 1, layer="act"))
+    wanted = torch.zeros(SIDE, SIDE)
+    for channel in range(len(activation)):
+        weight = 0.0
+        for y in range(SIDE):
+            for x in range(SIDE):
+                slope = float(g[channel, y, x])
+                bottom = 2 * slope**2 + float(activation[channel].sum()) * slope**3
+                weight += (slope**2 / bottom if bottom else 0.0) * max(slope, 0.0)
+        wanted += weight * activation[channel]
+    assert close(explain(model, image, "grad-cam-plus-plus", 1, layer="act").heatmap, wanted.relu(), 1e-4)
+
+
+def test_layer_cam_and_eigen_cam_are_their_equations() -> None:
+    model, image = wrapped(Pooled(), SIDE), picture()
+    activation, g = activation_and_gradient(pose(model, image, 1, layer="act"))
+    assert close(
+        explain(model, image, "layer-cam", 1, layer="act").heatmap, (g.relu() * activation).sum(0).relu()
+    )
+    found = explain(model, image, "eigen-cam", 1, layer="act").heatmap
+    flat = activation.flatten(1).T
+    values, vectors = torch.linalg.eigh(flat.T @ flat)
+    assert close(found.flatten().abs(), (flat @ vectors[:, values.argmax()]).abs(), 1e-4)
+    assert found.sum() > 0
+
+
+def test_score_cam_weights_channels_by_what_they_bring_back() -> None:
+    model, image = wrapped(Pooled(), SIDE), picture()
+    problem = pose(model, image, 1, layer="act")
+    activation, _ = activation_and_gradient(problem)
+    scores = []
+    for channel in activation:
+        low, high = channel.min(), channel.max()
+        mask = (channel - low) / (high - low) if high > low else torch.zeros_like(channel)
+        scores.append(problem.score_of(image * mask))
+    wanted = torch.einsum("c,chw->hw", torch.tensor(scores).softmax(dim=0), activation).relu()
+    assert close(explain(model, image, "score-cam", 1, layer="act").heatmap, wanted, 1e-4)
+
+
+def test_rise_on_additive_cells() -> None:
+    values = seeded((SIDE, SIDE), 7)
+    model = formula(lambda x: (x[:, 0] * values).sum(dim=(1, 2)))
+    problem = pose(model, torch.ones(1, 3, SIDE, SIDE), 0)
+    found = rise(problem, samples=6000, grid=SIDE, keep=0.5)
+    assert isinstance(found, Tensor)
+    wanted = values + 0.5 * (values.sum() - values)
+    assert close(found, wanted, 0.15)
+    assert torch.corrcoef(torch.stack([found.flatten(), wanted.flatten()]))[0, 1] > 0.97
+
+
+def test_guided_ig_at_distance_zero_is_integrated_gradients() -> None:
+    model, image = bend(nn.SiLU), picture(16)
+    problem = pose(model, image, 1)
+    straight = integrate(problem, problem.baseline, 200)
+    found = guided_ig(problem, steps=200, distance=0.0)
+    assert not isinstance(found, Outcome)
+    assert close(found, straight, 5e-3 * float(straight.abs().max()))
+
+
+def test_guided_ig_sums_to_the_rise_of_a_smooth_score() -> None:
+    assert explain(bend(nn.SiLU), picture(16), "guided-ig", 1, steps=40).completeness_error < 0.02
+
+
+def test_blur_ig_sums_to_what_the_blur_took_away() -> None:
+    found = explain(bend(nn.SiLU), picture(16), "blur-ig", 1, steps=200)
+    assert found.completeness_error < 0.01
+
+
+class Plain(nn.Sequential):
+    """Convolutions, ReLU and a linear head, without any bias."""
+
+    def __init__(self, hidden: int = 2) -> None:
+        layers: list[nn.Module] = []
+        for index in range(hidden):
+            layers += [nn.Conv2d(3 if index == 0 else 5, 5, 3, 1, 1, bias=False), nn.ReLU()]
+        super().__init__(*layers, nn.Flatten(), nn.Linear(5 * SIDE * SIDE, 4, bias=False))
+
+
+def test_lrp_epsilon_on_a_relu_net_without_bias_is_input_times_gradient() -> None:
+    model, image = wrapped(Plain(), SIDE), picture()
+    found = explain(model, image, "lrp", 1, rule="epsilon")
+    assert close(found.attribution, explain(model, image, "input-x-gradient", 1).attribution, 1e-5)
+    assert float(found.heatmap.sum()) == pytest.approx(found.score, rel=1e-4)
+    assert "identical to input x gradient" in found.notes
+
+
+def test_lrp_composite_keeps_the_score_where_there_is_no_bias() -> None:
+    found = explain(wrapped(Plain(), SIDE), picture(), "lrp", 1)
+    assert float(found.heatmap.sum()) == pytest.approx(found.score, rel=1e-4)
+    assert found.completeness_error < 1e-4
+
+
+def test_deep_lift_of_one_hidden_layer_and_a_linear_path_is_integrated_gradients() -> None:
+    # With one hidden layer every unit crosses zero once on the straight path: both rules agree exactly.
+    model, image = wrapped(Plain(1), SIDE), picture()
+    lifted = explain(model, image, "deep-lift", 1)
+    assert close(lifted.attribution, explain(model, image, "integrated-gradients", 1).attribution, 1e-5)
+
+
+def test_extremal_area_is_zero_exactly_for_a_mask_of_that_area() -> None:
+    mask = torch.zeros(100)
+    mask[:10] = 1
+    assert float(area_error(mask, 0.1)) == 0.0
+    assert float(area_error(mask, 0.3)) == pytest.approx(0.2)
+
+
+def test_extremal_perturbation_finds_the_only_place_that_counts() -> None:
+    side = 56
+    model = formula(lambda x: 20 * (x[:, :, 8:24, 30:46] - 0.5).abs().mean(dim=(1, 2, 3)), side)
+    image = (torch.arange(side)[:, None] + torch.arange(side)) % 2 * torch.ones(1, 3, 1, 1)
+    found = explain(model, image.float(), "extremal-perturbation", 0, steps=120, area=0.1)
+    inside = found.heatmap[8:24, 30:46].mean()
+    assert inside > 4 * found.heatmap.mean()
+
+
+def test_xrai_takes_the_densest_region_first_and_gives_it_its_mean() -> None:
+    density = torch.tensor([[4.0, 2.0, 0.0], [0.0, 0.0, 0.0]])
+    masks = torch.tensor([[[1, 1, 0], [0, 0, 0]], [[1, 1, 1], [0, 0, 0]], [[0, 0, 0], [1, 1, 1]]]).bool()
+    found = taken_in_order(density, masks)
+    assert found.tolist() == [[3.0, 3.0, 0.0], [0.0, 0.0, 0.0]]
+
+
+def test_two_classes_are_compared_by_the_difference_of_their_logits() -> None:
+    model, image = bend(nn.SiLU), picture(16)
+    found = explain(model, image, "saliency", 1, against=2)
+    logits = model(image)[0]
+    assert found.score == pytest.approx(float(logits[1] - logits[2]), abs=1e-5)
+    one, other = (explain(model, image, "saliency", target).attribution for target in (1, 2))
+    assert close(found.attribution, one - other, 1e-5)
