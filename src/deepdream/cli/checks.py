@@ -15,7 +15,7 @@ from deepdream.errors import UsageError
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from deepdream.attribution.checks import Case, Claim, Finding
+    from deepdream.attribution.checks import Agreement, Case, Claim, Finding
     from deepdream.images import Picture
     from deepdream.models import Model
 
@@ -178,6 +178,22 @@ def _show(case: Case, claims: Sequence[Claim], findings: Sequence[Finding], as_j
         return
     columns = ("check", "method", "value", "random maps", "blob", "edges", "verdict")
     put_table(columns, [_row(found) for found in findings])
+    if len(claims) > 1:
+        _show_agreement(claims)
+
+
+def _show_agreement(claims: Sequence[Claim]) -> None:
+    found = _agreement(claims)
+    rows = [(name, *values) for name, values in zip(found.names, found.spearman, strict=True)]
+    put_table(("", *found.names), rows, title="Agreement: rank correlation of two maps, on cells")
+
+
+def _agreement(claims: Sequence[Claim]) -> Agreement:
+    from deepdream.attribution.checks import agreement
+
+    return agreement(
+        {claim.method: claim.heatmap for claim in claims if bool(claim.heatmap.isfinite().all())}
+    )
 
 
 def _row(found: Finding) -> tuple[object, ...]:
@@ -201,9 +217,6 @@ def _row(found: Finding) -> tuple[object, ...]:
 
 
 def _document(case: Case, claims: Sequence[Claim], findings: Sequence[Finding]) -> dict[str, Any]:
-    from deepdream.attribution.checks import agreement
-
-    maps = {claim.method: claim.heatmap for claim in claims if bool(claim.heatmap.isfinite().all())}
     return {
         "schema": 1,
         "model": case.model.name,
@@ -212,5 +225,5 @@ def _document(case: Case, claims: Sequence[Claim], findings: Sequence[Finding]) 
         "probability": case.probability,
         "seed": case.seed,
         "results": [found.to_dict() for found in findings],
-        "agreement": agreement(maps).to_dict(),
+        "agreement": _agreement(claims).to_dict(),
     }

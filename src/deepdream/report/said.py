@@ -37,8 +37,9 @@ def _belief(study: Study) -> str:
         return f"{sure} when the picture changes a little."
     if not study.judged:
         return f"{sure} when the picture changes a little. The explanations below have not been checked against chance."
-    better = f"{standing} of {total} explanations do" if standing else "no explanation does"
-    return f"{sure} when the picture changes a little; {better} better than maps that know nothing of the network."
+    better = f"{standing} of {total} explanations beat" if standing else "no explanation beats"
+    words = f"{better} maps that know nothing of the network, at deletion and at insertion"
+    return f"{sure} when the picture changes a little; {words}."
 
 
 def answers(study: Study) -> Html:
@@ -60,7 +61,7 @@ def answers(study: Study) -> Html:
         ),
         card(
             "Do they agree",
-            "–" if agreement is None else f"{agreement:.2f}",
+            "–" if agreement is None else f"{agreement:.2f}".replace("-", "−"),
             "is the median rank correlation between two methods’ maps; 1 would be the same map, 0 unrelated ones.",
         ),
     )
