@@ -56,7 +56,7 @@ class Plan:
     smoothing: str = setting(
         "cascade", "how the gradient is smoothed", choices=("none", "gaussian", "cascade", "laplacian")
     )
-    blur: float = setting(1.0, "smallest width of the smoothing Gaussians", low=0.1, high=2.5, unit="pixels")
+    blur: float = setting(1.2, "smallest width of the smoothing Gaussians", low=0.1, high=2.5, unit="pixels")
     color: float = setting(0.55, "share of the color-decorrelated gradient", low=0.0, high=1.0)
     normalization: str = setting(
         "std", "what the gradient is divided by", choices=("mean-abs", "std", "none")

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from deepdream.tensors import root_mean_square
 
-_WINDOW = 64
+_WINDOW = 32
 
 
 @dataclass(frozen=True)
@@ -80,14 +80,20 @@ def _checkerboard(change: Tensor) -> float:
     tiles = change.unfold(2, side, max(1, side // 2)).unfold(3, side, max(1, side // 2))
     taper = torch.hann_window(side, periodic=True, dtype=change.dtype)
     tiles = (tiles - tiles.mean(dim=(-1, -2), keepdim=True)) * taper[:, None] * taper[None, :]
-    power = torch.fft.fft2(tiles).abs().square().flatten(0, -3).mean(dim=0)
+    power = torch.fft.fft2(tiles).abs().square().flatten(0, -3)
     half = side // 2
     return max(_peak(power, row, column) for row, column in ((half, 0), (0, half), (half, half)))
 
 
 def _peak(power: Tensor, row: int, column: int) -> float:
-    around = torch.roll(power, (2 - row, 2 - column), dims=(0, 1))[:5, :5]
-    return float(around[2, 2] / around.median().clamp_min(1e-30))
+    """``power`` (windows, rows, columns) at one frequency, over the median of the 5x5 square around it.
+
+    Every window is first brought to the same level there, or a few strong ones would make chance look large.
+    """
+    around = torch.roll(power, (2 - row, 2 - column), dims=(1, 2))[:, :5, :5]
+    level = around.mean(dim=(1, 2), keepdim=True)
+    around = (around / level.clamp_min(1e-30))[level.flatten() > 1e-12 * level.max()].mean(dim=0)
+    return float(around[2, 2] / around.median().clamp_min(1e-30)) if around.isfinite().all() else 1.0
 
 
 def _chroma_share(change: Tensor) -> float:
