@@ -183,7 +183,7 @@ def test_the_network_is_as_it_was(model: Model, picture: Picture) -> None:
 
 def test_a_spent_budget_still_gives_a_page(model: Model, picture: Picture, tmp_path: Path) -> None:
     found = investigate(model, picture, Wishes(("saliency",), budget=1e-9), progress=lambda w: None)
-    assert not found.judged
+    assert found.judged() == []
     page = write_report(tmp_path / "p.html", [found])[0].read_text()
     assert "have not been checked against chance" in page or "Nobody" in page
 

@@ -34,7 +34,9 @@ def report(
     target: Annotated[
         str | None, typer.Option(help="A class by name or index; the first one otherwise.")
     ] = None,
-    budget: Annotated[str, typer.Option(help="How long one picture may take: 30s, 2m.")] = "90s",
+    budget: Annotated[
+        str | None, typer.Option(help="How long one picture may take: 30s, 5m; about two minutes otherwise.")
+    ] = None,
     compare: Annotated[str | None, typer.Option(help="A second network, side by side.")] = None,
     decided_by: Annotated[str, typer.Option(help="The person who answers for what is decided.")] = "",
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Write over files that exist.")] = False,
@@ -50,10 +52,14 @@ def report(
     Examples: deepdream report images/cat.jpg -o report.html | deepdream report photos -o reports --budget 30s
     | deepdream report images/cat.jpg -o two.html --compare efficientnet_lite1
     """
-    from deepdream.report import Wishes
+    from deepdream.report import BUDGET, Wishes
 
     wishes = Wishes(
-        tuple(names_of([methods])), budget=seconds_of(budget), target=target, seed=seed, decided_by=decided_by
+        tuple(names_of([methods])),
+        budget=seconds_of(budget) if budget else BUDGET,
+        target=target,
+        seed=seed,
+        decided_by=decided_by,
     )
     _known(wishes)
     place = output or Path("reports" if image.is_dir() else "report.html")

@@ -2,10 +2,11 @@
 
 from deepdream.report.index import Entry, entry_of, write_index
 from deepdream.report.prediction import Prediction, Stability, predict, stability_of
-from deepdream.report.study import CHECKS, METHODS, Study, Wishes, investigate
+from deepdream.report.study import BUDGET, CHECKS, METHODS, Study, Wishes, investigate
 from deepdream.report.writing import places_of, refuse_existing, report_page, write_report
 
 __all__ = [
+    "BUDGET",
     "CHECKS",
     "METHODS",
     "Entry",

@@ -34,7 +34,7 @@ def _numbers(first: Study, second: Study) -> Html:
             "kept under small changes",
             *(f"{s.stability.kept} of {len(s.stability.trials)}" for s in (first, second)),
         ),
-        ("explanations that stand", *(f"{len(s.standing())} of {len(s.names)}" for s in (first, second))),
+        ("explanations that stand", *(f"{len(s.standing())} of {len(s.judged())}" for s in (first, second))),
     ]
     return table(names, rows, caption="How sure, how steady, how well explained.")
 

@@ -49,7 +49,7 @@ def _values(study: Study) -> dict[str, Any]:
         "entropy": said.entropy,
         "kept": study.stability.kept / len(study.stability.trials),
         "standing": study.standing(),
-        "methods": study.names,
+        "methods": study.judged(),
         "agreement": study.median_agreement(),
         "checks": means,
     }

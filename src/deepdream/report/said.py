@@ -30,12 +30,10 @@ def lead(study: Study) -> str:
 
 
 def _belief(study: Study) -> str:
-    standing, total = len(study.standing()), len(study.names)
+    standing, total = len(study.standing()), len(study.judged())
     steady = study.stability.kept == len(study.stability.trials)
     sure = "It stays with its first answer" if steady else "It changes its first answer"
     if not total:
-        return f"{sure} when the picture changes a little."
-    if not study.judged:
         return f"{sure} when the picture changes a little. The explanations below have not been checked against chance."
     better = f"{standing} of {total} explanations beat" if standing else "no explanation beats"
     words = f"{better} maps that know nothing of the network, at deletion and at insertion"
@@ -56,7 +54,7 @@ def answers(study: Study) -> Html:
         ),
         card(
             "Maps that stand",
-            f"{len(standing)} of {len(study.names)}" if study.judged else "–",
+            f"{len(standing)} of {len(study.judged())}" if study.judged() else "–",
             _standing(study),
         ),
         card(
@@ -75,7 +73,7 @@ def _sureness(study: Study) -> str:
 
 def _standing(study: Study) -> str:
     standing = study.standing()
-    if not study.judged:
+    if not study.judged():
         return "Deletion and insertion were not made: there was no time."
     if not standing:
         return "beat random maps, a centered blob and an edge detector at both deletion and insertion."

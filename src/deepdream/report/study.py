@@ -31,18 +31,18 @@ from deepdream.images import Picture
 from deepdream.models import Model
 from deepdream.report.prediction import Prediction, Stability, predict, stability_of
 
-#: The methods of a page unless others are asked for: one or two of each family, those that exist.
+#: The methods of a page unless others are asked for, those that exist: one or two of each family, the quick first.
 METHODS = (
     "saliency",
     "input-x-gradient",
-    "smoothgrad",
-    "integrated-gradients",
-    "deep-lift",
-    "guided-backprop",
-    "lrp",
     "grad-cam",
     "layer-cam",
+    "guided-backprop",
+    "deep-lift",
+    "lrp",
+    "smoothgrad",
     "occlusion",
+    "integrated-gradients",
     "rise",
 )
 #: The checks of a page, in the order in which time is spent on them.
@@ -61,11 +61,11 @@ CHECKS = (
     "sensitivity",
     "road",
 )
-BUDGET = 90.0
+BUDGET = 150.0
 #: The share of the time that the explanations may take.
-FOR_MAPS = 0.4
+FOR_MAPS = 0.3
 #: The share of what is left after them that deletion and insertion may take.
-FOR_CURVES = 0.4
+FOR_CURVES = 0.45
 
 Progress = Callable[[str], None]
 
@@ -124,10 +124,17 @@ class Study:
             if all(self._speaks(check, name) for check in ("deletion", "insertion"))
         ]
 
-    @property
-    def judged(self) -> bool:
-        """Whether any map was taken through deletion and insertion."""
-        return {"deletion", "insertion"} <= set(self.checks)
+    def judged(self) -> list[str]:
+        """Methods that went through both deletion and insertion; there may have been no time for all."""
+        return [
+            name
+            for name in self.names
+            if all(self._measured(check, name) for check in ("deletion", "insertion"))
+        ]
+
+    def _measured(self, check: str, method: str) -> bool:
+        found = self.finding(check, method)
+        return found is not None and bool(found.values)
 
     def _speaks(self, check: str, method: str) -> bool:
         found = self.finding(check, method)
@@ -156,6 +163,7 @@ class Study:
             "checks": [found.to_dict() for found in self.findings],
             "agreement": self.agreement.to_dict(),
             "standing": self.standing(),
+            "judged": self.judged(),
             "decided_by": self.decided_by,
             "seconds": round(self.seconds, 2),
         }

@@ -9,7 +9,8 @@ import torch
 from deepdream.attribution.checks.road import impute
 from deepdream.attribution.checks.shape import entropy, gini
 
-pytestmark = pytest.mark.peers
+# The peers warn of their own old ways of calling numpy.
+pytestmark = [pytest.mark.peers, pytest.mark.filterwarnings("default")]
 
 
 def test_quantus_gives_the_same_complexity_and_sparseness() -> None:
