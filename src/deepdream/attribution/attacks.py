@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import warnings
+
 from captum.robust import FGSM, PGD
 from torch import Tensor
 
@@ -35,16 +37,18 @@ def pgd(
     Madry et al. 2017, arXiv:1706.06083; started at the picture itself, so that it needs no seed.
     """
     attack = PGD(in_float32(model), lower_bound=0.0, upper_bound=1.0)
-    found: Tensor = attack.perturb(
-        _fresh(model, image),
-        radius=epsilon,
-        step_size=2.5 * epsilon / steps,
-        step_num=steps,
-        target=target,
-        targeted=toward,
-        random_start=False,
-        norm="Linf",
-    )
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "Input Tensor 0 did not already require gradients")
+        found: Tensor = attack.perturb(
+            _fresh(model, image),
+            radius=epsilon,
+            step_size=2.5 * epsilon / steps,
+            step_num=steps,
+            target=target,
+            targeted=toward,
+            random_start=False,
+            norm="Linf",
+        )
     return found.detach()
 
 

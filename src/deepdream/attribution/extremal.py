@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor
@@ -12,6 +14,8 @@ from deepdream.errors import UsageError
 
 #: Pixels between the mask's numbers, and between the places where it is smoothed (at 224).
 _GRID, _COARSE = 7, 4
+#: Of the area at the start; it grows a hundredfold.
+PRESSURE = 30.0
 _SIGMA, _SHARPNESS = 21.0, 20.0
 
 
@@ -29,8 +33,10 @@ _SIGMA, _SHARPNESS = 21.0, 20.0
 def extremal_perturbation(problem: Problem, *, area: float = 0.1, steps: int = 200) -> Tensor:
     """The mask in [0, 1] of share ``area`` that preserves the score, after ``steps`` of ascent.
 
-    Deviations: the picture is mixed with one strong blur instead of a pyramid of eight; the mask is smoothed
-    at every fourth pixel and enlarged.
+    Deviations: the picture is mixed with one strong blur instead of a pyramid of eight; the mask is smoothed at
+    every fourth pixel and enlarged, and divided by what a full mask gives there, or corners would lead; the
+    score is scaled so that its first gradient is 1, and the pressure on the area grows hundredfold, so that
+    the score decides where the mask goes before the area does, whatever the size of the logits.
     """
     if not 0 < area < 1:
         raise UsageError(f"area is a share of the picture between 0 and 1, not {area}.")
@@ -38,26 +44,34 @@ def extremal_perturbation(problem: Problem, *, area: float = 0.1, steps: int = 2
     grid = [max(2, side // _GRID) for side in problem.size]
     kernel = _kernel((grid[0], grid[1]), problem.size).to(problem.image)
     values = torch.full((grid[0] * grid[1],), 0.5, device=problem.image.device)
-    velocity, pressure = torch.zeros_like(values), 300.0
-    for _ in range(steps):
-        gradient = _gradient(problem, values, kernel, blurred, (area, pressure))
-        velocity = 0.9 * velocity + gradient
+    first = _slope(problem, values, kernel, blurred, lambda mask, score: score)
+    unit = float(first.abs().max()) or 1.0
+    velocity = torch.zeros_like(values)
+    for step in range(steps):
+        pressure = PRESSURE * 100 ** (step / steps)
+
+        def reward(mask: Tensor, score: Tensor, pressure: float = pressure) -> Tensor:
+            return score / unit - pressure * area_error(mask.flatten(), area)
+
+        velocity = 0.9 * velocity + _slope(problem, values, kernel, blurred, reward)
         values = (values + 0.01 * velocity).clamp(0, 1)
-        pressure *= 1.0035
     with torch.no_grad():
         return _smooth_mask(values, kernel, problem.size)[0, 0]
 
 
-def _gradient(
-    problem: Problem, values: Tensor, kernel: Tensor, blurred: Tensor, goal: tuple[float, float]
+def _slope(
+    problem: Problem,
+    values: Tensor,
+    kernel: Tensor,
+    blurred: Tensor,
+    reward: Callable[[Tensor, Tensor], Tensor],
 ) -> Tensor:
-    area, pressure = goal
+    """The gradient of ``reward(mask, score)`` for the mask's numbers."""
     with torch.enable_grad():
         values = values.detach().requires_grad_()
         mask = _smooth_mask(values, kernel, problem.size)
         score = problem.score(problem.image * mask + blurred * (1 - mask)).sum()
-        reward = score - pressure * area_error(mask.flatten(), area)
-        (gradient,) = torch.autograd.grad(reward, values)
+        (gradient,) = torch.autograd.grad(reward(mask, score), values)
     return gradient
 
 
@@ -84,7 +98,10 @@ def _centers(grid: tuple[int, int], size: tuple[int, int]) -> Tensor:
 
 def _smooth_mask(values: Tensor, kernel: Tensor, size: tuple[int, int]) -> Tensor:
     """(1, 1, H, W): the smooth maximum of the numbers, each weakened by its distance."""
-    weighted = kernel * values
-    largest = (weighted * (_SHARPNESS * weighted).softmax(dim=1)).sum(dim=1)
+    largest = _smooth_maximum(kernel * values) / _smooth_maximum(kernel)
     coarse = largest.reshape(1, 1, max(1, size[0] // _COARSE), max(1, size[1] // _COARSE))
     return F.interpolate(coarse, size=size, mode="bilinear", align_corners=False)
+
+
+def _smooth_maximum(weighted: Tensor) -> Tensor:
+    return (weighted * (_SHARPNESS * weighted).softmax(dim=1)).sum(dim=1)

@@ -1,0 +1,171 @@
+"""Every method of the registry: finite, of the right shape, the same for the same seed, leaving no trace."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+import torch
+from networks import bend, picture
+from torch import Tensor, nn
+
+from deepdream.attribution import Explanation, explain, methods
+from deepdream.errors import UsageError
+from deepdream.models import Model, load_model
+
+#: Small enough for a loop over everything.
+QUICK: dict[str, dict[str, Any]] = {
+    "smoothgrad": {"samples": 3},
+    "smoothgrad-squared": {"samples": 3},
+    "vargrad": {"samples": 3},
+    "integrated-gradients": {"most": 50},
+    "gradient-shap": {"samples": 3},
+    "blur-ig": {"steps": 8},
+    "guided-ig": {"steps": 8},
+    "score-cam": {"samples": 4},
+    "occlusion": {"window": 4},
+    "feature-ablation": {"segments": 6},
+    "rise": {"samples": 12, "grid": 3},
+    "deep-lift-shap": {"samples": 2},
+    "shapley": {"segments": 4},
+    "shapley-sampling": {"samples": 2, "segments": 6},
+    "kernel-shap": {"samples": 20, "segments": 6},
+    "lime": {"samples": 20, "segments": 6},
+    "xrai": {"steps": 4},
+    "extremal-perturbation": {"steps": 3},
+}
+SIDE = 16
+
+
+@pytest.fixture(scope="module")
+def model() -> Model:
+    return bend(nn.ReLU6, SIDE)
+
+
+def quick(model: Model, name: str, image: Tensor, **more: Any) -> Explanation:
+    return explain(model, image, name, 1, **QUICK.get(name, {}), **more)
+
+
+@pytest.mark.parametrize("name", methods())
+def test_a_map_is_finite_of_the_pictures_size_and_the_same_for_the_same_seed(name: str, model: Model) -> None:
+    image = picture(SIDE)[..., :14]
+    before = torch.random.get_rng_state()
+    one, again = (quick(model, name, image, seed=3) for _ in range(2))
+    assert torch.equal(torch.random.get_rng_state(), before)
+    assert one.heatmap.shape == (SIDE, 14)
+    assert one.heatmap.dtype == torch.float32
+    assert one.heatmap.isfinite().all()
+    assert torch.equal(one.heatmap, again.heatmap)
+    assert one.forwards >= 1
+    assert (one.label, one.target, one.against) == ("class 1", 1, None)
+    assert one.attribution is None or one.attribution.shape == (3, SIDE, 14)
+    if not methods()[name].signed:
+        assert (one.heatmap >= 0).all()
+    if methods()[name].complete:
+        assert one.completeness_error is not None
+
+
+@pytest.mark.parametrize("name", methods())
+def test_the_users_network_is_as_it_was(name: str, model: Model) -> None:
+    module = model.module
+    before = {key: value.clone() for key, value in module.state_dict().items()}
+    kinds = [(type(part), part.training) for part in module.modules()]
+    gradients = [parameter.requires_grad for parameter in module.parameters()]
+    quick(model, name, picture(SIDE))
+    assert all(torch.equal(value, before[key]) for key, value in module.state_dict().items())
+    assert [(type(part), part.training) for part in module.modules()] == kinds
+    assert [parameter.requires_grad for parameter in module.parameters()] == gradients
+    assert not any(
+        part._forward_hooks or part._backward_hooks or part._forward_pre_hooks for part in module.modules()
+    )
+    assert all(parameter.grad is None for parameter in module.parameters())
+
+
+@pytest.mark.parametrize(
+    "name", ["smoothgrad", "gradient-shap", "rise", "shapley-sampling", "kernel-shap", "lime"]
+)
+def test_another_seed_gives_another_map(name: str, model: Model) -> None:
+    one, other = (quick(model, name, picture(SIDE), seed=seed) for seed in (0, 1))
+    assert not torch.equal(one.heatmap, other.heatmap)
+
+
+@pytest.mark.parametrize(
+    "name", ["smoothgrad", "rise", "integrated-gradients", "shapley", "lime", "xrai", "blur-ig"]
+)
+# A unit at its kink may fall on either side when a chunk of another size is rounded otherwise.
+def test_chunks_do_not_change_a_map(name: str, model: Model, monkeypatch: pytest.MonkeyPatch) -> None:
+    from deepdream.attribution.problem import Problem
+
+    whole = quick(model, name, picture(SIDE))
+    monkeypatch.setattr(Problem, "chunk", property(lambda _: 1))
+    single = quick(model, name, picture(SIDE))
+    assert torch.allclose(whole.heatmap, single.heatmap, rtol=0, atol=5e-3 * float(whole.heatmap.abs().max()))
+
+
+def test_registry_says_everything_about_every_method() -> None:
+    for name, method in methods().items():
+        assert name == method.name == name.lower()
+        assert method.question.endswith("?")
+        assert any(mark in method.paper for mark in ("arXiv", "DOI", "1953"))
+        assert all((method.caveat, method.needs, method.cost, method.unit))
+        if method.budgeted is not None:
+            assert method.budgeted.option in method.options
+
+
+NETWORKS = (
+    "resnet18",
+    "googlenet",
+    "mobilenet_v3_small",
+    "densenet121",
+    "convnext_tiny",
+    "efficientnet_b0",
+    "vit_b_16",
+)
+#: One of each way of asking the network; the others share their code.
+ASKED = (
+    "saliency",
+    "smoothgrad",
+    "grad-cam",
+    "ablation-cam",
+    "guided-backprop",
+    "deconvolution",
+    "deep-lift",
+    "lrp",
+)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("network", NETWORKS)
+def test_networks_of_every_kind_are_explained_or_refused_with_a_reason(network: str) -> None:
+    model = load_model(network, weights="random:0", device="cpu")
+    if network == "vit_b_16":  # its head is born zero
+        nn.init.normal_(model.module.heads[-1].weight, std=0.02, generator=torch.Generator().manual_seed(0))
+    image = torch.rand(1, 3, 224, 224, generator=torch.Generator().manual_seed(1))
+    refused = []
+    for name in ASKED:
+        try:
+            found = explain(model, image, name, 7, **({"samples": 2} if name == "smoothgrad" else {}))
+        except UsageError as error:
+            refused.append((name, str(error)))
+            continue
+        assert found.heatmap.isfinite().all()
+        assert found.heatmap.any()
+        if name == "deep-lift":
+            assert found.completeness_error < 0.01, network
+        if name in ("guided-backprop", "deconvolution", "deep-lift"):
+            assert not any("identical" in note for note in found.notes), (network, name)
+    assert all(text.startswith(f"{name} does not apply to {network}: ") for name, text in refused)
+    names = [name for name, _ in refused]
+    assert names == (["grad-cam", "ablation-cam", "deep-lift", "lrp"] if network == "vit_b_16" else [])
+
+
+@pytest.mark.weights
+def test_the_embedded_network_is_explained_completely() -> None:
+    model = load_model("efficientnet_lite0", device="cpu")
+    image = torch.rand(1, 3, 96, 96, generator=torch.Generator().manual_seed(1))
+    lifted = explain(model, image, "deep-lift", 7)
+    assert lifted.completeness_error < 1e-4
+    integrated = explain(model, image, "integrated-gradients", 7, most=100)
+    assert integrated.completeness_error < 0.01 or any("not converged" in note for note in integrated.notes)
+    for name in ("guided-backprop", "deconvolution", "lrp"):
+        assert not any("identical" in note for note in explain(model, image, name, 7).notes)

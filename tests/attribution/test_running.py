@@ -1,0 +1,187 @@
+"""Asking wrongly, options, notes, drawings."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import torch
+from networks import bend, formula, picture, wrapped
+from torch import nn
+
+from deepdream.attribution import explain, find_layer, make_baseline, methods
+from deepdream.attribution.pictures import QUANTILE, caption_of, draw, draw_all, numbers_of, overlay
+from deepdream.attribution.problem import blur
+from deepdream.attribution.segments import cells, count_of, superpixels
+from deepdream.errors import UnknownNameError, UsageError
+
+
+@pytest.mark.parametrize(
+    ("options", "text"),
+    [
+        ({"method": "gradcam"}, "No method 'gradcam'. Did you mean 'grad-cam'"),
+        ({"target": -1}, "No class -1 in small: it has 4, from 0 to 3."),
+        ({"target": 4}, "No class 4 in small: it has 4, from 0 to 3."),
+        ({"target": 1, "against": 1}, "cannot be explained against itself"),
+        ({"baseline": "grey"}, "No baseline 'grey'"),
+        ({"method": "grad-cam", "layer": "firsd"}, "No layer 'firsd' in small. Did you mean 'first'"),
+        ({"method": "grad-cam", "layer": "gate"}, "Layer 'gate' of small has no space to map"),
+        ({"samples": 3}, "integrated-gradients has no option 'samples'; its own are: steps, most."),
+        ({"steps": -3}, "steps of integrated-gradients cannot be negative: -3."),
+        ({"method": "lrp", "rule": "gamma"}, "No rule 'gamma'. There are: composite, epsilon."),
+        ({"method": "shapley", "segments": 20}, "Exact Shapley values take 1 to 14 segments, not 20"),
+        ({"method": "extremal-perturbation", "area": 2.0}, "area is a share of the picture"),
+        ({"method": "occlusion", "window": 99}, "A window of 99 with stride"),
+    ],
+)
+def test_wrong_questions_get_one_clear_line(options: dict[str, object], text: str) -> None:
+    with pytest.raises(UsageError) as caught:
+        explain(bend(), picture(16), **options)
+    assert text in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "image", [torch.zeros(3, 8, 8), torch.zeros(2, 3, 8, 8), torch.zeros(1, 3, 8, 8).byte()]
+)
+def test_a_picture_of_another_form_is_refused(image: torch.Tensor) -> None:
+    with pytest.raises(UsageError, match=r"one float tensor \(1, 3, H, W\)"):
+        explain(bend(), image)
+
+
+def test_without_a_target_the_top_class_is_explained() -> None:
+    model, image = bend(), picture(16)
+    with torch.no_grad():
+        top = int(model(image)[0].argmax())
+    assert explain(model, image, "saliency").target == top
+    assert explain(formula(lambda x: x.sum(dim=(1, 2, 3))), picture(), "saliency", "yes").label == "yes"
+
+
+def test_smoothgrad_with_one_sample_and_no_noise_is_the_gradient() -> None:
+    model, image = bend(), picture(16)
+    found = explain(model, image, "smoothgrad", 1, samples=1, noise=0.0)
+    assert torch.allclose(found.attribution, explain(model, image, "saliency", 1).attribution)
+    assert found.notes == ("identical to the gradient",)
+
+
+def test_integrated_gradients_stop_after_two_good_sums_and_say_when_they_do_not() -> None:
+    found = explain(bend(nn.SiLU), picture(16), "integrated-gradients", 1)
+    assert found.options["steps"] == 50
+    assert found.forwards == found.backwards == 75
+    steep = formula(lambda x: (500 * (x.mean(dim=(1, 2, 3)) - 0.123)).sigmoid())
+    assert any("not converged" in note for note in explain(steep, picture(), most=25).notes)
+
+
+def test_a_budget_sets_the_samples() -> None:
+    few, many = (explain(bend(), picture(16), "rise", 1, budget=seconds) for seconds in (0.02, 0.4))
+    assert 8 <= few.options["samples"] < many.options["samples"]
+    assert explain(bend(), picture(16), "rise", 1, budget=5.0, samples=9).options["samples"] == 9
+
+
+def test_half_precision_networks_are_explained_in_float32() -> None:
+    whole, half = bend(nn.SiLU), bend(nn.SiLU)
+    half.module.half()
+    found = explain(half, picture(16), "integrated-gradients", 1)
+    assert found.completeness_error < 0.01
+    assert next(half.module.parameters()).dtype == torch.float16
+    wanted = explain(whole, picture(16), "integrated-gradients", 1).heatmap
+    assert torch.allclose(found.heatmap, wanted, atol=0.02 * float(wanted.abs().max()))
+
+
+def test_automatic_layer_is_the_last_with_a_grid() -> None:
+    model = bend()
+    assert find_layer(model, "auto").name == "act"
+    assert explain(model, picture(16), "grad-cam", 1).options["layer"] == "act"
+
+
+def test_baselines() -> None:
+    image = picture(16)
+    assert not make_baseline(image, "black").any()
+    assert (make_baseline(image, "white") == 1).all()
+    mean = make_baseline(image, "mean")
+    assert torch.allclose(mean, image.mean(dim=(2, 3), keepdim=True).expand_as(image))
+    assert torch.equal(make_baseline(image, "noise", 3), make_baseline(image, "noise", 3))
+    assert make_baseline(image, "blur").var() < image.var()
+
+
+def test_a_blur_keeps_the_mean_of_a_constant_and_is_the_gaussian() -> None:
+    assert torch.allclose(blur(torch.full((1, 3, 9, 7), 0.3), 4.0), torch.tensor(0.3))
+    point = torch.zeros(1, 1, 41, 41)
+    point[0, 0, 20, 20] = 1
+    found = blur(point, 2.0)[0, 0]
+    assert float(found[20, 22] / found[20, 20]) == pytest.approx(2.718281828 ** (-0.5), rel=1e-3)
+    assert torch.equal(blur(point, 0.0), point)
+
+
+def test_superpixels_cover_the_picture_with_about_as_many_regions() -> None:
+    image = picture(40)
+    for count in (1, 9, 25):
+        found = superpixels(image, count)
+        assert found.shape == (40, 40)
+        assert found.unique().tolist() == list(range(count_of(found)))
+        assert count_of(found) <= count + 2
+    assert superpixels(picture(3), 9).tolist() == cells((3, 3), 3, 3).tolist()
+    halves = torch.cat([torch.zeros(1, 3, 20, 9), torch.ones(1, 3, 20, 11)], dim=3)
+    assert count_of(superpixels(halves, 2)) == 2
+    assert (superpixels(halves, 2)[:, 9:] == superpixels(halves, 2)[0, 19]).all()
+
+
+def test_a_transformer_has_no_grid_at_its_end() -> None:
+    class Patches(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.patches = nn.Conv2d(3, 4, 4, 4)
+            self.mix = nn.Sequential(nn.Linear(4, 4), nn.GELU(), nn.Linear(4, 4), nn.GELU())
+            self.head = nn.Linear(4, 2)
+
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            return self.head(self.mix(self.patches(x).flatten(2).transpose(1, 2)).mean(dim=1))
+
+    model, image = wrapped(Patches(), 16), picture(16)
+    with pytest.raises(
+        UsageError, match="grad-cam does not apply to small: its last layer with a grid, 'patches'"
+    ):
+        explain(model, image, "grad-cam")
+    assert explain(model, image, "grad-cam", layer="patches").options["layer"] == "patches"
+
+
+def test_resized_maps_keep_the_mean() -> None:
+    found = explain(bend(), picture(16), "saliency", 1)
+    assert torch.allclose(found.resized(4, 4).mean(), found.heatmap.mean(), atol=1e-6)
+    assert found.resized(16, 16) is found.heatmap
+    assert found.resized(32, 32).shape == (32, 32)
+
+
+def test_drawings_say_what_is_shown(tmp_path: Path) -> None:
+    model, image = bend(), picture(16)
+    signed, unsigned = (explain(model, image, name, 1) for name in ("deep-lift", "grad-cam"))
+    for style in ("side-by-side", "overlay", "heatmap", "panel"):
+        figure = draw(signed, image, probability=0.5, style=style)
+        assert figure.title == "Why “class 1” (50%)?  deep-lift"
+    assert "Orange speaks for the class, blue against it" in caption_of(signed)
+    assert "Sums to the score within" in caption_of(signed)
+    assert "Layer act" in caption_of(unsigned)
+    assert draw(unsigned, image, probability=0.5).save(tmp_path / "one.png").stat().st_size > 5000
+    sheet = draw_all([signed, unsigned], image, probability=0.5)
+    assert sheet.save(tmp_path / "all.png").stat().st_size > 5000
+    for found in (signed, unsigned):
+        painted = overlay(found, image)
+        assert painted.shape == (16, 16, 3)
+        assert 0 <= painted.min() <= painted.max() <= 1
+    assert 0.9 < QUANTILE < 1
+
+
+def test_numbers_of_an_explanation() -> None:
+    found = explain(bend(), picture(16), "integrated-gradients", 1, against=0, most=25)
+    numbers = numbers_of(found)
+    assert numbers["method"] == "integrated-gradients"
+    assert numbers["against"] == 0
+    assert numbers["completeness_error"] == found.completeness_error
+    row, column = numbers["top_pixel"]["row"], numbers["top_pixel"]["column"]
+    assert float(found.heatmap[row, column]) == float(found.heatmap.max())
+
+
+def test_an_unknown_method_lists_the_way_out() -> None:
+    with pytest.raises(UnknownNameError, match="`deepdream methods` lists all"):
+        explain(bend(), picture(16), "wizardry")
+    assert len(methods()) == 32

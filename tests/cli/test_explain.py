@@ -1,0 +1,156 @@
+"""The commands ``saliency``, ``explain``, ``methods``, ``channels``, ``concepts``: streams, codes, files."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+import typer
+from typer.testing import CliRunner
+
+from deepdream.cli import attribution as commands
+from deepdream.cli.attribution import parse_seconds
+from deepdream.errors import DeepDreamError, UsageError
+
+IMAGES = Path(__file__).parents[2] / "images"
+CAT = IMAGES / "cat.jpg"
+
+pytestmark = pytest.mark.weights
+
+
+@pytest.fixture(autouse=True)
+def elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+
+
+def run(*words: str | Path) -> tuple[int, str, str]:
+    app = typer.Typer()
+    commands.register(app)
+    result = CliRunner().invoke(app, [str(word) for word in words])
+    if isinstance(result.exception, DeepDreamError):
+        return result.exception.exit_code, result.stdout, result.stderr + str(result.exception)
+    if result.exception and not isinstance(result.exception, SystemExit):
+        raise result.exception
+    return result.exit_code, result.stdout, result.stderr
+
+
+def test_saliency_draws_into_outputs_and_refuses_to_replace() -> None:
+    code, out, _ = run("saliency", CAT)
+    path = Path("outputs/cat_efficientnet_lite0_saliency.png")
+    assert code == 0
+    assert out.splitlines()[-1] == str(path)
+    assert "tiger cat" in out
+    assert path.stat().st_size > 10_000
+    code, _, err = run("saliency", CAT)
+    assert code == 7
+    assert "exists" in err
+    assert run("saliency", CAT, "--overwrite")[0] == 0
+
+
+def test_explain_as_json_carries_what_was_promised() -> None:
+    words = ("explain", CAT, "--method", "deep-lift", "--target", "tabby", "--against", "282", "--json")
+    code, out, _ = run(*words)
+    document = json.loads(out)
+    assert code == 0
+    assert document["label"] == "tabby"
+    assert document["against"] == 282
+    assert document["completeness_error"] < 1e-3
+    assert set(document["top_pixel"]) == {"row", "column"}
+    assert {"score", "baseline_score", "forwards", "backwards", "notes", "options", "probability"} <= set(
+        document
+    )
+    assert document["output"] is None
+    assert not list(Path().rglob("*.png"))
+
+
+def test_raw_numbers_and_a_layer_of_ones_own() -> None:
+    words = ("explain", CAT, "--method", "grad-cam", "--layer", "blocks.4", "-o", "map.npy", "--json")
+    code, out, _ = run(*words)
+    assert code == 0
+    assert json.loads(out)["options"]["layer"] == "blocks.4"
+    values = np.load("map.npy")
+    assert values.shape == (224, 224)
+    assert values.dtype == np.float32
+    assert values.max() == pytest.approx(json.loads(out)["maximum"])
+
+
+def test_the_automatic_layer_and_its_name_are_printed() -> None:
+    code, out, _ = run("explain", CAT, "--method", "grad-cam", "--overlay", "-o", "map.svg")
+    assert code == 0
+    assert "layer act2" in out
+    assert "<desc>" in Path("map.svg").read_text()
+
+
+@pytest.mark.parametrize(
+    ("words", "text"),
+    [
+        (("--method", "gradcam"), "Did you mean 'grad-cam'"),
+        (("--target", "cat"), "classes of efficientnet_lite0 contain 'cat'"),
+        (("--target", "tabbby"), "No class 'tabbby' in efficientnet_lite0. Did you mean 'tabby'"),
+        (("--target", "-1"), "No class -1 in efficientnet_lite0: it has 1000, from 0 to 999."),
+        (("--target", "1000"), "No class 1000 in efficientnet_lite0: it has 1000, from 0 to 999."),
+        (("--method", "grad-cam", "--layer", "classifier"), "has no space to map"),
+        (("--method", "grad-cam", "--samples", "5"), "grad-cam has no option 'samples'"),
+        (("--baseline", "gray"), "No baseline 'gray'. There are: black, mean, blur, noise, white."),
+        (("--style", "pretty"), "No style 'pretty'"),
+        (("--budget", "soon"), "No time 'soon': write it as 30s, 2m or 1h."),
+        (("-o", "map.jpg"), "Cannot tell from 'map.jpg' what to write"),
+    ],
+)
+def test_what_is_wrong_is_one_line_and_exit_code_2(words: tuple[str, ...], text: str) -> None:
+    code, _, err = run("explain", CAT, *words)
+    assert code == 2
+    assert text in err
+    assert not Path("outputs").exists()
+
+
+def test_a_method_that_does_not_apply_says_why_and_ends_with_2() -> None:
+    code, _, err = run("explain", CAT, "--method", "grad-cam", "--model", "vit_b_16", "--weights", "random")
+    assert code == 2
+    assert "grad-cam does not apply to vit_b_16: its last layer with a grid, 'conv_proj'" in err
+
+
+def test_methods_are_listed() -> None:
+    code, out, _ = run("methods", "--json")
+    entries = json.loads(out)
+    assert code == 0
+    assert {"name", "question", "paper", "caveat", "needs", "signed", "complete", "family", "cost"} <= set(
+        entries[0]
+    )
+    assert {"saliency", "lrp", "rise", "xrai"} <= {entry["name"] for entry in entries}
+    code, out, _ = run("methods")
+    assert code == 0
+    assert "integrated-gradients" in out
+
+
+def test_channels_share_the_score() -> None:
+    code, out, _ = run("channels", CAT, "--layer", "act2", "--steps", "8", "--top", "3", "--json")
+    document = json.loads(out)
+    assert code == 0
+    assert len(document["channels"]) == 3
+    assert document["sum"] == pytest.approx(document["score"] - document["baseline_score"], rel=0.01)
+
+
+def test_concepts_want_a_folder_with_enough_pictures(tmp_path: Path) -> None:
+    code, _, err = run("concepts", CAT, "--concept", "nowhere")
+    assert code == 2
+    assert "nowhere is no folder" in err
+    folder = tmp_path / "animals"
+    folder.mkdir()
+    for name in ("cat", "dahlia", "coffee", "rocket"):
+        (folder / f"{name}.jpg").write_bytes((IMAGES / f"{name}.jpg").read_bytes())
+    code, out, _ = run("concepts", CAT, "--concept", folder, "--json")
+    document = json.loads(out)
+    assert code == 0
+    assert document["concept"] == "animals"
+    assert document["examples"] == document["counterexamples"] == 4
+    assert 0 <= document["accuracy"] <= 1
+
+
+def test_times() -> None:
+    assert [parse_seconds(text) for text in ("30", "30s", "1.5m", "1h")] == [30, 30, 90, 3600]
+    for text in ("", "-3s", "nan", "inf", "s"):
+        with pytest.raises(UsageError):
+            parse_seconds(text)
