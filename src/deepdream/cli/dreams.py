@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import re
+import shutil
+import sys
+import textwrap
 import time
 from dataclasses import dataclass, fields
 from pathlib import Path
@@ -10,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from deepdream.cli.files import Existing, Job, check_free, expand_inputs, plan_outputs
+from deepdream.cli.files import Existing, Job, check_free, check_writable, expand_inputs, plan_outputs
 from deepdream.cli.process import interruptible
 from deepdream.cli.progress import dream_progress
 from deepdream.cli.terminal import put, put_json, say
@@ -30,6 +33,7 @@ if TYPE_CHECKING:
     from deepdream.provenance import Recipe
 
 DEFAULT_MODEL = "efficientnet_lite0"
+_FILES = (".safetensors", ".pth", ".pt", ".bin", ".ckpt", ".tar")
 _SETTINGS = {entry.name: entry for entry in fields(Plan)}
 
 
@@ -111,6 +115,7 @@ class _Reading:
     metadata: bool
     decided_by: str
     quiet: bool
+    predict: bool
 
 
 def run(
@@ -180,12 +185,16 @@ def run(
         seed=seed,
     )
     _check_bits(bits)
+    if not decided_by.isprintable() or len(decided_by) > 200:
+        raise UsageError("--decided-by is one line of at most 200 characters.")
     network = load_network(model, weights, device)
     goal = objective_of(plan, network)
     existing = Existing.of(overwrite=overwrite, skip=skip_existing, number=number)
     sources = expand_inputs(inputs)
     jobs = plan_outputs(sources, output, _tail(network.name, goal.layers), existing)
-    reading = _Reading(size, value_range, max_pixels, bits, not no_metadata, decided_by, quiet)
+    for job in jobs:
+        check_writable(job.output, bits=bits)
+    reading = _Reading(size, value_range, max_pixels, bits, not no_metadata, decided_by, quiet, json)
     if dry_run:
         _show_plans(jobs, network, plan, reading, json=json)
         return
@@ -209,10 +218,10 @@ def _run_all(
             continue
         try:
             results.append(_run_one(job, network, plan, reading))
-        except InterruptedRunError:
-            raise
         except DeepDreamError as error:
             failures.append((str(job.source), error))
+            if isinstance(error, InterruptedRunError):
+                break
             if len(jobs) > 1:
                 say(f"deepdream: {job.source}: {error}")
             continue
@@ -222,8 +231,8 @@ def _run_all(
 
 
 def _raise_failures(failures: list[tuple[str, DeepDreamError]], count: int) -> None:
-    if failures and count == 1:
-        raise failures[0][1]
+    if failures and (count == 1 or isinstance(failures[-1][1], InterruptedRunError)):
+        raise failures[-1][1]
     if failures:
         raise SomeInputsFailedError(
             f"{len(failures)} of {count} inputs failed: {failures[0][0]} and so on, see above."
@@ -250,11 +259,15 @@ def _run_one(job: Job, network: Model, plan: Plan, reading: _Reading) -> dict[st
             size=_size_of(job.source, reading.size),
             watch=watch,
             decided_by=reading.decided_by,
+            value_range=reading.value_range,
         )
         if not dreamed.recipe.finished:
             _save_partial(dreamed, job.output, reading, interruption.number)
         dreamed.save(job.output, bits=reading.bits, metadata=reading.metadata)
-    return _summary(job, dreamed, network, picture, time.monotonic() - began)
+    if interruption.number:
+        raise InterruptedRunError(f"stopped; {job.output} was finished.", interruption.number)
+    seconds = time.monotonic() - began
+    return _summary(job, dreamed, network, picture, seconds) if reading.predict else {}
 
 
 def _save_partial(dreamed: Dreamed, output: Path, reading: _Reading, number: int) -> None:
@@ -337,17 +350,24 @@ def info(
         return
     model = recipe.model
     put(f"{picture.name}: {recipe.width}x{recipe.height}" + ("" if recipe.finished else ", interrupted"))
-    put(f"made from  {recipe.input['name']} (sha256 {recipe.input['sha256'][:12]}...)")
-    put(f"network    {model['name']}, {model.get('origin')}, {model.get('license')} license")
-    put(f"weights    sha256 {model.get('sha256')}")
-    put(f"climbed    {recipe.plan.objective}")
-    put("octaves    " + " ".join(f"{w}x{h}" for h, w in recipe.octaves))
-    put("settings   " + " ".join(f"{k}={v}" for k, v in recipe.plan.to_dict().items() if k != "objective"))
-    put("measures   " + " ".join(f"{k}={v:.3g}" for k, v in recipe.measures.items()))
-    put(f"ran on     {recipe.device}, {recipe.threads} threads")
-    put("versions   " + " ".join(f"{k} {v}" for k, v in recipe.versions.items()))
+    _put_entry("made from", f"{recipe.input['name']} (sha256 {recipe.input['sha256'][:12]}...)")
+    _put_entry("network", f"{model['name']}, {model.get('origin')}, {model.get('license')} license")
+    _put_entry("weights", f"sha256 {model.get('sha256')}")
+    _put_entry("climbed", recipe.plan.objective)
+    _put_entry("octaves", " ".join(f"{w}x{h}" for h, w in recipe.octaves))
+    _put_entry("settings", " ".join(f"{k}={v}" for k, v in recipe.plan.to_dict().items() if k != "objective"))
+    _put_entry("measures", " ".join(f"{k}={v:.3g}" for k, v in recipe.measures.items()))
+    _put_entry("ran on", f"{recipe.device}, {recipe.threads} thread{'s' if recipe.threads > 1 else ''}")
+    _put_entry("versions", ", ".join(f"{k} {v}" for k, v in recipe.versions.items()))
     if recipe.decided_by:
-        put(f"decided by {recipe.decided_by}")
+        _put_entry("decided by", recipe.decided_by)
+
+
+def _put_entry(label: str, text: str) -> None:
+    """A line of ``info``; in a terminal wrapped between words, under its own beginning."""
+    width = shutil.get_terminal_size().columns if sys.stdout.isatty() else 10_000
+    first, rest = f"{label:<11}", " " * 11
+    put(textwrap.fill(text, width, initial_indent=first, subsequent_indent=rest, break_on_hyphens=False))
 
 
 def rerun(
@@ -360,6 +380,7 @@ def rerun(
         typer.Option("--output", "-o", help="Where to write; name_again.png beside it if not given."),
     ] = None,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace an output that exists.")] = False,
+    max_pixels: MaxPixels = 64_000_000,
     json: JsonOption = False,
     quiet: Quiet = False,
 ) -> None:
@@ -373,27 +394,32 @@ def rerun(
     import torch
 
     recipe = _recipe_of(picture)
+    _check_trust(recipe, picture, max_pixels)
     target = output or picture.with_stem(f"{picture.stem}_again")
     if target.resolve() == picture.resolve():
         raise UsageError("The output would replace the picture whose recipe is read. Choose another -o.")
     check_free(target, overwrite=overwrite)
-    network = load_network(recipe.model["name"], weights or _random_weights(recipe), device or recipe.device)
+    check_writable(target, bits=recipe.bits)
+    origin = _find_input(recipe, picture, source)
+    network = load_network(
+        recipe.model["name"], weights or _random_weights(recipe), device or _device_of(recipe)
+    )
     differences = _differences(recipe, network)
     for line in differences:
         say(f"deepdream: differs from then: {line}")
     torch.set_num_threads(recipe.threads)
-    origin = _find_input(recipe, picture, source)
     reading = _Reading(
         f"{recipe.width}x{recipe.height}",
         recipe.input.get("range", "auto"),
-        1 << 40,
-        8,
+        max_pixels,
+        recipe.bits,
         True,
         recipe.decided_by,
         quiet,
+        json,
     )
     result = _run_one(Job(origin, target), network, recipe.plan, reading)
-    same = _same_pixels(picture, target)
+    same = _same_pixels(picture, target, max_pixels)
     if not quiet:
         say("the same pixels, bit for bit" if same else "the pixels differ")
     if json:
@@ -445,10 +471,36 @@ def _find_input(recipe: Recipe, picture: Path, given: Path | None) -> Path:
     )
 
 
-def _same_pixels(first: Path, second: Path) -> bool:
+def _check_trust(recipe: Recipe, picture: Path, max_pixels: int) -> None:
+    """What a stranger's recipe may not ask for: another size than its picture has, or a file as the network.
+
+    Raises:
+        PictureError: it asks for that.
+    """
     from deepdream.images import read_picture
 
-    one, two = (read_picture(path, max_pixels=1 << 40) for path in (first, second))
+    made = read_picture(picture, max_pixels=max_pixels)
+    if (made.width, made.height) != (recipe.width, recipe.height):
+        raise PictureError(
+            f"The recipe in {picture.name} is for {recipe.width}x{recipe.height} pixels; the picture has "
+            f"{made.width}x{made.height}. It was changed after it was made."
+        )
+    name = recipe.model["name"]
+    if "/" in name or "\\" in name or name.endswith(_FILES):
+        raise PictureError(f"The recipe in {picture.name} names a file as its network; it is not opened.")
+
+
+def _device_of(recipe: Recipe) -> str:
+    """The recipe's device where this machine has it, else whatever there is."""
+    from deepdream.models.loading import devices
+
+    return recipe.device if recipe.device in devices() else "auto"
+
+
+def _same_pixels(first: Path, second: Path, max_pixels: int) -> bool:
+    from deepdream.images import read_picture
+
+    one, two = (read_picture(path, max_pixels=max_pixels) for path in (first, second))
     return one.pixels.shape == two.pixels.shape and bool((one.pixels == two.pixels).all())
 
 
@@ -495,8 +547,20 @@ def _read(source: Path, reading: _Reading, seed: int) -> Picture:
 
     if str(source) == NOISE and not source.exists():
         height, width = parse_size(_square(reading.size or "512"), 1, 1)
+        _check_size(height, width, reading)
         return noise_picture(height, width, seed)
-    return read_picture(source, value_range=reading.value_range, max_pixels=reading.max_pixels)
+    picture = read_picture(source, value_range=reading.value_range, max_pixels=reading.max_pixels)
+    if reading.size:
+        _check_size(*parse_size(reading.size, picture.height, picture.width), reading)
+    return picture
+
+
+def _check_size(height: int, width: int, reading: _Reading) -> None:
+    if height * width > reading.max_pixels:
+        raise UsageError(
+            f"--size {reading.size} would be {width}x{height}, more than the limit of {reading.max_pixels:,} "
+            "pixels. Make it smaller, or raise the limit with --max-pixels."
+        )
 
 
 def _square(size: str) -> str:
@@ -504,4 +568,4 @@ def _square(size: str) -> str:
 
 
 def _size_of(source: Path, size: str | None) -> str | None:
-    return None if str(source) == "noise" else size
+    return None if str(source) == "noise" and not source.exists() else size

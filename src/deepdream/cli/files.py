@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import glob
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import Enum
@@ -88,7 +89,10 @@ def plan_outputs(sources: Sequence[Path], output: str | None, tail: str, existin
     paths = [folder if named else folder / f"{source.stem}_{tail}.png" for source in sources]
     jobs: list[Job] = []
     taken: dict[Path, Path] = {}
+    inputs = {source.resolve() for source in sources}
     for source, path in zip(sources, paths, strict=True):
+        if path.resolve() in inputs:
+            raise OutputError(f"{path} is itself an input. Choose another output with -o.")
         if path.resolve() in taken:
             raise OutputError(f"{taken[path.resolve()]} and {source} would both be written to {path}.")
         taken[path.resolve()] = source
@@ -120,6 +124,27 @@ def numbered(path: Path) -> Path:
     while (candidate := path.with_stem(f"{path.stem}_{number}")).exists():
         number += 1
     return candidate
+
+
+def check_writable(path: Path, *, bits: int = 8) -> None:
+    """Look before hours of work whether ``path`` can be written: its format, and the folder's rights.
+
+    Raises:
+        UsageError: no such picture format, or no such bits in it.
+        OutputError: a folder in the way, or no right to write.
+    """
+    from deepdream.images import SUFFIXES
+
+    format = SUFFIXES.get(path.suffix.lower())
+    if format is None:
+        raise UsageError(f"Cannot write pictures as {path.suffix!r}. Use one of {', '.join(SUFFIXES)}.")
+    if bits == 16 and format not in ("png", "tiff"):
+        raise UsageError(f"No 16 bits per sample in {format}. Use .png or .tif.")
+    if path.is_dir():
+        raise OutputError(f"Cannot write {path}: it is a folder. Choose another place with -o.")
+    there = next(parent for parent in path.absolute().parents if parent.exists())
+    if not there.is_dir() or not os.access(there, os.W_OK | os.X_OK):
+        raise OutputError(f"Cannot write {path}: no permission in {there}. Choose another place with -o.")
 
 
 def check_free(path: Path, *, overwrite: bool) -> None:
