@@ -15,7 +15,7 @@ from deepdream.cli.dreams import (
     WeightsOption,
     load_network,
 )
-from deepdream.cli.files import check_free
+from deepdream.cli.files import check_free, check_writable
 from deepdream.cli.progress import dream_progress
 from deepdream.cli.terminal import put, put_json, put_table, say
 from deepdream.errors import UsageError
@@ -76,9 +76,9 @@ def layers(
         put_json({"schema": 1, "model": network.name, "recommended": network.recommended_layer,
                   "layers": [_as_dict(layer) for layer in rows]})  # fmt: skip
         return
-    columns = ("layer", "kind", "channels", "stride", "receptive field", "depth", "tends to show")
+    columns = ("layer", "kind", "channels", "stride", "field", "depth", "tends to show")
     put_table(columns, [_row(layer, network.recommended_layer) for layer in rows])
-    say("* the recommended layer. Receptive fields are in pixels of the picture, without its borders.")
+    say("* the recommended layer. field: the side of the square of pixels that one unit sees.")
     if not all_layers:
         say(f"{len(network.layers)} parts in all: --all lists them.")
 
@@ -133,6 +133,7 @@ def _make_sheet(
         raise UsageError(f"{network.name} has no layers with a spatial output.")
     target = output or Path("outputs") / f"{source.stem}_{network.name}_layers.png"
     check_free(target, overwrite=overwrite)
+    check_writable(target)
     picture = fit_picture(read_picture(source), size)
     cells = [Cell(picture.pixels, "the picture", f"{picture.width} x {picture.height} pixels")]
     for layer in chosen:

@@ -33,21 +33,27 @@ def _bar(title: str) -> Iterator[Callable[[Step], None]]:
 
     columns = (
         TextColumn("{task.description}"),
-        BarColumn(bar_width=24),
+        BarColumn(bar_width=10),
         TextColumn("{task.fields[where]}"),
         TextColumn("activation {task.fields[score]}"),
         TimeRemainingColumn(compact=True),
         TextColumn("left"),
     )
     with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
-        task = progress.add_task(title.replace("[", r"\["), total=None, where="", score="-")
+        task = progress.add_task(_short(title).replace("[", r"\["), total=None, where="", score="-")
 
         def show(step: Step) -> None:
+            where = f"octave {step.octave}/{len(step.state.octaves)} step {step.state.step}/{step.state.size.steps}"
             progress.update(
-                task, completed=step.number, total=step.total, where=_where(step), score=f"{step.score:.4g}"
+                task, completed=step.number, total=step.total, where=where, score=f"{step.score:.4g}"
             )
 
         yield show
+
+
+def _short(title: str, most: int = 18) -> str:
+    """``title`` with its middle left out, so that the whole bar fits into 80 columns."""
+    return title if len(title) <= most else f"{title[: most - 9]}…{title[-8:]}"
 
 
 def _plain(title: str) -> Callable[[Step], None]:
