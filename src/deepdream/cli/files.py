@@ -55,9 +55,9 @@ def expand_inputs(words: Sequence[str]) -> list[Path]:
     found: list[Path] = []
     for word in words:
         path = Path(word)
-        if path.is_dir():
+        if _is_there(path) and path.is_dir():
             found += _pictures_in(path)
-        elif any(mark in word for mark in "*?[") and not path.exists():
+        elif any(mark in word for mark in "*?[") and not _is_there(path):
             matches = sorted(Path(name) for name in glob.glob(word, recursive=True))
             if not matches:
                 raise PictureError(f"No picture matches {word!r}.")
@@ -100,14 +100,26 @@ def plan_outputs(sources: Sequence[Path], output: str | None, tail: str, existin
     return jobs
 
 
+def _is_there(path: Path) -> bool:
+    """Whether ``path`` exists; a name that no file can have (too long, or with a null) does not."""
+    try:
+        return path.exists()
+    except (OSError, ValueError):
+        return False
+
+
 def _is_folder(output: str) -> bool:
-    return output.endswith(("/", "\\")) or Path(output).is_dir() or not Path(output).suffix
+    return (
+        output.endswith(("/", "\\"))
+        or (_is_there(Path(output)) and Path(output).is_dir())
+        or not Path(output).suffix
+    )
 
 
 def _job(source: Path, path: Path, existing: Existing) -> Job:
-    if source.exists() and path.exists() and source.samefile(path):
+    if _is_there(source) and _is_there(path) and source.samefile(path):
         raise OutputError(f"{path} is the input itself. Choose another output with -o.")
-    if not path.exists() or existing is Existing.OVERWRITE:
+    if not _is_there(path) or existing is Existing.OVERWRITE:
         return Job(source, path)
     if existing is Existing.SKIP:
         return Job(source, path, skip=True)
@@ -140,6 +152,8 @@ def check_writable(path: Path, *, bits: int = 8) -> None:
         raise UsageError(f"Cannot write pictures as {path.suffix!r}. Use one of {', '.join(SUFFIXES)}.")
     if bits == 16 and format not in ("png", "tiff"):
         raise UsageError(f"No 16 bits per sample in {format}. Use .png or .tif.")
+    if len(os.fsencode(path.name)) > 240:  # most file systems hold 255 bytes, and a temporary name is longer
+        raise OutputError(f"Cannot write {path.name[:40]}...: the name is too long. Choose another with -o.")
     if path.is_dir():
         raise OutputError(f"Cannot write {path}: it is a folder. Choose another place with -o.")
     there = next(parent for parent in path.absolute().parents if parent.exists())
