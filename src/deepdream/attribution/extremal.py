@@ -44,7 +44,7 @@ def extremal_perturbation(problem: Problem, *, area: float = 0.1, steps: int = 2
     grid = [max(2, side // _GRID) for side in problem.size]
     kernel = _kernel((grid[0], grid[1]), problem.size).to(problem.image)
     values = torch.full((grid[0] * grid[1],), 0.5, device=problem.image.device)
-    first = _slope(problem, values, kernel, blurred, lambda mask, score: score)
+    first = _slope(problem, values, kernel, blurred, lambda _, score: score)
     unit = float(first.abs().max()) or 1.0
     velocity = torch.zeros_like(values)
     for step in range(steps):
@@ -56,7 +56,7 @@ def extremal_perturbation(problem: Problem, *, area: float = 0.1, steps: int = 2
         velocity = 0.9 * velocity + _slope(problem, values, kernel, blurred, reward)
         values = (values + 0.01 * velocity).clamp(0, 1)
     with torch.no_grad():
-        return _smooth_mask(values, kernel, problem.size)[0, 0]
+        return _smooth_mask(values, kernel, problem.size)[0, 0].clamp(0, 1)
 
 
 def _slope(

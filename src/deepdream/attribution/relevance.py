@@ -25,7 +25,7 @@ from deepdream.errors import UnknownNameError
 from deepdream.models import Model
 
 Rule = Literal["composite", "epsilon"]
-EPSILON = 1e-9
+EPSILON = 1e-8
 _POINTWISE = (*RECTIFIERS, nn.Sigmoid, nn.Hardsigmoid, nn.Tanh, nn.BatchNorm2d, nn.LayerNorm)
 _KNOWN = (*_POINTWISE, nn.MaxPool2d, Product, Addition_Module)
 _FUNCTIONS = {F.layer_norm}
@@ -178,7 +178,8 @@ def _with_weight(part: nn.Conv2d, x: Tensor, weight: Tensor) -> Tensor:
 
 def _as_share(value: Tensor, share: Tensor) -> Tensor:
     """The value of ``value`` with the backward pass of ``share`` (the epsilon rule's stabilizer included)."""
-    stable = share + EPSILON * torch.where(share >= 0, 1.0, -1.0)
+    size = EPSILON * share.detach().abs().amax() + 1e-30  # relative: scores may be of any size
+    stable = share + size * torch.where(share >= 0, 1.0, -1.0)
     return share * (value / stable).detach()
 
 

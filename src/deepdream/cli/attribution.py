@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -182,11 +182,33 @@ def explain(
     _show(scene, found, showing, method)
 
 
-def methods(as_json: JsonOption = False) -> None:
-    """List the methods of explanation: what each answers, costs and promises."""
+def methods(
+    as_json: JsonOption = False,
+    markdown: Annotated[
+        bool, typer.Option("--markdown", help="The table as Markdown, for the documentation.")
+    ] = False,
+    networks: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--try", help="Run every method on this network and tell what came of it; may be repeated."
+        ),
+    ] = None,
+    weights: WeightsOption = None,
+    budget: Annotated[str, typer.Option("--budget", help="With --try: time for each method.")] = "1s",
+) -> None:
+    """List the methods of explanation: what each answers, costs and promises.
+
+    Examples: deepdream methods | deepdream methods --try resnet18 --try googlenet --weights random
+    """
     from deepdream.attribution import methods as registry
 
     entries = list(registry().values())
+    if networks:
+        _try(networks, weights, parse_seconds(budget) or 1.0, as_json=as_json)
+        return
+    if markdown:
+        put("\n".join(_markdown(entries)))
+        return
     if as_json:
         put_json([_summary(entry) for entry in entries])
         return
@@ -432,6 +454,47 @@ def _percent(explanation: Explanation) -> str | None:
 def _summary(entry: Method) -> dict[str, Any]:
     names = ("name", "question", "paper", "caveat", "needs", "signed", "complete", "family", "cost", "unit")
     return {name: getattr(entry, name) for name in names} | {"options": dict(entry.options)}
+
+
+def _markdown(entries: Sequence[Method]) -> Iterator[str]:
+    yield "| method | question | signed | sums | needs | cost | caveat | source |"
+    yield "|---|---|---|---|---|---|---|---|"
+    for e in entries:
+        marks = ("yes" if e.signed else "no", "yes" if e.complete else "no")
+        yield f"| `{e.name}` | {e.question} | {' | '.join(marks)} | {e.needs} | {e.cost} | {e.caveat} | {e.paper} |"
+
+
+def _try(names: Sequence[str], weights: str | None, budget: float, *, as_json: bool) -> None:
+    from deepdream.attribution import methods as registry
+
+    columns = {}
+    for name in names:
+        say(f"{name} ...")
+        columns[name] = _verdicts(name, weights, budget)
+    if as_json:
+        put_json({"schema": 1, "networks": columns})
+        return
+    put(f"| method | {' | '.join(names)} |")
+    put("|---" * (len(names) + 1) + "|")
+    for method in registry():
+        put(f"| `{method}` | {' | '.join(columns[name][method] for name in names)} |")
+
+
+def _verdicts(name: str, weights: str | None, budget: float) -> dict[str, str]:
+    import torch
+
+    from deepdream.attribution.battery import try_methods
+    from deepdream.models import load_model
+
+    model = load_model(name, weights=weights)
+    side = model.preprocessing.crop
+    image = torch.rand(1, 3, side, side, generator=torch.Generator().manual_seed(0))
+    found = {}
+    for trial in try_methods(model, image, budget=budget):
+        found[trial.method] = trial.verdict
+        if trial.reason:
+            say(f"  {trial.reason}")
+    return found
 
 
 def _put_channels(image: Path, found: ChannelScores, rows: list[dict[str, Any]], as_json: bool) -> None:
