@@ -55,8 +55,8 @@ CHECKS = (
     "deletion",
     "insertion",
     "sufficiency",
-    "random-logit",
     "randomization",
+    "random-logit",
     "infidelity",
     "sensitivity",
     "road",
@@ -65,7 +65,7 @@ BUDGET = 150.0
 #: The share of the time that the explanations may take.
 FOR_MAPS = 0.3
 #: The share of what is left after them that deletion and insertion may take.
-FOR_CURVES = 0.45
+FOR_CURVES = 0.35
 
 Progress = Callable[[str], None]
 

@@ -39,6 +39,7 @@ class Case:
         mask: (H, W) bool, where the right answer lies, if anybody knows.
         steps: How many times cells are taken away between all and none.
         chunk: Pictures in one pass.
+        networks: Shuffled copies of a small network, kept from one method to the next.
     """
 
     model: Model
@@ -49,6 +50,7 @@ class Case:
     steps: int = 28
     chunk: int = 16
     cost: Cost = field(default_factory=Cost)
+    networks: dict[str, list[tuple[str, Model]]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         if self.mask is not None and tuple(self.mask.shape) != self.size:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import copy
 import itertools
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 
 import torch
@@ -31,7 +31,8 @@ BLIND = 0.5
 #: One up to which it is unrelated, whatever the random maps score: two smooth maps agree a little by chance.
 UNRELATED = 0.2
 
-MEASURES = ("spearman", "ssim")
+#: Networks up to this many parameters are kept shuffled, so that every method finds them prepared.
+KEPT = 30_000_000
 
 
 def layers_with_weights(model: Model) -> tuple[str, ...]:
@@ -121,10 +122,24 @@ def judge_change(value: float, band: Band, what: str) -> Verdict:
     return Verdict(f"in between: with {what} part of the map remains ({value:.2f})", False)
 
 
-def _check(name: str, case: Case, claim: Claim, networks: Iterable[tuple[str, Model]], what: str) -> Finding:
+Shuffles = Callable[..., Iterator[tuple[str, Model]]]
+
+
+def _networks(case: Case, name: str, make: Shuffles) -> Iterable[tuple[str, Model]]:
+    size = sum(parameter.numel() for parameter in case.model.module.parameters())
+    if size > KEPT:
+        return make(case.model, seed=case.seed)
+    if name not in case.networks:
+        case.networks[name] = list(make(case.model, seed=case.seed))
+    return case.networks[name]
+
+
+def _check(name: str, case: Case, claim: Claim, make: Shuffles, what: str) -> Finding:
     again = claim.again
     assert again is not None
-    maps = ((layer, again(network, case.image, case.target)) for layer, network in networks)
+    maps = (
+        (layer, again(network, case.image, case.target)) for layer, network in _networks(case, name, make)
+    )
     return _judged(name, case, claim, _measure(claim.heatmap, maps), what)
 
 
@@ -145,7 +160,7 @@ def _judged(name: str, case: Case, claim: Claim, measured: Measurement, what: st
 )
 def cascading_randomization(case: Case, claim: Claim) -> Finding:
     """Similarity of the map to those of ever deeper shuffled networks."""
-    return _check("randomization", case, claim, cascade(case.model, seed=case.seed), "shuffled weights")
+    return _check("randomization", case, claim, cascade, "shuffled weights")
 
 
 @check_of_methods(
@@ -159,8 +174,7 @@ def cascading_randomization(case: Case, claim: Claim) -> Finding:
 )
 def layer_randomization(case: Case, claim: Claim) -> Finding:
     """Similarity of the map to those of networks with one shuffled part."""
-    networks = one_by_one(case.model, seed=case.seed)
-    return _check("layer-randomization", case, claim, networks, "one part shuffled")
+    return _check("layer-randomization", case, claim, one_by_one, "one part shuffled")
 
 
 @check_of_methods(
