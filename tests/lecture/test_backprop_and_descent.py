@@ -147,8 +147,10 @@ def test_the_same_function_climbs() -> None:
     down = gradient_descent(lambda p: (p**2).sum(), [1.0], 0.1, 10)
     up = gradient_descent(lambda p: -(p**2).sum(), [1.0], 0.1, 10, maximize=True)
     np.testing.assert_array_equal(down.points, up.points)
-    path = climb_example()
-    assert (np.diff(path.values) > 0).all()
+    climb = climb_example()
+    assert (np.diff(climb.path.values) > 0).all()
+    assert climb.training.values[-1] < 0.2 * climb.training.values[0]
+    np.testing.assert_allclose(climb.heights(climb.path.points), climb.path.values)
     model = MLP([2, 3, 1])
     z = neuron_activation(model, 0, 2)(torch.tensor([1.0, 2.0], dtype=torch.float64))
     assert z == model.trace([[1.0, 2.0]])[0].z[0, 2]

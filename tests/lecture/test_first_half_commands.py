@@ -164,6 +164,9 @@ def _write(folder: Path, text: str) -> Path:
         (["mlp", "--loss", "quadratik"], "Did you mean 'quadratic'"),
         (["backprop", "--example", "mazu"], "Did you mean 'mazur'"),
         (["play", "--html", "page.txt"], "ends in .html"),
+        (["descent", "--view", "spce"], "Did you mean 'space'"),
+        (["descent", "--model", "mpl"], "No model 'mpl'"),
+        (["xor", "--activation", "rely"], "Did you mean 'relu'"),
         (["losses", "-o", "plot.jpeg"], "end it in .png"),
     ],
 )
@@ -184,6 +187,33 @@ def test_other_ways_to_ask() -> None:
     assert "W (3, 4): z = a W + b" in run("forward", "3", "4", "1", "--index-convention", "in-out").stdout
     assert "softmax" in run("mlp", "--data", "iris", "--epochs", "5").stdout
     assert "backward, layer 1" in run("backprop", "--example", "random", "--pause").stdout
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["descent", "--view", "space"],
+        ["descent", "--view", "climb"],
+        ["descent", "--model", "mlp"],
+        ["descent", "--model", "mlp", "--view", "space"],
+        ["mlp", "--data", "digits", "--epochs", "2"],
+    ],
+    ids=["space", "climb", "mlp", "mlp-space", "digits"],
+)
+def test_other_plots(words: list[str], tmp_path: Path) -> None:
+    assert run(*words, "-o", tmp_path / "plot.png", "--dark").exit_code == 0
+    with Image.open(tmp_path / "plot.png") as picture:
+        assert picture.width >= 1000
+        assert "learning rate" in str(picture.info) or "loss" in str(picture.info)
+
+
+def test_a_network_is_saved_and_goes_on(tmp_path: Path) -> None:
+    run("mlp", "--epochs", "30", "--save-state", tmp_path / "net.json")
+    assert isinstance(refused("mlp", "--save-state", tmp_path / "net.json"), OutputError)
+    further = json.loads(run("mlp", "--epochs", "1", "--load-state", tmp_path / "net.json", "--json").stdout)
+    straight = json.loads(run("mlp", "--epochs", "30", "--json").stdout)
+    assert further["epochs"][0]["loss"] == pytest.approx(straight["epochs"][-1]["loss"])
+    assert "takes 2 inputs" in str(refused("mlp", "--data", "iris", "--load-state", tmp_path / "net.json"))
 
 
 @pytest.mark.weights

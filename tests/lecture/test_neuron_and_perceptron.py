@@ -27,7 +27,7 @@ from deepdream.lecture.neuron import (
     xor_network,
 )
 from deepdream.lecture.perceptron import Perceptron, convergence_bound
-from deepdream.lecture.xor import least_squares_outputs, relu_outputs, solve_from_many_starts
+from deepdream.lecture.xor import Attempt, least_squares_outputs, relu_outputs, solve_from_many_starts
 
 
 @pytest.mark.parametrize(
@@ -202,8 +202,29 @@ def test_one_class_is_refused() -> None:
         threshold_for("majorty", 3)
 
 
-@pytest.mark.parametrize(("hidden", "rate"), [(2, 84), (3, 97), (4, 100)])
-def test_how_many_random_starts_solve_xor(hidden: int, rate: int) -> None:
-    found = solve_from_many_starts(hidden, sweeps=2000)
-    assert abs(found.solved - rate) <= 10
-    assert 50 < found.median_sweeps < 250
+@pytest.mark.parametrize(
+    ("how", "rate"),
+    [
+        (Attempt(), 84), (Attempt(loss="cross-entropy"), 81), (Attempt(activation="tanh"), 64),
+        (Attempt(activation="relu", loss="cross-entropy", lr=0.1), 21), (Attempt(3), 97), (Attempt(4), 100),
+        (Attempt(8), 100), (Attempt(init="normal"), 74),
+        pytest.param(Attempt(momentum=0.0, sweeps=20_000), 82, marks=pytest.mark.slow),
+    ],
+)  # fmt: skip
+def test_how_many_random_starts_solve_xor(how: Attempt, rate: int) -> None:
+    assert abs(solve_from_many_starts(how).solved - rate) <= 10
+
+
+def test_tanh_with_cross_entropy_solves_xor_least_often_of_the_smooth_ones() -> None:
+    # Measured elsewhere as 49 of 100; 591 of 1000 here, and 63 of the first 100.
+    rates = [
+        solve_from_many_starts(Attempt(activation=activation, loss=loss)).solved
+        for activation in ("sigmoid", "tanh") for loss in ("quadratic", "cross-entropy")
+    ]  # fmt: skip
+    assert min(rates) == rates[-1]
+    assert 45 <= rates[-1] <= 70
+
+
+def test_unknown_attempts_are_refused() -> None:
+    with pytest.raises(UnknownNameError, match="Did you mean 'tanh'"):
+        Attempt(activation="tan")

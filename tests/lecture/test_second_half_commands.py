@@ -136,7 +136,15 @@ def test_own_table_with_groups(table):
     numbers = json.loads(run("threshold", "--data", table, "--groups", "site", "--json").stdout)
     assert {row["group"] for row in numbers["groups"]} == {"north", "south"}
     assert 0.8 < numbers["area_under_roc"] <= 1
-    assert numbers["record"]["positive"] == "ill = 1"
+    assert numbers["record"]["positive"] == "1"
+
+
+def test_words_as_target_and_as_groups(table):
+    table.write_text(table.read_text().replace(",1\n", ",yes\n").replace(",0\n", ",no\n")[:-1] + "yes\n")
+    words = ("--groups", "site", "--target", "ill", "--positive", "yes", "--json")
+    numbers = json.loads(run("threshold", "--data", table, *words).stdout)
+    assert numbers["record"]["positive"] == "yes"
+    assert sum(row["tp"] + row["fn"] for row in numbers["groups"]) == 40
 
 
 def test_own_table_without_groups(tmp_path):

@@ -217,15 +217,20 @@ def right_line(hidden: Floats, output: Floats, delta: Floats) -> Floats:  # noqa
     return hidden.T @ delta
 
 
-def train_notebook(line: Line, *, hidden: int = 4, seed: int = 302, steps: int = 6000) -> list[float]:
-    """Run the notebook as it stands, but for one ``line``; the four outputs it prints at the end."""
+def train_notebook(
+    line: Line, *, hidden: int = 4, power: int = 1, seed: int = 302, steps: int = 6000
+) -> list[float]:
+    """Run the notebook as it stands, but for one ``line``; the four outputs it prints at the end.
+
+    ``power=3`` is its exercise with another "loss", ``(y - output)³``.
+    """
     X, y = (tensor.numpy() for tensor in notebook_samples())
     random = np.random.RandomState(seed)
     syn0, syn1 = 2 * random.random_sample((3, hidden)) - 1, 2 * random.random_sample((hidden, 1)) - 1
     for _ in range(steps):
         layer1 = 1 / (1 + np.exp(-X @ syn0))
         output = 1 / (1 + np.exp(-layer1 @ syn1))
-        delta = (y - output) * output * (1 - output)
+        delta = (y - output) ** power * output * (1 - output)
         layer1_delta = delta @ syn1.T * layer1 * (1 - layer1)
         syn1 = syn1 + line(layer1, output, delta)
         syn0 = syn0 + X.T @ layer1_delta

@@ -6,7 +6,7 @@ import inspect
 import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from deepdream.errors import UnknownNameError, UsageError
 
@@ -85,9 +85,10 @@ def count_parameters(network: Sequence[int] | str | nn.Module) -> ParameterCount
     elif not isinstance(network, Sequence):
         return _count_module(network)
     else:
-        if len(network) < 2 or min(network) < 1:
+        sizes = cast("Sequence[int]", network)
+        if len(sizes) < 2 or min(sizes) < 1:
             raise UsageError("A network needs at least two layers of at least one neuron, as in 3 4 1.")
-        layers = tuple(_dense(f"layer {i + 1}", *pair) for i, pair in enumerate(itertools.pairwise(network)))
+        layers = tuple(_dense(f"layer {i + 1}", *pair) for i, pair in enumerate(itertools.pairwise(sizes)))
     return ParameterCount(layers, sum(layer.total for layer in layers))
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -43,10 +43,14 @@ class Table:
         return Table(self.X, y, self.features, names, f"{self.about}; {names[1]} against the rest")
 
     def standardized(self) -> Table:
-        """The same samples, every column with mean 0 and standard deviation 1 (constant ones: 0)."""
+        """The same samples, every column with mean 0 and standard deviation 1 (constant ones: 0).
+
+        The names lose their units and say so.
+        """
         spread = self.X.std(0)
         scaled = (self.X - self.X.mean(0)) / np.where(spread > 0, spread, 1.0)
-        return Table(scaled, self.y, self.features, self.classes, self.about)
+        names = tuple(f"{name.partition(' (')[0]}, standardized" for name in self.features)
+        return Table(scaled, self.y, names, self.classes, self.about)
 
 
 def _circle(n: int, noise: float, generator: Generator) -> tuple[Floats, ArrayLike]:
@@ -118,7 +122,11 @@ def bundled(name: str) -> Table:
     features = tuple(str(feature) for feature in raw.feature_names)
     classes = tuple(str(label) for label in raw.target_names)
     return Table(
-        X.astype(float), raw.target.astype(np.int64), features, classes, f"{len(X)} samples of {name}"
+        X.astype(float),
+        raw.target.astype(np.int64),
+        features,
+        classes,
+        f"{len(X)} samples of {name.replace('_', ' ')}",
     )
 
 
@@ -137,26 +145,29 @@ def find_data(
     return toy(name, n, noise, seed)
 
 
-def load_table(path: str | Path, target: str | None = None) -> Table:
+def load_table(path: str | Path, target: str | None = None, *, without: Collection[str] = ()) -> Table:
     """A CSV file with one header line: ``target`` (default: the last column) holds classes, the rest numbers.
+
+    Columns named in ``without`` are left out; they may hold anything.
 
     Raises:
         UsageError: no such file, no samples, a line of another length, text or a gap where a number belongs.
         UnknownNameError: no such column.
     """
     header, lines = _read_csv(Path(path))
-    name = target if target is not None else header[-1]
-    if name not in header:
-        raise UnknownNameError("column", name, header, where=str(path))
+    name = target if target is not None else [column for column in header if column not in without][-1]
+    for column in (name, *without):
+        if column not in header:
+            raise UnknownNameError("column", column, header, where=str(path))
     place = header.index(name)
-    features = tuple(column for column in header if column != name)
+    features = tuple(column for column in header if column not in (name, *without))
     if not features:
         raise UsageError(f"{path} has only the column '{name}'; a column of numbers is needed as well.")
     X = [
         [
             _number(cell, path, row, column)
             for column, cell in zip(header, line, strict=True)
-            if column != name
+            if column in features
         ]
         for row, line in enumerate(lines, start=2)
     ]
@@ -169,6 +180,15 @@ def load_table(path: str | Path, target: str | None = None) -> Table:
     return Table(
         np.array(X), y.astype(np.int64), features, tuple(map(str, classes)), f"{len(X)} samples of {path}"
     )
+
+
+def load_words(path: str | Path, column: str) -> tuple[str, ...]:
+    """One column of a CSV file as words. Raises UnknownNameError, UsageError."""
+    header, lines = _read_csv(Path(path))
+    if column not in header:
+        raise UnknownNameError("column", column, header, where=str(path))
+    place = header.index(column)
+    return tuple(_filled(line[place], path, row, column) for row, line in enumerate(lines, start=2))
 
 
 def load_columns(path: str | Path) -> dict[str, Floats]:

@@ -13,13 +13,15 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
+from torch.nn.utils import parameters_to_vector, vector_to_parameters
 
 from deepdream.errors import UsageError
 from deepdream.lecture.datasets import load_columns, one_hot, toy
+from deepdream.lecture.losses import cross_entropy
 from deepdream.lecture.mlp import MLP
-from deepdream.lecture.training import Recipe, fit
 
 __all__ = [
+    "Climb",
     "Path",
     "climb_example",
     "critical_rate",
@@ -106,9 +108,36 @@ def load_line(path: str) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     return x, y
 
 
-def climb_example(seed: int = 0) -> Path:
-    """Climb: the input of a small trained network moves so that one hidden neuron's sum grows."""
+@dataclass(frozen=True)
+class Climb:
+    """The bridge: the ``training`` of a network, and then the ``path`` of its input up one neuron.
+
+    ``heights`` gives that neuron's sum at inputs (n, 2).
+    """
+
+    training: Path
+    path: Path
+    heights: Callable[[NDArray[np.float64]], NDArray[np.float64]]
+
+
+def climb_example(seed: int = 0) -> Climb:
+    """Down: the weights of a network learn a circle. Up: its input moves so that the output's sum grows."""
     table = toy("circle", seed=seed)
     model = MLP([2, 4, 1], "tanh", init="xavier", seed=seed)
-    fit(model, table.X, one_hot(table.y, 2), Recipe(lr=0.5, epochs=30))
-    return gradient_descent(neuron_activation(model, 0, 0), [0.0, 0.0], 0.05, 40, maximize=True)
+    X, y = torch.as_tensor(table.X), torch.as_tensor(one_hot(table.y, 2))
+
+    def loss(weights: Tensor) -> Tensor:
+        named = zip([name for name, _ in model.named_parameters()], _like(weights, model), strict=True)
+        return cross_entropy(y, torch.func.functional_call(model, dict(named), (X,)))
+
+    start = parameters_to_vector(model.parameters()).detach()
+    training = gradient_descent(loss, start, lr=0.5, steps=120, momentum=0.9)
+    vector_to_parameters(torch.as_tensor(training.points[-1]), model.parameters())
+    path = gradient_descent(neuron_activation(model, 1, 0), [0.6, -0.4], 0.01, 40, maximize=True)
+    return Climb(training, path, lambda inputs: model.trace(inputs)[1].z[:, 0].detach().numpy())
+
+
+def _like(weights: Tensor, model: MLP) -> list[Tensor]:
+    """One vector cut into pieces of the shapes of the model's parameters."""
+    pieces = torch.split(weights, [parameter.numel() for parameter in model.parameters()])
+    return [piece.view_as(p) for piece, p in zip(pieces, model.parameters(), strict=True)]

@@ -12,7 +12,17 @@ from torch import Tensor
 
 from deepdream.errors import UnknownNameError
 
-__all__ = ["LOSSES", "Loss", "cross_entropy", "find_loss", "inertia", "l1", "quadratic_cost", "squared_error"]
+__all__ = [
+    "LOSSES",
+    "Loss",
+    "binary_cross_entropy",
+    "cross_entropy",
+    "find_loss",
+    "inertia",
+    "l1",
+    "quadratic_cost",
+    "squared_error",
+]
 
 Reduction = Literal["none", "sum", "mean"]
 _TINY = 1e-300  # log(0) becomes -690, not -infinity
@@ -39,10 +49,16 @@ def quadratic_cost(y_true: Any, y_pred: Any, reduction: Reduction = "mean") -> T
 def cross_entropy(y_true: Any, y_pred: Any, reduction: Reduction = "mean") -> Tensor:
     """``-Σ y ln a`` per sample for probabilities that add to 1; for one output, also ``-(1-y) ln(1-a)``."""
     y, a = _tensor(y_true), _tensor(y_pred)
-    cost = -(y * a.clamp_min(_TINY).log()).sum(-1)
     if a.shape[-1] == 1:
-        cost = cost - ((1 - y) * (1 - a).clamp_min(_TINY).log()).sum(-1)
-    return _reduce(cost, reduction)
+        return binary_cross_entropy(y, a, reduction)
+    return _reduce(-(y * a.clamp_min(_TINY).log()).sum(-1), reduction)
+
+
+def binary_cross_entropy(y_true: Any, y_pred: Any, reduction: Reduction = "mean") -> Tensor:
+    """``-Σ y ln a + (1-y) ln(1-a)`` per sample: every output is a yes or no of its own (Nielsen 2015, ch. 3)."""
+    y, a = _tensor(y_true), _tensor(y_pred)
+    cost = y * a.clamp_min(_TINY).log() + (1 - y) * (1 - a).clamp_min(_TINY).log()
+    return _reduce(-cost.sum(-1), reduction)
 
 
 def inertia(X: Any, labels: Any) -> float:
@@ -70,9 +86,12 @@ class Loss:
         return self.value(y_true, y_pred)
 
 
+def _binary_slope(y: Tensor, a: Tensor) -> Tensor:
+    return (1 - y) / (1 - a).clamp_min(_TINY) - y / a.clamp_min(_TINY)
+
+
 def _cross_entropy_slope(y: Tensor, a: Tensor) -> Tensor:
-    slope = -y / a.clamp_min(_TINY)
-    return slope + (1 - y) / (1 - a).clamp_min(_TINY) if a.shape[-1] == 1 else slope
+    return _binary_slope(y, a) if a.shape[-1] == 1 else -y / a.clamp_min(_TINY)
 
 
 LOSSES = {
@@ -80,6 +99,7 @@ LOSSES = {
     for loss in (
         Loss("quadratic", "½ ‖y - a‖²", quadratic_cost, lambda y, a: a - y),
         Loss("cross-entropy", "-Σ y ln a", cross_entropy, _cross_entropy_slope),
+        Loss("binary-cross-entropy", "-Σ y ln a + (1-y) ln(1-a)", binary_cross_entropy, _binary_slope),
         Loss("l1", "mean |y - a|", l1, lambda y, a: (a - y).sign() / a.shape[-1]),
         Loss("squared-error", "mean (y - a)²", squared_error, lambda y, a: 2 * (a - y) / a.shape[-1]),
     )

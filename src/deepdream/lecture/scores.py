@@ -15,7 +15,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from deepdream.errors import UnknownNameError, UsageError
-from deepdream.lecture.datasets import Table, load_table
+from deepdream.lecture.datasets import Table, load_table, load_words
 
 __all__ = [
     "Scores",
@@ -95,28 +95,16 @@ def csv_scores(
     groups: str | None = None,
     seed: int = 0,
 ) -> Scores:
-    """Scores for a CSV file. With ``groups``, that column may hold words, and ``target`` holds 0 and 1."""
-    if groups is None:
-        return table_scores(load_table(path, target), positive=positive, seed=seed)
-    if groups == target:
+    """Scores for a CSV file; ``groups`` and ``target`` are columns that may hold words.
+
+    Of the targets 0 and 1, or no and yes, the last is positive unless ``positive`` names another. The groups
+    are kept from the model: it is judged by them, it does not use them.
+    """
+    if groups is not None and groups == target:
         raise UsageError(f"The column '{groups}' cannot be both the target and the groups.")
-    table = load_table(path, groups)  # the one column that may hold words
-    name = table.features[-1] if target is None else target
-    if name not in table.features:
-        raise UnknownNameError("column", name, table.features, where=str(path))
-    place = table.features.index(name)
-    truth = table.X[:, place]
-    if not np.isin(truth, (0, 1)).all() or positive not in (None, "0", "1"):
-        raise UsageError(
-            f"{path}: with groups, the column '{name}' must hold 0 and 1, and --positive be one of them."
-        )
-    if table.X.shape[1] < 2:
-        raise UsageError(f"{path} has no column left to predict '{name}' from.")
-    X = np.delete(table.X, place, axis=1)
-    rest = tuple(feature for feature in table.features if feature != name)
-    without = Table(X, truth.astype(np.int64), rest, (f"{name} = 0", f"{name} = 1"), table.about)
-    members = [table.classes[g] for g in table.y]
-    return table_scores(without, positive=f"{name} = {positive or 1}", groups=members, seed=seed)
+    members = None if groups is None else load_words(path, groups)
+    table = load_table(path, target, without=() if groups is None else (groups,))
+    return table_scores(table, positive=positive, groups=members, seed=seed)
 
 
 def digit_pair_scores(seed: int = 0, *, pairs: int = 2000) -> Scores:

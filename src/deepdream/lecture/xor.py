@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
+from deepdream.errors import UnknownNameError
+
 __all__ = [
     "XOR_INPUTS",
     "XOR_TARGETS",
+    "Attempt",
     "Starts",
     "least_squares_outputs",
     "relu_outputs",
@@ -45,44 +49,85 @@ class Starts:
     median_sweeps: float
 
 
-def solve_from_many_starts(
-    hidden: int = 2,
-    *,
-    starts: int = 100,
-    lr: float = 0.5,
-    momentum: float = 0.9,
-    sweeps: int = 5000,
-    seed: int = 0,
-) -> Starts:
-    """Train many 2-hidden-1 sigmoid networks at once, all samples per step, from weights in U(-1, 1).
+@dataclass(frozen=True)
+class Hidden:
+    """What hidden neurons do: ``a = f(z)``, and ``da/dz`` computed from ``a``."""
 
-    Quadratic cost summed over the samples. Solved: every output on the right side of 0.5.
-    """
-    random = np.random.default_rng(seed)
-    shapes = ((starts, hidden, 3), (starts, 1, hidden + 1))  # the last weight of each neuron is its bias
-    weights = [random.uniform(-1, 1, shape) for shape in shapes]
-    velocity = [np.zeros(shape) for shape in shapes]
-    x, solved_at = np.vstack([XOR_INPUTS.T, np.ones(4)]), np.full(starts, np.inf)
-    for sweep in range(sweeps + 1):
-        h = _with_ones(_sigmoid(weights[0] @ x))
-        a = _sigmoid(weights[1] @ h)
-        done = (np.abs(a - XOR_TARGETS) < 0.5).all((1, 2))
-        solved_at[done & np.isinf(solved_at)] = sweep
-        if np.isfinite(solved_at).all():
-            break
-        delta = (a - XOR_TARGETS) * a * (1 - a)
-        delta_h = (weights[1].transpose(0, 2, 1) @ delta * h * (1 - h))[:, :-1]
-        for i, gradient in enumerate((delta_h @ x.T, delta @ h.transpose(0, 2, 1))):
-            velocity[i] = momentum * velocity[i] - lr * gradient
-            weights[i] = weights[i] + velocity[i]
-    solved = solved_at[np.isfinite(solved_at)]
-    return Starts(len(solved), starts, float(np.median(solved)) if len(solved) else float("nan"))
-
-
-def _with_ones(activations: Floats) -> Floats:
-    return np.concatenate([activations, np.ones_like(activations[:, :1])], axis=1)
+    f: Callable[[Floats], Floats]
+    slope: Callable[[Floats], Floats]
 
 
 def _sigmoid(z: Floats) -> Floats:
     a: Floats = 1 / (1 + np.exp(-z))
     return a
+
+
+HIDDEN = {
+    "sigmoid": Hidden(_sigmoid, lambda a: a * (1 - a)),
+    "tanh": Hidden(np.tanh, lambda a: 1 - a**2),
+    "relu": Hidden(lambda z: np.maximum(0, z), lambda a: (a > 0).astype(float)),
+}
+STARTS: dict[str, Callable[[np.random.Generator, tuple[int, ...]], Floats]] = {
+    "uniform": lambda random, shape: random.uniform(-1, 1, shape),
+    "normal": lambda random, shape: random.normal(size=shape),
+}
+
+
+@dataclass(frozen=True)
+class Attempt:
+    """A 2-``hidden``-1 network with a sigmoid at its end, and how it is trained on XOR."""
+
+    hidden: int = 2
+    activation: str = "sigmoid"
+    loss: str = "quadratic"
+    init: str = "uniform"
+    lr: float = 0.5
+    momentum: float = 0.9
+    sweeps: int = 5000
+
+    def __post_init__(self) -> None:
+        for kind, name, known in (
+            ("activation", self.activation, HIDDEN),
+            ("loss", self.loss, ("quadratic", "cross-entropy")),
+            ("initialization", self.init, STARTS),
+        ):
+            if name not in known:
+                raise UnknownNameError(kind, name, known)
+
+
+def solve_from_many_starts(how: Attempt = Attempt(), *, starts: int = 100, seed: int = 0) -> Starts:
+    """Train many networks at once, all four samples per step; the cost is summed over the samples.
+
+    Solved: every output on the right side of 0.5.
+    """
+    random = np.random.default_rng(seed)
+    shapes = ((starts, how.hidden, 3), (starts, 1, how.hidden + 1))  # a neuron's last weight is its bias
+    weights = [STARTS[how.init](random, shape) for shape in shapes]
+    velocity = [np.zeros(shape) for shape in shapes]
+    solved_at = np.full(starts, np.inf)
+    for sweep in range(how.sweeps + 1):
+        outputs, gradients = _gradients(weights, how)
+        done = (np.abs(outputs - XOR_TARGETS) < 0.5).all((1, 2))
+        solved_at[done & np.isinf(solved_at)] = sweep
+        if np.isfinite(solved_at).all():
+            break
+        velocity = [how.momentum * v - how.lr * g for v, g in zip(velocity, gradients, strict=True)]
+        weights = [w + v for w, v in zip(weights, velocity, strict=True)]
+    solved = solved_at[np.isfinite(solved_at)]
+    return Starts(len(solved), starts, float(np.median(solved)) if len(solved) else float("nan"))
+
+
+def _gradients(weights: Sequence[Floats], how: Attempt) -> tuple[Floats, tuple[Floats, Floats]]:
+    """The outputs (starts, 1, 4) and the cost's slopes in both layers, by backpropagation."""
+    f, x = HIDDEN[how.activation], np.vstack([XOR_INPUTS.T, np.ones(4)])
+    h = _with_ones(f.f(weights[0] @ x))
+    a = _sigmoid(weights[1] @ h)
+    delta = a - XOR_TARGETS
+    if how.loss == "quadratic":
+        delta = delta * a * (1 - a)  # cross-entropy cancels the sigmoid's slope
+    delta_h = (weights[1].transpose(0, 2, 1) @ delta * f.slope(h))[:, :-1]
+    return a, (delta_h @ x.T, delta @ h.transpose(0, 2, 1))
+
+
+def _with_ones(activations: Floats) -> Floats:
+    return np.concatenate([activations, np.ones_like(activations[:, :1])], axis=1)

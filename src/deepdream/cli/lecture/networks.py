@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
 from deepdream.cli.lecture.neurons import numbers_of
-from deepdream.cli.lecture.showing import Answer, Data, Grid, Seed, Target, add_lesson, plots
+from deepdream.cli.lecture.showing import Answer, Data, Grid, Seed, Target, add_lesson, check_new_file, plots
 from deepdream.errors import UsageError
 
 Sizes = Annotated[
@@ -16,7 +17,7 @@ Sizes = Annotated[
 Hidden = Annotated[str, typer.Option("--hidden", help="Neurons of the hidden layers, with commas.")]
 Activation = Annotated[str, typer.Option("--activation", help="Of the hidden neurons.")]
 Init = Annotated[str, typer.Option("--init", help="nielsen, normal, xavier, kaiming, uniform or zeros.")]
-Loss = Annotated[str, typer.Option("--loss", help="quadratic, cross-entropy, l1 or squared-error.")]
+Loss = Annotated[str, typer.Option("--loss", help="quadratic, [binary-]cross-entropy, l1 or squared-error.")]
 Rate = Annotated[float, typer.Option("--lr", min=0, help="Learning rate.")]
 Epochs = Annotated[int, typer.Option("--epochs", min=1, help="Passes through the samples.")]
 
@@ -54,26 +55,37 @@ def mlp(
     epochs: Epochs = 200,
     val: Annotated[float, typer.Option("--val", min=0, max=0.9, help="Share kept for validation.")] = 0.25,
     init: Init = "xavier",
+    save: Annotated[Path | None, typer.Option("--save-state", help="Write the network (JSON).")] = None,
+    load: Annotated[Path | None, typer.Option("--load-state", help="Go on from a saved network.")] = None,
     seed: Seed = 0,
+    overwrite: bool = False,
 ) -> Answer:
-    """Training and validation curves, and for two features the boundary and the hidden neurons."""
+    """Curves; for two features the boundary and the hidden neurons, for digits the first layer's weights."""
     from deepdream.lecture.datasets import find_data, one_hot
     from deepdream.lecture.mlp import MLP
+    from deepdream.lecture.saving import load_network, save_network
     from deepdream.lecture.training import Recipe, fit
 
     table = find_data(data, seed=seed, target=target).standardized()
     targets = one_hot(table.y, len(table.classes))
     output = "sigmoid" if targets.shape[1] == 1 or loss != "cross-entropy" else "softmax"
     sizes = [table.X.shape[1], *hidden_sizes(hidden), targets.shape[1]]
-    model = MLP(sizes, activation, output=output, init=init, seed=seed)
+    check_new_file(save, overwrite=overwrite)
+    model = load_network(load) if load else MLP(sizes, activation, output=output, init=init, seed=seed)
     recipe = Recipe(loss, optimizer, lr, momentum, 0.0, batch or None, epochs, seed)
     seen, kept = _split(len(table.X), val, seed)
     validation = (table.X[kept], targets[kept]) if len(kept) else None
     history = fit(model, table.X[seen], targets[seen], recipe, val=validation)
     chosen = sorted({0, 1, epochs // 4, epochs // 2, 3 * epochs // 4, history.best.number, epochs})
     best = history.best
+    if save is not None:
+        save_network(model, save)
     return Answer(
-        {"sizes": sizes, "epochs": [epoch._asdict() for epoch in history.epochs], "best_epoch": best.number},
+        {
+            "sizes": list(model.sizes),
+            "epochs": [epoch._asdict() for epoch in history.epochs],
+            "best_epoch": best.number,
+        },
         text=f"{model} on {table.about} (standardized); {len(seen)} to learn, {len(kept)} to validate.",
         tables=[Grid(best._fields, [history.epochs[number] for number in chosen])],
         closing=_overfitting(history) if len(kept) else "",

@@ -213,6 +213,14 @@ def activations(
 def xor(
     starts: Annotated[int, typer.Option("--starts", "--seeds", min=1, max=1000, help="Random starts.")] = 100,
     hidden: Annotated[int, typer.Option("--hidden", min=1, max=16, help="Hidden neurons.")] = 2,
+    activation: Annotated[
+        str, typer.Option("--activation", help="Hidden: sigmoid, tanh or relu.")
+    ] = "sigmoid",
+    loss: Annotated[str, typer.Option("--loss", help="quadratic or cross-entropy.")] = "quadratic",
+    init: Annotated[str, typer.Option("--init", help="uniform (-1 to 1) or normal.")] = "uniform",
+    lr: Annotated[float, typer.Option("--lr", min=0, help="Learning rate.")] = 0.5,
+    momentum: Annotated[float, typer.Option("--momentum", min=0, max=0.999)] = 0.9,
+    sweeps: Annotated[int, typer.Option("--sweeps", min=1, max=50_000, help="Steps at most.")] = 5000,
     seed: Seed = 0,
 ) -> Answer:
     """Three attempts at XOR: the perceptron, the best line, a small network from many random starts."""
@@ -222,7 +230,8 @@ def xor(
 
     X, y = room.XOR_INPUTS, room.XOR_TARGETS
     proof, cycling = separability(X, y), Perceptron().fit(X, y)
-    line, tried = room.least_squares_outputs(), room.solve_from_many_starts(hidden, starts=starts, seed=seed)
+    how = room.Attempt(hidden, activation, loss, init, lr, momentum, sweeps)
+    line, tried = room.least_squares_outputs(), room.solve_from_many_starts(how, starts=starts, seed=seed)
     point = _vector(proof.common_point)
     rows = [
         (_vector(x), int(target), float(fitted), xor_network(x), float(relu))
@@ -238,7 +247,7 @@ def xor(
         f"A perceptron makes {cycling.mistakes_} mistakes in {cycling.epochs_} epochs and returns to "
         f"w = {_vector(cycling.weights_)}.",
         tables=[Grid(("x", "XOR", "best line", "McCulloch-Pitts network", "ReLU network 2-2-1"), rows)],
-        closing=f"A 2-{hidden}-1 sigmoid network trained from {starts} random starts solves it "
+        closing=f"A 2-{hidden}-1 {activation} network ({loss}) trained from {starts} random starts solves it "
         f"{tried.solved} times (median {tried.median_sweeps:g} sweeps): possible, not guaranteed.",
         plot=lambda theme: plots("neurons").plot_xor(theme=theme),
     )  # fmt: skip

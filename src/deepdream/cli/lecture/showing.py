@@ -155,5 +155,10 @@ def _check_output(out: Path | None, overwrite: bool) -> None:
         return
     if out.suffix.lower() not in SUFFIXES:
         raise UsageError(f"Cannot tell from {out.name!r} what to draw: end it in {', '.join(SUFFIXES)}.")
-    if out.exists() and not overwrite:
-        raise OutputError(f"{out} exists already. Give --overwrite to replace it, or another name with -o.")
+    check_new_file(out, overwrite=overwrite)
+
+
+def check_new_file(path: Path | None, *, overwrite: bool) -> None:
+    """Refuse to write over a file unasked. Raises OutputError."""
+    if path is not None and path.exists() and not overwrite:
+        raise OutputError(f"{path} exists already. Give --overwrite to replace it, or another name.")

@@ -15,6 +15,7 @@ from deepdream.errors import UnknownNameError, UsageError
 if TYPE_CHECKING:
     from torch import Tensor
 
+    from deepdream.figures import Theme
     from deepdream.lecture.mlp import MLP
 
 
@@ -33,50 +34,111 @@ def register(app: typer.Typer) -> None:
 
 
 def descent(
+    model: Annotated[str, typer.Option("--model", help="line, or mlp: a small network.")] = "line",
     rates: Annotated[
-        str, typer.Option("--lr", help="Learning rates, as shares of the critical one.")
-    ] = "0.5,0.1,0.99,1.01",
+        str, typer.Option("--lr", help="Learning rates; of a line, as shares of the critical one.")
+    ] = "",
     steps: Annotated[int, typer.Option("--steps", min=1, max=10000, help="Steps.")] = 40,
     momentum: Annotated[float, typer.Option("--momentum", min=0, max=0.999)] = 0.0,
     data: Annotated[
-        str, typer.Option("--data", help="A CSV file with two columns of numbers, x and y.")
+        str, typer.Option("--data", help="A CSV file with columns x and y; for mlp as in the lesson play.")
     ] = "",
+    view: Annotated[str, typer.Option("--view", help="Of the plot: map, space (3-D) or climb.")] = "map",
     seed: Seed = 0,
 ) -> Answer:
-    """Paths on the loss surface of a line. At 2 / lambda_max, the critical rate, descent turns to "
-    "explosion."""
+    """Paths on a loss surface. For a line, descent turns to explosion at the critical rate 2 / lambda_max."""
+    for kind, name, known in (("model", model, ("line", "mlp")), ("view", view, ("map", "space", "climb"))):
+        if name not in known:
+            raise UnknownNameError(kind, name, known)
+    if model == "mlp":
+        return _network_descent(numbers_of(rates or "0.1,1,5", "--lr"), steps, momentum, data, view, seed)
     from deepdream.lecture import descent as room
 
     x, y = room.load_line(data) if data else room.line_samples(seed=seed)
     f = room.line_loss(x, y)
     critical = room.critical_rate(f, [0.0, 0.0])
-    shares = numbers_of(rates, "--lr")
-    start = [-1.5, -1.5]
+    shares = numbers_of(rates or "0.5,0.1,0.99,1.01", "--lr")
     paths = {
-        f"{share:g} × critical": room.gradient_descent(f, start, share * critical, steps, momentum=momentum)
+        f"{share:g} × critical": room.gradient_descent(
+            f, [-1.5, -1.5], share * critical, steps, momentum=momentum
+        )
         for share in shares
     }
     rows = [(name, share * critical, *map(float, p.points[-1]), float(p.values[-1]))
             for (name, p), share in zip(paths.items(), shares, strict=True)]  # fmt: skip
     climb = room.climb_example(seed)
+    z = climb.path.values
+
+    def plot(theme: Theme) -> Any:
+        if view == "climb":
+            return plots("descent").plot_climb(climb, theme=theme)
+        if view == "space":
+            shadows, names = [path.points for path in paths.values()], ("slope", "intercept")
+            return plots("descent").plot_in_space(
+                lambda places: _losses(f, places), paths, shadows, names=names, theme=theme
+            )
+        return plots("descent").plot_descent(x, y, paths, theme=theme)
+
+    keys = ("lr", "slope", "intercept", "loss")
     return Answer(
         {
             "critical_rate": critical,
-            "paths": {
-                name: {"lr": lr, "slope": a, "intercept": b, "loss": loss} for name, lr, a, b, loss in rows
-            },
-            "climb": {
-                "from": float(climb.values[0]),
-                "to": float(climb.values[-1]),
-                "input": climb.points[-1].tolist(),
-            },
+            "paths": {name: dict(zip(keys, values, strict=True)) for name, *values in rows},
+            "climb": {"from": z[0], "to": z[-1], "input": climb.path.points[-1].tolist()},
         },
         text=f"Loss of a line: the critical rate is 2 / λmax = {critical:.4g}.",
         tables=[Grid(("rate", "lr", "slope", "intercept", "loss after all steps"), rows)],
         closing="Upward: the same function with maximize=True moves a trained network's *input*; the sum z "
-        f"of one neuron climbs from {climb.values[0]:.3f} to {climb.values[-1]:.3f}. This is all that "
+        f"of one neuron climbs from {z[0]:.3f} to {z[-1]:.3f} (--view climb draws it). This is all that "
         "DeepDream does.",
-        plot=lambda theme: plots("training").plot_descent(x, y, paths, theme=theme),
+        plot=plot,
+    )
+
+
+def _losses(f: Any, places: Any) -> Any:
+    import torch
+
+    return f(torch.as_tensor(places)[:, None]).numpy()
+
+
+def _network_descent(
+    rates: list[float], steps: int, momentum: float, data: str, view: str, seed: int
+) -> Answer:
+    from deepdream.lecture.datasets import find_data
+    from deepdream.lecture.mlp import MLP
+    from deepdream.lecture.surface import descend, network_loss, principal_slice
+    from deepdream.lecture.training import Recipe
+
+    table = find_data(data or "circle", seed=seed).against_rest().standardized()
+
+    def start() -> MLP:
+        return MLP([table.X.shape[1], 4, 1], "tanh", init="xavier", seed=seed)
+
+    paths = {
+        f"{lr:g}": descend(start(), table, Recipe("cross-entropy", lr=lr, momentum=momentum, epochs=steps))
+        for lr in rates
+    }
+    plane, heights = principal_slice(paths.values()), network_loss(start(), table, "cross-entropy")
+
+    def plot(theme: Theme) -> Any:
+        if view == "climb":
+            raise UsageError("--view climb is drawn by the lesson without --model mlp.")
+        if view == "space":
+            shadows = [plane.flatten(path.points) for path in paths.values()]
+            names = ("first direction", "second direction")
+            return plots("descent").plot_in_space(
+                lambda places: heights(plane.lift(places)), paths, shadows, names=names, theme=theme
+            )
+        return plots("descent").plot_network_descent(heights, paths, plane, theme=theme)
+
+    rows = [(lr, float(path.values[0]), float(path.values[-1])) for lr, path in paths.items()]
+    return Answer(
+        {"losses": {lr: path.values.tolist() for lr, path in paths.items()}, "share_in_slice": plane.share},
+        text=f"{start()} on {table.about}; the same start, {len(rates)} rates, {steps} steps.",
+        tables=[Grid(("learning rate", "loss before", "loss after"), rows)],
+        closing=f"The plot is a slice through {plane.origin.size} dimensions; {plane.share:.0%} of the "
+        "paths' spread lies in it.",
+        plot=plot,
     )
 
 
@@ -196,7 +258,7 @@ def chain_rule(
 def check_gradients(
     sizes: Annotated[list[int] | None, typer.Argument(help="A network to check: 3 4 1.")] = None,
     loss: Annotated[
-        str, typer.Option("--loss", help="quadratic, cross-entropy, l1 or squared-error.")
+        str, typer.Option("--loss", help="quadratic, [binary-]cross-entropy, l1 or squared-error.")
     ] = "quadratic",
     seed: Seed = 0,
 ) -> Answer:

@@ -223,6 +223,8 @@ def draw_curves(axes: Axes, history: History) -> None:
 @drawn
 def plot_mlp(table: Table, model: MLP, history: History, *, theme: Theme = Theme.LIGHT) -> Figure:
     """Boundary (for two features), the maps of the first hidden layer's neurons, and the curves."""
+    if table.about.endswith("samples of digits"):
+        return _plot_image_mlp(table, model, history, theme)
     flat = table.X.shape[1] == 2
     shown = min(4, model.sizes[1]) if flat and len(model.sizes) > 2 else 0
     canvas, plane, curves, small = panels(f"{model} learns", shown, flat, theme)
@@ -245,6 +247,31 @@ def plot_mlp(table: Table, model: MLP, history: History, *, theme: Theme = Theme
         f"{plane}loss against epoch{dotted}. When validation rises while training falls, the network "
         "learns its samples by heart.",
         f"Training curves of {model}; final accuracy {last.accuracy:.3f}.",
+        {"epochs": [epoch._asdict() for epoch in history.epochs]},
+        theme,
+    )
+
+
+def _plot_image_mlp(table: Table, model: MLP, history: History, theme: Theme) -> Figure:
+    """The curves, and the weights of the first neurons laid out as the pixels that they weigh."""
+    canvas, axes = new_figure(3, 7, title=f"{model} learns digits", size=(13, 6.6), theme=theme)
+    for panel in axes[:, :3].flat:
+        panel.remove()
+    draw_curves(canvas.add_subplot(axes[0, 0].get_gridspec()[:, :3]), history)
+    weights = model.linear[0].weight.detach().numpy()[:12]
+    reach = float(np.abs(weights).max())
+    for j, panel in enumerate(axes[:, 3:].flat):
+        panel.axis("off")
+        if j < len(weights):
+            panel.imshow(weights[j].reshape(8, 8), cmap=theme.diverging, vmin=-reach, vmax=reach)
+            panel.set_title(f"neuron {j + 1}", fontsize=13)
+    last = history.epochs[-1]
+    return Figure(
+        canvas,
+        f"Left: loss against epoch on {table.about}. Right: the weights of the first neurons, each at the "
+        "place of its pixel; orange pixels speak for the neuron, blue ones against it, white ones are not "
+        "heard. It shows what a first layer looks for: strokes and gaps, not digits.",
+        f"Training curves of {model}; final accuracy {last.accuracy:.3f}; pictures of weights, 8 by 8.",
         {"epochs": [epoch._asdict() for epoch in history.epochs]},
         theme,
     )

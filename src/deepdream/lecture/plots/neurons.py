@@ -341,8 +341,8 @@ def plot_xor(*, theme: Theme = Theme.LIGHT) -> Figure:
         axes[0, 1].text(*(point + 0.1), f"{output:.1f}", size=17)
     band = [(-1.5, 2), (2, -1.5), (2, -0.5), (-0.5, 2)]
     axes[0, 2].add_patch(Polygon(band, facecolor=theme.positive, alpha=0.2))
-    axes[0, 2].text(-0.42, 1.38, "h₁ = OR", size=14)
-    axes[0, 2].text(0.95, 1.33, "h₂ = AND", size=14)
+    axes[0, 2].text(-0.45, -0.4, "h₁ = OR", size=14)
+    axes[0, 2].text(0.8, 1.33, "h₂ = AND", size=14)
     return Figure(
         canvas,
         "The four inputs of XOR, squares where it is 1. Left: every line has a corner on the wrong side. "

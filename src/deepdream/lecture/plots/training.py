@@ -1,5 +1,4 @@
-"""Figures of training: descent, smoothness, the chain rule, gradient checks, vanishing gradients, "
-"collapse."""
+"""Figures of training: smoothness, the chain rule, gradient checks, vanishing gradients, collapse."""
 
 from __future__ import annotations
 
@@ -11,69 +10,11 @@ import torch
 from matplotlib.axes import Axes
 from matplotlib.patches import FancyBboxPatch
 
-from deepdream.figures import Animation, Figure, Theme, drawn, label, new_figure
+from deepdream.figures import Figure, Theme, drawn, label, new_figure
 from deepdream.lecture.backprop import GradientCheck
 from deepdream.lecture.chain_rule import Graph
-from deepdream.lecture.descent import Path, line_loss
 
-__all__ = ["plot_chain", "plot_check", "plot_collapse", "plot_descent", "plot_smoothness", "plot_vanishing"]
-
-
-@drawn
-def plot_descent(
-    x: Any, y: Any, paths: Mapping[str, Path], *, frames: int = 30, theme: Theme = Theme.LIGHT
-) -> Animation:
-    """The loss over slope and intercept with a path per learning rate, and the fitted line of the last "
-    "path."""
-    canvas, axes = new_figure(1, 2, title="Gradient descent on the loss of a line", size=(12, 6), theme=theme)
-    surface, fit = axes[0]
-    every = np.vstack([path.points[np.abs(path.points).max(1) < 6] for path in paths.values()])
-    low, high = every.min(0) - 0.7, every.max(0) + 0.7
-    _draw_surface(surface, line_loss(x, y), (low, high), theme)
-    lines, dots = [], []
-    for i, name in enumerate(paths):
-        color = (theme.ink, *theme.colors)[i + (i > 0)]
-        lines += surface.plot([], [], "o-", markersize=5, linewidth=2, color=color, label=name)
-        dots += surface.plot([], [], "*", markersize=18, color=color, markeredgecolor=theme.ink)
-    surface.set(xlim=(low[0], high[0]), ylim=(low[1], high[1]))
-    surface.legend(loc="upper right", title="learning rate", fontsize=12)
-    fit.plot(x, y, "o", color=theme.negative)
-    (guess,) = fit.plot([], [], color=theme.positive)
-    label(fit, "x", "y", "")
-    first = next(iter(paths))
-    ends = np.array([np.min(x), np.max(x)])
-    chosen = np.unique(np.linspace(0, len(paths[first].points) - 1, frames).astype(int))
-
-    def update(frame: int) -> None:
-        step = chosen[frame]
-        for line, dot, path in zip(lines, dots, paths.values(), strict=True):
-            line.set_data(*path.points[: step + 1].T)
-            dot.set_data(*path.points[min(step, len(path.points) - 1), :, None])
-        slope, intercept = paths[first].points[step]
-        guess.set_data(ends, slope * ends + intercept)
-        fit.set_title(f"step {step}: y = {slope:.2f} x + {intercept:.2f}")
-
-    update(len(chosen) - 1)
-    figure = Figure(
-        canvas,
-        "Left: the mean squared error as a surface over slope and intercept, dark where it is low, with "
-        "the path of descent for each learning rate (star: where it is now). Right: the line of the first "
-        "path. It shows that training is walking downhill, and that too long a step climbs.",
-        f"Contour map with {len(paths)} descent paths, and a line fitted to points.",
-        {name: path.values[np.isfinite(path.values)].tolist()[:200] for name, path in paths.items()},
-        theme,
-    )
-    return Animation(figure, update, len(chosen), frames_per_second=6)
-
-
-def _draw_surface(axes: Axes, f: Any, corners: tuple[Any, Any], theme: Theme) -> None:
-    slope, intercept = (np.linspace(corners[0][i], corners[1][i], 90) for i in (0, 1))
-    grid = torch.tensor(np.stack(np.meshgrid(slope, intercept), -1).reshape(-1, 1, 2))
-    height = f(grid).reshape(90, 90)
-    axes.contourf(slope, intercept, height, levels=18, cmap=theme.sequential, alpha=0.85)
-    axes.contour(slope, intercept, height, levels=18, colors=[theme.paper], linewidths=0.6)
-    label(axes, "slope", "intercept", "loss surface (a paraboloid)")
-    axes.grid(False)
+__all__ = ["plot_chain", "plot_check", "plot_collapse", "plot_smoothness", "plot_vanishing"]
 
 
 @drawn
@@ -230,6 +171,9 @@ def plot_collapse(table: Any, outputs: Mapping[str, Any], *, theme: Theme = Them
         draw_map(panel, (x, y), image, theme, limits=(0, 1), alpha=0.6)
         if image.max() - image.min() > 0.01:
             panel.contour(x, y, image, levels=[0.5], colors=[theme.ink])
+        else:
+            words = f"says {image.mean():.2f} everywhere"
+            panel.text((x[0] + x[-1]) / 2, (y[0] + y[-1]) / 2, words, ha="center", size=18)
         scatter_classes(panel, table, theme, size=70)
         label(panel, table.features[0], table.features[1], name)
         panel.grid(False)
