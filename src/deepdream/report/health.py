@@ -161,7 +161,7 @@ def randomization_curves(study: Study) -> Html:
     """What shuffling leaves of each map."""
     caption = (
         "A map of what the network has learned must fall apart when the weights are shuffled. A line that stays "
-        "high draws the picture, not the network."
+        "high draws the picture, not the network. Noise falls too: passing is needed, and not enough."
     )
     return _both(plot_randomization(study), plot_randomization(study, theme=Theme.DARK), caption)
 
