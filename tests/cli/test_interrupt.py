@@ -18,7 +18,7 @@ from deepdream.images import read_picture, read_recipe
 from deepdream.models import Model
 
 SCRIPT = Path(sys.executable).with_name("deepdream")
-LONG = ("--size", "96", "--octaves", "3", "--steps", "200")
+LONG = ("--size", "96", "--octaves", "3", "--steps", "60")
 
 
 @pytest.mark.weights
