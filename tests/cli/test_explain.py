@@ -154,3 +154,9 @@ def test_times() -> None:
     for text in ("", "-3s", "nan", "inf", "s"):
         with pytest.raises(UsageError):
             parse_seconds(text)
+
+
+def test_the_documentations_table_is_the_registrys() -> None:
+    code, out, _ = run("methods", "--markdown")
+    assert code == 0
+    assert out.strip() in (IMAGES.parent / "docs" / "methods.md").read_text("utf-8")

@@ -103,7 +103,7 @@ class LayerNormByParts(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         centered = x - x.mean(dim=self.axes, keepdim=True)
-        root = self.root(self.square(centered).mean(dim=self.axes, keepdim=True))
+        root = self.root(self.square(centered.clone()).mean(dim=self.axes, keepdim=True))
         found: Tensor = self.product(centered, root.expand_as(centered))
         found = found if self.weight is None else found * self.weight
         return found if self.bias is None else found + self.bias
@@ -119,9 +119,23 @@ def decomposed(module: fx.GraphModule) -> fx.GraphModule:
         replacement = _replacement(part)
         if replacement is not None:
             place_module(twin, node, replacement)
+    _separate_inputs(twin)
     twin.graph.lint()
     twin.recompile()
     return twin
+
+
+def _separate_inputs(module: fx.GraphModule) -> None:
+    """Every module reads a copy of what others read too.
+
+    Captum's hook replaces the whole gradient of the tensor that goes into an activation: also the part that
+    came back from elsewhere, which is then lost.
+    """
+    for node, _ in list(parts(module)):
+        for source in node.all_input_nodes:
+            if len(source.users) > 1:
+                with module.graph.inserting_before(node):
+                    node.replace_input_with(source, module.graph.call_method("clone", (source,)))
 
 
 def _replacement(part: nn.Module) -> nn.Module | None:
