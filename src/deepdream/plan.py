@@ -66,6 +66,18 @@ class Plan:
     )
     detail: bool = setting(True, "carry only the dreamed detail to the next octave, onto the sharp original")
     calm: float = setting(0.8, "how much less is dreamed where the picture is flat", low=0.0, high=1.0)
+    tile: int = setting(
+        0,
+        "side of the tiles large pictures are cut into; 0 decides by itself",
+        low=0,
+        high=65536,
+        unit="pixels",
+    )
+    tile_halo: str = setting(
+        "near",
+        "how far a tile looks beyond its core: 64 pixels, or the receptive field",
+        choices=("near", "exact"),
+    )
     zoom: float = setting(
         0.0, "largest random change of scale before each gradient, as a share", low=0.0, high=0.5
     )

@@ -14,3 +14,8 @@ def generator(seed: int) -> torch.Generator:
 def root_mean_square(values: Tensor) -> float:
     """The root of the mean of the squares, as a number."""
     return float(values.double().square().mean().sqrt())
+
+
+def is_out_of_memory(error: BaseException) -> bool:
+    """Whether ``error`` is one of the ways in which memory runs out (torch has two, Python one)."""
+    return isinstance(error, (MemoryError, torch.OutOfMemoryError)) or "can't allocate memory" in str(error)

@@ -69,6 +69,11 @@ class Objective:
         """Every layer that has to be computed, each once."""
         return tuple(dict.fromkeys(name for _, term in self.terms for name in term.layers))
 
+    @property
+    def local(self) -> bool:
+        """Whether every term is a mean over positions, so that a large picture can be seen in tiles."""
+        return LOGITS not in self.layers
+
     def scores(self, scene: Scene) -> list[tuple[float, Tensor]]:
         """(weight, score) of every term."""
         return [(weight, term.score(scene)) for weight, term in self.terms]

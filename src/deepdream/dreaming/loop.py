@@ -19,6 +19,7 @@ from deepdream.ascent.objectives import LOGITS, Objective, Scene, layer, parse_o
 from deepdream.ascent.parameterizations import move_detail
 from deepdream.ascent.resampling import resize, resize_picture
 from deepdream.ascent.sizes import Octave, octaves
+from deepdream.ascent.tiling import CORE, LARGE, NEAR_HALO, Tiling
 from deepdream.dreaming.state import State
 from deepdream.errors import UsageError
 from deepdream.models.network import Model
@@ -107,6 +108,30 @@ def sizes_for(plan: Plan, model: Model, height: int, width: int) -> tuple[Octave
     return octaves(height, width, count=plan.octaves, scale=plan.octave_scale, steps=plan.steps, floor=floor)
 
 
+def tiling_for(plan: Plan, model: Model, objective: Objective, height: int, width: int) -> Tiling | None:
+    """How a picture of this size is cut into tiles; None where it is seen whole.
+
+    Raises:
+        UsageError: a tile was asked for that the layers or the objective do not allow.
+    """
+    layers = [model.layer(name) for name in objective.layers if name in model.layers]
+    cuttable = objective.local and not model.preprocessing.fixed
+    if plan.tile and not cuttable:
+        raise UsageError(f"{objective} looks at the picture as a whole and cannot be seen in tiles.")
+    if not cuttable or (height * width <= (plan.tile**2 or LARGE)):
+        return None
+    stride = max((layer.stride or 1 for layer in layers), default=1)
+    halo = NEAR_HALO
+    if plan.tile_halo == "exact":
+        fields = [layer.receptive_field for layer in layers]
+        if None in fields:
+            raise UsageError(
+                f"{objective} sees the whole picture, so no halo is exact. Use --tile-halo near."
+            )
+        halo = max((field or 1) - 1 for field in fields) if fields else 0
+    return Tiling(max(plan.tile or CORE, 2 * stride), halo, stride, fixed=bool(plan.tile))
+
+
 def start(model: Model, plan: Plan, image: Tensor) -> State:
     """The state before the first step.
 
@@ -163,7 +188,8 @@ def advance(model: Model, state: State) -> State:
     plan, size = state.plan, state.size
     objective = parse_objective(plan.objective)
     picture = state.parameterization.decode(state.parameters, size.height, size.width)
-    gradient, score = measure_gradient(model, objective, picture, plan, chance)
+    tiling = tiling_for(plan, model, objective, size.height, size.width)
+    gradient, score = measure_gradient(model, objective, picture, plan, chance, tiling=tiling)
     direction = direction_of(gradient, plan, (state.step + 1) / size.steps)
     if state.emphasis is not None:
         direction = unit_size(direction * state.emphasis, plan.normalization)

@@ -16,6 +16,7 @@ from deepdream.errors import UnknownNameError, UsageError
 from deepdream.models.layers import Layer, hooked, probe_layers
 from deepdream.models.prepare import Prepared, plain_copy, prepare
 from deepdream.models.records import Preprocessing, WeightsRecord
+from deepdream.tensors import generator
 
 #: Asks ``activations`` for the network's own output.
 LOGITS = "logits"
@@ -213,6 +214,31 @@ class Model:
             self._minimum_sizes[names] = self._search_minimum(names)
         return self._minimum_sizes[names]
 
+    def positions(self, layer: str, height: int, width: int) -> int:
+        """How many positions h * w a layer's output has for a picture of this size; remembered.
+
+        Read off two strips of the picture, one as high and one as wide, so that a huge picture costs little.
+        """
+        key = (layer, height, width)
+        if key not in self._positions:
+            thin = max(self.minimum_size([layer]), self.layer(layer).stride or 1)
+            strips = [(height, thin), (thin, width)]
+            with torch.no_grad():
+                shapes = [self.activations(self._zeros(*strip), [layer])[layer].shape for strip in strips]
+            self._positions[key] = shapes[0][-2] * shapes[1][-1]
+        return self._positions[key]
+
+    @cached_property
+    def _positions(self) -> dict[tuple[str, int, int], int]:
+        return {}
+
+    def _zeros(self, height: int, width: int) -> Tensor:
+        return torch.zeros(1, 3, height, width, device=self.device, dtype=self._dtype)
+
+    @property
+    def _dtype(self) -> torch.dtype:
+        return next((p.dtype for p in self.module.parameters() if p.is_floating_point()), torch.float32)
+
     def _search_minimum(self, names: tuple[str, ...]) -> int:
         low, high = 0, self.preprocessing.crop  # low fails, high works
         while high - low > 1:
@@ -221,10 +247,9 @@ class Model:
         return high
 
     def _works_at(self, side: int, names: tuple[str, ...]) -> bool:
-        picture = torch.zeros(1, 3, side, side, device=self.device)
         try:
             with torch.no_grad():
-                self.activations(picture, names)
+                self.activations(self._zeros(side, side), names)
         except (RuntimeError, ValueError, AssertionError):
             return False
         return True
@@ -243,8 +268,8 @@ class Model:
 
     @cached_property
     def _example_picture(self) -> Tensor:
-        generator = torch.Generator().manual_seed(0)
-        return torch.rand(1, 3, self.preprocessing.crop, self.preprocessing.crop, generator=generator)
+        side = self.preprocessing.crop
+        return torch.rand(1, 3, side, side, generator=generator(0)).to(self._dtype)
 
     @property
     def _example(self) -> Tensor:
