@@ -56,7 +56,9 @@ def plain(network: str) -> Job:
     layer, weights = NETWORKS[network]
     model = load_model(network, weights=weights)
     module = model.module.eval().requires_grad_(True)
-    mean, std = (torch.tensor(v).view(1, 3, 1, 1) for v in (model.preprocessing.mean, model.preprocessing.std))
+    mean, std = (
+        torch.tensor(v).view(1, 3, 1, 1) for v in (model.preprocessing.mean, model.preprocessing.std)
+    )
     kept: dict[str, Tensor] = {}
     module.get_submodule(layer).register_forward_hook(lambda m, i, o: kept.__setitem__("a", o))
 
@@ -80,7 +82,9 @@ def cascade_loop(network: str) -> Job:
     layer, weights = NETWORKS[network]
     model = load_model(network, weights=weights)
     module = model.module.eval().requires_grad_(False)
-    mean, std = (torch.tensor(v).view(1, 3, 1, 1) for v in (model.preprocessing.mean, model.preprocessing.std))
+    mean, std = (
+        torch.tensor(v).view(1, 3, 1, 1) for v in (model.preprocessing.mean, model.preprocessing.std)
+    )
     kept: dict[str, Tensor] = {}
     module.get_submodule(layer).register_forward_hook(lambda m, i, o: kept.__setitem__("a", o))
     count = [0]
@@ -108,7 +112,9 @@ def lucent(network: str) -> Job:
 
     layer, weights = NETWORKS[network]
     model = load_model(network, weights=weights)
-    mean, std = (torch.tensor(v).view(1, 3, 1, 1) for v in (model.preprocessing.mean, model.preprocessing.std))
+    mean, std = (
+        torch.tensor(v).view(1, 3, 1, 1) for v in (model.preprocessing.mean, model.preprocessing.std)
+    )
     module = _Normalized(model.module, mean, std).eval()
     name = ("module_" + layer).replace(".", "_")
 

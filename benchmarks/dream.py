@@ -16,7 +16,9 @@ import time
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--network", action="append", choices=["efficientnet_lite0", "googlenet"])
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--threads", type=int, default=0, help="0: as many as torch chooses")
@@ -51,7 +53,9 @@ def _compare(network: str, options: argparse.Namespace) -> None:
     print(f"\n{network}, 1024x683, 4 octaves x 10 gradients, {platform.processor() or platform.machine()}")
     print(f"{'against':28} {'ours s':>8} {'theirs s':>9} {'ratio, median of pairs':>24}")
     for name in names:
-        pairs = [(_run("ours", network, options), _run(name, network, options)) for _ in range(options.rounds)]
+        pairs = [
+            (_run("ours", network, options), _run(name, network, options)) for _ in range(options.rounds)
+        ]
         if any(theirs is None for _, theirs in pairs):
             print(f"{name:28} skipped: not installed, or it cannot do this job")
             continue
@@ -62,7 +66,16 @@ def _compare(network: str, options: argparse.Namespace) -> None:
 
 
 def _run(name: str, network: str, options: argparse.Namespace) -> dict[str, float] | None:
-    command = [sys.executable, __file__, "--one", name, "--network", network, "--threads", str(options.threads)]
+    command = [
+        sys.executable,
+        __file__,
+        "--one",
+        name,
+        "--network",
+        network,
+        "--threads",
+        str(options.threads),
+    ]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     return json.loads(done.stdout.splitlines()[-1]) if done.returncode == 0 else None
 
