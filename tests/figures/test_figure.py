@@ -134,3 +134,21 @@ def test_the_still_of_an_animation_is_its_last_frame(tmp_path: Path) -> None:
         assert getattr(picture, "n_frames", 1) == 1
     with pytest.raises(UsageError, match=r"An animation cannot be written as '\.mp4'"):
         animation.save(tmp_path / "a.mp4")
+
+
+def test_what_does_not_move_is_drawn_once_and_looks_the_same() -> None:
+    canvas, axes = new_figure(title="moving")
+    (line,) = axes[0, 0].plot([], [], "o-")
+    axes[0, 0].set(xlim=(0, 5), ylim=(0, 5))
+    figure = Figure(canvas, "What it shows.", "A line.")
+
+    def update(index: int) -> None:
+        line.set_data(range(index + 2), range(index + 2))
+        axes[0, 0].set_title(f"frame {index}")
+
+    anew = list(Animation(figure, update, 3).frames())
+    quick = list(Animation(figure, update, 3, moving=lambda: (line, axes[0, 0].title)).frames())
+    for a, b in zip(anew, quick, strict=True):
+        assert np.abs(a - b).mean() < 1e-3
+    assert not line.get_animated()
+    assert np.abs(quick[0] - quick[2]).max() > 0.3

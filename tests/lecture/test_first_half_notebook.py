@@ -22,6 +22,7 @@ def test_the_notebook_has_no_code_of_its_own() -> None:
         assert len(cell.source.splitlines()) <= 8
 
 
+@pytest.mark.slow
 @pytest.mark.filterwarnings("default")  # the kernel's client library warns about itself
 def test_the_notebook_runs_and_gives_the_lectures_numbers(monkeypatch: pytest.MonkeyPatch) -> None:
     paths = [str(ROOT / "src"), *filter(None, [os.environ.get("PYTHONPATH")])]

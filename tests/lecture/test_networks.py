@@ -263,6 +263,7 @@ def test_training_checks_before_the_first_step() -> None:
         train(MLP([2, 1]), np.zeros((4, 2)), np.zeros((4, 1)), Recipe(optimizer="sdg"))
 
 
+@pytest.mark.slow
 def test_digits_as_in_nielsens_first_chapter() -> None:
     digits = bundled("digits")
     parts = train_test_split(digits.X, digits.y, test_size=0.25, stratify=digits.y, random_state=0)

@@ -215,6 +215,7 @@ def test_how_many_random_starts_solve_xor(how: Attempt, rate: int) -> None:
     assert abs(solve_from_many_starts(how).solved - rate) <= 10
 
 
+@pytest.mark.slow
 def test_tanh_with_cross_entropy_solves_xor_least_often_of_the_smooth_ones() -> None:
     # Measured elsewhere as 49 of 100; 591 of 1000 here, and 63 of the first 100.
     rates = [

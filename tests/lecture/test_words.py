@@ -91,6 +91,7 @@ def test_the_tree_on_the_cards_is_ours():
     assert f"right in {small.accuracy * 100:.0f} % of unseen" in card("right-to-explanation")
 
 
+@pytest.mark.slow
 def test_the_trade_off_on_the_cards_is_ours():
     X, y = load_breast_cancer(return_X_y=True)
     names = ("linear", "tree, full", "random forest")

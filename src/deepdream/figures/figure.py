@@ -137,8 +137,7 @@ class Figure:
         with look(self.theme):
             agg: Any = FigureCanvasAgg(self.canvas)
             agg.draw()
-            rgba = np.asarray(agg.buffer_rgba())
-        return rgba[..., :3].astype(np.float32) / np.float32(255)
+        return as_pixels(agg)
 
     def _repr_png_(self) -> bytes:
         return self.encode(".png")
@@ -169,6 +168,12 @@ class Figure:
             words.remove()
             self.canvas.set_size_inches(width, height)
             self.canvas.set_layout_engine(_layout())
+
+
+def as_pixels(canvas: Any) -> npt.NDArray[np.float32]:
+    """What is drawn on an Agg canvas, float32 (H, W, 3) in [0, 1]."""
+    rgba = np.asarray(canvas.buffer_rgba())
+    return rgba[..., :3].astype(np.float32) / np.float32(255)
 
 
 def _layout(bottom: float = 0.0) -> ConstrainedLayoutEngine:

@@ -181,7 +181,10 @@ def plot_sweep(scores: Scores, *, count: int = 20, theme: Theme = Theme.LIGHT) -
         alt="A line moves through two histograms while a point moves down the ROC curve.",
         theme=theme,
     )
-    return Animation(figure, update, count, numbers={"rows": [asdict(row) for row in rows]})
+    moving = (line, axes[0, 0].get_legend(), dot, axes[0, 0].title)
+    return Animation(
+        figure, update, count, numbers={"rows": [asdict(row) for row in rows]}, moving=lambda: moving
+    )
 
 
 @drawn

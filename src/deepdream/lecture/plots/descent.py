@@ -63,7 +63,8 @@ def plot_descent(
         {name: path.values[np.isfinite(path.values)].tolist()[:200] for name, path in paths.items()},
         theme,
     )
-    return Animation(figure, update, len(chosen), frames_per_second=6)
+    moving = (*lines, *dots, guess, fit.title)
+    return Animation(figure, update, len(chosen), frames_per_second=6, moving=lambda: moving)
 
 
 def _draw_surface(axes: Axes, f: Any, corners: tuple[Any, Any], theme: Theme) -> None:

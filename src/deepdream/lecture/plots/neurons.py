@@ -253,7 +253,8 @@ def plot_perceptron(
         {"mistakes": model.mistakes_, "epochs": model.epochs_, "bound": bound.bound},
         theme,
     )
-    return Animation(figure, update, len(chosen), frames_per_second=3)
+    moving = (line, arrow, *plane.collections, ring, curve, plane.title)
+    return Animation(figure, update, len(chosen), frames_per_second=3, moving=lambda: moving)
 
 
 def _draw_bound(axes: Axes, mistakes: int, bound: float, theme: Theme) -> float:

@@ -31,6 +31,7 @@ def animate_training(play: Play, *, theme: Theme = Theme.LIGHT) -> Animation:
         images.append(draw_map(panel, (x, y), blank, theme, limits=(-1, 1)))
         panel.set(xticks=[], yticks=[], title=f"hidden neuron {j + 1}")
     _draw_samples(plane, table, theme)
+    samples = tuple(plane.collections)
     numbers, losses = zip(*[(epoch.number, epoch.loss) for epoch in play.history.epochs], strict=True)
     curve.semilogy(numbers, losses, color=theme.faint)
     (trail,) = curve.plot([], [], color=theme.positive)
@@ -66,7 +67,10 @@ def animate_training(play: Play, *, theme: Theme = Theme.LIGHT) -> Animation:
         {"epochs": [epoch._asdict() for epoch in play.history.epochs]},
         theme,
     )
-    return Animation(figure, update, last + 1, frames_per_second=6)
+    in_front = (*samples, plane.get_legend(), plane.title, *plane.spines.values(), trail)
+    return Animation(
+        figure, update, last + 1, frames_per_second=6, moving=lambda: (*images, *contours, *in_front)
+    )
 
 
 def _draw_samples(plane: Any, table: Table, theme: Theme) -> None:
