@@ -12,6 +12,7 @@ __version__ = "0.1.0"
 
 _HOMES = {
     "Dreamed": "deepdream.dreaming",
+    "Explanation": "deepdream.attribution",
     "Layer": "deepdream.models",
     "Model": "deepdream.models",
     "Objective": "deepdream.ascent",
@@ -23,10 +24,12 @@ _HOMES = {
     "channel": "deepdream.ascent",
     "contact_sheet": "deepdream.images",
     "dream": "deepdream.dreaming",
+    "explain": "deepdream.attribution",
     "layer": "deepdream.ascent",
     "load_model": "deepdream.models",
     "logit": "deepdream.ascent",
     "measure": "deepdream.dreaming",
+    "methods": "deepdream.attribution",
     "octaves": "deepdream.ascent",
     "parse_objective": "deepdream.ascent",
     "plan_for": "deepdream.plan",

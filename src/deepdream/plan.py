@@ -78,6 +78,9 @@ class Plan:
         "how far a tile looks beyond its core: 64 pixels, or the receptive field",
         choices=("near", "exact"),
     )
+    resampling: str = setting(
+        "bicubic", "how pictures change size; linear as in the first notebook", choices=("bicubic", "linear")
+    )
     zoom: float = setting(
         0.0, "largest random change of scale before each gradient, as a share", low=0.0, high=0.5
     )
@@ -156,7 +159,8 @@ RECIPES: dict[str, Recipe] = {
             {
                 "octaves": 4, "octave_scale": 1.4, "steps": 10, "rate": 1.5 / 255, "jitter": 32, "strength": None,
                 "parameterization": "pixels", "smoothing": "none", "color": 0.0, "normalization": "mean-abs",
-                "reduction": "half-sum", "calm": 0.0,
+                "reduction": "half-sum",
+                "resampling": "linear", "calm": 0.0,
             },
         ),
         Recipe(

@@ -182,11 +182,13 @@ def layer(scene: Scene, name: str) -> Tensor:
 
 @objective_kind(str, int, reads=_first)
 def channel(scene: Scene, name: str, index: int) -> Tensor:
-    """The mean activation of one channel of a layer."""
+    """The mean activation of one channel of a layer; of tokens (B, N, C) it is the last axis."""
     activation = scene.activations[name]
-    if not 0 <= index < activation.shape[1]:
-        raise UsageError(f"{name} has channels 0 to {activation.shape[1] - 1}; there is no channel {index}.")
-    return activation[:, index].mean()
+    axis = 2 if activation.dim() == 3 else 1
+    if not 0 <= index < activation.shape[axis]:
+        last = activation.shape[axis] - 1
+        raise UsageError(f"{name} has channels 0 to {last}; there is no channel {index}.")
+    return activation.select(axis, index).mean()
 
 
 @objective_kind(int, reads=_output)

@@ -112,7 +112,12 @@ PARAMETERIZATIONS: dict[str, Parameterization] = {"pixels": Pixels(), "logit": L
 
 
 def move_detail(
-    parameterization: Parameterization, parameters: Tensor, base: Tensor, larger: Tensor
+    parameterization: Parameterization,
+    parameters: Tensor,
+    base: Tensor,
+    larger: Tensor,
+    *,
+    how: str = "bicubic",
 ) -> Tensor:
     """The parameters at a larger size: what the dream added to ``base``, enlarged and laid onto ``larger``.
 
@@ -121,6 +126,6 @@ def move_detail(
     height, width = larger.shape[-2:]
     if isinstance(parameterization, Fourier):
         dreamed = parameterization.decode(parameters, *base.shape[-2:])
-        return parameterization.encode((larger + resize(dreamed - base, height, width)).clamp(0, 1))
+        return parameterization.encode((larger + resize(dreamed - base, height, width, how=how)).clamp(0, 1))
     detail = parameters - parameterization.encode(base)
-    return parameterization.encode(larger) + resize(detail, height, width)
+    return parameterization.encode(larger) + resize(detail, height, width, how=how)

@@ -24,9 +24,8 @@ def octaves(
     >>> [(o.height, o.width) for o in octaves(300, 400, count=3, scale=2.0, steps=10, floor=100)]
     [(150, 200), (300, 400)]
     """
-    sizes = [
-        (max(1, round(height / scale**level)), max(1, round(width / scale**level)))
-        for level in reversed(range(1, count))
-    ]
-    kept = [size for size in sizes if min(size) >= floor]
+    sizes = [(height, width)]
+    for _ in range(count - 1):
+        sizes.insert(0, (max(1, round(sizes[0][0] / scale)), max(1, round(sizes[0][1] / scale))))
+    kept = [size for size in sizes[:-1] if min(size) >= floor]
     return tuple(Octave(*size, steps) for size in [*kept, (height, width)])

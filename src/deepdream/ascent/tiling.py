@@ -3,7 +3,7 @@
 A pixel's gradient depends on the units that see it, and those on all the pixels they see. So a tile is a core,
 whose gradient is kept, in a halo, which is only looked at. With a halo of the receptive field less one the
 gradient is that of the whole picture; with less it is nearly so, and a new random grid at every step lets no
-seam appear (measured in docs/tiles.md).
+seam appear (both in tests/ascent/test_tiling.py).
 """
 
 from __future__ import annotations

@@ -23,6 +23,7 @@ from deepdream.errors import (
     PictureError,
     SomeInputsFailedError,
     UsageError,
+    WeightsError,
 )
 from deepdream.plan import RECIPES, Plan, plan_for
 
@@ -134,6 +135,8 @@ def run(
     color: Annotated[float | None, _setting("color", "--color")] = None,
     calm: Annotated[float | None, _setting("calm", "--calm")] = None,
     seed: Annotated[int | None, _setting("seed", "--seed")] = None,
+    tile: Annotated[int | None, _setting("tile", "--tile")] = None,
+    tile_halo: Annotated[str | None, _setting("tile_halo", "--tile-halo")] = None,
     size: SizeOption = None,
     model: ModelOption = DEFAULT_MODEL,
     weights: WeightsOption = None,
@@ -183,14 +186,17 @@ def run(
         color=color,
         calm=calm,
         seed=seed,
+        tile=tile,
+        tile_halo=tile_halo,
     )
     _check_bits(bits)
     if not decided_by.isprintable() or len(decided_by) > 200:
         raise UsageError("--decided-by is one line of at most 200 characters.")
+    sources = expand_inputs(inputs)
+    _check_only_input(sources)
     network = load_network(model, weights, device)
     goal = objective_of(plan, network)
     existing = Existing.of(overwrite=overwrite, skip=skip_existing, number=number)
-    sources = expand_inputs(inputs)
     jobs = plan_outputs(sources, output, _tail(network.name, goal.layers), existing)
     for job in jobs:
         check_writable(job.output, bits=bits)
@@ -401,10 +407,10 @@ def rerun(
     check_free(target, overwrite=overwrite)
     check_writable(target, bits=recipe.bits)
     origin = _find_input(recipe, picture, source)
-    network = load_network(
-        recipe.model["name"], weights or _random_weights(recipe), device or _device_of(recipe)
-    )
+    network = load_network(recipe.model["name"], weights or _weights_of(recipe), device or _device_of(recipe))
     differences = _differences(recipe, network)
+    if not recipe.finished:
+        differences.append("the picture was interrupted; this is the whole dream")
     for line in differences:
         say(f"deepdream: differs from then: {line}")
     torch.set_num_threads(recipe.threads)
@@ -440,9 +446,20 @@ def _recipe_of(path: Path) -> Recipe:
     return read_recipe_text(text)
 
 
-def _random_weights(recipe: Recipe) -> str | None:
-    match = re.fullmatch(r"seeded random \(seed (\d+)\)", str(recipe.model.get("origin", "")))
-    return f"random:{match[1]}" if match else None
+def _weights_of(recipe: Recipe) -> str | None:
+    """What ``--weights`` must have said; None for the network's published weights.
+
+    Raises:
+        WeightsError: it was a file of the user's own, which only the user can give again.
+    """
+    origin = str(recipe.model.get("origin", ""))
+    if match := re.fullmatch(r"seeded random \(seed (\d+)\)", origin):
+        return f"random:{match[1]}"
+    if origin.startswith("file ") and " from " not in origin:
+        raise WeightsError(
+            f"This picture was made with the weights of {origin}. Give that file with --weights."
+        )
+    return None
 
 
 def _differences(recipe: Recipe, network: Model) -> list[str]:
@@ -452,6 +469,12 @@ def _differences(recipe: Recipe, network: Model) -> list[str]:
     if str(network.device) != recipe.device:
         lines.append(f"the device was {recipe.device}, is {network.device}")
     return lines
+
+
+def _check_only_input(sources: list[Path]) -> None:
+    """A single picture that is not there is said at once, before the network is loaded."""
+    if len(sources) == 1 and str(sources[0]) != "noise" and not sources[0].exists():
+        raise PictureError(f"There is no file {sources[0]}. Check the path.")
 
 
 def _find_input(recipe: Recipe, picture: Path, given: Path | None) -> Path:

@@ -17,7 +17,7 @@ from deepdream.ascent.climbing import direction_of, measure_gradient
 from deepdream.ascent.gradients import texture_emphasis, unit_size
 from deepdream.ascent.objectives import LOGITS, Objective, Scene, layer, parse_objective
 from deepdream.ascent.parameterizations import move_detail
-from deepdream.ascent.resampling import resize, resize_picture
+from deepdream.ascent.resampling import resize
 from deepdream.ascent.sizes import Octave, octaves
 from deepdream.ascent.tiling import CORE, LARGE, NEAR_HALO, Tiling
 from deepdream.dreaming.state import State
@@ -148,7 +148,7 @@ def start(model: Model, plan: Plan, image: Tensor) -> State:
     plan = replace(plan, objective=str(objective_of(plan, model)), zoom=zoom)
     source = image.to(model.device, torch.float32)
     state = State(plan, source, sizes, 0, 0, source, (), generator(plan.seed).get_state())
-    first = resize_picture(source, sizes[0].height, sizes[0].width)
+    first = state.base()
     return replace(state, parameters=state.parameterization.encode(first), emphasis=_emphasis(plan, first))
 
 
@@ -224,13 +224,14 @@ def _adam(direction: Tensor, state: State) -> tuple[Tensor, tuple[Tensor, ...]]:
 
 
 def _enter_next_octave(state: State) -> State:
-    before, after = state.size, state.octaves[state.octave + 1]
-    larger = resize_picture(state.source, after.height, after.width)
+    after = state.octaves[state.octave + 1]
+    larger = state.base(state.octave + 1)
     if state.plan.detail:
-        base = resize_picture(state.source, before.height, before.width)
-        parameters = move_detail(state.parameterization, state.parameters, base, larger)
+        parameters = move_detail(
+            state.parameterization, state.parameters, state.base(), larger, how=state.plan.resampling
+        )
     else:
-        image = resize(state.image(), after.height, after.width).clamp(0, 1)
+        image = resize(state.image(), after.height, after.width, how=state.plan.resampling).clamp(0, 1)
         parameters = state.parameterization.encode(image)
     return replace(
         state,
@@ -250,8 +251,7 @@ def _pace(state: State) -> float:
     """
     if state.plan.strength is None:
         return 1.0
-    base = resize_picture(state.source, state.size.height, state.size.width)
-    change = root_mean_square(state.image() - base)
+    change = root_mean_square(state.image() - state.base())
     wanted: float = state.plan.strength * ((state.octave + 1) / len(state.octaves)) ** 0.6
     return min(4.0, max(0.25, state.pace * wanted / max(change, 1e-6)))
 

@@ -14,7 +14,6 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from deepdream.ascent.parameterizations import move_detail
-from deepdream.ascent.resampling import resize_picture
 from deepdream.dreaming.loop import Step, dream
 from deepdream.dreaming.measures import Measures, measure
 from deepdream.dreaming.state import State
@@ -160,8 +159,9 @@ def full_size(state: State) -> Tensor:
     height, width = state.source.shape[-2:]
     if (state.size.height, state.size.width) == (height, width):
         return state.image()
-    base = resize_picture(state.source, state.size.height, state.size.width)
-    parameters = move_detail(state.parameterization, state.parameters, base, state.source)
+    parameters = move_detail(
+        state.parameterization, state.parameters, state.base(), state.source, how=state.plan.resampling
+    )
     return state.parameterization.decode(parameters, height, width)
 
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from torch import Tensor
 
 from deepdream.ascent.parameterizations import PARAMETERIZATIONS, Parameterization
+from deepdream.ascent.resampling import shrink_through
 from deepdream.ascent.sizes import Octave
 from deepdream.plan import Plan
 
@@ -63,6 +64,12 @@ class State:
     def total(self) -> int:
         """How many steps there are in all."""
         return sum(o.steps for o in self.octaves)
+
+    def base(self, octave: int | None = None) -> Tensor:
+        """The picture before the dream at an octave's size (the current one if not given)."""
+        octave = self.octave if octave is None else octave
+        sizes = [(o.height, o.width) for o in reversed(self.octaves[octave:])]
+        return shrink_through(self.source, sizes, how=self.plan.resampling)
 
     def image(self) -> Tensor:
         """The picture as it is now, (1, 3, h, w) in [0, 1] at the current octave's size."""
