@@ -58,6 +58,7 @@ def test_mazurs_example_with_moving_biases() -> None:
     assert room.backprop(model, x, y).cost == pytest.approx(0.2804714468, abs=5e-11)
 
 
+@pytest.mark.slow
 def test_mazurs_example_to_its_end() -> None:
     model, x, y = room.mazur()
     for _ in range(10_000):

@@ -195,7 +195,7 @@ def test_other_ways_to_ask() -> None:
         ["descent", "--view", "space"],
         ["descent", "--view", "climb"],
         ["descent", "--model", "mlp"],
-        ["descent", "--model", "mlp", "--view", "space"],
+        pytest.param(["descent", "--model", "mlp", "--view", "space"], marks=pytest.mark.slow),
         ["mlp", "--data", "digits", "--epochs", "2"],
     ],
     ids=["space", "climb", "mlp", "mlp-space", "digits"],
@@ -244,15 +244,35 @@ def test_the_page_needs_nothing_else(tmp_path: Path) -> None:
     assert isinstance(refused("play", "--html", tmp_path / "page.html"), OutputError)
 
 
-@pytest.mark.browser
-def test_the_page_runs_in_a_browser(tmp_path: Path) -> None:
+def dom_of(page: Path, profile: Path) -> str:
+    """The page after its script ran."""
     browser = shutil.which("chromium") or shutil.which("google-chrome")
     if browser is None:
         pytest.skip("no Chromium here")
-    flags = ["--headless", "--no-sandbox", "--disable-gpu", f"--user-data-dir={tmp_path / 'profile'}"]
-    done = subprocess.run(
-        [browser, *flags, "--dump-dom", page(tmp_path).as_uri()], capture_output=True, text=True, timeout=60
-    )
-    assert "epoch 60: loss" in done.stdout  # written by the script, so it ran to its end
-    assert "<circle" in done.stdout
-    assert "accuracy 0." in done.stdout or "accuracy 1." in done.stdout
+    flags = ["--headless", "--no-sandbox", "--disable-gpu", f"--user-data-dir={profile}"]
+    command = [browser, *flags, "--dump-dom", page.as_uri()]
+    return subprocess.run(command, capture_output=True, text=True, timeout=120, check=False).stdout
+
+
+MOVES = """<script>
+for (const [id, value] of [["state", 0], ["t", 1], ["w1", -5], ["b", 5]]) {
+  $(id).value = value; $(id).dispatchEvent(new Event("input", { bubbles: true })); }
+</script></body>"""
+
+
+@pytest.mark.browser
+def test_the_page_runs_in_a_browser(tmp_path: Path) -> None:
+    dom = dom_of(page(tmp_path), tmp_path / "profile")
+    assert "epoch 60: loss" in dom  # written by the script, so it ran to its end
+    assert "<circle" in dom
+    assert "accuracy 0." in dom or "accuracy 1." in dom
+
+
+@pytest.mark.browser
+def test_the_sliders_move_the_page(tmp_path: Path) -> None:
+    moved = tmp_path / "moved.html"
+    moved.write_text(page(tmp_path).read_text().replace("</body>", MOVES))
+    dom = dom_of(moved, tmp_path / "profile")
+    assert "epoch 0: loss" in dom
+    assert "z = -5 x₁ + 1 x₂ + 5" in dom
+    assert '<td id="tp">0</td>' in dom  # at a threshold of 1 nothing is called 1

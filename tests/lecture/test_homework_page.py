@@ -15,7 +15,7 @@ from deepdream.cli.main import app
 ROOT = Path(__file__).parents[2]
 PAGE = (ROOT / "docs" / "homework.md").read_text(encoding="utf-8")
 COMMANDS = re.findall(r"`(deepdream [^`]*)`", PAGE)
-SLOW = ("digits", "embed", "regression-vs", "2000", "lecture xor")
+SLOW = (" -o ", "digits", "embed", "regression-vs", "2000", "lecture xor")
 QUICK = [c for c in COMMANDS if c.startswith("deepdream lecture") and not any(word in c for word in SLOW)]
 
 

@@ -41,6 +41,7 @@ def test_weights_are_the_sum_of_the_mistaken_marks():
     assert run.last_mistake == np.flatnonzero(run.mistakes)[-1] + 1
 
 
+@pytest.mark.slow
 def test_rates_of_many_runs():
     last = [run.last_mistake for run in attempts(100)]
     assert np.median(last) == pytest.approx(189, abs=50)

@@ -218,7 +218,8 @@ def plot_perceptron(
     scatter_classes(plane, table, theme, size=130)
     label(plane, table.features[0], table.features[1])
     low, high = table.X[:, :2].min(0), table.X[:, :2].max(0)
-    margin = 0.35 * (high - low).max()
+    margin, others = 0.35 * (high - low).max(), table.X[:, 2:].mean(0)
+    cut = f" (all {table.X.shape[1]} columns count; the others stand at their mean)" if len(others) else ""
     plane.set(xlim=(low[0] - margin, high[0] + margin), ylim=(low[1] - margin, high[1] + margin))
     count.legend(*plane.get_legend_handles_labels(), loc="lower right", title="class, left")
     (line,) = plane.plot([], [], color=theme.ink, label="boundary")
@@ -235,7 +236,8 @@ def plot_perceptron(
 
     def update(frame: int) -> None:
         step = model.updates_[chosen[frame]]
-        _place_line(line, arrow, step.weights, step.bias, (low - margin, high + margin))
+        height = step.bias + step.weights[2:] @ others
+        _place_line(line, arrow, step.weights, height, (low - margin, high + margin))
         ring.set_data(*table.X[step.sample, :2, None])
         seen = chosen[frame] + 1
         curve.set_data(epochs[:seen], steps[:seen])
@@ -246,7 +248,7 @@ def plot_perceptron(
     figure = Figure(
         canvas,
         f"Left: {table.about}, with the line w·x + b = 0 after a mistake (ringed) and the weights w normal "
-        f"to it. Right: mistakes counted, and Novikoff's bound if there is one in sight. After "
+        f"to it{cut}. Right: mistakes counted, and Novikoff's bound if there is one in sight. After "
         f"{model.mistakes_} mistakes in {model.epochs_} epochs {state}. It shows that learning here means "
         "turning the line toward what was misjudged.",
         f"Scatter plot with a separating line and a curve of mistakes reaching {model.mistakes_}.",

@@ -16,7 +16,7 @@ __all__ = ["plot_two_ways"]
 def plot_two_ways(ways: TwoWays, *, seed: int = 0, theme: Theme = Theme.LIGHT) -> Figure:
     """The regressor's raw answers, and both confusion matrices."""
     canvas, axes = new_figure(
-        1, 3, title="Regression is not classification with many classes", size=(19, 7), theme=theme
+        1, 3, title="Regression is not classification with many classes", size=(15, 6.2), theme=theme
     )
     _answers(axes[0, 0], ways, seed, theme)
     _confusion(axes[0, 1], ways.regression_confusion, f"regression, rounded: {ways.regression:.1%} right")

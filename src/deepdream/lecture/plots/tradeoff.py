@@ -31,7 +31,7 @@ def plot_tradeoff(
 ) -> Figure:
     """Score with error bars against what a reader must hold; the inset is the slide's claim."""
     canvas, axes = new_figure(
-        1, 2, title=f"Accuracy against transparency, measured: {about}", size=(17, 8.5), theme=theme
+        1, 2, title=f"Accuracy against transparency, measured: {about}", size=(15, 8.5), theme=theme
     )
     chart, key = axes[0]
     chart.get_gridspec().set_width_ratios([3, 1])

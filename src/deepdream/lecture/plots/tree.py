@@ -19,7 +19,11 @@ def plot_tree(tree: ReadableTree, *, about: str, theme: Theme = Theme.LIGHT) -> 
     """The questions from top to bottom; yes goes left, no goes right. Levels below the third are cut."""
     levels = min(tree.depth, DRAWN_DEPTH)
     canvas, axes = new_figure(
-        1, 1, title=f"A single tree: {about}", size=(1 + 2.5 * 2**levels, 2.4 * (levels + 1)), theme=theme
+        1,
+        1,
+        title=f"A single tree: {about}",
+        size=(1 + 1.95 * 2 ** max(levels, 2), 2.4 * (levels + 1)),
+        theme=theme,
     )
     axes[0, 0].axis("off")
     axes[0, 0].set(xlim=(0, 1), ylim=(-levels - 0.45, 0.45))
