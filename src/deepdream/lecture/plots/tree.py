@@ -22,7 +22,7 @@ def plot_tree(tree: ReadableTree, *, about: str, theme: Theme = Theme.LIGHT) -> 
         1,
         1,
         title=f"A single tree: {about}",
-        size=(1 + 1.95 * 2 ** max(levels, 2), 2.4 * (levels + 1)),
+        size=(max(10.0, 1 + 1.95 * 2**levels), 2.4 * (levels + 1)),
         theme=theme,
     )
     axes[0, 0].axis("off")
