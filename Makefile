@@ -18,11 +18,11 @@ demo: $(READY)  ## environment, install, dream a shipped picture into outputs/
 	$(BIN)/deepdream run images/pagoda.jpg --overwrite
 
 test: $(READY)  ## the suite without the slow tests
-	$(BIN)/python -m pytest -m "not slow and not browser" --cov --cov-report=term:skip-covered
+	$(BIN)/python -m pytest -n 2 -m "not slow and not browser" --cov --cov-report=term:skip-covered
 
 test-all: $(READY)  ## everything, also the slow tests and those in a browser
 	@command -v chromium >/dev/null || (apt-get update -qq && apt-get install -y -qq chromium) || true
-	$(BIN)/python -m pytest --cov --cov-report=term:skip-covered
+	$(BIN)/python -m pytest -n 2 --cov --cov-report=term:skip-covered
 
 lint: $(READY)  ## ruff: rules and formatting
 	$(BIN)/ruff check .

@@ -93,7 +93,7 @@ def test_2_for_an_unknown_model_with_the_nearest(
     quick: Path, command: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.undo()
-    done = command("run", "photo.png", "--model", "resnet5")
+    done = command("run", "noise", "--model", "resnet5")
     assert done.code == 2
     assert "No model 'resnet5'. Did you mean" in done.err
     assert "`deepdream models` lists all." in done.err

@@ -7,10 +7,9 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 import torch
+from scipy.ndimage import zoom
 from torch import Tensor
 
-from deepdream.ascent import octaves
-from deepdream.ascent.resampling import resize, resize_picture
 from deepdream.dreaming import dream
 from deepdream.models import Model
 from deepdream.plan import Plan, plan_for
@@ -76,21 +75,25 @@ def test_one_octave_is_make_step_ten_times(tiny_model: Model, bright: Tensor) ->
     torch.testing.assert_close(dreamed, from_google(data), atol=1e-6, rtol=0)
 
 
-def test_four_octaves_carry_detail_as_the_notebook_does(tiny_model: Model, bright: Tensor) -> None:
-    """deepdream(): detail = src - octave_base, enlarged, on the next base. Resizing is ours: bicubic."""
+def test_four_octaves_are_the_notebooks_deepdream(tiny_model: Model, bright: Tensor) -> None:
+    """deepdream() of the notebook, line by line, with SciPy's zoom for every change of size."""
     image = torch.nn.functional.interpolate(bright, (140, 190), mode="bilinear")
     plan = plan_for("classic", objective="layer(second)", steps=3)
     dreamed = list(dream(tiny_model, plan, image))[-1].image
     forward, chance = network_of(tiny_model), generator(0)
-    sizes = octaves(140, 190, count=4, scale=1.4, steps=3)
-    detail = None
-    for size in sizes:
-        base = resize_picture(image, size.height, size.width)
-        start = base if detail is None else base + resize(detail, size.height, size.width)
-        data = to_google(start)
+    octaves = [to_google(image)]
+    for _ in range(4 - 1):
+        octaves.append(zoom(octaves[-1], (1, 1.0 / 1.4, 1.0 / 1.4), order=1))
+    detail = np.zeros_like(octaves[-1])
+    for octave, octave_base in enumerate(octaves[::-1]):
+        h, w = octave_base.shape[-2:]
+        if octave > 0:
+            h1, w1 = detail.shape[-2:]
+            detail = zoom(detail, (1, 1.0 * h / h1, 1.0 * w / w1), order=1)
+        data = octave_base + detail
         for _ in range(3):
             data = make_step(data, forward, chance, step_size=1.5, jitter=32)
-        detail = from_google(data) - base
+        detail = data - octave_base
     torch.testing.assert_close(dreamed, from_google(data), atol=1e-5, rtol=0)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import shutil
 import sys
@@ -473,8 +474,8 @@ def _differences(recipe: Recipe, network: Model) -> list[str]:
 
 def _check_only_input(sources: list[Path]) -> None:
     """A single picture that is not there is said at once, before the network is loaded."""
-    if len(sources) == 1 and str(sources[0]) != "noise" and not sources[0].exists():
-        raise PictureError(f"There is no file {sources[0]}. Check the path.")
+    if len(sources) == 1 and str(sources[0]) != "noise" and not os.path.exists(sources[0]):  # noqa: PTH110 - never raises
+        raise PictureError(f"There is no file {str(sources[0])[:200]}. Check the path.")
 
 
 def _find_input(recipe: Recipe, picture: Path, given: Path | None) -> Path:
