@@ -54,7 +54,9 @@ def layers() -> None:
     for layer in model.layers.values():
         if layer.main and layer.spatial and layer.stage:
             dreamed = render(model, picture, plan_for(objective=f"layer({layer.name})"))
-            cells.append(Cell(dreamed.pixels, layer.name, f"{layer.shows}; sees {layer.receptive_field} pixels"))
+            cells.append(
+                Cell(dreamed.pixels, layer.name, f"{layer.shows}; sees {layer.receptive_field} pixels")
+            )
     write_picture(DOCS / "pictures" / "layers.jpg", contact_sheet(cells, cell_width=320), quality=82)
 
 
