@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 
 import pytest
@@ -67,7 +68,7 @@ def test_smoothgrad_with_one_sample_and_no_noise_is_the_gradient() -> None:
 def test_integrated_gradients_stop_after_two_good_sums_and_say_when_they_do_not() -> None:
     found = explain(bend(nn.SiLU), picture(16), "integrated-gradients", 1)
     assert found.options["steps"] == 50
-    assert found.forwards == found.backwards == 75
+    assert found.forwards == found.backwards == 51
     steep = formula(lambda x: (500 * (x.mean(dim=(1, 2, 3)) - 0.123)).sigmoid())
     assert any("not converged" in note for note in explain(steep, picture(), most=25).notes)
 
@@ -76,6 +77,26 @@ def test_a_budget_sets_the_samples() -> None:
     few, many = (explain(bend(), picture(16), "rise", 1, budget=seconds) for seconds in (0.02, 0.4))
     assert 8 <= few.options["samples"] < many.options["samples"]
     assert explain(bend(), picture(16), "rise", 1, budget=5.0, samples=9).options["samples"] == 9
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["smoothgrad", "rise", "occlusion", "shapley", "kernel-shap", "ablation-cam", "guided-ig"],
+)
+def test_a_budget_is_kept(name: str) -> None:
+    start = time.perf_counter()
+    found = explain(bend(), picture(16), name, 1, budget=0.3)
+    assert time.perf_counter() - start < 3
+    assert found.heatmap.isfinite().all()
+
+
+def test_a_sampling_stops_when_its_time_is_spent_and_says_so() -> None:
+    for name in ("rise", "smoothgrad", "shapley-sampling", "kernel-shap", "lime"):
+        found = explain(bend(), picture(16), name, 1, budget=1e-3, samples=2000)
+        assert found.options["samples"] < 2000
+        assert f"the time ended after {found.options['samples']} of 2000 samples" in found.notes
+    few = explain(bend(), picture(16), "ablation-cam", 1, samples=2)
+    assert few.options["samples"] == 2
 
 
 def test_half_precision_networks_are_explained_in_float32() -> None:

@@ -106,6 +106,7 @@ def test_what_is_wrong_is_one_line_and_exit_code_2(words: tuple[str, ...], text:
     assert not Path("outputs").exists()
 
 
+@pytest.mark.slow
 def test_a_method_that_does_not_apply_says_why_and_ends_with_2() -> None:
     code, _, err = run("explain", CAT, "--method", "grad-cam", "--model", "vit_b_16", "--weights", "random")
     assert code == 2

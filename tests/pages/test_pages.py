@@ -62,7 +62,9 @@ class Reader(HTMLParser):
 def example() -> str:
     body = stack(
         photo(np.full((4, 6, 3), 0.5, np.float32), "A gray picture."),
-        table(("name", "value"), [(EVIL, 1.5), row(["b", shaded(-0.5)], class_="control")], caption="Numbers."),
+        table(
+            ("name", "value"), [(EVIL, 1.5), row(["b", shaded(-0.5)], class_="control")], caption="Numbers."
+        ),
         facts({"License": "Apache-2.0", "Nothing": ""}),
         meter(0.25, "25 %"),
     )
@@ -78,7 +80,10 @@ def example() -> str:
 
 def test_text_is_escaped_and_markup_is_not() -> None:
     assert tag("p", "a < b", tag("b", "c")) == "<p>a &lt; b<b>c</b></p>"
-    assert tag("a", "x", title='"', class_="k", hidden=True, lang=None) == '<a title="&quot;" class="k" hidden>x</a>'
+    assert (
+        tag("a", "x", title='"', class_="k", hidden=True, lang=None)
+        == '<a title="&quot;" class="k" hidden>x</a>'
+    )
     assert tag("br") == "<br>"
     assert tag("p", Html("<i>")) == "<p><i></p>"
 

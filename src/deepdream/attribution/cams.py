@@ -9,7 +9,7 @@ from torch import Tensor
 
 from deepdream.attribution.hooks import activation_and_gradient, scores_from
 from deepdream.attribution.problem import Problem, enlarge, find_layer
-from deepdream.attribution.registry import Budgeted, register
+from deepdream.attribution.registry import Budgeted, Outcome, register, sampled
 from deepdream.errors import UsageError
 from deepdream.models import Model
 
@@ -140,7 +140,7 @@ def eigen_cam(problem: Problem) -> Tensor:
     budgeted=Budgeted("samples", "forward"),
     **_SHARED,
 )
-def score_cam(problem: Problem, *, samples: int = 256) -> Tensor:
+def score_cam(problem: Problem, *, samples: int = 256) -> Outcome:
     """Channels weighted by the softmax of the scores of the picture seen through them.
 
     Deviation: only the ``samples`` channels with the largest spread are tried (the paper: all).
@@ -154,8 +154,9 @@ def score_cam(problem: Problem, *, samples: int = 256) -> Tensor:
     def shown(start: int, stop: int) -> Tensor:
         return torch.stack([enlarge(mask, problem.size) for mask in masks[start:stop]])[:, None]
 
-    scores = problem.masked_scores_of(len(masks), shown, problem.baseline)
-    return _weighted(scores.softmax(dim=0), chosen)
+    scores = problem.masked_scores_of(len(masks), shown, problem.baseline, may_stop=True)
+    values = _weighted(scores.softmax(dim=0), chosen[: len(scores)])
+    return sampled(values, len(scores), len(masks))
 
 
 @register(
@@ -163,27 +164,28 @@ def score_cam(problem: Problem, *, samples: int = 256) -> Tensor:
     question="Which places lie in channels without which the score falls?",
     paper="Desai, Ramaswamy 2020, Ablation-CAM, DOI 10.1109/WACV45572.2020.9093360",
     caveat=_COARSE,
-    cost="1 forward for every 64 channels",
+    cost="1 forward for every 64 channels of the last layer, for every channel of another",
     **_SHARED,
 )
-def ablation_cam(problem: Problem, *, rectify: bool = True) -> Tensor:
-    """Channels weighted by the score's loss when they are silenced.
+def ablation_cam(problem: Problem, *, samples: int | None = None, rectify: bool = True) -> Outcome:
+    """Channels weighted by the score's loss when they are silenced; those of the largest mean come first.
 
-    Deviation: the loss is not divided by the score, whose sign would turn the map around where it is
-    negative.
+    ``samples`` channels are tried: all, unless given or the time ends before. Deviation: the loss is not
+    divided by the score, whose sign would turn the map around where it is negative.
     """
     activation, _ = activation_and_gradient(problem)
     whole = scores_from(problem, activation[None])
-    weights = []
-    for block in _blocks(len(activation), 64):
+    wanted = min(samples or len(activation), len(activation))
+    order = activation.abs().mean(dim=(1, 2)).argsort(descending=True, stable=True)[:wanted]
+    weights, used = torch.zeros(len(activation)).to(activation), 0
+    for block in torch.split(order, 64):
         silenced = activation.repeat(len(block), 1, 1, 1)
         silenced[torch.arange(len(block)), block] = 0
-        weights.append(whole - scores_from(problem, silenced))
-    return _weighted(torch.cat(weights), activation, rectify)
-
-
-def _blocks(count: int, size: int) -> list[Tensor]:
-    return [torch.arange(start, min(start + size, count)) for start in range(0, count, size)]
+        weights[block] = whole - scores_from(problem, silenced)
+        used += len(block)
+        if problem.late:
+            break
+    return sampled(_weighted(weights, activation, rectify), used, wanted)
 
 
 def _weighted(weights: Tensor, activation: Tensor, rectify: bool = True) -> Tensor:

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from deepdream.attribution.problem import Problem
-from deepdream.attribution.registry import Budgeted, Outcome, register
+from deepdream.attribution.registry import Budgeted, Outcome, register, sampled
 from deepdream.attribution.segments import count_of, superpixels
 from deepdream.errors import UsageError
 
@@ -27,12 +27,17 @@ _SHARED: dict[str, Any] = {
 Game = Callable[[Tensor], Tensor]
 
 
+def _players_for(_: Problem, passes: int) -> int:
+    return min(MOST_PLAYERS - 2, max(2, passes.bit_length() - 1))
+
+
 @register(
     "shapley",
     question="What does each region add, whatever else is visible?",
     paper=_SHAPLEY,
     caveat="Exact for these regions and this baseline only; other regions, other values.",
     cost="2^segments forwards (512)",
+    budgeted=Budgeted("segments", "forward", value=_players_for),
     **_SHARED,
 )
 def shapley(problem: Problem, *, segments: int = 9) -> Outcome:
@@ -52,26 +57,32 @@ def shapley(problem: Problem, *, segments: int = 9) -> Outcome:
     paper="Castro, Gomez, Tejada 2009, DOI 10.1016/j.cor.2008.04.004",
     caveat="Each value is an estimate; their sum is exact.",
     cost="samples x segments forwards",
-    budgeted=Budgeted("samples", "forward", units=26),
+    budgeted=Budgeted("samples", "forward", units=26, least=2),
     **_SHARED,
 )
 def shapley_sampling(problem: Problem, *, samples: int = 12, segments: int = 25) -> Outcome:
     """The mean gain of each superpixel over ``samples`` orders: pairs of a random order and its reverse."""
     regions = superpixels(problem.image, segments)
     count = count_of(regions)
-    random = problem.generator()
-    return spread(sampled_values(game(problem, regions), count, samples, random), regions)
+    worth, random = game(problem, regions), problem.generator()
+    values, used = sampled_values(worth, count, samples, random, stop=lambda: problem.late)
+    found = spread(values, regions)
+    return sampled(found.values, used, samples, **found.options)
 
 
-def game(problem: Problem, regions: Tensor) -> Game:
-    """The score of the picture with some regions visible and the baseline elsewhere."""
+def game(problem: Problem, regions: Tensor, *, may_stop: bool = False) -> Game:
+    """The score of the picture with some regions visible and the baseline elsewhere.
+
+    With ``may_stop`` there are fewer answers than questions where the time is spent.
+    """
     baseline = problem.baseline
 
     def worth(coalitions: Tensor) -> Tensor:
         def masks(start: int, stop: int) -> Tensor:
             return coalitions[start:stop].to(regions.device)[:, regions][:, None]
 
-        return problem.masked_scores_of(len(coalitions), masks, baseline).double().cpu()
+        found = problem.masked_scores_of(len(coalitions), masks, baseline, may_stop=may_stop)
+        return found.double().cpu()
 
     return worth
 
@@ -92,18 +103,21 @@ def _gain(worths: Tensor, numbers: Tensor, sizes: Tensor, weights: Tensor, playe
     return (weights[sizes[without]] * (worths[without + (1 << player)] - worths[without])).sum()
 
 
-def sampled_values(worth: Game, count: int, samples: int, random: torch.Generator) -> Tensor:
-    """(n,) mean gains over ``samples`` orders (an odd number is made even)."""
+def sampled_values(
+    worth: Game, count: int, samples: int, random: torch.Generator, stop: Callable[[], bool] = lambda: False
+) -> tuple[Tensor, int]:
+    """(n,) mean gains over ``samples`` orders (an odd number is made even), and how many orders it took."""
     values = torch.zeros(count, dtype=torch.float64)
-    pairs = max(1, (samples + 1) // 2)
-    for _ in range(pairs):
+    pairs, used = max(1, (samples + 1) // 2), 0
+    while used < 2 * pairs and not (used and stop()):
         order = torch.randperm(count, generator=random)
         for sequence in (order, order.flip(0)):
             joined = torch.zeros(count + 1, count)
             for place, player in enumerate(sequence.tolist(), start=1):
                 joined[place:, player] = 1
-            values[sequence] += worth(joined).double().diff() / (2 * pairs)
-    return values
+            values[sequence] += worth(joined).double().diff()
+        used += 2
+    return values / used, used
 
 
 def spread(values: Tensor, regions: Tensor) -> Outcome:

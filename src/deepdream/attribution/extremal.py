@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 
 import torch
 import torch.nn.functional as F
@@ -14,9 +15,11 @@ from deepdream.errors import UsageError
 
 #: Pixels between the mask's numbers, and between the places where it is smoothed (at 224).
 _GRID, _COARSE = 7, 4
-#: Of the area at the start; it grows a hundredfold.
-PRESSURE = 30.0
+#: Of the area at the start, against a score whose steepest slope is 1; it grows by GROWTH to the end.
+PRESSURE, GROWTH = 30.0, 100.0
 _SIGMA, _SHARPNESS = 21.0, 20.0
+#: The strongest blur in pixels (at 224), and how many levels lie between it and the picture.
+_BLUR, _LEVELS = 20.0, 8
 
 
 @register(
@@ -28,51 +31,67 @@ _SIGMA, _SHARPNESS = 21.0, 20.0
     cost="steps forwards, steps backwards",
     signed=False,
     unit="visible share",
-    budgeted=Budgeted("steps", "backward"),
+    budgeted=Budgeted("steps", "backward", units=1.5, alone=True),
 )
 def extremal_perturbation(problem: Problem, *, area: float = 0.1, steps: int = 200) -> Tensor:
     """The mask in [0, 1] of share ``area`` that preserves the score, after ``steps`` of ascent.
 
-    Deviations: the picture is mixed with one strong blur instead of a pyramid of eight; the mask is smoothed at
-    every fourth pixel and enlarged, and divided by what a full mask gives there, or corners would lead; the
-    score is scaled so that its first gradient is 1, and the pressure on the area grows hundredfold, so that
+    A pixel is blurred the more the less it is visible; the mask reaches beyond the picture's borders, so that
+    what spills over them counts as area and a border is no cheap place. Deviations: the mask is smoothed at
+    every fourth pixel and enlarged; it starts nearly full, in the order of the score's first slope; the score
+    is scaled so that its steepest first slope is 1, and the pressure on the area grows hundredfold, so that
     the score decides where the mask goes before the area does, whatever the size of the logits.
     """
     if not 0 < area < 1:
         raise UsageError(f"area is a share of the picture between 0 and 1, not {area}.")
-    blurred = blur(problem.image, 20 * max(problem.size) / 224)
-    grid = [max(2, side // _GRID) for side in problem.size]
-    kernel = _kernel((grid[0], grid[1]), problem.size).to(problem.image)
-    values = torch.full((grid[0] * grid[1],), 0.5, device=problem.image.device)
-    first = _slope(problem, values, kernel, blurred, lambda _, score: score)
+    shape = _Shape.of(problem)
+    levels = _pyramid(problem.image)
+    values = torch.ones(shape.kernel.shape[1], device=problem.image.device)
+    first = _slope(problem, values, shape, levels, lambda _, score: score)
     unit = float(first.abs().max()) or 1.0
+    values = (1 + 0.1 * (first / unit - 1)).clamp(0, 1)
     velocity = torch.zeros_like(values)
     for step in range(steps):
-        pressure = PRESSURE * 100 ** (step / steps)
+        pressure = PRESSURE * GROWTH ** (step / steps)
 
         def reward(mask: Tensor, score: Tensor, pressure: float = pressure) -> Tensor:
-            return score / unit - pressure * area_error(mask.flatten(), area)
+            wanted = area * shape.inside / mask.numel()
+            return score / unit - pressure * area_error(mask.flatten(), wanted) * mask.numel() / shape.inside
 
-        velocity = 0.9 * velocity + _slope(problem, values, kernel, blurred, reward)
+        velocity = 0.9 * velocity + _slope(problem, values, shape, levels, reward)
         values = (values + 0.01 * velocity).clamp(0, 1)
     with torch.no_grad():
-        return _smooth_mask(values, kernel, problem.size)[0, 0].clamp(0, 1)
+        return shape.visible(shape.spread(values))[0, 0].clamp(0, 1)
 
 
 def _slope(
     problem: Problem,
     values: Tensor,
-    kernel: Tensor,
-    blurred: Tensor,
+    shape: _Shape,
+    levels: Tensor,
     reward: Callable[[Tensor, Tensor], Tensor],
 ) -> Tensor:
     """The gradient of ``reward(mask, score)`` for the mask's numbers."""
     with torch.enable_grad():
         values = values.detach().requires_grad_()
-        mask = _smooth_mask(values, kernel, problem.size)
-        score = problem.score(problem.image * mask + blurred * (1 - mask)).sum()
+        mask = shape.spread(values)
+        score = problem.score(_seen(levels, shape.visible(mask))).sum()
         (gradient,) = torch.autograd.grad(reward(mask, score), values)
     return gradient
+
+
+def _pyramid(image: Tensor) -> Tensor:
+    """(levels, 3, H, W): from the strongest blur to the picture itself."""
+    widest = _BLUR * max(image.shape[-2:]) / 224
+    return torch.cat([blur(image, widest * (1 - level / (_LEVELS - 1))) for level in range(_LEVELS)])
+
+
+def _seen(levels: Tensor, mask: Tensor) -> Tensor:
+    """(1, 3, H, W): each pixel between the two levels of the pyramid that its mask in [0, 1] lies between."""
+    place = mask.clamp(0, 1) * (len(levels) - 1)
+    below = place.detach().floor().clamp(max=len(levels) - 2).long().expand(1, 3, -1, -1)
+    low, high = levels.gather(0, below), levels.gather(0, below + 1)
+    return low + (place - below) * (high - low)
 
 
 def area_error(mask: Tensor, area: float) -> Tensor:
@@ -82,25 +101,53 @@ def area_error(mask: Tensor, area: float) -> Tensor:
     return (mask.sort().values - wanted).square().mean()
 
 
-def _kernel(grid: tuple[int, int], size: tuple[int, int]) -> Tensor:
-    """(places, numbers): how much each number of the mask counts at each place, at most 1."""
-    scale = max(size) / 224
-    places = _centers((max(1, size[0] // _COARSE), max(1, size[1] // _COARSE)), size)
-    distance = torch.cdist(places, _centers(grid, size))
-    # As in the paper a number keeps its full weight in its own cell, and a Gaussian's beyond.
-    return torch.exp(-0.5 * ((distance - _GRID * scale).clamp(min=0) / (_SIGMA * scale / 2)) ** 2)
+@dataclass(frozen=True, eq=False)
+class _Shape:
+    """How numbers on a grid become a smooth mask that reaches beyond the picture.
+
+    Attributes:
+        kernel: (places, numbers): how much each number counts at each place, at most 1.
+        coarse: Rows and columns of places, of which ``margin`` lie beyond each border.
+        inside: Places within the picture.
+        full: What a mask of ones gives in the middle.
+    """
+
+    kernel: Tensor
+    coarse: tuple[int, int]
+    margin: int
+    inside: int
+    full: float
+    size: tuple[int, int]
+
+    @classmethod
+    def of(cls, problem: Problem) -> _Shape:
+        size = problem.size
+        scale = max(size) / 224
+        places = [max(1, side // _COARSE) for side in size]
+        margin = round(_SIGMA / _COARSE * scale)
+        rows, columns = (_centers(n, side, margin) for n, side in zip(places, size, strict=True))
+        numbers = [_centers(max(2, side // _GRID), side, 0) for side in size]
+        distance = torch.cdist(torch.cartesian_prod(rows, columns), torch.cartesian_prod(*numbers))
+        # As in the paper a number keeps its full weight in its own cell, and a Gaussian's beyond.
+        kernel = torch.exp(-0.5 * ((distance - _GRID * scale).clamp(min=0) / (_SIGMA * scale / 2)) ** 2)
+        middle = len(rows) // 2 * len(columns) + len(columns) // 2
+        full = float(_smooth_maximum(kernel[middle : middle + 1]))
+        coarse = (len(rows), len(columns))
+        return cls(kernel.to(problem.image), coarse, margin, places[0] * places[1], full, size)
+
+    def spread(self, values: Tensor) -> Tensor:
+        """(1, 1, rows, columns): the smooth maximum of the numbers, each weakened by its distance."""
+        return (_smooth_maximum(self.kernel * values) / self.full).reshape(1, 1, *self.coarse)
+
+    def visible(self, mask: Tensor) -> Tensor:
+        """(1, 1, H, W): the part of a mask that lies within the picture."""
+        rows, columns = (slice(self.margin, n - self.margin) for n in self.coarse)
+        return F.interpolate(mask[..., rows, columns], size=self.size, mode="bilinear", align_corners=False)
 
 
-def _centers(grid: tuple[int, int], size: tuple[int, int]) -> Tensor:
-    rows, columns = ((torch.arange(n) + 0.5) * side / n for n, side in zip(grid, size, strict=True))
-    return torch.cartesian_prod(rows, columns).float()
-
-
-def _smooth_mask(values: Tensor, kernel: Tensor, size: tuple[int, int]) -> Tensor:
-    """(1, 1, H, W): the smooth maximum of the numbers, each weakened by its distance."""
-    largest = _smooth_maximum(kernel * values) / _smooth_maximum(kernel)
-    coarse = largest.reshape(1, 1, max(1, size[0] // _COARSE), max(1, size[1] // _COARSE))
-    return F.interpolate(coarse, size=size, mode="bilinear", align_corners=False)
+def _centers(count: int, side: int, margin: int) -> Tensor:
+    """Of ``count`` cells of a side, and of ``margin`` more beyond each end."""
+    return (torch.arange(-margin, count + margin) + 0.5) * side / count
 
 
 def _smooth_maximum(weighted: Tensor) -> Tensor:

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from deepdream.attribution.problem import Problem
-from deepdream.attribution.registry import Budgeted, register
+from deepdream.attribution.registry import Budgeted, Outcome, register, sampled
 
 _SMOOTH = "Smilkov et al. 2017, SmoothGrad, arXiv:1706.03825"
 
@@ -53,9 +53,10 @@ def input_x_gradient(problem: Problem) -> Tensor:
     reduction="max-abs",
     budgeted=Budgeted("samples", "backward"),
 )
-def smoothgrad(problem: Problem, *, samples: int = 25, noise: float = 0.15) -> Tensor:
+def smoothgrad(problem: Problem, *, samples: int = 25, noise: float = 0.15) -> Outcome:
     """The mean gradient over ``samples`` noisy pictures; ``noise`` is a share of the picture's range."""
-    return _moments(problem, samples, noise)[0].float()
+    mean, _, used = _moments(problem, samples, noise)
+    return sampled(mean, used, samples)
 
 
 @register(
@@ -69,9 +70,10 @@ def smoothgrad(problem: Problem, *, samples: int = 25, noise: float = 0.15) -> T
     unit="squared gradient",
     budgeted=Budgeted("samples", "backward"),
 )
-def smoothgrad_squared(problem: Problem, *, samples: int = 25, noise: float = 0.15) -> Tensor:
+def smoothgrad_squared(problem: Problem, *, samples: int = 25, noise: float = 0.15) -> Outcome:
     """The mean of the squared gradient over noisy pictures."""
-    return _moments(problem, samples, noise)[1].float()
+    _, square, used = _moments(problem, samples, noise)
+    return sampled(square, used, samples)
 
 
 @register(
@@ -85,21 +87,24 @@ def smoothgrad_squared(problem: Problem, *, samples: int = 25, noise: float = 0.
     unit="squared gradient",
     budgeted=Budgeted("samples", "backward"),
 )
-def vargrad(problem: Problem, *, samples: int = 25, noise: float = 0.15) -> Tensor:
+def vargrad(problem: Problem, *, samples: int = 25, noise: float = 0.15) -> Outcome:
     """The variance of the gradient over noisy pictures."""
-    mean, square = _moments(problem, samples, noise)
-    return (square - mean.square()).clamp(min=0).float()
+    mean, square, used = _moments(problem, samples, noise)
+    return sampled((square - mean.square()).clamp(min=0), used, samples)
 
 
-def _moments(problem: Problem, samples: int, noise: float) -> tuple[Tensor, Tensor]:
-    """Mean and mean square (3, H, W) of the gradient in float64."""
+def _moments(problem: Problem, samples: int, noise: float) -> tuple[Tensor, Tensor, int]:
+    """Mean and mean square (3, H, W) of the gradient in float64, and over how many pictures."""
     mean = torch.zeros_like(problem.image[0], dtype=torch.float64)
-    square = torch.zeros_like(mean)
+    square, used = torch.zeros_like(mean), 0
     for images in _noisy(problem, samples, noise):
         gradients = problem.gradients(images).double()
-        mean += gradients.sum(dim=0) / samples
-        square += gradients.square().sum(dim=0) / samples
-    return mean, square
+        mean += gradients.sum(dim=0)
+        square += gradients.square().sum(dim=0)
+        used += len(images)
+        if problem.late:
+            break
+    return mean / used, square / used, used
 
 
 def _noisy(problem: Problem, samples: int, noise: float) -> Iterator[Tensor]:

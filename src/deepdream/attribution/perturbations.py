@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import torch
@@ -9,11 +10,25 @@ from captum.attr import FeatureAblation, Occlusion
 from torch import Tensor
 
 from deepdream.attribution.problem import Problem
-from deepdream.attribution.registry import Budgeted, register
+from deepdream.attribution.registry import Budgeted, Outcome, register, sampled
 from deepdream.attribution.segments import superpixels
 from deepdream.errors import UsageError
 
 _SHARED: dict[str, Any] = {"family": "perturbation", "needs": "nothing: the network is a black box"}
+
+
+def _stride_for(problem: Problem, passes: int) -> int:
+    """The finest stride, from a quarter of the window to all of it, whose places fit into ``passes``."""
+    side = _window(problem)
+    places = {
+        step: math.prod(1 + math.ceil((length - side) / step) for length in problem.size)
+        for step in range(max(1, side // 4), side + 1)
+    }
+    return next((step for step, count in places.items() if count < passes), side)
+
+
+def _window(problem: Problem) -> int:
+    return max(1, round(min(problem.size) / 7))
 
 
 @register(
@@ -22,6 +37,7 @@ _SHARED: dict[str, Any] = {"family": "perturbation", "needs": "nothing: the netw
     paper="Zeiler, Fergus 2013, Visualizing and Understanding Convolutional Networks, arXiv:1311.2901",
     caveat="A covered patch is an unnatural picture; two patches that can replace each other both get little.",
     cost="1 + number of places forwards (170 at 224 pixels)",
+    budgeted=Budgeted("stride", "forward", value=_stride_for),
     **_SHARED,
 )
 def occlusion(problem: Problem, *, window: int | None = None, stride: int | None = None) -> Tensor:
@@ -29,7 +45,7 @@ def occlusion(problem: Problem, *, window: int | None = None, stride: int | None
 
     ``window`` is a seventh of the side, ``stride`` half of that, unless given.
     """
-    side = window or max(1, round(min(problem.size) / 7))
+    side = window or _window(problem)
     step = stride or max(1, side // 2)
     if side > min(problem.size) or step > side:
         raise UsageError(f"A window of {side} with stride {step} does not cover a picture of {problem.size}.")
@@ -65,22 +81,24 @@ def feature_ablation(problem: Problem, *, segments: int = 64) -> Tensor:
 
 @register(
     "rise",
-    question="How high is the score, on average, when a place is visible?",
+    question="How much higher is the score, on average, when a place is visible?",
     paper="Petsiuk, Das, Saenko 2018, RISE, arXiv:1806.07421",
-    caveat="A random estimate on top of the mean score: noisy below some thousand masks; never near zero.",
+    caveat="A random estimate: noisy below some thousand masks.",
     cost="samples forwards",
-    unit="mean logit when visible",
+    unit="logits above the mean",
     budgeted=Budgeted("samples", "forward"),
     **_SHARED,
 )
-def rise(problem: Problem, *, samples: int = 1000, grid: int = 7, keep: float = 0.5) -> Tensor:
-    """The mean score over random masks, weighted by how visible a pixel was.
+def rise(problem: Problem, *, samples: int = 1000, grid: int = 7, keep: float = 0.5) -> Outcome:
+    """The mean score over random masks, weighted by how visible a pixel was, above the mean of all.
 
-    Deviation: divided by the masks' actual sum at a pixel instead of its expectation, which is less noisy.
+    Deviations: divided by the masks' actual sum at a pixel instead of its expectation, which is less noisy;
+    the mean score is taken off, so that zero means that a place does not matter and below it that the
+    score is higher without it.
     """
     random, baseline = problem.generator(), problem.baseline
     total = torch.zeros(problem.size, dtype=torch.float64)
-    visible = torch.zeros_like(total)
+    visible, sum_of_scores, used = torch.zeros_like(total), 0.0, 0
     with torch.no_grad():
         for start in range(0, samples, problem.chunk):
             count = min(problem.chunk, samples - start)
@@ -89,7 +107,11 @@ def rise(problem: Problem, *, samples: int = 1000, grid: int = 7, keep: float = 
             scores = problem.score(problem.image * mask + baseline * (1 - mask)).double().cpu()
             total += torch.einsum("b,bhw->hw", scores, masks.double())
             visible += masks.double().sum(dim=0)
-    return torch.where(visible > 0, total / visible, 0.0).float()
+            sum_of_scores += float(scores.sum())
+            used += count
+            if problem.late:
+                break
+    return sampled(torch.where(visible > 0, total / visible - sum_of_scores / used, 0.0), used, samples)
 
 
 def random_mask(size: tuple[int, int], grid: int, keep: float, random: torch.Generator) -> Tensor:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import time
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from functools import cached_property
@@ -41,6 +42,7 @@ class Problem:
         layer_name: What the user asked for; ``layer`` is what it means.
         baseline_name: The same for ``baseline``.
         used: Which of the shared options (layer, baseline, seed) a method has looked at.
+        deadline: By ``time.perf_counter``; a method that samples stops there with what it has.
     """
 
     model: Model
@@ -52,6 +54,12 @@ class Problem:
     seed: int = 0
     cost: Cost = field(default_factory=Cost)
     used: set[str] = field(default_factory=set)
+    deadline: float | None = None
+
+    @property
+    def late(self) -> bool:
+        """Whether the time is spent."""
+        return self.deadline is not None and time.perf_counter() >= self.deadline
 
     @property
     def size(self) -> tuple[int, int]:
@@ -124,10 +132,17 @@ class Problem:
         baseline = self.baseline
         return self.masked_scores_of(len(masks), lambda start, stop: masks[start:stop], baseline)
 
-    def masked_scores_of(self, count: int, masks: Callable[[int, int], Tensor], baseline: Tensor) -> Tensor:
-        """The same for masks that are made chunk by chunk: ``masks(start, stop)``."""
-        found = []
+    def masked_scores_of(
+        self, count: int, masks: Callable[[int, int], Tensor], baseline: Tensor, *, may_stop: bool = False
+    ) -> Tensor:
+        """The same for masks that are made chunk by chunk: ``masks(start, stop)``.
+
+        With ``may_stop`` there are fewer scores than masks where the time is spent, but one chunk at least.
+        """
+        found: list[Tensor] = []
         for start in range(0, count, self.chunk):
+            if may_stop and found and self.late:
+                break
             mask = masks(start, min(start + self.chunk, count)).to(self.image)
             found.append(self.scores(self.image * mask + baseline * (1 - mask)))
         return torch.cat(found)

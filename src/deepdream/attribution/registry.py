@@ -37,11 +37,27 @@ class Outcome:
 
 @dataclass(frozen=True)
 class Budgeted:
-    """The option that a time budget sets, and what one unit of it costs: so many passes of a kind."""
+    """The option that a time budget sets, and what one unit of it costs: so many passes of a kind.
+
+    Attributes:
+        alone: Whether the passes are of one picture each, one after the other.
+        least: The fewest units that make sense.
+        value: From the problem and the passes that fit into the time to the option's value, where it is
+            not their number.
+    """
 
     option: str
     kind: Pass
     units: float = 1.0
+    alone: bool = False
+    least: int = 8
+    value: Callable[[Problem, int], int] | None = None
+
+
+def sampled(values: Tensor, used: int, wanted: int, **more: Any) -> Outcome:
+    """The outcome of ``used`` samples; where the time ended before ``wanted``, that is said."""
+    notes = () if used >= wanted else (f"the time ended after {used} of {wanted} samples",)
+    return Outcome(values.float(), {"samples": used, **more}, notes)
 
 
 Run = Callable[[Problem, Mapping[str, Any]], Outcome]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import torch
@@ -51,7 +52,9 @@ def explain(
     entry = find_method(method)
     problem = pose(model, image, target, against=against, layer=layer, baseline=baseline, seed=seed)
     check_applies(entry, problem)
-    return examine(entry, problem, _chosen(entry, options, problem, budget))
+    if budget is not None:
+        problem = replace(problem, deadline=time.perf_counter() + budget)
+    return examine(entry, problem, _chosen(entry, options, problem))
 
 
 def pose(
@@ -127,9 +130,7 @@ def _top_class(model: Model, image: Tensor) -> int:
         return int(model(image)[0].argmax())
 
 
-def _chosen(
-    method: Method, options: Mapping[str, Any], problem: Problem, budget: float | None
-) -> dict[str, Any]:
+def _chosen(method: Method, options: Mapping[str, Any], problem: Problem) -> dict[str, Any]:
     given = {name: value for name, value in options.items() if value is not None}
     unknown = [name for name in given if name not in method.options]
     if unknown:
@@ -138,21 +139,40 @@ def _chosen(
     for name, value in given.items():
         if isinstance(value, (int, float)) and not isinstance(value, bool) and value < 0:
             raise UsageError(f"{name} of {method.name} cannot be negative: {value}.")
-    if budget is not None and method.budgeted and method.budgeted.option not in given:
-        given[method.budgeted.option] = _affordable(problem, method.budgeted, budget)
+    cost = method.budgeted
+    # What a value function gives fits the other options' defaults only.
+    if problem.deadline is not None and cost and not (given if cost.value else cost.option in given):
+        given[cost.option] = _affordable(problem, cost)
     return {**method.options, **given}
 
 
-def _affordable(problem: Problem, cost: Budgeted, budget: float) -> int:
-    """How many units fit into ``budget`` seconds, measured on this machine; never fewer than a handful."""
-    images = problem.image.expand(problem.chunk, -1, -1, -1)
+def _affordable(problem: Problem, cost: Budgeted) -> int:
+    """What the option may be before the deadline, by the measured cost of one pass on this machine."""
+    assert problem.deadline is not None
+    each = _seconds_each(problem, cost)
+    passes = min(100_000, int(0.9 * (problem.deadline - time.perf_counter()) / each))
+    if cost.value is not None:
+        return cost.value(problem, max(passes, 1))
+    return max(int(passes / cost.units), cost.least)
+
+
+def _seconds_each(problem: Problem, cost: Budgeted) -> float:
+    """Of one pass of one picture: in a chunk, unless the method works alone or a chunk is dear."""
+    assert problem.deadline is not None
     trial = Problem(problem.model, problem.image, problem.target, problem.against)
     run = trial.scores if cost.kind == "forward" else trial.gradients
-    run(images)
-    start = time.perf_counter()
-    run(images)
-    each = (time.perf_counter() - start) / problem.chunk
-    return min(100_000, max(int(0.9 * budget / (each * cost.units)), 8 if cost.units <= 2 else 2))
+
+    def measured(count: int) -> float:
+        start = time.perf_counter()
+        run(problem.image.expand(count, -1, -1, -1))
+        return (time.perf_counter() - start) / count
+
+    measured(1)  # the first pass of a network is slower than the next
+    once = measured(1)
+    left = problem.deadline - time.perf_counter()
+    if cost.alone or once * problem.chunk > 0.2 * left:
+        return once
+    return measured(problem.chunk)
 
 
 def _reduced(values: Tensor, reduction: str) -> Tensor:

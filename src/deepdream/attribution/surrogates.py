@@ -13,7 +13,7 @@ from torch import Tensor
 
 from deepdream.attribution.coalitions import Game, game, spread
 from deepdream.attribution.problem import Problem
-from deepdream.attribution.registry import Budgeted, Outcome, register
+from deepdream.attribution.registry import Budgeted, Outcome, register, sampled
 from deepdream.attribution.segments import count_of, superpixels
 
 _SHARED: dict[str, Any] = {
@@ -35,8 +35,10 @@ _SHARED: dict[str, Any] = {
 def kernel_shap(problem: Problem, *, samples: int = 400, segments: int = 25) -> Outcome:
     """Least squares over random coalitions of superpixels, under the condition that the sum is right."""
     regions = superpixels(problem.image, segments)
-    values = kernel_values(game(problem, regions), count_of(regions), samples, problem.generator())
-    return spread(values, regions)
+    worth = game(problem, regions, may_stop=True)
+    values, used = kernel_values(worth, count_of(regions), samples, problem.generator())
+    found = spread(values, regions)
+    return sampled(found.values, used, samples, **found.options)
 
 
 @register(
@@ -49,12 +51,13 @@ def kernel_shap(problem: Problem, *, samples: int = 400, segments: int = 25) -> 
 def lime(problem: Problem, *, samples: int = 400, segments: int = 36, width: float = 0.25) -> Outcome:
     """The coefficients of a weighted linear model; near means few regions hidden (cosine distance)."""
     regions = superpixels(problem.image, segments)
-    values = lime_values(game(problem, regions), count_of(regions), samples, width, problem.generator())
-    return Outcome(values.float()[regions.cpu()], {"segments": len(values)})
+    worth = game(problem, regions, may_stop=True)
+    values, used = lime_values(worth, count_of(regions), samples, width, problem.generator())
+    return sampled(values[regions.cpu()], used, samples, segments=len(values))
 
 
-def kernel_values(worth: Game, count: int, samples: int, random: torch.Generator) -> Tensor:
-    """(n,) estimates of the Shapley values.
+def kernel_values(worth: Game, count: int, samples: int, random: torch.Generator) -> tuple[Tensor, int]:
+    """(n,) estimates of the Shapley values, and from how many coalitions; ``worth`` may leave out the last.
 
     Coalition sizes are drawn with the Shapley kernel, (n - 1) / (s (n - s)), so that the fit needs no
     weights; each coalition comes with its complement (Covert, Lee 2021, arXiv:2012.01536).
@@ -62,28 +65,33 @@ def kernel_values(worth: Game, count: int, samples: int, random: torch.Generator
     ends = worth(torch.tensor([[0.0] * count, [1.0] * count])).double()
     total = ends[1] - ends[0]
     if count == 1:
-        return total[None]
+        return total[None], samples
     sizes = torch.arange(1, count).double()
     drawn = (
         torch.multinomial(1 / (sizes * (count - sizes)), max(samples // 2, count), True, generator=random) + 1
     )
     ranks = torch.rand(len(drawn), count, generator=random).argsort(dim=1).argsort(dim=1)
     half = (ranks < drawn[:, None]).float()
-    members = torch.cat([half, 1 - half])
+    members = torch.stack([half, 1 - half], dim=1).flatten(0, 1)
     gains = worth(members).double() - ends[0]
+    members = members[: len(gains)]
     # The last value is what the others leave of the total, which takes the condition out of the fit.
     design = (members[:, :-1] - members[:, -1:]).double()
     first = least_squares(design, gains - members[:, -1].double() * total)
-    return torch.cat([first, (total - first.sum())[None]])
+    return torch.cat([first, (total - first.sum())[None]]), len(gains)
 
 
-def lime_values(worth: Game, count: int, samples: int, width: float, random: torch.Generator) -> Tensor:
-    """(n,) coefficients; the first sample is the whole picture."""
+def lime_values(
+    worth: Game, count: int, samples: int, width: float, random: torch.Generator
+) -> tuple[Tensor, int]:
+    """(n,) coefficients, and from how many samples, the first of which is the whole picture."""
     members = (torch.rand(max(samples, count + 1), count, generator=random) < 0.5).float()
     members[0] = 1
+    worths = worth(members).double()
+    members = members[: len(worths)]
     nearness = torch.exp(-((1 - members.mean(dim=1).sqrt()) ** 2) / width**2).double()
     design = torch.cat([members, torch.ones(len(members), 1)], dim=1).double()
-    return least_squares(design, worth(members).double(), nearness)[:-1]
+    return least_squares(design, worths, nearness)[:-1], len(worths)
 
 
 def least_squares(design: Tensor, wanted: Tensor, weights: Tensor | None = None) -> Tensor:

@@ -17,7 +17,11 @@ def table(
     head = tag("tr", *(tag("th", name, scope="col") for name in columns))
     body = [entry if isinstance(entry, Html) else row(entry) for entry in rows]
     inner = tag(
-        "table", tag("caption", tag("span", caption)), tag("thead", head), tag("tbody", *body), class_=class_ or None
+        "table",
+        tag("caption", tag("span", caption)),
+        tag("thead", head),
+        tag("tbody", *body),
+        class_=class_ or None,
     )
     return tag("div", inner, class_="scroll", tabindex=0, role="group", aria_label=caption)
 

@@ -20,7 +20,7 @@ COFFEE = Path(__file__).parents[3] / "images" / "coffee.jpg"
 def case() -> Case:
     model = load_model(device="cpu")
     image = model.crop(read_picture(COFFEE).tensor())
-    return Case(model, image, model.find_class("espresso"), steps=7)
+    return Case(model, image, model.find_class("espresso"), steps=4)
 
 
 def test_the_centered_blob_is_far_above_chance_in_a_centered_photograph(case: Case) -> None:
@@ -30,6 +30,7 @@ def test_the_centered_blob_is_far_above_chance_in_a_centered_photograph(case: Ca
     assert found[GAUSSIAN].values["blur"] > max(random) + 0.1
 
 
+@pytest.mark.slow
 def test_grad_cam_stands_at_insertion_and_the_network_is_untouched(case: Case) -> None:
     network = case.model.module
     before = {name: value.clone() for name, value in network.state_dict().items()}
