@@ -86,6 +86,19 @@ def test_json_holds_every_number_and_progress_goes_elsewhere() -> None:
 
 
 @pytest.mark.weights
+def test_two_classes_are_compared() -> None:
+    words = ("--method", "saliency", "--target", "tabby", "--checks", "degeneracy", "--json")
+    code, out, err = run(str(CAT), "--against", "tiger cat", *words)
+    document = json.loads(out)
+    assert code == 0
+    assert document["against"] == 282
+    assert document["results"][0]["verdict"] == "identical to the gradient, by definition"
+    assert "“tabby”, not “tiger cat”" in err
+    with pytest.raises(UsageError, match="against itself"):
+        run(str(CAT), "--against", "tabby", *words)
+
+
+@pytest.mark.weights
 def test_the_table_shows_the_controls(picture: Path) -> None:
     code, out, _ = run(
         *(str(picture), "--method", "saliency", "--checks", "mass-inside,pointing-game"),

@@ -33,6 +33,7 @@ from deepdream.report import (
 )
 from deepdream.report.coloring import colored
 from deepdream.report.health import rounded
+from deepdream.report.said import headline
 from deepdream.report.writing import report_dict
 
 METHODS = ("saliency", "input-x-gradient", "grad-cam")
@@ -258,3 +259,13 @@ def test_the_page_can_be_made_twice_alike(written: Path, made: Study) -> None:
     places = [written, written.with_suffix(".json"), written.with_suffix(".npz")]
     page = report_page([made], report_dict([made], command), places, command=command)
     assert page == written.read_text()
+
+
+def test_a_page_can_compare_two_classes(model: Model, picture: Picture) -> None:
+    wishes = Wishes(
+        ("saliency", "grad-cam"), ("degeneracy", "deletion"), target="dog", against="elk", budget=60
+    )
+    found = investigate(model, picture, wishes, progress=lambda words: None)
+    assert [made.against for made in found.explanations] == [4, 4]
+    assert headline(found) == "Why “dog”, not “elk”?"
+    assert report_dict([found], "")["recipe"]["against"] == 4

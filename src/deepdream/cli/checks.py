@@ -52,6 +52,7 @@ def check(
     target: Annotated[
         str | None, typer.Option(help="A class by name or index; the first one otherwise.")
     ] = None,
+    against: Annotated[str | None, typer.Option(help="Why the target and not this class?")] = None,
     checks: Annotated[str, typer.Option(help="Names with commas; `--list` shows them. All otherwise.")] = "",
     budget: Annotated[str | None, typer.Option(help="How long it may take: 30s, 2m.")] = None,
     mask: Annotated[
@@ -83,7 +84,7 @@ def check(
 
     clock = Clock(seconds_of(budget) if budget else None)
     wanted = _wanted(names_of([checks]))
-    case = _case(image, mask, (model, weights, device), target, seed)
+    case = _case(image, mask, (model, weights, device), (target, against), seed)
     claims = _claims(case, names_of(method or ["integrated-gradients"]), clock)
     findings = _findings(case, claims, wanted, clock)
     _show(case, claims, findings, as_json)
@@ -107,7 +108,11 @@ def _list_checks(as_json: bool) -> None:
 
 
 def _case(
-    image: Path, mask: Path | None, network: tuple[str, str | None, str], target: str | None, seed: int
+    image: Path,
+    mask: Path | None,
+    network: tuple[str, str | None, str],
+    classes: tuple[str | None, str | None],
+    seed: int,
 ) -> Case:
     from deepdream.attribution.checks import Case
     from deepdream.images import read_picture
@@ -117,9 +122,13 @@ def _case(
     name, weights, device = network
     model = load_model(name, weights=weights, device=device)
     fed = model.crop(picture.tensor()).to(model.device)
+    target, against = classes
     index = _first(model, fed) if target is None else model.find_class(target)
-    say(f"{picture.name}: checking explanations of “{model.label(index)}” by {model.name}.")
-    return Case(model, fed, index, mask=_mask(mask, picture, model), seed=seed)
+    other = None if against is None else model.find_class(against)
+    case = Case(model, fed, index, mask=_mask(mask, picture, model), seed=seed, against=other)
+    instead = "" if other is None else f", not “{model.label(other)}”,"
+    say(f"{picture.name}: checking explanations of “{model.label(index)}”{instead} by {model.name}.")
+    return case
 
 
 def _first(model: Model, fed: Tensor) -> int:
@@ -222,6 +231,7 @@ def _document(case: Case, claims: Sequence[Claim], findings: Sequence[Finding]) 
         "model": case.model.name,
         "target": case.target,
         "label": case.model.label(case.target),
+        "against": case.against,
         "probability": case.probability,
         "seed": case.seed,
         "results": [found.to_dict() for found in findings],

@@ -34,6 +34,7 @@ def report(
     target: Annotated[
         str | None, typer.Option(help="A class by name or index; the first one otherwise.")
     ] = None,
+    against: Annotated[str | None, typer.Option(help="Why the target and not this class?")] = None,
     budget: Annotated[
         str | None, typer.Option(help="How long one picture may take: 30s, 5m; about two minutes otherwise.")
     ] = None,
@@ -58,6 +59,7 @@ def report(
         tuple(names_of([methods])),
         budget=seconds_of(budget) if budget else BUDGET,
         target=target,
+        against=against,
         seed=seed,
         decided_by=decided_by,
     )
@@ -134,7 +136,8 @@ def _page(image: Path, place: Path, networks: Sequence[Model], wishes: Wishes) -
     for network in networks:
         say(f"{picture.name}: {network.name}, at most about {wishes.budget:.0f} s.")
         # Both networks are asked about the same class; one that does not know it by name is asked its own.
-        asked = replace(wishes, target=_same_class(studies, network, wishes.target))
+        other = wishes.against if not studies or wishes.against in network.labels else None
+        asked = replace(wishes, target=_same_class(studies, network, wishes.target), against=other)
         studies.append(investigate(network, picture, asked, progress=say))
     write_report(place, studies, command=_command(image, place, networks, wishes), overwrite=True)
     return studies[0]
@@ -153,6 +156,7 @@ def _command(image: Path, place: Path, networks: Sequence[Model], wishes: Wishes
     words += ["--model", networks[0].name, "--seed", str(wishes.seed)]
     words += ["--methods", ",".join(wishes.methods)] if wishes.methods else []
     words += ["--target", wishes.target] if wishes.target else []
+    words += ["--against", wishes.against] if wishes.against else []
     words += ["--compare", networks[1].name] if len(networks) > 1 else []
     words += ["--decided-by", wishes.decided_by] if wishes.decided_by else []
     return shlex.join(words)

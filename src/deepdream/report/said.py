@@ -14,7 +14,9 @@ ORIGINAL_SIDE = 720
 
 def headline(study: Study) -> str:
     """The question of the page."""
-    return f"Why “{study.prediction.label}”?"
+    other = study.case.against
+    instead = "" if other is None else f", not “{study.model.label(other)}”"
+    return f"Why “{study.prediction.label}”{instead}?"
 
 
 def lead(study: Study) -> str:

@@ -157,6 +157,7 @@ class Study:
                 "notes": list(self.picture.notes),
             },
             "prediction": self.prediction.to_dict(),
+            "against": self.case.against,
             "stability": self.stability.to_dict(),
             "methods": [explanation_dict(made) for made in self.explanations],
             "not_applicable": [{"method": r.method, "reason": r.reason} for r in self.refusals],
@@ -214,12 +215,14 @@ class Wishes:
         methods: By name; empty for the usual ones.
         budget: Seconds for everything.
         target: A class by name or index; None for the network's first.
+        against: A class by name or index that it is compared with, or None.
     """
 
     methods: Sequence[str] = ()
     checks: Sequence[str] = CHECKS
     budget: float = BUDGET
     target: str | None = None
+    against: str | None = None
     seed: int = 0
     decided_by: str = ""
     versions: Mapping[str, str] = field(default_factory=dict)
@@ -237,7 +240,8 @@ def investigate(
     clock = Clock(wishes.budget)
     image = model.crop(picture.tensor()).to(model.device)
     prediction = predict(model, image, wishes.target)
-    case = Case(model, image, prediction.target, seed=wishes.seed)
+    other = None if wishes.against is None else model.find_class(wishes.against)
+    case = Case(model, image, prediction.target, seed=wishes.seed, against=other)
     wanted = chosen(wishes.methods)
     progress("how stable the answer is")
     stability = stability_of(case)

@@ -74,6 +74,7 @@ def recipe_of(studies: Sequence[Study], command: str) -> dict[str, Any]:
             for s in studies
         ],
         "target": first.prediction.target,
+        "against": first.case.against,
         "methods": first.names,
         "checks": first.checks,
         "seed": first.case.seed,

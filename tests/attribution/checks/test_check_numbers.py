@@ -15,6 +15,7 @@ from deepdream.attribution.checks.promises import completeness_error, cosine
 from deepdream.attribution.checks.removal import area, deletion, insertion, steps_of, taken
 from deepdream.attribution.checks.road import impute
 from deepdream.attribution.checks.shape import entropy, gini
+from deepdream.errors import UsageError
 
 
 def shares(seed: int = 0) -> Tensor:
@@ -178,3 +179,16 @@ def test_the_cosine_has_no_sign_and_no_scale() -> None:
     a = torch.tensor([1.0, 2.0])
     assert cosine(a, -3 * a) == pytest.approx(1.0)
     assert cosine(a, torch.zeros(2)) == 0.0
+
+
+def test_with_a_class_to_compare_only_the_two_share_the_probability(case: Case) -> None:
+    compared = Case(case.model, case.image, 0, against=1)
+    logits = case.model(case.image)[0].double()
+    assert compared.probability == pytest.approx(float((logits[0] - logits[1]).sigmoid()))
+    assert torch.allclose(compared.gradient, _gradient(case, 0) - _gradient(case, 1), atol=1e-6)
+    with pytest.raises(UsageError, match="against itself"):
+        Case(case.model, case.image, 1, against=1)
+
+
+def _gradient(case: Case, target: int) -> torch.Tensor:
+    return Case(case.model, case.image, target).gradient

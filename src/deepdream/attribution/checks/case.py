@@ -36,6 +36,7 @@ class Case:
 
     Attributes:
         image: (1, 3, H, W), RGB in [0, 1], the size the network is fed.
+        against: A class that the target is compared with; then only the two share the probability.
         mask: (H, W) bool, where the right answer lies, if anybody knows.
         steps: How many times cells are taken away between all and none.
         chunk: Pictures in one pass.
@@ -51,8 +52,11 @@ class Case:
     chunk: int = 16
     cost: Cost = field(default_factory=Cost)
     networks: dict[str, list[tuple[str, Model]]] = field(default_factory=dict)
+    against: int | None = None
 
     def __post_init__(self) -> None:
+        if self.against == self.target:
+            raise UsageError(f"{self.model.label(self.target)!r} cannot be checked against itself.")
         if self.mask is not None and tuple(self.mask.shape) != self.size:
             rows, columns = self.mask.shape
             raise UsageError(f"The mask is {columns}x{rows}, the picture fed {self.size[1]}x{self.size[0]}.")
@@ -82,12 +86,14 @@ class Case:
 
     @cached_property
     def gradient(self) -> Tensor:
-        """Of the class's logit in the picture, (3, H, W) on the CPU."""
+        """Of the class's logit (minus the other's) in the picture, (3, H, W) on the CPU."""
         self.cost.forwards += 1
         self.cost.backwards += 1
         with torch.enable_grad():
             image = self.image.detach().clone().requires_grad_()
-            (gradient,) = torch.autograd.grad(self.model(image)[0, self.target], image)
+            logits = self.model(image)[0]
+            score = logits[self.target] - (0 if self.against is None else logits[self.against])
+            (gradient,) = torch.autograd.grad(score, image)
         return gradient[0].detach().cpu().float()
 
     @cached_property
@@ -96,8 +102,16 @@ class Case:
         return float(self.probabilities(self.image))
 
     def probabilities(self, images: Tensor) -> Tensor:
-        """float64 (B,): the class's probability in each picture, chunk by chunk."""
-        return self.distributions(images)[:, self.target]
+        """float64 (B,): the class's probability in each picture, chunk by chunk; its share of two's if compared."""
+        return self.share(self.distributions(images))
+
+    def share(self, distributions: Tensor) -> Tensor:
+        """Of distributions (..., classes), the class's own; with a class to compare, its share of the two's."""
+        own = distributions[..., self.target]
+        if self.against is None:
+            return own
+        # The sigmoid of the logits' difference; both may be too small for their sum.
+        return torch.sigmoid(own.log() - distributions[..., self.against].log()).nan_to_num(0.5)
 
     def distributions(self, images: Tensor) -> Tensor:
         """float64 (B, classes) on the CPU, chunk by chunk, without gradients."""

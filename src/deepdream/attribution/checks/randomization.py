@@ -190,12 +190,14 @@ def random_logit(case: Case, claim: Claim) -> Finding:
     """Similarity of the map to those of other classes."""
     again = claim.again
     assert again is not None
-    others = other_classes(case.model.classes, case.target, seed=case.seed)
+    others = other_classes(case.model.classes, case.target, but=case.against, seed=case.seed)
     maps = ((str(index), again(case.model, case.image, index)) for index in others)
     return _judged("random-logit", case, claim, _measure(claim.heatmap, maps), "another class")
 
 
-def other_classes(classes: int, target: int, *, seed: int = 0, count: int = CLASSES) -> list[int]:
-    """Classes drawn by chance that are not the target."""
+def other_classes(
+    classes: int, target: int, *, but: int | None = None, seed: int = 0, count: int = CLASSES
+) -> list[int]:
+    """Classes drawn by chance that are not the target, nor ``but``."""
     drawn: list[int] = torch.randperm(classes, generator=generator(seed)).tolist()
-    return [index for index in drawn if index != target][:count]
+    return [index for index in drawn if index not in (target, but)][:count]

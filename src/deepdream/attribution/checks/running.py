@@ -83,7 +83,7 @@ def claim_of(made: Explanation, *, seed: int = 0) -> Claim:
 
 def repeated(made: Explanation, *, seed: int = 0) -> Again:
     """The method of ``made`` with the same options, on any network, picture and class."""
-    wanted = _own_options(made)
+    wanted = _own_options(made) | {"against": made.against}
 
     def again(model: Model, image: Tensor, target: int) -> Tensor:
         return explain(model, image, made.method, target, seed=seed, **wanted).heatmap
@@ -111,7 +111,14 @@ def explained(
         share = clock.share(len(methods) - index, most=2 / len(methods))
         try:
             yield explain(
-                case.model, case.image, method, case.target, seed=case.seed, budget=share, **options
+                case.model,
+                case.image,
+                method,
+                case.target,
+                against=case.against,
+                seed=case.seed,
+                budget=share,
+                **options,
             )
         except UsageError as error:
             yield Refusal(method, str(error))

@@ -1,0 +1,106 @@
+"""Second opinions on the methods: grad-cam, torchcam and zennit, on a network small enough for all of them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+import torch
+from networks import SIDE, picture, wrapped
+from torch import Tensor, nn
+
+from deepdream.attribution import explain
+from deepdream.models import Model
+
+# The peers warn of their own old ways of calling other libraries.
+pytestmark = [pytest.mark.peers, pytest.mark.filterwarnings("default")]
+LAYER = "3"
+
+
+def network(bias: bool = True) -> Model:
+    """Two convolutions, then a head that is not linear, so that the methods differ."""
+    module = nn.Sequential(
+        nn.Conv2d(3, 6, 3, 1, 1, bias=bias),
+        nn.ReLU(),
+        nn.Conv2d(6, 8, 3, 2, 1, bias=bias),
+        nn.ReLU(),
+        nn.Flatten(),
+        nn.Linear(8 * (SIDE // 2) ** 2, 12, bias=bias),
+        nn.ReLU(),
+        nn.Linear(12, 4, bias=bias),
+    )
+    return wrapped(module, SIDE)
+
+
+def stretched(values: Tensor) -> Tensor:
+    """To [0, 1], as both peers give their maps."""
+    return (values - values.min()) / (values.max() - values.min())
+
+
+def correlation(one: Tensor, other: Tensor) -> float:
+    return float(torch.corrcoef(torch.stack([one.flatten(), other.flatten()]).double())[0, 1])
+
+
+#: Ours to theirs; the first three differ from ours by nothing but the scale.
+GRAD_CAM = {
+    "grad-cam": "GradCAM",
+    "hires-cam": "HiResCAM",
+    "layer-cam": "LayerCAM",
+    "x-grad-cam": "XGradCAM",
+    "grad-cam-plus-plus": "GradCAMPlusPlus",
+    "score-cam": "ScoreCAM",
+    "ablation-cam": "AblationCAM",
+    "eigen-cam": "EigenCAM",
+}
+
+
+@pytest.mark.parametrize("name", GRAD_CAM)
+def test_grad_cam_draws_the_same_maps(name: str) -> None:
+    peer = pytest.importorskip("pytorch_grad_cam", reason="grad-cam is not installed")
+    target = pytest.importorskip("pytorch_grad_cam.utils.model_targets").ClassifierOutputTarget
+    model, image = network(), picture()
+    with getattr(peer, GRAD_CAM[name])(model=model.module, target_layers=[model.module[int(LAYER)]]) as cam:
+        theirs = torch.from_numpy(cam(input_tensor=model.normalize(image), targets=[target(1)])[0])
+    mine = explain(model, image, name, 1, layer=LAYER).heatmap
+    assert mine.any()
+    if name in ("grad-cam", "hires-cam", "layer-cam"):
+        assert torch.allclose(stretched(mine), stretched(theirs), atol=1e-3)
+    else:
+        assert abs(correlation(mine, theirs)) > 0.98
+
+
+@pytest.mark.parametrize(
+    ("name", "peer"),
+    [
+        ("grad-cam", "GradCAM"),
+        ("grad-cam-plus-plus", "GradCAMpp"),
+        ("layer-cam", "LayerCAM"),
+        ("x-grad-cam", "XGradCAM"),
+    ],
+)
+def test_torchcam_draws_the_same_maps(name: str, peer: str) -> None:
+    methods = pytest.importorskip("torchcam.methods", reason="torchcam is not installed")
+    model, image = network(), picture()
+    with getattr(methods, peer)(model.module, target_layer=LAYER) as extract:
+        scores = model.module(model.normalize(image).requires_grad_())
+        theirs = extract(1, scores)[0].detach()[0]
+    mine = explain(model, image, name, 1, layer=LAYER)
+    coarse = mine.resized(*theirs.shape)
+    assert correlation(coarse, theirs) > 0.95
+
+
+def test_zennit_hands_down_the_same_relevance() -> None:
+    zennit: Any = pytest.importorskip("zennit", reason="zennit is not installed")
+    from zennit.attribution import Gradient
+    from zennit.composites import LayerMapComposite
+    from zennit.rules import Epsilon
+    from zennit.types import Linear
+
+    model, image = network(), picture()
+    assert zennit
+    composite = LayerMapComposite([(Linear, Epsilon(epsilon=1e-6))])
+    with Gradient(model.module, composite) as attributor:
+        _, theirs = attributor(model.normalize(image), torch.eye(4)[[1]] * model(image).detach())
+    mine = explain(model, image, "lrp", 1, rule="epsilon").attribution
+    assert mine is not None
+    assert torch.allclose(mine, theirs[0].detach(), rtol=1e-3, atol=1e-5)
