@@ -41,7 +41,8 @@ def correlation(one: Tensor, other: Tensor) -> float:
     return float(torch.corrcoef(torch.stack([one.flatten(), other.flatten()]).double())[0, 1])
 
 
-#: Ours to theirs; the first three differ from ours by nothing but the scale.
+#: Ours to theirs; the first three differ from ours by nothing but the scale. Not Eigen-CAM: grad-cam takes
+#: the mean off every channel before, which its paper does not.
 GRAD_CAM = {
     "grad-cam": "GradCAM",
     "hires-cam": "HiResCAM",
@@ -50,7 +51,6 @@ GRAD_CAM = {
     "grad-cam-plus-plus": "GradCAMPlusPlus",
     "score-cam": "ScoreCAM",
     "ablation-cam": "AblationCAM",
-    "eigen-cam": "EigenCAM",
 }
 
 
@@ -66,7 +66,7 @@ def test_grad_cam_draws_the_same_maps(name: str) -> None:
     if name in ("grad-cam", "hires-cam", "layer-cam"):
         assert torch.allclose(stretched(mine), stretched(theirs), atol=1e-3)
     else:
-        assert abs(correlation(mine, theirs)) > 0.98
+        assert correlation(mine, theirs) > 0.98
 
 
 @pytest.mark.parametrize(
