@@ -15,7 +15,7 @@ import typer
 from typer.core import TyperGroup
 
 from deepdream import __version__
-from deepdream.cli.process import StoppedBySignal, keep_large_blocks, raise_on_signals, share_the_cores
+from deepdream.cli.process import StoppedBySignal, keep_large_blocks, raise_on_signals
 from deepdream.cli.terminal import begin_output, put_json_of_failure, say
 from deepdream.errors import DeepDreamError, UnknownNameError
 
@@ -99,7 +99,6 @@ def _root(
 def main() -> NoReturn:
     """Run the command line; every deliberate error becomes one line on stderr and its exit code."""
     raise_on_signals()
-    share_the_cores()
     keep_large_blocks()
     begin_output()
     debug = os.environ.get("DEEPDREAM_DEBUG", "") not in ("", "0")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ctypes
-import os
 import signal
 import sys
 from collections.abc import Iterator
@@ -54,15 +53,6 @@ def interruptible() -> Iterator[Interruption]:
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
-
-
-def share_the_cores() -> None:
-    """Let OpenMP threads sleep while they wait, unless the environment says otherwise; before torch is imported.
-
-    By default they spin, and on a machine that is also doing something else (a lecture's video call) small steps
-    then take many times as long.
-    """
-    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
 
 def keep_large_blocks() -> None:
