@@ -26,7 +26,7 @@ def gaussian_kernel(sigma: float, *, radius: int | None = None) -> Tensor:
 def blur(gradient: Tensor, sigma: float) -> Tensor:
     """``gradient`` convolved with a Gaussian of ``sigma`` pixels, borders reflected where there is room."""
     line = gaussian_kernel(sigma)
-    return _filter(gradient, line[:, None] * line[None, :])
+    return _filter(_filter(gradient, line[:, None]), line[None, :])
 
 
 def cascade(gradient: Tensor, progress: float, narrowest: float = 0.5) -> Tensor:
@@ -95,9 +95,9 @@ def texture_emphasis(picture: Tensor, calm: float, *, window: float = 6.0, visib
     there the network has nothing to work on but its own grid. The local standard deviation s of the
     brightness, in a Gaussian window of ``window`` pixels, gives s / (s + ``visible``).
     """
-    gray = picture.mean(dim=1, keepdim=True).expand(-1, 3, -1, -1)
+    gray = picture.mean(dim=1, keepdim=True)
     mean = blur(gray, window)
-    deviation = (blur((gray - mean).square(), window)[:, :1]).clamp_min(0).sqrt()
+    deviation = blur((gray - mean).square(), window).clamp_min(0).sqrt()
     return 1 - calm + calm * deviation / (deviation + visible)
 
 
@@ -124,11 +124,12 @@ def _floor(size: Tensor) -> Tensor:
 
 
 def _filter(image: Tensor, kernel: Tensor) -> Tensor:
-    radius = kernel.shape[-1] // 2
-    room = min(image.shape[-2:]) > radius
-    padded = F.pad(image, (radius,) * 4, mode="reflect" if room else "replicate")
-    weight = kernel.to(image).expand(3, 1, *kernel.shape)
-    return F.conv2d(padded, weight, groups=3)
+    down, right = kernel.shape[0] // 2, kernel.shape[1] // 2
+    room = image.shape[-2] > down and image.shape[-1] > right
+    padded = F.pad(image, (right, right, down, down), mode="reflect" if room else "replicate")
+    channels = image.shape[1]
+    weight = kernel.to(image).expand(channels, 1, *kernel.shape)
+    return F.conv2d(padded, weight, groups=channels)
 
 
 def _binomial() -> Tensor:

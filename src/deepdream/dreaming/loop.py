@@ -270,7 +270,7 @@ def _at_strength(state: State) -> State:
         return root_mean_square(picture - state.source)
 
     low, high = 0.0, 4.0
-    for _ in range(24):
+    for _ in range(16):  # to 4 / 2^16 of the factor
         middle = (low + high) / 2
         low, high = (middle, high) if change(middle) < state.plan.strength else (low, middle)
-    return replace(state, parameters=scaled(high))
+    return replace(state, parameters=scaled(low))
