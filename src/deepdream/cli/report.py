@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from deepdream.cli.checks import names_of, seconds_of
-from deepdream.cli.models import PICTURE_SUFFIXES
+from deepdream.cli.files import PICTURE_SUFFIXES
 from deepdream.cli.terminal import put, say
 from deepdream.errors import OutputError, PictureError, SomeInputsFailedError, UsageError
 
