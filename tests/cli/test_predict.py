@@ -63,9 +63,12 @@ def test_prediction_is_that_of_timms_network_and_transforms() -> None:
         assert row["probability"] == pytest.approx(float(chances[row["index"]]), abs=0.02)
 
 
-def test_a_table_for_people() -> None:
-    code, out, _ = run(IMAGES / "pagoda.jpg", "--top", "3")
+def test_a_table_for_people(tmp_path: Path) -> None:
+    path = tmp_path / ("long name " * 15 + "[red].jpg")
+    shutil.copy(IMAGES / "pagoda.jpg", path)
+    code, out, _ = run(path, "--top", "3")
     assert code == 0
+    assert out.splitlines()[0] == str(path)  # whole, however narrow the table
     assert len(out.splitlines()) == 5
     assert "%" in out
 

@@ -45,11 +45,16 @@ def put_json(value: Any) -> None:
 
 
 def put_table(columns: Sequence[str], rows: Sequence[Sequence[object]], *, title: str = "") -> None:
-    """A table on stdout; numbers are right-aligned. Full lines when stdout is no terminal."""
+    """A table on stdout under its title, which is never wrapped; numbers are right-aligned.
+
+    Full lines when stdout is no terminal.
+    """
     from rich.console import Console
     from rich.table import Table
 
-    table = Table(title=title or None, box=None, header_style="bold", title_justify="left", pad_edge=False)
+    if title:  # a path, say: to be copied whole, however narrow the table
+        put(title)
+    table = Table(box=None, header_style="bold", pad_edge=False)
     for index, name in enumerate(columns):
         numeric = bool(rows) and all(isinstance(row[index], (int, float)) for row in rows)
         table.add_column(name, justify="right" if numeric else "left", overflow="fold")
