@@ -14,7 +14,7 @@ import pytest
 import torch
 from PIL import Image
 
-from deepdream.cli import dreams
+from deepdream.cli import dreams, reruns
 from deepdream.images import read_picture, read_recipe, write_picture
 from deepdream.models import Model
 
@@ -31,7 +31,8 @@ def asked(tiny_model: Model, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
         seen.append(words)
         return tiny_model
 
-    monkeypatch.setattr(dreams, "load_network", load)
+    for commands in (dreams, reruns):
+        monkeypatch.setattr(commands, "load_network", load)
     monkeypatch.chdir(tmp_path)
     chance = np.random.default_rng(0)
     small = Image.fromarray(chance.integers(20, 230, (6, 7, 3), dtype=np.uint8))

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from deepdream.cli.files import check_free, expand_inputs
+from deepdream.cli.options import DEFAULT_MODEL, DeviceOption, ModelOption, WeightsOption
 from deepdream.cli.terminal import put, put_json, put_table, say
 from deepdream.errors import UnknownNameError, UsageError
 
@@ -22,7 +23,6 @@ if TYPE_CHECKING:
     from deepdream.attribution.concepts import ConceptScore
     from deepdream.models import Model
 
-DEFAULT_MODEL = "efficientnet_lite0"
 STYLES = ("side-by-side", "overlay", "heatmap", "panel")
 DRAWINGS, RAW = (".png", ".svg", ".pdf"), (".npy", ".npz")
 #: Seconds for each method of ``--method all``, where no budget is given.
@@ -46,13 +46,6 @@ BaselineOption = Annotated[
     str, typer.Option("--baseline", help="What nothing looks like: black, mean, blur, noise or white.")
 ]
 SeedOption = Annotated[int, typer.Option("--seed", help="Where randomness starts.")]
-ModelOption = Annotated[
-    str, typer.Option("--model", "-m", help="The network; `deepdream models` lists them.")
-]
-WeightsOption = Annotated[
-    str | None, typer.Option("--weights", help="A checkpoint of one's own, or random[:SEED].")
-]
-DeviceOption = Annotated[str, typer.Option("--device", help="auto, cpu, cuda, cuda:1 or mps.")]
 OutOption = Annotated[
     Path | None,
     typer.Option(

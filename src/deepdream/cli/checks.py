@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from deepdream.cli.options import DEFAULT_MODEL
 from deepdream.cli.terminal import put_json, put_table, say
 from deepdream.errors import UsageError
 
@@ -58,7 +59,7 @@ def check(
     mask: Annotated[
         Path | None, typer.Option(help="A picture of the same size, white where the object is.")
     ] = None,
-    model: Annotated[str, typer.Option(help="A name that `deepdream models` lists.")] = "efficientnet_lite0",
+    model: Annotated[str, typer.Option(help="A name that `deepdream models` lists.")] = DEFAULT_MODEL,
     weights: Annotated[str | None, typer.Option(help="Your own checkpoint, or random:SEED.")] = None,
     device: Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:1 or mps.")] = "auto",
     seed: Annotated[int, typer.Option(min=0, help="Of everything that is drawn by chance.")] = 0,

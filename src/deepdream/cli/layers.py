@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from deepdream.cli.dreams import (
+from deepdream.cli.files import check_free, check_writable
+from deepdream.cli.options import (
     DEFAULT_MODEL,
     DeviceOption,
     JsonOption,
@@ -15,7 +16,6 @@ from deepdream.cli.dreams import (
     WeightsOption,
     load_network,
 )
-from deepdream.cli.files import check_free, check_writable
 from deepdream.cli.progress import dream_progress
 from deepdream.cli.terminal import put, put_json, put_table, say
 from deepdream.errors import UsageError

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from deepdream.cli.files import PICTURE_SUFFIXES
+from deepdream.cli.options import DEFAULT_MODEL
 from deepdream.cli.terminal import put, put_json, put_table, say
 from deepdream.errors import PictureError, SomeInputsFailedError, UsageError, WeightsError
 
@@ -18,7 +19,6 @@ if TYPE_CHECKING:
     from deepdream.models.catalog import Entry
     from deepdream.models.network import Model
 
-DEFAULT_MODEL = "efficientnet_lite0"
 
 Name = Annotated[str, typer.Argument(help="A name that `deepdream models` lists, or timm:NAME.")]
 Json = Annotated[bool, typer.Option("--json", help="One JSON document on stdout.")]

@@ -12,6 +12,7 @@ import typer
 
 from deepdream.cli.checks import names_of, seconds_of
 from deepdream.cli.files import PICTURE_SUFFIXES
+from deepdream.cli.options import DEFAULT_MODEL
 from deepdream.cli.terminal import put, say
 from deepdream.errors import OutputError, PictureError, SomeInputsFailedError, UsageError
 
@@ -41,7 +42,7 @@ def report(
     compare: Annotated[str | None, typer.Option(help="A second network, side by side.")] = None,
     decided_by: Annotated[str, typer.Option(help="The person who answers for what is decided.")] = "",
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Write over files that exist.")] = False,
-    model: Annotated[str, typer.Option(help="A name that `deepdream models` lists.")] = "efficientnet_lite0",
+    model: Annotated[str, typer.Option(help="A name that `deepdream models` lists.")] = DEFAULT_MODEL,
     weights: Annotated[str | None, typer.Option(help="Your own checkpoint, or random:SEED.")] = None,
     device: Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:1 or mps.")] = "auto",
     seed: Annotated[int, typer.Option(min=0, help="Of everything that is drawn by chance.")] = 0,

@@ -11,6 +11,7 @@ import typer
 
 from deepdream.cli.lecture.progress import progress
 from deepdream.cli.lecture.showing import Answer, Data, Grid, Target, add_lesson
+from deepdream.cli.options import DEFAULT_MODEL
 from deepdream.cli.terminal import say
 from deepdream.errors import UsageError
 
@@ -131,7 +132,7 @@ def embed(
     layer: Annotated[
         str | None, typer.Option(help="Pictures: the network's layer (default: the last with places).")
     ] = None,
-    model: Annotated[str, typer.Option(help="Pictures: the network.")] = "efficientnet_lite0",
+    model: Annotated[str, typer.Option(help="Pictures: the network.")] = DEFAULT_MODEL,
     grid: Annotated[
         list[str] | None, typer.Option(help="Such as perplexity=3,10,30,50; may be given twice.")
     ] = None,

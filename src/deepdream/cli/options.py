@@ -1,0 +1,85 @@
+"""Options that several commands share, each written once, and the network they name."""
+
+from __future__ import annotations
+
+from dataclasses import fields
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from deepdream.plan import RECIPES, Plan
+
+if TYPE_CHECKING:
+    from deepdream.models import Model
+
+DEFAULT_MODEL = "efficientnet_lite0"
+_SETTINGS = {entry.name: entry for entry in fields(Plan)}
+
+
+def _help(name: str) -> str:
+    """The help of a setting: what it is, its unit, range and default in the default recipe."""
+    entry = _SETTINGS[name]
+    text = entry.metadata["help"]
+    text = text[0].upper() + text[1:]
+    if entry.metadata["choices"]:
+        text += f" ({', '.join(entry.metadata['choices'])})"
+    unit = f" {entry.metadata['unit']}" if entry.metadata["unit"] else ""
+    return f"{text}. Recipe balanced: {entry.default}{unit}."
+
+
+def setting(name: str, *flags: str) -> Any:
+    """The option of a setting of the plan, which knows its own help."""
+    return typer.Option(*flags, help=_help(name), show_default=False)
+
+
+Inputs = Annotated[
+    list[str],
+    typer.Argument(help="Pictures, folders or patterns; `noise` for an empty canvas.", show_default=False),
+]
+LayerOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--layer", "-l", help="A layer, or LAYER=WEIGHT; may be repeated. `deepdream layers` lists them."
+    ),
+]
+RecipeOption = Annotated[
+    str,
+    typer.Option("--recipe", help="; ".join(f"{r.name}: {r.summary}" for r in RECIPES.values()) + "."),
+]
+ModelOption = Annotated[
+    str, typer.Option("--model", "-m", help="The network; `deepdream models` lists them.")
+]
+WeightsOption = Annotated[
+    str | None,
+    typer.Option("--weights", help="A checkpoint of one's own (.safetensors, .pth), or random[:SEED]."),
+]
+DeviceOption = Annotated[str, typer.Option("--device", help="auto, cpu, cuda, cuda:1 or mps.")]
+SizeOption = Annotated[
+    str | None,
+    typer.Option(
+        "--size", help="Longer side in pixels, or WIDTHxHEIGHT; the picture's own size if not given."
+    ),
+]
+RangeOption = Annotated[
+    str,
+    typer.Option("--range", help="How stored numbers become [0, 1]: auto, minmax, percentile or LOW:HIGH."),
+]
+MaxPixels = Annotated[
+    int, typer.Option("--max-pixels", min=1, help="Refuse larger pictures before decoding them.")
+]
+OutputOption = Annotated[
+    str | None,
+    typer.Option(
+        "--output", "-o", help="A file or a folder; outputs/{input}_{model}_{layer}.png if not given."
+    ),
+]
+JsonOption = Annotated[bool, typer.Option("--json", help="One JSON object on stdout.")]
+Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No progress and no messages but errors.")]
+
+
+def load_network(name: str, weights: str | None, device: str) -> Model:
+    """The network that --model, --weights and --device ask for."""
+    from deepdream.models import load_model
+    from deepdream.models.loading import parse_weights
+
+    return load_model(name, weights=parse_weights(weights) if weights else None, device=device)

@@ -1,0 +1,209 @@
+"""The commands ``info`` and ``rerun``: see how a picture was made, and make it again."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import sys
+import textwrap
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from deepdream.cli.dreams import Reading, run_one
+from deepdream.cli.files import Job, check_free, check_writable
+from deepdream.cli.options import DeviceOption, JsonOption, MaxPixels, Quiet, WeightsOption, load_network
+from deepdream.cli.terminal import put, put_json, say
+from deepdream.errors import PictureError, UsageError, WeightsError
+
+if TYPE_CHECKING:
+    from deepdream.models import Model
+    from deepdream.provenance import Recipe
+
+_FILES = (".safetensors", ".pth", ".pt", ".bin", ".ckpt", ".tar")
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands of this file to ``app``."""
+    app.command()(info)
+    app.command()(rerun)
+
+
+def info(
+    picture: Annotated[Path, typer.Argument(help="A picture that deepdream made.", show_default=False)],
+    json: JsonOption = False,
+) -> None:
+    """Show the recipe inside a picture: network, layer, every setting, versions, hashes.
+
+    Example: deepdream info outputs/pagoda_efficientnet_lite0_blocks.4.png
+    """
+    recipe = _recipe_of(picture)
+    if json:
+        put_json(recipe.to_dict())
+        return
+    model = recipe.model
+    put(f"{picture.name}: {recipe.width}x{recipe.height}" + ("" if recipe.finished else ", interrupted"))
+    _put_entry("made from", f"{recipe.input['name']} (sha256 {recipe.input['sha256'][:12]}...)")
+    _put_entry("network", f"{model['name']}, {model.get('origin')}, {model.get('license')} license")
+    _put_entry("weights", f"sha256 {model.get('sha256')}")
+    _put_entry("climbed", recipe.plan.objective)
+    _put_entry("octaves", " ".join(f"{w}x{h}" for h, w in recipe.octaves))
+    _put_entry("settings", " ".join(f"{k}={v}" for k, v in recipe.plan.to_dict().items() if k != "objective"))
+    _put_entry("measures", " ".join(f"{k}={v:.3g}" for k, v in recipe.measures.items()))
+    _put_entry("ran on", f"{recipe.device}, {recipe.threads} thread{'s' if recipe.threads > 1 else ''}")
+    _put_entry("versions", ", ".join(f"{k} {v}" for k, v in recipe.versions.items()))
+    if recipe.decided_by:
+        _put_entry("decided by", recipe.decided_by)
+
+
+def _put_entry(label: str, text: str) -> None:
+    """A line of ``info``; in a terminal wrapped between words, under its own beginning."""
+    width = shutil.get_terminal_size().columns if sys.stdout.isatty() else 10_000
+    first, rest = f"{label:<11}", " " * 11
+    put(textwrap.fill(text, width, initial_indent=first, subsequent_indent=rest, break_on_hyphens=False))
+
+
+def rerun(
+    picture: Annotated[Path, typer.Argument(help="A picture that deepdream made.", show_default=False)],
+    source: Annotated[Path | None, typer.Option("--input", help="The picture it was made from.")] = None,
+    weights: WeightsOption = None,
+    device: DeviceOption = "",
+    output: Annotated[
+        Path | None,
+        typer.Option("--output", "-o", help="Where to write; name_again.png beside it if not given."),
+    ] = None,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace an output that exists.")] = False,
+    max_pixels: MaxPixels = 64_000_000,
+    json: JsonOption = False,
+    quiet: Quiet = False,
+) -> None:
+    """Make a picture again from the recipe inside it: the same bytes of pixels on the same versions and CPU.
+
+    The original is looked for at --input, beside the picture, in this folder and in images/, and must have
+    the hash in the recipe.
+
+    Example: deepdream rerun outputs/pagoda_efficientnet_lite0_blocks.4.png
+    """
+    import torch
+
+    recipe = _recipe_of(picture)
+    _check_trust(recipe, picture, max_pixels)
+    target = output or picture.with_stem(f"{picture.stem}_again")
+    if target.resolve() == picture.resolve():
+        raise UsageError("The output would replace the picture whose recipe is read. Choose another -o.")
+    check_free(target, overwrite=overwrite)
+    check_writable(target, bits=recipe.bits)
+    origin = _find_input(recipe, picture, source)
+    network = load_network(recipe.model["name"], weights or _weights_of(recipe), device or _device_of(recipe))
+    differences = _differences(recipe, network)
+    if not recipe.finished:
+        differences.append("the picture was interrupted; this is the whole dream")
+    for line in differences:
+        say(f"deepdream: differs from then: {line}")
+    torch.set_num_threads(recipe.threads)
+    reading = Reading(
+        f"{recipe.width}x{recipe.height}",
+        recipe.input.get("range", "auto"),
+        max_pixels,
+        recipe.bits,
+        True,
+        recipe.decided_by,
+        quiet,
+        json,
+    )
+    result = run_one(Job(origin, target), network, recipe.plan, reading)
+    same = _same_pixels(picture, target, max_pixels)
+    if not quiet:
+        say("the same pixels, bit for bit" if same else "the pixels differ")
+    if json:
+        put_json({"schema": 1, "results": [{**result, "same_pixels": same, "differences": differences}]})
+    else:
+        put(str(target))
+
+
+def _recipe_of(path: Path) -> Recipe:
+    from deepdream.images import read_recipe
+    from deepdream.provenance import read_recipe_text
+
+    text = read_recipe(path)
+    if text is None:
+        raise PictureError(
+            f"{path.name} holds no recipe: deepdream did not make it, or wrote it with --no-metadata."
+        )
+    return read_recipe_text(text)
+
+
+def _weights_of(recipe: Recipe) -> str | None:
+    """What ``--weights`` must have said; None for the network's published weights.
+
+    Raises:
+        WeightsError: it was a file of the user's own, which only the user can give again.
+    """
+    origin = str(recipe.model.get("origin", ""))
+    if match := re.fullmatch(r"seeded random \(seed (\d+)\)", origin):
+        return f"random:{match[1]}"
+    if origin.startswith("file ") and " from " not in origin:
+        raise WeightsError(
+            f"This picture was made with the weights of {origin}. Give that file with --weights."
+        )
+    return None
+
+
+def _differences(recipe: Recipe, network: Model) -> list[str]:
+    lines = [f"{name} was {then}, is {now}" for name, (then, now) in recipe.changed_versions().items()]
+    if network.weights.sha256 != recipe.model.get("sha256"):
+        lines.append("the weights have another hash")
+    if str(network.device) != recipe.device:
+        lines.append(f"the device was {recipe.device}, is {network.device}")
+    return lines
+
+
+def _find_input(recipe: Recipe, picture: Path, given: Path | None) -> Path:
+    """The original, by name and hash; the name in a recipe is a stranger's and was checked to be a base name."""
+    from deepdream.provenance import sha256_of
+
+    name, wanted = recipe.input["name"], recipe.input["sha256"]
+    if name == "noise":
+        return Path(name)
+    places = [given] if given else [folder / name for folder in (picture.parent, Path(), Path("images"))]
+    for place in places:
+        if place.is_file() and sha256_of(place) == wanted:
+            return place
+    looked = ", ".join(str(place) for place in places)
+    raise PictureError(
+        f"The original {name} with hash {wanted[:12]}... is not at {looked}. Give it with --input."
+    )
+
+
+def _check_trust(recipe: Recipe, picture: Path, max_pixels: int) -> None:
+    """What a stranger's recipe may not ask for: another size than its picture has, or a file as the network.
+
+    Raises:
+        PictureError: it asks for that.
+    """
+    from deepdream.images import read_picture
+
+    made = read_picture(picture, max_pixels=max_pixels)
+    if (made.width, made.height) != (recipe.width, recipe.height):
+        raise PictureError(
+            f"The recipe in {picture.name} is for {recipe.width}x{recipe.height} pixels; the picture has "
+            f"{made.width}x{made.height}. It was changed after it was made."
+        )
+    name = recipe.model["name"]
+    if "/" in name or "\\" in name or name.endswith(_FILES):
+        raise PictureError(f"The recipe in {picture.name} names a file as its network; it is not opened.")
+
+
+def _device_of(recipe: Recipe) -> str:
+    """The recipe's device where this machine has it, else whatever there is."""
+    from deepdream.models.loading import devices
+
+    return recipe.device if recipe.device in devices() else "auto"
+
+
+def _same_pixels(first: Path, second: Path, max_pixels: int) -> bool:
+    from deepdream.images import read_picture
+
+    one, two = (read_picture(path, max_pixels=max_pixels) for path in (first, second))
+    return one.pixels.shape == two.pixels.shape and bool((one.pixels == two.pixels).all())
