@@ -80,7 +80,21 @@ def test_debug_shows_where(quick: Path, command: Any, monkeypatch: pytest.Monkey
 def test_2_for_wrong_words(line: str, quick: Path, command: Any) -> None:
     done = command(*line.split())
     assert (done.code, done.out) == (2, "")
-    assert done.err
+    assert done.err.startswith("deepdream: ")
+    assert done.err.count("\n") == 1
+
+
+def test_what_the_parser_refuses_is_one_line_and_json_for_a_pipe(command: Any) -> None:
+    done = command("run", "photo.png", "--stepps", "3", "--json")
+    assert done.code == 2
+    assert done.err.startswith("deepdream: No such option: --stepps (Possible options: --steps")
+    assert done.err.endswith("`deepdream run --help` lists all.\n")
+    assert json.loads(done.out) == {"schema": 1, "error": done.err[11:-1], "exit_code": 2}
+
+
+def test_the_bare_command_is_its_help(command: Any) -> None:
+    assert command() == command("--help")
+    assert command().code == 0
 
 
 def test_2_for_an_unknown_command_with_the_nearest(command: Any) -> None:

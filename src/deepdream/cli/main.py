@@ -17,7 +17,10 @@ from typer.core import TyperGroup
 from deepdream import __version__
 from deepdream.cli.process import StoppedBySignal, keep_large_blocks, raise_on_signals
 from deepdream.cli.terminal import begin_output, put_json_of_failure, say
-from deepdream.errors import DeepDreamError, UnknownNameError
+from deepdream.errors import DeepDreamError, UnknownNameError, UsageError
+
+#: Click's UsageError, which Typer imports in one version and carries along in another.
+_ParserError: type[Exception] = typer.BadParameter.__mro__[1]
 
 
 @dataclass(frozen=True)
@@ -71,7 +74,6 @@ _SETTINGS = {"help_option_names": ["-h", "--help"]}
 app = typer.Typer(
     cls=_Doors,
     name="deepdream",
-    no_args_is_help=True,
     add_completion=True,
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
@@ -103,13 +105,13 @@ def main() -> NoReturn:
     begin_output()
     debug = os.environ.get("DEEPDREAM_DEBUG", "") not in ("", "0")
     try:
-        app()
+        code = app(sys.argv[1:] or ["--help"], prog_name="deepdream", standalone_mode=False)
+    except _ParserError as error:
+        _refuse(_as_usage_error(error))
     except DeepDreamError as error:
         if debug:
             raise
-        say(f"deepdream: {error}")
-        put_json_of_failure(error, sys.argv[1:])
-        sys.exit(error.exit_code)
+        _refuse(error)
     except StoppedBySignal as stop:
         say("deepdream: stopped; nothing was left half-written.")
         sys.exit(128 + stop.number)
@@ -121,4 +123,17 @@ def main() -> NoReturn:
             raise
         say(f"deepdream: a bug: {type(error).__name__}: {error}. Set DEEPDREAM_DEBUG=1 to see where.")
         sys.exit(1)
-    sys.exit(0)
+    sys.exit(code if isinstance(code, int) else 0)
+
+
+def _refuse(error: DeepDreamError) -> NoReturn:
+    say(f"deepdream: {error}")
+    put_json_of_failure(error, sys.argv[1:])
+    sys.exit(error.exit_code)
+
+
+def _as_usage_error(error: Any) -> UsageError:
+    """What the parser did not understand, in one line like every other error."""
+    said = " ".join(error.format_message().split()).removesuffix(".")
+    command = error.ctx.command_path if error.ctx else "deepdream"
+    return UsageError(f"{said}{'' if said.endswith('?') else '.'} `{command} --help` lists all.")
