@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
+from typing import Any
 
 import matplotlib as mpl
 import numpy as np
 import pytest
+from matplotlib import layout_engine
 from PIL import Image
 
 from deepdream.errors import OutputError, UsageError
@@ -39,6 +41,21 @@ def test_svg_can_be_read_aloud_and_is_the_same_every_time() -> None:
     assert "<title>A line &amp; more</title>" in first
     assert "<desc>A rising line &lt;from left&gt;</desc>" in first
     assert re.search(r'<svg role="img" ', first)
+
+
+def test_the_solvers_last_digits_do_not_reach_the_file(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The layout's solver adds up in the order of addresses in memory; here it errs on purpose."""
+    solve, random = layout_engine.do_constrained_layout, np.random.default_rng(0)
+
+    def inexact(canvas: Any, **wishes: Any) -> Any:
+        grids = solve(canvas, **wishes)
+        for axes in canvas.axes:
+            axes._set_position(np.array(axes.get_position().bounds) + random.uniform(-1e-13, 1e-13, 4))
+        return grids
+
+    first = line().encode(".svg")
+    monkeypatch.setattr(layout_engine, "do_constrained_layout", inexact)
+    assert [line().encode(".svg") for _ in range(3)] == [first] * 3
 
 
 def test_pdf_is_a_pdf() -> None:

@@ -176,8 +176,24 @@ def as_pixels(canvas: Any) -> npt.NDArray[np.float32]:
     return rgba[..., :3].astype(np.float32) / np.float32(255)
 
 
+class _SteadyLayout(ConstrainedLayoutEngine):
+    """Constrained layout with rounded positions.
+
+    Its solver adds up in the order of addresses in memory, so the last digits differ from one run to the next,
+    and with them the names and numbers in an SVG.
+    """
+
+    def execute(self, fig: Any) -> Any:
+        grids = super().execute(fig)
+        for axes in fig.axes:
+            if axes.get_in_layout():
+                # The public set_position would take the axes out of the layout.
+                axes._set_position([round(bound, 6) for bound in axes.get_position(original=True).bounds])
+        return grids
+
+
 def _layout(bottom: float = 0.0) -> ConstrainedLayoutEngine:
-    return ConstrainedLayoutEngine(w_pad=0.12, h_pad=0.12, rect=(0, bottom, 1, 1 - bottom))
+    return _SteadyLayout(w_pad=0.12, h_pad=0.12, rect=(0, bottom, 1, 1 - bottom))
 
 
 def _with_description(svg: bytes, title: str, alt: str) -> bytes:
