@@ -123,7 +123,7 @@ def run(
 
     plan = plan_for(
         recipe,
-        objective=_objective_text(layer, objective),
+        objective=objective_text(layer, objective),
         strength=strength,
         octaves=octaves,
         octave_scale=octave_scale,
@@ -296,7 +296,7 @@ def _check_only_input(sources: list[Path]) -> None:
         raise PictureError(f"There is no file {str(sources[0])[:200]}. Check the path.")
 
 
-def _objective_text(layers: list[str] | None, objective: str | None) -> str | None:
+def objective_text(layers: list[str] | None, objective: str | None) -> str | None:
     """The objective that the options spell. Raises UsageError for both kinds at once."""
     if layers and objective:
         raise UsageError("Give --layer or --objective, not both.")

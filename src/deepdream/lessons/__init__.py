@@ -1,0 +1,10 @@
+"""Where the dream, the explanation and the lecture meet: one function per lesson.
+
+Every lesson gives an :class:`Exhibit`: a question, an answer with its numbers, a figure with caption and alt
+text, and what to say about it. This room has no engine of its own; it uses those of the rooms below it.
+"""
+
+from deepdream.lessons.exhibit import Exhibit, run_record
+from deepdream.lessons.tracing import Trace, trace, trace_dream
+
+__all__ = ["Exhibit", "Trace", "run_record", "trace", "trace_dream"]

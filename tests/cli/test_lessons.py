@@ -1,0 +1,62 @@
+"""The commands of the lessons: streams, files, exit codes."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+IMAGES = Path(__file__).parents[2] / "images"
+CAT = IMAGES / "cat.jpg"
+
+pytestmark = pytest.mark.weights
+
+
+@pytest.fixture(autouse=True)
+def elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+
+
+def test_trace_draws_and_counts(command) -> None:
+    done = command(
+        "trace", CAT, "-l", "blocks.2", "--size", 96, "--recipe", "natural", "-o", "t.png", "--json"
+    )
+    assert done.code == 0
+    document = json.loads(done.out)
+    assert document["lesson"] == "trace"
+    assert len(document["rows"]) == 41
+    assert 0 < document["rows"][-1]["share"]["animals"] < 1
+    assert document["by_chance"]["animals"] == 0.398
+    assert Path("t.png").stat().st_size > 50_000
+    assert "t.png" in done.err
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "said"),
+    [
+        (["trace", CAT, "-l", "blokcs.4"], 2, "Did you mean 'blocks.4'"),
+        (["trace", CAT, "-o", "t.mp4"], 2, ".webp"),
+        (["trace", CAT, "--recipe", "wild"], 2, "No recipe 'wild'"),
+        (["trace", "nothing.jpg"], 3, "nothing.jpg"),
+        (["trace", CAT, "--size", "0"], 2, "Cannot read the size"),
+        (["trace", CAT, "--weights", "nothing.pth"], 4, "nothing.pth"),
+    ],
+)
+def test_what_cannot_be_done_is_said_in_one_line(command, words, code, said) -> None:
+    done = command(*words)
+    assert done.code == code
+    assert said in done.err
+    assert done.out == ""
+
+
+def test_a_figure_that_exists_is_kept(command) -> None:
+    Path("t.png").write_text("mine")
+    done = command("trace", CAT, "-o", "t.png")
+    assert done.code == 7
+    assert Path("t.png").read_text() == "mine"
+
+
+def test_a_broken_picture_is_refused(command, tmp_path: Path) -> None:
+    (tmp_path / "broken.jpg").write_bytes(CAT.read_bytes()[:2000])
+    assert command("trace", "broken.jpg").code == 3
