@@ -197,7 +197,7 @@ def run_one(job: Job, network: Model, plan: Plan, reading: Reading) -> dict[str,
     from deepdream.dreaming.result import render
 
     began = time.monotonic()
-    picture = _read(job.source, reading, plan.seed)
+    picture = read_input(job.source, reading, plan.seed)
     for note in () if reading.quiet else picture.notes:
         say(f"{picture.name}: {note}")
     with interruptible() as interruption, dream_progress(picture.name, quiet=reading.quiet) as show:
@@ -276,7 +276,7 @@ def _describe(job: Job, network: Model, plan: Plan, reading: Reading) -> dict[st
     from deepdream.dreaming.loop import objective_of, sizes_for
     from deepdream.dreaming.result import fit_picture
 
-    picture = fit_picture(_read(job.source, reading, plan.seed), _size_of(job.source, reading.size))
+    picture = fit_picture(read_input(job.source, reading, plan.seed), _size_of(job.source, reading.size))
     sizes = sizes_for(plan, network, picture.height, picture.width)
     return {
         "input": str(job.source),
@@ -325,7 +325,8 @@ def _check_bits(bits: int) -> None:
         raise UsageError(f"--bits is 8 or 16, not {bits}.")
 
 
-def _read(source: Path, reading: Reading, seed: int) -> Picture:
+def read_input(source: Path, reading: Reading, seed: int) -> Picture:
+    """The picture of an input; seeded noise for the word ``noise``. Raises PictureError, UsageError."""
     from deepdream.dreaming.result import NOISE, noise_picture, parse_size
     from deepdream.images import read_picture
 

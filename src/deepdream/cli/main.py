@@ -34,6 +34,7 @@ class Door:
 #: Every command, in the order in which ``--help`` lists them.
 DOORS = {
     "run": Door("dreams", "Dream pictures: let a network paint what it sees into them."),
+    "sweep": Door("sweep", "Dream one picture with settings varied, onto one labeled sheet."),
     "layers": Door("layers", "List a network's layers, or dream a picture at each of them."),
     "predict": Door("models", "Say what a network sees in pictures: the most probable classes."),
     "saliency": Door("attribution", "Show which pixels a decision depends on: the plain gradient."),

@@ -19,7 +19,7 @@ from deepdream.errors import PictureError, UsageError, WeightsError
 
 if TYPE_CHECKING:
     from deepdream.models import Model
-    from deepdream.provenance import Recipe
+    from deepdream.provenance import Recipe, SheetRecord
 
 _FILES = (".safetensors", ".pth", ".pt", ".bin", ".ckpt", ".tar")
 
@@ -38,6 +38,9 @@ def info(
 
     Example: deepdream info outputs/pagoda_efficientnet_lite0_blocks.4.png
     """
+    if sheet := _sheet_of(picture):
+        _put_sheet(picture, sheet, json=json)
+        return
     recipe = _recipe_of(picture)
     if json:
         put_json(recipe.to_dict())
@@ -55,6 +58,31 @@ def info(
     _put_entry("versions", ", ".join(f"{k} {v}" for k, v in recipe.versions.items()))
     if recipe.decided_by:
         _put_entry("decided by", recipe.decided_by)
+
+
+def _sheet_of(path: Path) -> SheetRecord | None:
+    """The description of a sweep inside ``path``; None where there is none. Raises PictureError."""
+    from deepdream.images import read_recipe
+    from deepdream.provenance import is_sheet_text, read_sheet_text
+
+    text = read_recipe(path)
+    return read_sheet_text(text) if text is not None and is_sheet_text(text) else None
+
+
+def _put_sheet(path: Path, sheet: SheetRecord, *, json: bool) -> None:
+    if json:
+        put_json(sheet.to_dict())
+        return
+    put(f"{path.name}: a sweep of {len(sheet.cells)} cells" + ("" if sheet.finished else ", interrupted"))
+    _put_entry("made from", f"{sheet.input.get('name')} (sha256 {str(sheet.input.get('sha256'))[:12]}...)")
+    for name, values in sheet.axes.items():
+        _put_entry("varied", f"{name}: {', '.join(map(str, values))}")
+    if sheet.fixed:
+        _put_entry("settings", " ".join(f"{name}={value}" for name, value in sheet.fixed.items()))
+    for cell in sheet.cells:
+        words = ", ".join(f"{name} {value}" for name, value in cell["settings"].items())
+        found = " ".join(f"{name}={value}" for name, value in cell.get("measures", {}).items())
+        _put_entry("cell", f"{words}: {found or cell.get('error')}")
 
 
 def _put_entry(label: str, text: str) -> None:

@@ -1,8 +1,25 @@
 """The dream: a generator of steps, and the picture with its recipe that comes out."""
 
+from deepdream.dreaming.axes import Axis, parse_axis, variations
 from deepdream.dreaming.loop import Step, advance, dream, start
 from deepdream.dreaming.measures import Measures, measure
 from deepdream.dreaming.result import Dreamed, render
 from deepdream.dreaming.state import State
+from deepdream.dreaming.sweeping import Swept, sweep
 
-__all__ = ["Dreamed", "Measures", "State", "Step", "advance", "dream", "measure", "render", "start"]
+__all__ = [
+    "Axis",
+    "Dreamed",
+    "Measures",
+    "State",
+    "Step",
+    "Swept",
+    "advance",
+    "dream",
+    "measure",
+    "parse_axis",
+    "render",
+    "start",
+    "sweep",
+    "variations",
+]

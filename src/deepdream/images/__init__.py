@@ -10,7 +10,7 @@ from deepdream.images.picture import Picture
 from deepdream.images.reader import MAX_PIXELS, read_picture
 from deepdream.images.recipes import MAX_RECIPE_BYTES, read_recipe
 from deepdream.images.resizing import resize
-from deepdream.images.sheet import Cell, contact_sheet
+from deepdream.images.sheet import Cell, contact_sheet, notice
 from deepdream.images.writer import SUFFIXES, encode, write_picture
 
 __all__ = [
@@ -21,6 +21,7 @@ __all__ = [
     "Picture",
     "contact_sheet",
     "encode",
+    "notice",
     "read_picture",
     "read_recipe",
     "resize",

@@ -32,10 +32,11 @@ class _Ink:
     paper: str
     text: str
     quiet: str
+    panel: str
 
 
-_DARK = _Ink(paper="#15171c", text="#f4f3ef", quiet="#a9afba")
-_LIGHT = _Ink(paper="#fbfaf7", text="#1a1c22", quiet="#5b616d")
+_DARK = _Ink(paper="#15171c", text="#f4f3ef", quiet="#a9afba", panel="#22252c")
+_LIGHT = _Ink(paper="#fbfaf7", text="#1a1c22", quiet="#5b616d", panel="#efece5")
 _LINES = 3  # of label, and of detail
 _BLOCKS_FROM = 8  # enlargement at which pixels become blocks
 _WIDEST, _TALLEST = 2.5, 1.4  # limits of a cell: width over height, height over width
@@ -87,6 +88,18 @@ def contact_sheet(
         [np.asarray(part) for part in (head, *rows, _band(layout, layout.margin // 2, ink))]
     )
     return sheet.astype(np.float32) / np.float32(255)
+
+
+def notice(text: str, height: int, width: int, *, dark: bool = True) -> Floats:
+    """A panel with ``text`` in its middle, float32 ``(height, width, 3)``: what stands where there is no picture."""
+    ink = _DARK if dark else _LIGHT
+    panel = Image.new("RGB", (width, height), ink.panel)
+    size = max(11, round(min(width / 22, height / 8)))
+    face, leading = font(size), size * 1.4
+    lines = wrap(text, face, width - 3 * size, lines=max(1, int(height / leading) - 1))
+    top = (height - len(lines) * leading) / 2
+    draw_lines(ImageDraw.Draw(panel), (1.5 * size, top), lines, face, fill=ink.quiet, leading=leading)
+    return np.asarray(panel).astype(np.float32) / np.float32(255)
 
 
 def _plan(cells: Sequence[Cell], columns: int | None, cell_width: int) -> _Layout:

@@ -3,14 +3,18 @@
 from deepdream.provenance.files import replacing, sha256_of, write_bytes, write_text
 from deepdream.provenance.recipe import Recipe, read_recipe_text, versions
 from deepdream.provenance.resources import Resource, find_resource, is_pinned, pin
+from deepdream.provenance.sheet import SheetRecord, is_sheet_text, read_sheet_text
 
 __all__ = [
     "Recipe",
     "Resource",
+    "SheetRecord",
     "find_resource",
     "is_pinned",
+    "is_sheet_text",
     "pin",
     "read_recipe_text",
+    "read_sheet_text",
     "replacing",
     "sha256_of",
     "versions",

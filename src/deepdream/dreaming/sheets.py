@@ -1,0 +1,96 @@
+"""The sheet of a sweep: every cell in its place with its label and numbers, and the description it carries."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from deepdream.dreaming.axes import Axis, Value, Variation
+from deepdream.dreaming.sweeping import Swept
+from deepdream.images import Cell, Picture, contact_sheet, notice
+from deepdream.images.picture import Floats
+from deepdream.provenance import SheetRecord
+
+#: Pixels: the width of a cell, and the size of its dream if nothing else was asked for.
+CELL_WIDTH = 360
+
+
+@dataclass(frozen=True)
+class Sheet:
+    """What is to be seen on a sheet: its axes, what is the same for all cells, and the cells in their order."""
+
+    x: Axis
+    y: Axis | None
+    fixed: Mapping[str, Value]
+    cells: tuple[Variation, ...]
+
+    @property
+    def varied(self) -> dict[str, list[Value]]:
+        """The names and values of the axes."""
+        return {axis.name: list(axis.values) for axis in (self.x, self.y) if axis is not None}
+
+    def draw(self, done: Sequence[Swept], picture: Picture) -> Floats:
+        """The sheet, float32 (H, W, 3); a cell that failed says why, one that is not done says so.
+
+        ``done`` holds at least one cell with a picture.
+        """
+        shape = next(cell.pixels.shape[:2] for cell in done if cell.pixels is not None)
+        by_cell = {cell.variation: cell for cell in done}
+        words = f"{self.x.name} across" + (f", {self.y.name} down" if self.y else "")
+        return contact_sheet(
+            [_cell(by_cell.get(cell), cell, (shape[0], shape[1])) for cell in self.cells],
+            columns=len(self.x.values) if self.y else None,
+            cell_width=CELL_WIDTH,
+            title=f"{picture.name}: {words}",
+            caption=self._caption(done),
+        )
+
+    def record(self, done: Sequence[Swept], picture: Picture) -> SheetRecord:
+        """The description that the sheet's file carries."""
+        cells = tuple(
+            {"settings": dict(cell.variation.values)}
+            | ({"measures": dict(cell.recipe.measures)} if cell.recipe else {"error": str(cell.error)})
+            for cell in done
+        )
+        start = {"name": picture.name, "sha256": picture.sha256}
+        return SheetRecord(self.varied, self.fixed, start, cells, finished=len(done) == len(self.cells))
+
+    def _caption(self, done: Sequence[Swept]) -> str:
+        """What is the same for all cells, and what the small print means."""
+        recipe = next(cell.recipe for cell in done if cell.recipe)
+        plan = recipe.plan
+        same = {"model": recipe.model["name"], "recipe": plan.recipe, "objective": plan.objective,
+                "strength": plan.strength, "octaves": plan.octaves, "steps": plan.steps, "seed": plan.seed,
+                **self.fixed}  # fmt: skip
+        words = [
+            f"{name} {value:.4g}" if isinstance(value, float) else f"{name} {value}"
+            for name, value in same.items()
+            if name not in self._told_elsewhere() and value is not None
+        ]
+        return (
+            f"The same for all: {', '.join(words)}. Below each: change (root mean square), hiss (share of the "
+            "change above 0.25 cycle per pixel), checkerboard (1 is none), share of color, newly clipped pixels."
+        )
+
+    def _told_elsewhere(self) -> set[str]:
+        """Settings that the caption leaves out: they vary, follow from what varies, or are said in other words."""
+        names = set(self.varied)
+        if "recipe" in names:
+            names |= {"octaves", "steps", "strength"} - set(self.fixed)
+        if {"layer", "model"} & {*names, *self.fixed}:
+            names.add("objective")
+        return names
+
+
+def _cell(done: Swept | None, cell: Variation, shape: tuple[int, int]) -> Cell:
+    if done is None:
+        return Cell(notice("not done yet", *shape), cell.label)
+    if done.pixels is None or done.recipe is None:
+        return Cell(notice(str(done.error), *shape), cell.label, "failed")
+    found = done.recipe.measures
+    words = (
+        f"change {found['strength']:.3f}, hiss {found['high_frequency_share']:.1%}, "
+        f"checkerboard {found['checkerboard']:.2f}, color {found['chroma_share']:.0%}, "
+        f"clipped {found['newly_clipped']:.1%}"
+    )
+    return Cell(done.pixels, cell.label, words)

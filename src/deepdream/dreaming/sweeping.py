@@ -1,0 +1,130 @@
+"""A sweep: one picture dreamed again and again with one or two settings varied, each cell with its own recipe."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from deepdream.dreaming.axes import Variation
+from deepdream.dreaming.loop import Step, objective_of
+from deepdream.dreaming.result import parse_size, render
+from deepdream.errors import DeepDreamError, OutputError, PictureError
+from deepdream.images import Picture, read_picture, read_recipe, write_picture
+from deepdream.models import Model
+from deepdream.provenance import Recipe, read_recipe_text
+
+
+@dataclass(frozen=True, eq=False)
+class Swept:
+    """A cell that is done: its picture and recipe, or why there is none.
+
+    Attributes:
+        pixels: float32 (H, W, 3) in [0, 1]; None where it failed.
+        recipe: What made exactly this cell.
+        kept: Whether it was there before and only read.
+    """
+
+    variation: Variation
+    pixels: NDArray[np.float32] | None = None
+    alpha: NDArray[np.float32] | None = None
+    recipe: Recipe | None = None
+    error: DeepDreamError | None = None
+    seconds: float = 0.0
+    kept: bool = False
+
+    def save(self, path: Path) -> None:
+        """Write the cell as a picture of its own, with its own recipe inside. Raises OutputError."""
+        assert self.pixels is not None
+        assert self.recipe is not None
+        write_picture(path, self.pixels, alpha=self.alpha, recipe=self.recipe.to_text())
+
+
+def sweep(
+    cells: Iterable[Variation],
+    *,
+    network: Callable[[str], Model],
+    picture: Callable[[Variation], Picture],
+    kept: Callable[[Variation], Path | None] = lambda _: None,
+    watch: Callable[[Variation, Step], bool | None] = lambda _, __: None,
+) -> Iterator[Swept]:
+    """Dream every cell; one that fails does not stop the rest. Ends early where ``watch`` returns True.
+
+    Args:
+        network: The network of a name.
+        picture: What a cell starts from (noise depends on its seed).
+        kept: Where a cell was finished before, or None; such a cell is read and not dreamed again.
+
+    Raises:
+        OutputError: a kept picture was made in another way than its cell asks for.
+    """
+    for cell in cells:
+        began = time.monotonic()
+        try:
+            model, source, path = network(cell.model), picture(cell), kept(cell)
+            done = _read(cell, path, model, source) if path else _dreamed(cell, model, source, watch)
+        except OutputError:
+            raise
+        except DeepDreamError as error:
+            done = Swept(cell, error=error)
+        if done is None:
+            return
+        yield done if done.kept else _timed(done, time.monotonic() - began)
+
+
+def _timed(done: Swept, seconds: float) -> Swept:
+    return Swept(done.variation, done.pixels, done.alpha, done.recipe, done.error, seconds)
+
+
+def _dreamed(
+    cell: Variation, model: Model, source: Picture, watch: Callable[[Variation, Step], bool | None]
+) -> Swept | None:
+    """The cell's dream; None where it was stopped."""
+    made = render(model, source, cell.plan, size=cell.size, watch=lambda step: watch(cell, step))
+    return Swept(cell, made.pixels, made.alpha, made.recipe) if made.recipe.finished else None
+
+
+def _read(cell: Variation, path: Path, model: Model, source: Picture) -> Swept:
+    picture, text = read_picture(path), read_recipe(path)
+    try:
+        recipe = read_recipe_text(text or "")
+    except PictureError:
+        recipe = None
+    if recipe is None or not _is_of(recipe, cell, model, source):
+        raise OutputError(f"{path} was made with other settings. Use --overwrite, or another folder.")
+    return Swept(cell, picture.pixels, picture.alpha, recipe, kept=True)
+
+
+def _is_of(recipe: Recipe, cell: Variation, model: Model, source: Picture) -> bool:
+    """Whether ``recipe`` is what the cell would come out with."""
+    asked = {**cell.plan.to_dict(), "objective": str(objective_of(cell.plan, model))}
+    if model.preprocessing.fixed:
+        asked["zoom"] = 0.0
+    height, width = (source.height, source.width)
+    if cell.size:
+        height, width = parse_size(cell.size, height, width)
+    return recipe.finished and (
+        (recipe.input["sha256"], recipe.model["sha256"], recipe.height, recipe.width, recipe.plan.to_dict())
+        == (source.sha256, model.weights.sha256, height, width, asked)
+    )
+
+
+def check_layers(cells: Iterable[Variation], network: Callable[[str], Model]) -> None:
+    """Raises UnknownNameError for a layer that none of the sweep's networks has."""
+    cells = list(cells)
+    for text in dict.fromkeys(cell.plan.objective for cell in cells):
+        refusals = [_refusal(cell, network(cell.model)) for cell in cells if cell.plan.objective == text]
+        if all(refusals):
+            raise refusals[0]  # type: ignore[misc]
+
+
+def _refusal(cell: Variation, model: Model) -> DeepDreamError | None:
+    try:
+        objective_of(cell.plan, model)
+    except DeepDreamError as error:
+        return error
+    return None

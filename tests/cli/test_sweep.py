@@ -1,0 +1,141 @@
+"""``deepdream sweep``: the sheet, the cells, exit codes, and going on after Ctrl-C."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from deepdream.cli import sweep as command_file
+from deepdream.images import read_picture, read_recipe
+from deepdream.models import Model
+from deepdream.provenance import read_recipe_text
+
+FAST = ("--set", "octaves=1", "--set", "objective=layer(second)", "-q")
+
+
+@pytest.fixture(autouse=True)
+def beside_a_photo(tiny_model: Model, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(command_file, "load_network", lambda *_: tiny_model)
+    chance = np.random.default_rng(0)
+    Image.fromarray(chance.integers(0, 255, (48, 64, 3), np.uint8)).save("photo.png")
+
+
+def test_the_sheet_its_description_and_its_cells(command: Any) -> None:
+    words = ("sweep", "photo.png", "--x", "steps=1,2", "--y", "strength=0.03,0.05", *FAST)
+    done = command(*words, "--size", "40", "-o", "sheet.png", "--cells", "cells", "--json")
+    assert done.code == 0, done.err
+    told = json.loads(done.out)
+    assert [cell["settings"] for cell in told["cells"]] == [
+        {"steps": steps, "strength": strength} for strength in (0.03, 0.05) for steps in (1, 2)
+    ]
+    for cell in told["cells"]:
+        recipe = read_recipe_text(read_recipe(cell["output"]) or "")
+        assert {"steps": recipe.plan.steps, "strength": recipe.plan.strength} == cell["settings"]
+        assert cell["measures"] == recipe.measures
+    assert read_picture("sheet.png").width > 700
+    shown = command("info", "sheet.png")
+    assert "a sweep of 4 cells" in shown.out
+    assert "strength: 0.03, 0.05" in shown.out
+    assert json.loads(command("info", "sheet.png", "--json").out)["kind"] == "sweep"
+    assert command("rerun", "sheet.png").code == 3
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "message"),
+    [
+        (["--x", "stepz=1"], 2, "Did you mean 'steps'"),
+        (["--x", "steps=1", "--y", "steps=2"], 2, "steps is said twice"),
+        (["--x", "steps=1", "--set", "colour=0.5"], 2, "Did you mean 'color'"),
+        (["--x", "steps=1", "--set", "seed"], 2, "Cannot read --set 'seed'"),
+        (["--x", "layer=secund,fist"], 2, "No layer 'secund'"),
+        (["--x", "steps=0"], 2, "steps must lie between"),
+        (["--x", "steps=1", "--skip-existing"], 2, "--skip-existing needs --cells"),
+        (["--x", "steps=1", "-o", "photo.png"], 7, "photo.png exists"),
+        (["--x", "steps=1", "-o", "s.txt"], 2, "Cannot write pictures as '.txt'"),
+        (["--x", "size=huge", *FAST], 2, "Cannot read the size 'huge'"),
+    ],
+)
+def test_wrong_words(words: list[str], code: int, message: str, command: Any) -> None:
+    done = command("sweep", "photo.png", *words)
+    assert (done.code, done.out) == (code, "")
+    assert message in done.err
+    assert sorted(path.name for path in Path().iterdir()) == ["photo.png"]
+
+
+@pytest.mark.parametrize("kind", ["missing", "empty", "cut"])
+def test_bad_pictures(kind: str, command: Any) -> None:
+    content = Path("photo.png").read_bytes()
+    if kind != "missing":
+        Path("bad.png").write_bytes(b"" if kind == "empty" else content[:200])
+    done = command("sweep", "bad.png", "--x", "steps=1", *FAST)
+    assert done.code == 3
+    assert "bad.png" in done.err
+
+
+def test_a_cell_that_fails_shows_its_reason(command: Any) -> None:
+    done = command(
+        "sweep", "photo.png", "--x", "size=40,x", *FAST, "--set", "steps=1", "-o", "s.png", "--json"
+    )
+    assert done.code == 6
+    assert "1 of 2 cells failed" in done.err
+    good, bad = json.loads(done.out)["cells"]
+    assert "error" not in good
+    assert "Cannot read the size 'x'" in bad["error"]
+    assert "Cannot read the size 'x'" in (read_recipe("s.png") or "")
+
+
+def test_ctrl_c_keeps_finished_cells_and_the_same_words_go_on(
+    command: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from deepdream.dreaming import loop
+
+    words = ("sweep", "photo.png", "--x", "steps=1,2,3", *FAST, "--size", "40", "-o", "s.png", "--cells", "c")
+    advance, count = loop.advance, [0]
+
+    def stopping(*given: Any, **more: Any) -> Any:
+        count[0] += 1
+        if count[0] == 5:  # in the third cell
+            os.kill(os.getpid(), signal.SIGINT)
+        return advance(*given, **more)
+
+    monkeypatch.setattr(loop, "advance", stopping)
+    done = command(*words)
+    assert done.code == 130
+    assert "2 of 3 cells are on s_partial.png" in done.err
+    assert sorted(path.name for path in Path("c").iterdir()) == ["photo_steps-1.png", "photo_steps-2.png"]
+    assert "interrupted" in command("info", "s_partial.png").out
+    assert command(*words).code == 7  # cells are there
+    count[0] = 100
+    done = command(*words, "--skip-existing", "--json")
+    assert done.code == 0, done.err
+    assert [cell["kept"] for cell in json.loads(done.out)["cells"]] == [True, True, False]
+    assert count[0] == 103
+    resumed = Path("s.png").read_bytes()
+    command(*words[:-1], "whole", "--overwrite")
+    assert Path("s.png").read_bytes() == resumed
+
+
+def test_a_dry_run_does_nothing(command: Any) -> None:
+    done = command("sweep", "photo.png", "--x", "steps=1,2", *FAST, "--dry-run", "--cells", "c")
+    assert done.code == 0
+    assert "2 cells -> outputs/photo_sweep_steps.png" in done.out
+    assert "climbs layer(second), 1 octaves of 2 steps" in done.out
+    assert [path.name for path in Path().iterdir()] == ["photo.png"]
+    plans = json.loads(command("sweep", "photo.png", "--x", "steps=1,2", *FAST, "--dry-run", "--json").out)
+    assert [plan["plan"]["steps"] for plan in plans["plans"]] == [1, 2]
+
+
+def test_noise_takes_its_seed_from_the_cell(command: Any) -> None:
+    words = ("sweep", "noise", "--x", "seed=1,2", *FAST, "--set", "steps=1", "--size", "40x40", "-o", "n.png")
+    done = command(*words, "--cells", "c", "--json")
+    assert done.code == 0, done.err
+    inputs = [read_recipe_text(read_recipe(p) or "").input["sha256"] for p in sorted(Path("c").iterdir())]
+    assert len(set(inputs)) == 2

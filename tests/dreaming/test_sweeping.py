@@ -1,0 +1,158 @@
+"""A sweep: axes as they are written, and cells that carry their own recipe and can be kept."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from torch import Tensor
+
+from deepdream.dreaming import parse_axis, render, sweep, variations
+from deepdream.dreaming.sheets import Sheet
+from deepdream.errors import OutputError, UnknownNameError, UsageError
+from deepdream.images import Picture, read_recipe
+from deepdream.models import Model
+from deepdream.plan import plan_for
+from deepdream.provenance import read_recipe_text, read_sheet_text
+
+FAST = {"octaves": 1, "objective": "layer(second)"}
+
+
+@pytest.fixture
+def picture(photo: Tensor) -> Picture:
+    return Picture(photo[0].permute(1, 2, 0).contiguous().numpy(), None, "blobs.png", "ab" * 32)
+
+
+@pytest.mark.parametrize(
+    ("text", "name", "values"),
+    [
+        ("steps=5,10,20", "steps", (5, 10, 20)),
+        ("steps = 5 , 5,7", "steps", (5, 7)),
+        ("octave-scale=1.2,1.4", "octave_scale", (1.2, 1.4)),
+        ("strength=0.04:0.12:3", "strength", (0.04, 0.08, 0.12)),
+        ("steps=1:4:3", "steps", (1, 2, 4)),
+        ("strength=none,0.1", "strength", (None, 0.1)),
+        ("detail=yes,no", "detail", (True, False)),
+        ("layer=a.1,a.2+a.3", "layer", ("a.1", "a.2+a.3")),
+        ("layer=a.1:17", "layer", ("a.1:17",)),
+        ("objective=channel(a, 1),layer(b)", "objective", ("channel(a, 1)", "layer(b)")),
+        ("size=64,80x60", "size", ("64", "80x60")),
+    ],
+)
+def test_an_axis_is_read(text: str, name: str, values: tuple[object, ...]) -> None:
+    axis = parse_axis(text)
+    assert (axis.name, axis.values) == (name, values)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("stepz=5", "No setting 'stepz'. Did you mean 'steps'"),
+        ("steps", "Cannot read the axis 'steps'. Example: steps=5,10,20"),
+        ("steps=5,,7", "Cannot read the axis"),
+        ("steps=a", "The setting 'steps' takes int, not 'a'"),
+        ("detail=perhaps", "The setting 'detail' takes bool"),
+        ("strength=0:1:1", "Cannot read the range '0:1:1'"),
+        ("strength=0:1:x", "Cannot read the range"),
+    ],
+)
+def test_an_axis_that_cannot_be_read(text: str, message: str) -> None:
+    with pytest.raises(UsageError, match=message.replace("(", r"\(")):
+        parse_axis(text)
+
+
+def test_cells_are_every_combination_row_by_row() -> None:
+    cells = variations(parse_axis("layer=first,second+act"), parse_axis("steps=2,3"), {"seed": 7})
+    assert [(c.row, c.column, c.plan.objective, c.plan.steps, c.plan.seed) for c in cells] == [
+        (0, 0, "layer(first)", 2, 7),
+        (0, 1, "layer(second) + layer(act)", 2, 7),
+        (1, 0, "layer(first)", 3, 7),
+        (1, 1, "layer(second) + layer(act)", 3, 7),
+    ]
+
+
+def test_a_recipe_brings_its_own_settings_and_an_axis_wins_over_them() -> None:
+    cells = variations(parse_axis("recipe=classic,smooth"), parse_axis("octaves=2,3"), {})
+    assert [cell.plan for cell in cells] == [
+        plan_for(recipe, octaves=octaves) for octaves in (2, 3) for recipe in ("classic", "smooth")
+    ]
+    (nothing, _) = variations(parse_axis("strength=none,0.1"), None, {})
+    assert nothing.plan.strength is None
+
+
+def test_what_cannot_be_combined() -> None:
+    steps = parse_axis("steps=1,2")
+    with pytest.raises(UsageError, match="steps is said twice"):
+        variations(steps, steps, {})
+    with pytest.raises(UsageError, match="steps is said twice"):
+        variations(steps, None, {"steps": 3})
+    with pytest.raises(UsageError, match="layer and objective both say"):
+        variations(parse_axis("layer=a"), None, {"objective": "layer(b)"})
+    with pytest.raises(UsageError, match="steps must lie between 1 and 10000, not 0"):
+        variations(parse_axis("steps=1,0"), None, {})
+    with pytest.raises(UnknownNameError, match="No recipe 'clasic'"):
+        variations(parse_axis("recipe=clasic"), None, {})
+    with pytest.raises(UsageError, match="more than a sheet holds"):
+        variations(parse_axis("seed=0:15:16"), parse_axis("steps=1:16:16"), {})
+
+
+def test_every_cell_carries_its_own_recipe_and_not_its_neighbors(
+    tiny_model: Model, picture: Picture, tmp_path: Path
+) -> None:
+    cells = variations(parse_axis("steps=1,2"), parse_axis("strength=0.03,0.06"), FAST)
+    done = list(sweep(cells, network=lambda _: tiny_model, picture=lambda _: picture))
+    assert len({cell.recipe.to_text() for cell in done if cell.recipe}) == 4
+    for number, cell in enumerate(done):
+        path = tmp_path / f"{number}.png"
+        cell.save(path)
+        recipe = read_recipe_text(read_recipe(path) or "")
+        assert (recipe.plan.steps, recipe.plan.strength) == tuple(cell.variation.values.values())
+        alone = render(tiny_model, picture, recipe.plan)  # the recipe makes this very cell again
+        assert np.array_equal(alone.pixels, cell.pixels)
+        assert recipe.measures == alone.measures.to_dict()
+
+
+def test_a_cell_that_fails_does_not_stop_the_rest_and_says_why(tiny_model: Model, picture: Picture) -> None:
+    x = parse_axis("size=2,48,40")
+    cells = variations(x, None, {**FAST, "steps": 1, "objective": "layer(second)"})
+    narrow = Picture(picture.pixels[:2, :2], None, "dot.png", "cd" * 32)
+    done = list(
+        sweep(cells, network=lambda _: tiny_model, picture=lambda c: narrow if c.size == "2" else picture)
+    )
+    assert [cell.pixels is None for cell in done] == [cell.error is not None for cell in done]
+    assert len(done) == 3
+    drawn = Sheet(x, None, FAST, cells)
+    assert np.isfinite(drawn.draw(done, picture)).all()
+    record = read_sheet_text(drawn.record(done, picture).to_text())
+    assert record.axes == {"size": ["2", "48", "40"]}
+    assert record.finished
+    assert [tuple(cell["settings"].values()) for cell in record.cells] == [("2",), ("48",), ("40",)]
+
+
+def test_kept_cells_are_read_and_others_refused(tiny_model: Model, picture: Picture, tmp_path: Path) -> None:
+    path = tmp_path / "a.png"
+    (cell,) = variations(parse_axis("steps=2"), None, FAST)
+    parts = {"network": lambda _: tiny_model, "picture": lambda _: picture, "kept": lambda _: path}
+    (first,) = sweep([cell], network=parts["network"], picture=parts["picture"])
+    first.save(path)
+    (again,) = sweep([cell], **parts)  # type: ignore[arg-type]
+    assert again.kept
+    assert again.recipe == first.recipe
+    (other,) = variations(parse_axis("steps=3"), None, FAST)
+    with pytest.raises(OutputError, match="was made with other settings"):
+        list(sweep([other], **parts))  # type: ignore[arg-type]
+    moved = Picture(picture.pixels, None, "blobs.png", "cd" * 32)
+    with pytest.raises(OutputError, match="was made with other settings"):
+        list(sweep([cell], **{**parts, "picture": lambda _: moved}))  # type: ignore[arg-type]
+
+
+def test_a_stopped_cell_is_left_out(tiny_model: Model, picture: Picture) -> None:
+    cells = variations(parse_axis("steps=2,3,4"), None, FAST)
+    done = sweep(
+        cells,
+        network=lambda _: tiny_model,
+        picture=lambda _: picture,
+        watch=lambda cell, step: cell.column == 1 and step.number == 2,
+    )
+    assert [cell.variation.column for cell in done] == [0]
