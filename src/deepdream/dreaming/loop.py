@@ -203,6 +203,7 @@ def advance(model: Model, state: State) -> State:
         moments=moments,
         chance=chance.get_state(),
         score=score,
+        scores=(*state.scores, score, score) if state.step == 0 else (*state.scores[:-1], score),
     )
     return _at_strength(moved) if moved.done and plan.strength is not None else moved
 

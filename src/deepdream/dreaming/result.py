@@ -14,14 +14,15 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from deepdream.ascent.parameterizations import move_detail
-from deepdream.dreaming.loop import Step, dream
+from deepdream.dreaming.draft import Draft, draft_of
+from deepdream.dreaming.loop import Step, dream, start
 from deepdream.dreaming.measures import Measures, measure
 from deepdream.dreaming.state import State
 from deepdream.errors import DeepDreamError, MemoryExhaustedError, UsageError
 from deepdream.images import Picture, encode, resize, write_picture
 from deepdream.models import Model
 from deepdream.plan import Plan
-from deepdream.provenance import Recipe, versions
+from deepdream.provenance import Recipe
 
 #: The name of the input that is no file.
 NOISE = "noise"
@@ -111,18 +112,38 @@ def render(
         MemoryExhaustedError: not enough memory.
         DeepDreamError: the numbers grew beyond all bounds.
     """
-    plan = plan or Plan()
+    draft, state = begin(model, picture, plan, size=size, decided_by=decided_by, value_range=value_range)
+    return go_on(model, draft, state, watch=watch)
+
+
+def begin(
+    model: Model,
+    picture: Picture,
+    plan: Plan | None = None,
+    *,
+    size: str | None = None,
+    decided_by: str = "",
+    value_range: str = "auto",
+) -> tuple[Draft, State]:
+    """The first half of ``render``: a dream before its first step. ``picture`` is not needed any more."""
     with _enough_memory(size or f"{picture.width}x{picture.height}"):
         fitted = fit_picture(picture, size)
-        step = None
-        for step in dream(model, plan, fitted.tensor()):
+        state = start(model, plan or Plan(), fitted.tensor())
+        return draft_of(
+            model, picture, state, alpha=fitted.alpha, decided_by=decided_by, value_range=value_range
+        ), state
+
+
+def go_on(
+    model: Model, draft: Draft, state: State, *, watch: Callable[[Step], bool | None] | None = None
+) -> Dreamed:
+    """The second half of ``render``: from ``state`` to the end, or until ``watch`` returns True."""
+    with _enough_memory(f"{draft.recipe.width}x{draft.recipe.height}"):
+        for step in dream(model, state.plan, state=state):
+            state = step.state
             if watch is not None and watch(step):
                 break
-        assert step is not None
-        finished = finish(model, picture, fitted, step.state)
-    recipe = finished.recipe
-    told = {**recipe.input, "range": value_range}
-    return replace(finished, recipe=replace(recipe, decided_by=decided_by, input=told))
+        return finish(model, draft, state)
 
 
 @contextmanager
@@ -142,16 +163,17 @@ def _enough_memory(size: str) -> Iterator[None]:
         ) from error
 
 
-def finish(model: Model, picture: Picture, fitted: Picture, state: State) -> Dreamed:
+def finish(model: Model, draft: Draft, state: State) -> Dreamed:
     """The result that ``state`` stands for, brought to full size if it was interrupted earlier."""
-    image = full_size(state).cpu()
+    image = full_size(state)
     if not image.isfinite().all():
         raise DeepDreamError(
             "The dream left the range of numbers (NaN or infinity). Choose a smaller --rate."
         )
-    measures = measure(fitted.tensor(), image)
-    pixels = np.ascontiguousarray(image[0].permute(1, 2, 0).numpy())
-    return Dreamed(pixels, fitted.alpha, _recipe(model, picture, state, measures), measures)
+    measures = measure(state.source.cpu(), image.cpu())
+    recipe = draft.completed(model, state, image, measures)
+    pixels = np.ascontiguousarray(image[0].permute(1, 2, 0).cpu().numpy())
+    return Dreamed(pixels, draft.alpha, recipe, measures)
 
 
 def full_size(state: State) -> Tensor:
@@ -163,38 +185,3 @@ def full_size(state: State) -> Tensor:
         state.parameterization, state.parameters, state.base(), state.source, how=state.plan.resampling
     )
     return state.parameterization.decode(parameters, height, width)
-
-
-def _finite(score: Tensor | None) -> float | None:
-    """``score`` as JSON can hold it."""
-    return float(score) if score is not None and score.isfinite() else None
-
-
-def _recipe(model: Model, picture: Picture, state: State, measures: Measures) -> Recipe:
-    weights = model.weights
-    height, width = state.source.shape[-2:]
-    return Recipe(
-        plan=state.plan,
-        model={
-            "name": model.name,
-            "origin": weights.origin,
-            "sha256": weights.sha256,
-            "license": weights.license,
-        },
-        input={
-            "name": picture.name,
-            "sha256": picture.sha256,
-            "width": picture.width,
-            "height": picture.height,
-            "range": "auto",
-        },
-        width=width,
-        height=height,
-        octaves=tuple((octave.height, octave.width) for octave in state.octaves),
-        device=str(model.device),
-        threads=torch.get_num_threads(),
-        versions=versions(),
-        score=_finite(state.score),
-        measures=measures.to_dict(),
-        finished=state.done,
-    )

@@ -27,6 +27,7 @@ class State:
         emphasis: (1, 1, h, w) weights of the direction; None for the same weight everywhere.
         pace: Factor on the rate that keeps the dream on its way to the wanted strength.
         score: The objective before the last step; None before the first.
+        scores: For every octave so far, the objective before its first and before its last step.
     """
 
     plan: Plan
@@ -40,6 +41,7 @@ class State:
     emphasis: Tensor | None = None
     pace: float = 1.0
     score: Tensor | None = None
+    scores: tuple[Tensor, ...] = ()
 
     @property
     def parameterization(self) -> Parameterization:

@@ -23,6 +23,15 @@ _HEX = frozenset("0123456789abcdef")
 
 
 @dataclass(frozen=True)
+class Prediction:
+    """One class that a network gives a picture, and how probable it says it is."""
+
+    index: int
+    label: str
+    probability: float
+
+
+@dataclass(frozen=True)
 class Recipe:
     """What made a picture.
 
@@ -36,7 +45,9 @@ class Recipe:
         device, threads: What it ran on; the CPU gives the same bits only for the same number of threads.
         versions: Of Python and the packages that matter.
         score: The objective before the last step.
+        gains: For every octave the objective before its last step over that before its first.
         measures: Numbers about the change.
+        before, after: The most probable classes of the picture before and after the dream.
         finished: False in a picture that was interrupted.
         bits: Per sample of the file.
         decided_by: The person accountable for a decision that rests on the picture, if one was named.
@@ -52,7 +63,10 @@ class Recipe:
     threads: int = 1
     versions: Mapping[str, str] = field(default_factory=dict)
     score: float | None = None
+    gains: tuple[float, ...] = ()
     measures: Mapping[str, float] = field(default_factory=dict)
+    before: tuple[Prediction, ...] = ()
+    after: tuple[Prediction, ...] = ()
     finished: bool = True
     bits: int = 8
     decided_by: str = ""
@@ -139,6 +153,9 @@ def _checked(values: dict[str, Any]) -> Recipe:
         "measures": {
             _text(k, "a measure"): _number(v, "a measure") for k, v in values.get("measures", {}).items()
         },
+        "gains": tuple(_number(value, "a gain") for value in values.get("gains", ())),
+        "before": _predictions(values.get("before", ())),
+        "after": _predictions(values.get("after", ())),
         "score": None if values.get("score") is None else _number(values["score"], "the score"),
         "finished": _one_of(values.get("finished", True), (True, False), "finished"),
         "bits": _one_of(values.get("bits", 8), (8, 16), "bits"),
@@ -172,6 +189,17 @@ def _model(values: Mapping[str, Any]) -> dict[str, Any]:
         "sha256": None if digest is None else _digest(digest, "the weights' hash"),
         "license": _text(values.get("license", "unknown"), "the weights' license"),
     }
+
+
+def _predictions(values: Any) -> tuple[Prediction, ...]:
+    return tuple(
+        Prediction(
+            _count(entry["index"] + 1, "a class") - 1,
+            _text(entry["label"], "a class"),
+            _number(entry["probability"], "a probability"),
+        )
+        for entry in values[:10]
+    )
 
 
 def _plan_value(value: Any) -> Any:

@@ -1,0 +1,183 @@
+"""A dream put aside: its state in a file, from which it goes on as if it had never stopped.
+
+The file is a safetensors file. Its tensors are those of the state; its metadata hold one JSON text with the
+numbers of the state, the settings and everything that the finished picture must say of itself. It may come from
+anyone, so nothing in it is trusted: every number is looked at before a step is made.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, fields, replace
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+from torch import Tensor
+
+from deepdream.ascent.sizes import Octave
+from deepdream.dreaming.draft import Draft
+from deepdream.dreaming.state import State
+from deepdream.errors import DeepDreamError, PictureError
+from deepdream.provenance import read_recipe_text, replacing
+
+SCHEMA = 1
+_KEY = "deepdream"
+_OWN = ("plan", "octaves")  # kept in words of their own
+
+
+@dataclass(frozen=True, eq=False)
+class Checkpoint:
+    """A dream that can go on.
+
+    Attributes:
+        state: Between two steps.
+        draft: What else the finished picture needs.
+        metadata: Whether the picture is to hold its recipe.
+        every: Steps between two checkpoints.
+    """
+
+    state: State
+    draft: Draft
+    metadata: bool = True
+    every: int = 0
+
+
+def checkpoint_path(output: Path) -> Path:
+    """The file beside ``output`` in which its dream is kept: ``dream.png.state``."""
+    return output.with_name(f"{output.name}.state")
+
+
+def write_checkpoint(path: Path, checkpoint: Checkpoint) -> None:
+    """Write ``checkpoint``, whole or not at all. Raises OutputError."""
+    tensors, numbers = _unpacked(checkpoint.state)
+    if checkpoint.draft.alpha is not None:
+        tensors["alpha"] = torch.from_numpy(checkpoint.draft.alpha)
+    kept = {
+        "schema": SCHEMA,
+        "recipe": checkpoint.draft.recipe.to_text(),
+        "octaves": [[o.height, o.width, o.steps] for o in checkpoint.state.octaves],
+        "state": numbers,
+        "metadata": checkpoint.metadata,
+        "every": checkpoint.every,
+    }
+    # A copy of its own for each: two names of one tensor are refused.
+    ready = {name: value.detach().cpu().contiguous() for name, value in tensors.items()}
+    seen: set[int] = set()
+    for name, value in ready.items():
+        ready[name] = value.clone() if value.data_ptr() in seen else value
+        seen.add(value.data_ptr())
+    with replacing(path) as temporary:
+        try:
+            save_file(ready, temporary, metadata={_KEY: json.dumps(kept, allow_nan=False)})
+        except SafetensorError as error:  # a full disk arrives as text
+            raise OSError(str(error)) from error
+
+
+def _unpacked(state: State) -> tuple[dict[str, Tensor], dict[str, Any]]:
+    """The tensors and the plain numbers of ``state``, by the names of its fields."""
+    tensors: dict[str, Tensor] = {}
+    numbers: dict[str, Any] = {}
+    for entry in fields(State):
+        value = getattr(state, entry.name)
+        if entry.name in _OWN or value is None:
+            continue
+        if isinstance(value, Tensor):
+            tensors[entry.name] = value
+        elif isinstance(value, tuple):
+            tensors |= {f"{entry.name}.{place}": part for place, part in enumerate(value)}
+        else:
+            numbers[entry.name] = value
+    return tensors, numbers
+
+
+def read_checkpoint(path: Path) -> Checkpoint:
+    """The checkpoint in a file, which may come from anyone, on the CPU.
+
+    Raises:
+        PictureError: there is none, or it is cut off, damaged, or of another version.
+    """
+    if not path.is_file():
+        raise PictureError(f"There is no {path}: nothing was interrupted there, or it is finished.")
+    try:
+        tensors, kept = _read(path)
+        return _checked(tensors, kept)
+    except DeepDreamError as error:
+        raise PictureError(f"{path.name} cannot be resumed. {error}") from error
+    except (SafetensorError, OSError, KeyError, TypeError, ValueError, AttributeError, RuntimeError) as error:
+        reason = " ".join(str(error).split())[:80]
+        raise PictureError(f"{path.name} is cut off or damaged ({reason}): start the dream again.") from error
+
+
+def _read(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
+    with safe_open(path, framework="pt") as file:
+        text = (file.metadata() or {}).get(_KEY)
+        if text is None:
+            raise PictureError("It was not written by deepdream.")
+        kept = json.loads(text)
+        if not isinstance(kept, dict) or kept.get("schema") != SCHEMA:
+            raise PictureError(f"It was written by another version; this one reads schema {SCHEMA}.")
+        return {name: file.get_tensor(name) for name in file.keys()}, kept  # noqa: SIM118 - not a mapping
+
+
+def _checked(tensors: dict[str, Tensor], kept: Mapping[str, Any]) -> Checkpoint:
+    recipe = read_recipe_text(kept["recipe"])
+    alpha = tensors.pop("alpha", None)
+    octaves = tuple(Octave(*(_whole(n, 1) for n in size)) for size in kept["octaves"])
+    state = State(plan=recipe.plan, octaves=octaves, **_packed(tensors, kept["state"]))
+    _check_state(state)
+    if alpha is not None and alpha.shape != state.source.shape[-2:]:
+        raise ValueError("the alpha has another size")
+    if (recipe.height, recipe.width) != tuple(state.source.shape[-2:]):
+        raise ValueError("the recipe has another size")
+    draft = Draft(recipe, None if alpha is None else alpha.float().numpy())
+    return Checkpoint(state, draft, kept["metadata"] is True, _whole(kept["every"], 0))
+
+
+def _packed(tensors: dict[str, Tensor], numbers: Mapping[str, Any]) -> dict[str, Any]:
+    """The fields of a state from their names in the file; a name that is no field is an error of ``State``."""
+    found: dict[str, Any] = {**numbers}
+    for name in sorted(tensors, key=lambda name: (name.partition(".")[0], len(name), name)):
+        field, dot, _ = name.partition(".")
+        found[field] = (*found.get(field, ()), tensors[name]) if dot else tensors[name]
+    return {"moments": (), **found}
+
+
+def _check_state(state: State) -> None:
+    """Raises ValueError where the parts do not belong together; costs no pass over the picture."""
+    octave, step = _whole(state.octave, 0), _whole(state.step, 0)
+    if octave >= len(state.octaves) or step > state.octaves[octave].steps:
+        raise ValueError("it stands beyond the last step")
+    if not (isinstance(state.pace, float) and 0 < state.pace < math.inf):
+        raise ValueError("its pace is no number")
+    last, count = state.octaves[-1], state.source.shape[0]
+    if tuple(state.source.shape) != (count, 3, last.height, last.width):
+        raise ValueError("the picture has another size")
+    shape, size = state.parameters, state.size
+    seen = state.parameterization.decode(shape.to("meta"), size.height, size.width)
+    if tuple(seen.shape) != (count, 3, size.height, size.width):
+        raise ValueError("the parameters have another size")
+    if any(moment.shape != shape.shape for moment in state.moments):
+        raise ValueError("the moments have another size")
+    if state.emphasis is not None and tuple(state.emphasis.shape[-2:]) != (size.height, size.width):
+        raise ValueError("the emphasis has another size")
+    torch.Generator().set_state(state.chance)
+
+
+def _whole(value: Any, least: int) -> int:
+    if not isinstance(value, int) or isinstance(value, bool) or value < least:
+        raise ValueError("a count is no whole number")
+    return value
+
+
+def on_device(state: State, device: torch.device) -> State:
+    """``state`` where the network is; the random generator stays on the CPU."""
+    tensors, _ = _unpacked(state)
+    moved = {
+        name: value.to(device) for name, value in tensors.items() if name != "chance" and "." not in name
+    }
+    return replace(state, **moved, moments=tuple(moment.to(device) for moment in state.moments))  # type: ignore[arg-type]

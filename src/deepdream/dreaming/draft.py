@@ -1,0 +1,108 @@
+"""What a dream's picture will say of itself, begun before its first step and completed after its last."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from deepdream.dreaming.measures import Measures
+from deepdream.dreaming.state import State
+from deepdream.errors import UsageError
+from deepdream.images import Picture
+from deepdream.models import Model
+from deepdream.provenance import Prediction, Recipe, versions
+
+
+@dataclass(frozen=True, eq=False)
+class Draft:
+    """Everything that the finished picture needs besides its pixels.
+
+    Attributes:
+        recipe: As it would be if the dream ended now.
+        alpha: float32 (H, W) at full size, or None.
+    """
+
+    recipe: Recipe
+    alpha: NDArray[np.float32] | None = None
+
+    def completed(self, model: Model, state: State, image: Tensor, measures: Measures) -> Recipe:
+        """The recipe of ``image``, which ``state`` has come to."""
+        return replace(
+            self.recipe,
+            plan=state.plan,
+            threads=torch.get_num_threads(),
+            score=_finite(state.score),
+            gains=gains(state),
+            measures=measures.to_dict(),
+            after=top_classes(model, image),
+            finished=state.done,
+        )
+
+
+def draft_of(
+    model: Model,
+    picture: Picture,
+    state: State,
+    *,
+    alpha: NDArray[np.float32] | None,
+    decided_by: str,
+    value_range: str,
+) -> Draft:
+    """The draft of the dream that begins with ``state``."""
+    weights = model.weights
+    height, width = state.source.shape[-2:]
+    recipe = Recipe(
+        plan=state.plan,
+        model={
+            "name": model.name,
+            "origin": weights.origin,
+            "sha256": weights.sha256,
+            "license": weights.license,
+        },
+        input={
+            "name": picture.name,
+            "sha256": picture.sha256,
+            "width": picture.width,
+            "height": picture.height,
+            "range": value_range,
+        },
+        width=width,
+        height=height,
+        octaves=tuple((octave.height, octave.width) for octave in state.octaves),
+        device=str(model.device),
+        threads=torch.get_num_threads(),
+        versions=versions(),
+        before=top_classes(model, state.source),
+        finished=False,
+        decided_by=decided_by,
+    )
+    return Draft(recipe, alpha)
+
+
+def top_classes(model: Model, image: Tensor) -> tuple[Prediction, ...]:
+    """The five most probable classes of a picture (1, 3, H, W); none where the network is no classifier."""
+    try:
+        found = model.classify(image[:1])[0]
+    except UsageError:
+        return ()
+    return tuple(Prediction(index, label, round(share, 6)) for index, label, share in found if share == share)
+
+
+def gains(state: State) -> tuple[float, ...]:
+    """For every octave that was dreamed: the objective before its last step over that before its first.
+
+    Octaves that begin at zero or below are left out of the count: a share of nothing says nothing.
+    """
+    pairs = [
+        (float(first), float(last)) for first, last in zip(state.scores[::2], state.scores[1::2], strict=True)
+    ]
+    return tuple(round(last / first, 6) for first, last in pairs if first > 0 and abs(last) < 1e30)
+
+
+def _finite(score: Tensor | None) -> float | None:
+    """``score`` as JSON can hold it."""
+    return float(score) if score is not None and score.isfinite() else None
