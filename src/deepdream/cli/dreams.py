@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import os
 import re
-import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from deepdream.cli.checkpoints import check_no_checkpoint, dream_to_the_end
 from deepdream.cli.files import Existing, Job, check_writable, expand_inputs, plan_outputs
 from deepdream.cli.options import (
     DEFAULT_MODEL,
+    CheckpointEvery,
     DeviceOption,
     Inputs,
     JsonOption,
@@ -29,8 +30,6 @@ from deepdream.cli.options import (
     load_network,
     setting,
 )
-from deepdream.cli.process import interruptible
-from deepdream.cli.progress import dream_progress
 from deepdream.cli.terminal import put, put_json, say
 from deepdream.errors import (
     DeepDreamError,
@@ -42,7 +41,6 @@ from deepdream.errors import (
 from deepdream.plan import Plan, plan_for
 
 if TYPE_CHECKING:
-    from deepdream.dreaming import Dreamed
     from deepdream.images import Picture
     from deepdream.models import Model
 
@@ -63,7 +61,8 @@ class Reading:
     metadata: bool
     decided_by: str
     quiet: bool
-    predict: bool
+    checkpoint_every: int = 0
+    again: str = ""
 
 
 def run(
@@ -101,6 +100,7 @@ def run(
         bool, typer.Option("--no-metadata", help="Write no recipe into the picture.")
     ] = False,
     decided_by: Annotated[str, typer.Option(help="Who answers for this picture; kept in its recipe.")] = "",
+    checkpoint_every: CheckpointEvery = 0,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Say what would be done, and do nothing.")
     ] = False,
@@ -147,7 +147,12 @@ def run(
     jobs = plan_outputs(sources, output, _tail(network.name, goal.layers), existing)
     for job in jobs:
         check_writable(job.output, bits=bits)
-    reading = Reading(size, value_range, max_pixels, bits, not no_metadata, decided_by, quiet, json)
+        if checkpoint_every and not (overwrite or job.skip):
+            check_no_checkpoint(job.output)
+    reading = Reading(
+        size, value_range, max_pixels, bits, not no_metadata, decided_by, quiet, checkpoint_every,
+        f" --weights {weights}" if weights else "",
+    )  # fmt: skip
     if dry_run:
         _show_plans(jobs, network, plan, reading, json=json)
         return
@@ -194,68 +199,26 @@ def _raise_failures(failures: list[tuple[str, DeepDreamError]], count: int) -> N
 
 def run_one(job: Job, network: Model, plan: Plan, reading: Reading) -> dict[str, Any]:
     """Dream one picture with progress, save it, and tell of it what ``--json`` shows."""
-    from deepdream.dreaming.result import render
+    from deepdream.dreaming.checkpoint import Checkpoint
+    from deepdream.dreaming.result import begin
 
-    began = time.monotonic()
     picture = read_input(job.source, reading, plan.seed)
     for note in () if reading.quiet else picture.notes:
         say(f"{picture.name}: {note}")
-    with interruptible() as interruption, dream_progress(picture.name, quiet=reading.quiet) as show:
-
-        def watch(step: Any) -> bool:
-            show(step)
-            return interruption.number != 0
-
-        dreamed: Dreamed = render(
-            network,
-            picture,
-            plan,
-            size=_size_of(job.source, reading.size),
-            watch=watch,
-            decided_by=reading.decided_by,
-            value_range=reading.value_range,
-        )
-        if not dreamed.recipe.finished:
-            _save_partial(dreamed, job.output, reading, interruption.number)
-        dreamed.save(job.output, bits=reading.bits, metadata=reading.metadata)
-    if interruption.number:
-        raise InterruptedRunError(f"stopped; {job.output} was finished.", interruption.number)
-    seconds = time.monotonic() - began
-    return _summary(job, dreamed, network, picture, seconds) if reading.predict else {}
-
-
-def _save_partial(dreamed: Dreamed, output: Path, reading: Reading, number: int) -> None:
-    path = output.with_stem(f"{output.stem}_partial")
-    dreamed.save(path, bits=reading.bits, metadata=reading.metadata)
-    raise InterruptedRunError(f"stopped; the picture so far is in {path}.", number)
-
-
-def _summary(job: Job, dreamed: Dreamed, network: Model, picture: Picture, seconds: float) -> dict[str, Any]:
-    """What ``--json`` says about one picture."""
-    import torch
-
-    def top(pixels: Any) -> list[dict[str, Any]]:
-        image = torch.from_numpy(pixels.transpose(2, 0, 1)[None].copy())
-        found = network.classify(image, top=5)[0]
-        return [{"index": i, "label": name, "probability": round(p, 6)} for i, name, p in found]
-
-    recipe = dreamed.recipe
-    return {
-        "input": str(job.source),
-        "output": str(job.output),
-        "skipped": False,
-        "width": recipe.width,
-        "height": recipe.height,
-        "objective": recipe.plan.objective,
-        "octaves": [list(size) for size in recipe.octaves],
-        "score": recipe.score,
-        "measures": recipe.measures,
-        "warnings": dreamed.measures.warnings(),
-        "before": top(picture.pixels),
-        "after": top(dreamed.pixels),
-        "notes": list(picture.notes),
-        "seconds": round(seconds, 3),
-    }
+    draft, state = begin(
+        network,
+        picture,
+        plan,
+        size=_size_of(job.source, reading.size),
+        decided_by=reading.decided_by,
+        value_range=reading.value_range,
+    )
+    notes = picture.notes
+    del picture  # as large as the state's own copy
+    draft = replace(draft, recipe=replace(draft.recipe, bits=reading.bits))
+    checkpoint = Checkpoint(state, draft, reading.metadata, reading.checkpoint_every)
+    told = dream_to_the_end(job.output, network, checkpoint, quiet=reading.quiet, again=reading.again)
+    return {"input": str(job.source), **told, "notes": list(notes)}
 
 
 def _show_plans(jobs: list[Job], network: Model, plan: Plan, reading: Reading, *, json: bool) -> None:

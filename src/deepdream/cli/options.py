@@ -67,6 +67,16 @@ RangeOption = Annotated[
 MaxPixels = Annotated[
     int, typer.Option("--max-pixels", min=1, help="Refuse larger pictures before decoding them.")
 ]
+CheckpointEvery = Annotated[
+    int,
+    typer.Option(
+        "--checkpoint-every",
+        min=0,
+        metavar="N",
+        help="Keep the dream's state beside the output every N steps; `deepdream resume` goes on from it.",
+        show_default=False,
+    ),
+]
 OutputOption = Annotated[
     str | None,
     typer.Option(

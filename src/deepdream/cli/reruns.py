@@ -54,6 +54,11 @@ def info(
     _put_entry("octaves", " ".join(f"{w}x{h}" for h, w in recipe.octaves))
     _put_entry("settings", " ".join(f"{k}={v}" for k, v in recipe.plan.to_dict().items() if k != "objective"))
     _put_entry("measures", " ".join(f"{k}={v:.3g}" for k, v in recipe.measures.items()))
+    if recipe.gains:
+        _put_entry("gains", " ".join(f"x{gain:.3g}" for gain in recipe.gains) + " (activation, per octave)")
+    for when, classes in (("before", recipe.before), ("after", recipe.after)):
+        if classes:
+            _put_entry(when, ", ".join(f"{entry.label} {entry.probability:.1%}" for entry in classes))
     _put_entry("ran on", f"{recipe.device}, {recipe.threads} thread{'s' if recipe.threads > 1 else ''}")
     _put_entry("versions", ", ".join(f"{k} {v}" for k, v in recipe.versions.items()))
     if recipe.decided_by:
@@ -123,11 +128,11 @@ def rerun(
     check_free(target, overwrite=overwrite)
     check_writable(target, bits=recipe.bits)
     origin = _find_input(recipe, picture, source)
-    network = load_network(recipe.model["name"], weights or _weights_of(recipe), device or _device_of(recipe))
-    differences = _differences(recipe, network)
+    network = load_network(recipe.model["name"], weights or weights_of(recipe), device or device_of(recipe))
+    differing = differences(recipe, network)
     if not recipe.finished:
-        differences.append("the picture was interrupted; this is the whole dream")
-    for line in differences:
+        differing.append("the picture was interrupted; this is the whole dream")
+    for line in differing:
         say(f"deepdream: differs from then: {line}")
     torch.set_num_threads(recipe.threads)
     reading = Reading(
@@ -138,14 +143,13 @@ def rerun(
         True,
         recipe.decided_by,
         quiet,
-        json,
     )
     result = run_one(Job(origin, target), network, recipe.plan, reading)
     same = _same_pixels(picture, target, max_pixels)
     if not quiet:
         say("the same pixels, bit for bit" if same else "the pixels differ")
     if json:
-        put_json({"schema": 1, "results": [{**result, "same_pixels": same, "differences": differences}]})
+        put_json({"schema": 1, "results": [{**result, "same_pixels": same, "differences": differing}]})
     else:
         put(str(target))
 
@@ -162,7 +166,7 @@ def _recipe_of(path: Path) -> Recipe:
     return read_recipe_text(text)
 
 
-def _weights_of(recipe: Recipe) -> str | None:
+def weights_of(recipe: Recipe) -> str | None:
     """What ``--weights`` must have said; None for the network's published weights.
 
     Raises:
@@ -178,7 +182,8 @@ def _weights_of(recipe: Recipe) -> str | None:
     return None
 
 
-def _differences(recipe: Recipe, network: Model) -> list[str]:
+def differences(recipe: Recipe, network: Model) -> list[str]:
+    """What is not as it was when the picture was made, in words."""
     lines = [f"{name} was {then}, is {now}" for name, (then, now) in recipe.changed_versions().items()]
     if network.weights.sha256 != recipe.model.get("sha256"):
         lines.append("the weights have another hash")
@@ -223,7 +228,7 @@ def _check_trust(recipe: Recipe, picture: Path, max_pixels: int) -> None:
         raise PictureError(f"The recipe in {picture.name} names a file as its network; it is not opened.")
 
 
-def _device_of(recipe: Recipe) -> str:
+def device_of(recipe: Recipe) -> str:
     """The recipe's device where this machine has it, else whatever there is."""
     from deepdream.models.loading import devices
 

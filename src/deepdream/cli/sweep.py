@@ -97,7 +97,7 @@ def sweep(
 
       deepdream sweep photo.jpg --x recipe=balanced,classic --y seed=0,1,2 --cells cells/ --skip-existing
     """
-    reading = Reading(size, value_range, max_pixels, 8, True, "", quiet, json)
+    reading = Reading(size, value_range, max_pixels, 8, True, "", quiet)
     axes, same = _axes(x, y), _fixed(fixed, size)
     job = _job(Path(image), axes, same, reading, cells, lambda name: load_network(name, weights, device))
     names = "-".join(axis.name for axis in axes)
