@@ -203,27 +203,24 @@ def test_one_class_is_refused() -> None:
 
 
 @pytest.mark.parametrize(
-    ("how", "rate"),
+    ("how", "solved", "median"),
     [
-        (Attempt(), 84), (Attempt(loss="cross-entropy"), 81), (Attempt(activation="tanh"), 64),
-        (Attempt(activation="relu", loss="cross-entropy", lr=0.1), 21), (Attempt(3), 97), (Attempt(4), 100),
-        (Attempt(8), 100), (Attempt(init="normal"), 74),
-        pytest.param(Attempt(momentum=0.0, sweeps=20_000), 82, marks=pytest.mark.slow),
+        (Attempt(), 84, 135.5), (Attempt(loss="cross-entropy"), 81, 57), (Attempt(activation="tanh"), 64, 40),
+        (Attempt(activation="tanh", loss="cross-entropy"), 49, 19),
+        (Attempt(activation="relu", loss="cross-entropy", lr=0.1), 21, 33),
+        (Attempt(3), 97, 107), (Attempt(4), 100, 83), (Attempt(8), 100, 62), (Attempt(init="normal"), 74, 97),
+        pytest.param(Attempt(momentum=0.0, sweeps=20_000), 82, 884, marks=pytest.mark.slow),
     ],
 )  # fmt: skip
-def test_how_many_random_starts_solve_xor(how: Attempt, rate: int) -> None:
-    assert abs(solve_from_many_starts(how).solved - rate) <= 10
+def test_how_many_random_starts_solve_xor(how: Attempt, solved: int, median: float) -> None:
+    found = solve_from_many_starts(how)
+    assert (found.solved, found.median_sweeps) == (solved, pytest.approx(median, abs=1))
 
 
-@pytest.mark.slow
-def test_tanh_with_cross_entropy_solves_xor_least_often_of_the_smooth_ones() -> None:
-    # Measured elsewhere as 49 of 100; 591 of 1000 here, and 63 of the first 100.
-    rates = [
-        solve_from_many_starts(Attempt(activation=activation, loss=loss)).solved
-        for activation in ("sigmoid", "tanh") for loss in ("quadratic", "cross-entropy")
-    ]  # fmt: skip
-    assert min(rates) == rates[-1]
-    assert 45 <= rates[-1] <= 70
+def test_a_start_is_the_same_alone_and_among_others() -> None:
+    together = solve_from_many_starts(Attempt(sweeps=300), starts=6).solved
+    alone = [solve_from_many_starts(Attempt(sweeps=300), starts=1, seed=seed).solved for seed in range(6)]
+    assert 0 < sum(alone) == together < 6
 
 
 def test_unknown_attempts_are_refused() -> None:

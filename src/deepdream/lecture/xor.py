@@ -42,11 +42,11 @@ def relu_outputs() -> Floats:
 
 @dataclass(frozen=True)
 class Starts:
-    """How many random starts led to a solution, and after how many sweeps through the four samples."""
+    """How many random starts led to a solution, and after how many sweeps (None if none did)."""
 
     solved: int
     starts: int
-    median_sweeps: float
+    median_sweeps: float | None
 
 
 @dataclass(frozen=True)
@@ -58,7 +58,7 @@ class Hidden:
 
 
 def _sigmoid(z: Floats) -> Floats:
-    a: Floats = 1 / (1 + np.exp(-z))
+    a: Floats = (1 + np.tanh(z / 2)) / 2  # the same as 1 / (1 + exp(-z)), and exp does not overflow
     return a
 
 
@@ -95,15 +95,15 @@ class Attempt:
                 raise UnknownNameError(kind, name, known)
 
 
+@np.errstate(over="ignore", invalid="ignore")  # a rate too high leads to infinity: not solved
 def solve_from_many_starts(how: Attempt = Attempt(), *, starts: int = 100, seed: int = 0) -> Starts:
     """Train many networks at once, all four samples per step; the cost is summed over the samples.
 
-    Solved: every output on the right side of 0.5.
+    Solved: every output on the right side of 0.5. Start number i is drawn with the seed ``seed + i``.
     """
-    random = np.random.default_rng(seed)
-    shapes = ((starts, how.hidden, 3), (starts, 1, how.hidden + 1))  # a neuron's last weight is its bias
-    weights = [STARTS[how.init](random, shape) for shape in shapes]
-    velocity = [np.zeros(shape) for shape in shapes]
+    drawn = [_start(how, seed + i) for i in range(starts)]
+    weights = [np.stack(layer) for layer in zip(*drawn, strict=True)]
+    velocity = [np.zeros_like(layer) for layer in weights]
     solved_at = np.full(starts, np.inf)
     for sweep in range(how.sweeps + 1):
         outputs, gradients = _gradients(weights, how)
@@ -114,7 +114,14 @@ def solve_from_many_starts(how: Attempt = Attempt(), *, starts: int = 100, seed:
         velocity = [how.momentum * v - how.lr * g for v, g in zip(velocity, gradients, strict=True)]
         weights = [w + v for w, v in zip(weights, velocity, strict=True)]
     solved = solved_at[np.isfinite(solved_at)]
-    return Starts(len(solved), starts, float(np.median(solved)) if len(solved) else float("nan"))
+    return Starts(len(solved), starts, float(np.median(solved)) if len(solved) else None)
+
+
+def _start(how: Attempt, seed: int) -> tuple[Floats, Floats]:
+    """Weights of both layers, (hidden, 3) and (1, hidden + 1): a neuron's last weight is its bias."""
+    random, n = np.random.default_rng(seed), how.hidden
+    w1, w2, b1, b2 = (STARTS[how.init](random, shape) for shape in ((2, n), (n, 1), (n,), (1,)))
+    return np.column_stack([w1.T, b1]), np.column_stack([w2.T, b2])
 
 
 def _gradients(weights: Sequence[Floats], how: Attempt) -> tuple[Floats, tuple[Floats, Floats]]:

@@ -181,6 +181,12 @@ def perceptron(
     )  # fmt: skip
 
 
+def _how_soon(median_sweeps: float | None) -> str:
+    if median_sweeps is None:
+        return ": not with these settings."
+    return f" (median {median_sweeps:g} sweeps): possible, not guaranteed."
+
+
 def _vector(values: Iterable[float] | None) -> str:
     return "(" + ", ".join(f"{value:.4g}" for value in list(() if values is None else values)[:4]) + ")"
 
@@ -248,6 +254,6 @@ def xor(
         f"w = {_vector(cycling.weights_)}.",
         tables=[Grid(("x", "XOR", "best line", "McCulloch-Pitts network", "ReLU network 2-2-1"), rows)],
         closing=f"A 2-{hidden}-1 {activation} network ({loss}) trained from {starts} random starts solves it "
-        f"{tried.solved} times (median {tried.median_sweeps:g} sweeps): possible, not guaranteed.",
+        f"{tried.solved} times" + _how_soon(tried.median_sweeps),
         plot=lambda theme: plots("neurons").plot_xor(theme=theme),
     )  # fmt: skip
