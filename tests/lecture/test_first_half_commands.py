@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 import subprocess
 from pathlib import Path
@@ -14,7 +15,7 @@ from typer.testing import CliRunner
 
 from deepdream.cli.lecture import app
 from deepdream.errors import DeepDreamError, OutputError, UnknownNameError, UsageError
-from deepdream.lecture.lessons import find_lesson, lessons
+from deepdream.lecture.lessons import PARTS, find_lesson, lessons
 
 # The shortest useful call of each lesson, and a word it prints.
 CALLS = {
@@ -66,7 +67,7 @@ def test_a_lesson_prints_dumps_and_draws(name: str, tmp_path: Path) -> None:
         assert len(colors) > 20
     dumped = json.loads(run(*words, "--json", "--notes").stdout)
     lesson = find_lesson(name)
-    assert dumped["lesson"] == name
+    assert (dumped["schema"], dumped["lesson"]) == (1, name)
     assert dumped["notes"] == lesson.notes
     assert len(dumped) > 3
 
@@ -84,12 +85,14 @@ def test_the_seed_reaches_the_network() -> None:
 
 def test_the_list_is_in_the_decks_order() -> None:
     listed = run().stdout
-    names = [line.split()[0] for line in listed.splitlines()[1:] if line.strip()]
+    assert max(map(len, listed.splitlines())) <= 80
+    names = re.findall(r"^  (\S+)", listed, re.MULTILINE)
     assert names == [lesson.name for lesson in lessons()]
+    assert list(PARTS) == re.findall(r"^(\S.*)", listed, re.MULTILINE)
     assert set(CALLS) <= set(names)
     assert names.index("neuron") < names.index("perceptron") < names.index("mlp") < names.index("backprop")
     dumped = json.loads(run("--json").stdout)
-    assert [row["name"] for row in dumped] == names
+    assert [row["name"] for row in dumped["lessons"]] == names
 
 
 def test_every_lesson_is_a_command_with_notes() -> None:
@@ -168,6 +171,8 @@ def _write(folder: Path, text: str) -> Path:
         (["descent", "--model", "mpl"], "No model 'mpl'"),
         (["xor", "--activation", "rely"], "Did you mean 'relu'"),
         (["losses", "-o", "plot.jpeg"], "end it in .png"),
+        (["losses", "--true", "nan"], "--true wants numbers with commas"),
+        (["neuron", "--theta", "inf"], "--theta must be a finite number"),
     ],
 )
 def test_what_is_refused_and_how(
@@ -178,6 +183,14 @@ def test_what_is_refused_and_how(
     assert isinstance(error, UsageError)
     assert told in str(error)
     assert not list(tmp_path.iterdir())
+
+
+def test_what_explodes_is_null_in_json() -> None:
+    exploded = json.loads(run("descent", "--lr", "100", "--steps", "2000", "--json").stdout)["paths"]
+    assert [path["loss"] for path in exploded.values()] == [None]
+    unsolved = json.loads(run("xor", "--activation", "tanh", "--lr", "50", "--json").stdout)
+    assert (unsolved["solved"], unsolved["median_sweeps"]) == (0, None)
+    assert "0 times: not with these settings" in run("xor", "--activation", "tanh", "--lr", "50").stdout
 
 
 def test_other_ways_to_ask() -> None:

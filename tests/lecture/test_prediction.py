@@ -7,8 +7,6 @@ import pytest
 
 from deepdream.lecture.prediction import compare_two_ways
 
-pytestmark = pytest.mark.slow  # four trainings; the lesson's command runs with the quick tests
-
 
 @pytest.fixture(scope="module")
 def ways():

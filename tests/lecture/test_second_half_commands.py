@@ -39,10 +39,7 @@ def spread(path):
     return float(pixels.std())
 
 
-SECONDS = {"regression-vs-classification": pytest.mark.slow}  # four trainings
-
-
-@pytest.mark.parametrize("name", [pytest.param(name, marks=SECONDS.get(name, ())) for name in LESSONS])
+@pytest.mark.parametrize("name", LESSONS)
 def test_each_lesson_draws(name, tmp_path):
     out = tmp_path / "plot.png"
     result = run(name, *LESSONS[name], "-o", out, "--dark")

@@ -6,7 +6,17 @@ from dataclasses import dataclass
 
 from deepdream.errors import UnknownNameError
 
-__all__ = ["Lesson", "find_lesson", "lessons"]
+__all__ = ["PARTS", "Lesson", "find_lesson", "lessons"]
+
+#: The parts of the deck, and the place where each begins.
+PARTS = {
+    "Recap: learning, loss, distance": 1,
+    "The neuron and the perceptron": 13,
+    "Networks of neurons": 27,
+    "Training": 38,
+    "Transparency and accountability": 54,
+    "Feature space": 67,
+}
 
 
 @dataclass(frozen=True)
@@ -26,6 +36,11 @@ class Lesson:
     place: float
     notes: str
     slide: str = ""
+
+    @property
+    def part(self) -> str:
+        """The part of the deck that it belongs to, of :data:`PARTS`."""
+        return [part for part, start in PARTS.items() if start <= self.place][-1]
 
 
 def lessons() -> tuple[Lesson, ...]:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import itertools
+import textwrap
 from typing import Annotated
 
 import typer
 
 from deepdream.cli.lecture import decisions, networks, neurons, playing, spaces, training, words
-from deepdream.cli.terminal import put_json, put_table, say
-from deepdream.lecture.lessons import lessons
+from deepdream.cli.terminal import put, put_json, say
+from deepdream.lecture.lessons import Lesson, lessons
 
 app = typer.Typer(
     name="lecture",
@@ -30,10 +32,18 @@ def _list(
     if context.invoked_subcommand is not None:
         return
     if as_json:
-        put_json([{"name": lesson.name, "line": lesson.line} for lesson in lessons()])
+        rows = [{"name": lesson.name, "part": lesson.part, "line": lesson.line} for lesson in lessons()]
+        put_json({"schema": 1, "lessons": rows})
         return
-    put_table(("lesson", "what it shows"), [(lesson.name, lesson.line) for lesson in lessons()])
+    for part, members in itertools.groupby(lessons(), key=lambda lesson: lesson.part):
+        put("\n".join([part, *map(_line, members), ""]))
     say("Each takes --help, --notes (what to say), --json, and -o FILE for the plot.")
+
+
+def _line(lesson: Lesson) -> str:
+    """Name and line in 80 columns; below a long name, the line begins a new one."""
+    start = f"  {lesson.name:16}" if len(lesson.name) < 16 else f"  {lesson.name}\n{'':18}"
+    return start + textwrap.fill(lesson.line, 61, subsequent_indent=" " * 18)
 
 
 def register(parent: typer.Typer) -> None:

@@ -28,9 +28,12 @@ def register(app: typer.Typer) -> None:
 def numbers_of(text: str, option: str) -> list[float]:
     """``"1,2.5"`` as [1.0, 2.5]. Raises UsageError."""
     try:
-        return [float(part) for part in text.replace(" ", ",").split(",") if part]
+        numbers = [float(part) for part in text.replace(" ", ",").split(",") if part]
     except ValueError:
-        raise UsageError(f"{option} wants numbers with commas between, as in 1,0,1; not {text!r}.") from None
+        numbers = [math.nan]
+    if not all(map(math.isfinite, numbers)):
+        raise UsageError(f"{option} wants numbers with commas between, as in 1,0,1; not {text!r}.")
+    return numbers
 
 
 def losses(

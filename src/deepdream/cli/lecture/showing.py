@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import inspect
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -97,6 +98,7 @@ def add_lesson(app: typer.Typer, name: str, command: Callable[..., Answer]) -> N
 
     def run(**given: Any) -> None:
         common = {key: given[key] for key, _, _ in _COMMON}
+        _check_numbers(given)
         _check_output(common["out"], common["overwrite"])
         answer = command(**{key: given[key] for key in own})
         _show(lesson, answer, common)
@@ -113,7 +115,7 @@ def add_lesson(app: typer.Typer, name: str, command: Callable[..., Answer]) -> N
 def _show(lesson: Lesson, answer: Answer, common: Mapping[str, Any]) -> None:
     if common["as_json"]:
         extra = {"notes": lesson.notes, "slide": lesson.slide} if common["notes"] else {}
-        put_json({"lesson": lesson.name, **answer.numbers, **extra})
+        put_json({"schema": 1, "lesson": lesson.name, **_finite(answer.numbers), **extra})
     else:
         _print(answer)
         if common["notes"]:
@@ -122,6 +124,15 @@ def _show(lesson: Lesson, answer: Answer, common: Mapping[str, Any]) -> None:
                 put(f"\nOn the slide: {lesson.slide}")
     if common["out"] is not None:
         _draw(lesson, answer, common["out"], dark=common["dark"])
+
+
+def _finite(numbers: Any) -> Any:
+    """The same with None for every infinity and NaN, which JSON does not know: a descent that exploded, say."""
+    if isinstance(numbers, Mapping):
+        return {key: _finite(value) for key, value in numbers.items()}
+    if isinstance(numbers, (list, tuple)):
+        return [_finite(value) for value in numbers]
+    return None if isinstance(numbers, float) and not math.isfinite(numbers) else numbers
 
 
 def _print(answer: Answer) -> None:
@@ -147,6 +158,12 @@ def _draw(lesson: Lesson, answer: Answer, out: Path, *, dark: bool) -> None:
     figure = answer.plot(Theme.DARK if dark else Theme.LIGHT)
     figure.save(out)
     say(f"{out}: {figure.caption}")
+
+
+def _check_numbers(given: Mapping[str, Any]) -> None:
+    for key, value in given.items():
+        if isinstance(value, float) and not math.isfinite(value):
+            raise UsageError(f"--{key.replace('_', '-')} must be a finite number; got {value}.")
 
 
 def _check_output(out: Path | None, overwrite: bool) -> None:

@@ -309,7 +309,10 @@ def vanishing(
     samples: Annotated[int, typer.Option("--samples", min=1, max=1797)] = 100,
     seed: Seed = 0,
 ) -> Answer:
-    """Gradient norms per layer on handwritten digits, before training."""
+    """Gradient norms per layer on handwritten digits, before training.
+
+    Ten sigmoid outputs and binary cross-entropy everywhere; only the hidden layers and their start differ.
+    """
     from deepdream.lecture.backprop import gradient_norms
     from deepdream.lecture.datasets import bundled, one_hot
     from deepdream.lecture.mlp import MLP
@@ -319,13 +322,14 @@ def vanishing(
     sizes = [64, *[30] * depth, 10]
     norms = {}
     for activation, init in (("sigmoid", "nielsen"), ("tanh", "xavier"), ("relu", "kaiming")):
-        model = MLP(sizes, activation, output="softmax", init=init, seed=seed)
-        norms[f"{activation}, {init}"] = gradient_norms(model, x, y, "cross-entropy")
+        model = MLP(sizes, activation, init=init, seed=seed)
+        norms[f"{activation}, {init}"] = gradient_norms(model, x, y, "binary-cross-entropy")
     rows = [(name, *values, values[-1] / values[0]) for name, values in norms.items()]
     names = [f"layer {i + 1}" for i in range(depth + 1)]
+    told = "‖dC/dW‖ before training: digits 8x8, sigmoid outputs, binary cross-entropy"
     return Answer(
         {"norms": norms},
-        tables=[Grid(("network", *names, "last / first"), rows, "‖dC/dW‖ before training, digits 8x8")],
+        tables=[Grid(("network", *names, "last / first"), rows, told)],
         plot=lambda theme: plots("training").plot_vanishing(norms, theme=theme),
     )
 

@@ -5,7 +5,7 @@ from deepdream.lecture.lessons import Lesson
 LESSONS = (
     Lesson(
         "tradeoff",
-        "Accuracy against transparency: the slide's chart, measured on real data.",
+        "Accuracy against transparency: the chart, measured.",
         57,
         "Count what a reader must hold in mind, cross-validate, draw error bars. On breast cancer and "
         "wine a linear model ties with the best; on digits a shallow tree fails and a kernel machine "
@@ -24,7 +24,7 @@ LESSONS = (
     ),
     Lesson(
         "threshold",
-        "Who is responsible for setting the threshold? Counts, costs, ROC, DET, groups.",
+        "Who sets the threshold? Counts, costs, ROC, DET, groups.",
         65,
         "Ask the hall for a threshold before you show the costs. If a miss costs ten times a false "
         "alarm, a calibrated score should be cut at 1/11, not at 1/2. Then write down who decided: "
@@ -34,7 +34,7 @@ LESSONS = (
     ),
     Lesson(
         "odds",
-        "A small error rate times a large gallery: false matches to expect.",
+        "A small error rate times a large gallery.",
         65.5,
         "One comparison in a million goes wrong. A gallery has 49 million faces. Ask for the number "
         "before you press enter: 49 people who did nothing.",

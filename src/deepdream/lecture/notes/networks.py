@@ -5,7 +5,7 @@ from deepdream.lecture.lessons import Lesson
 LESSONS = (
     Lesson(
         "mlp",
-        "A multilayer perceptron learns: network, boundary, hidden neurons, curves.",
+        "A network learns: boundary, hidden neurons, curves.",
         27,
         "Every hidden neuron draws one soft line; the output neuron combines them. Watch the validation "
         "curve: when it turns up while the training curve goes down, it learns its samples by heart.",
@@ -31,7 +31,7 @@ LESSONS = (
     ),
     Lesson(
         "count",
-        "Exercise: how many parameters? Inputs times outputs, plus one bias per output.",
+        "Exercise: how many parameters?",
         34,
         "Layer by layer: in x out weights and out biases. Three inputs, four hidden neurons and one output "
         "make 3x4 + 4 + 4x1 + 1 = 21.",
@@ -40,7 +40,7 @@ LESSONS = (
     ),
     Lesson(
         "hyperparameters",
-        "Exercise: how many hyperparameters? Architecture (green) and training (red), in words as well.",
+        "Exercise: how many hyperparameters, and of which kind?",
         35,
         "Parameters are learned from the data; hyperparameters are chosen before. Input and output sizes are "
         "neither: the data fix them.",

@@ -5,7 +5,7 @@ from deepdream.lecture.lessons import Lesson
 LESSONS = (
     Lesson(
         "losses",
-        "How wrong is a prediction? L1, squared error, quadratic cost and cross-entropy.",
+        "How wrong is a prediction? L1, squares, cross-entropy.",
         6,
         "Learning is minimizing a loss, or maximizing a target function: the same algorithm with the sign "
         "turned. L1 grows in proportion to the error, the squared error punishes large errors more, and "
@@ -17,7 +17,7 @@ LESSONS = (
     ),
     Lesson(
         "distances",
-        "What is near? Minkowski with its unit balls, Jaccard, great circle.",
+        "What is near? Minkowski, Jaccard, the great circle.",
         9,
         "A loss needs a distance or a similarity. Minkowski's p chooses what a step costs: p=1 walks along "
         "streets (Manhattan), p=2 flies (Euclid), p=infinity counts only the longest leg (Chebyshev). Look "
@@ -29,7 +29,7 @@ LESSONS = (
     ),
     Lesson(
         "neuron",
-        "McCulloch-Pitts 1943: which threshold makes a neuron an AND?",
+        "McCulloch-Pitts 1943: which threshold makes an AND?",
         13,
         "Inputs are 0 or 1, the neuron counts those that are on and fires if there are at least theta. "
         "Exercise: which theta gives AND? With n inputs, any theta in (n-1, n]. Theta = 1 is OR. NOT needs "
@@ -40,7 +40,7 @@ LESSONS = (
     ),
     Lesson(
         "perceptron",
-        "Rosenblatt 1958: learning from mistakes, and the bound on their number.",
+        "Rosenblatt 1958: learning from mistakes, and their bound.",
         17,
         "On a mistake the line turns toward the misjudged point: w <- w + eta y x, b <- b + eta y, with "
         "y = -1 or +1. If a line exists at all, the number of mistakes is at most (R/gamma)^2: R is the "
@@ -53,7 +53,7 @@ LESSONS = (
     ),
     Lesson(
         "activations",
-        "Step, sigmoid, tanh, ReLU, identity, softmax, and their derivatives.",
+        "Step, sigmoid, tanh, ReLU ... and their derivatives.",
         22,
         "The derivative is what learning sees. The step has none, the sigmoid's is at most 0.25, tanh's at "
         "most 1, ReLU's is 0 or 1.",
@@ -63,7 +63,7 @@ LESSONS = (
     ),
     Lesson(
         "xor",
-        "Not linearly separable: the perceptron cycles, a line gives 0.5, one hidden layer solves it.",
+        "What no line can do, and one hidden layer can.",
         26,
         "Three attempts: the perceptron makes 4 mistakes per epoch for ever and returns to w = 0; the best "
         "line by least squares says 0.5 everywhere; two hidden neurons (OR and AND) solve it by hand, and "

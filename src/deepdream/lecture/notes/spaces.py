@@ -5,7 +5,7 @@ from deepdream.lecture.lessons import Lesson
 LESSONS = (
     Lesson(
         "regression-vs-classification",
-        "Is regression a classification with infinitely small classes? The same digits, asked both ways.",
+        "The same digits asked as a number and as ten classes.",
         3,
         "One network gives the digit as a number, one gives ten probabilities. Rounding the number is "
         "far worse: the regressor believes that 3 lies between 2 and 4, so its doubt lands on wrong "
@@ -15,7 +15,7 @@ LESSONS = (
     ),
     Lesson(
         "clusters",
-        "The same points without and with labels: k-means, inertia, silhouette.",
+        "Points without and with labels: inertia, silhouette.",
         4,
         "Unsupervised: all features are known for all observations, and we look for structure. "
         "Supervised: one feature, the target, is unknown for some. Inertia always falls with more "
@@ -25,7 +25,7 @@ LESSONS = (
     ),
     Lesson(
         "left-right",
-        "July 1958: learn left from right, a simulation of what the newspaper reported.",
+        "The newspaper's left and right of July 1958, simulated.",
         25,
         "A retina of 20 x 20 cells sees a mark on its left or right. The rule adds or subtracts what it "
         "saw, only when it was wrong. The learned weights are a picture of the answer. Most runs need "
@@ -35,7 +35,7 @@ LESSONS = (
     ),
     Lesson(
         "embed",
-        "PCA and t-SNE of digits, or of what a network sees in tiles of pictures.",
+        "PCA and t-SNE of digits, or of what a network sees.",
         72,
         "Sixty-four or a thousand dimensions on a flat sheet. Read the scores over each panel before the "
         "shapes. Raw pixels of photographs do not sort themselves; what a network makes of them does.",

@@ -5,7 +5,7 @@ from deepdream.lecture.lessons import Lesson
 LESSONS = (
     Lesson(
         "descent",
-        "Gradient descent on the loss surface of a line, for several learning rates; upward, it dreams.",
+        "Down the loss of a line; upward, the same step dreams.",
         44,
         "The path follows minus the gradient. It converges if the learning rate is below 2 / lambda_max of "
         "the Hessian: a hair above, it explodes. The same function climbs: maximizing an activation over the "
@@ -15,7 +15,7 @@ LESSONS = (
     ),
     Lesson(
         "smoothness",
-        "Small changes in, small changes out: output against one weight, step beside sigmoid.",
+        "Small changes in, small changes out: step and sigmoid.",
         49,
         "Turn one weight and watch the output. With a step nothing happens, then everything at once; with a "
         "sigmoid every small turn has a small effect, and this is what gradient descent needs.",
@@ -24,7 +24,7 @@ LESSONS = (
     ),
     Lesson(
         "backprop",
-        "Backpropagation step by step: z, a, delta and every gradient, before and after one step.",
+        "Step by step: every z, a, delta and gradient.",
         50,
         "Four equations (Nielsen, BP1-BP4): delta at the output is the slope of the cost times the slope of "
         "the activation; each earlier delta is W transposed times the later one, times the slope; the "
@@ -44,7 +44,7 @@ LESSONS = (
     ),
     Lesson(
         "check-gradients",
-        "Is the backpropagation right? Compare with finite differences, and find the bug in a notebook.",
+        "Is it right? Finite differences find a notebook's bug.",
         52,
         "Wiggle each weight up and down by a tiny step and see how the cost changes. If your formula "
         "disagrees by more than a millionth, the formula is wrong.",
@@ -54,14 +54,14 @@ LESSONS = (
     ),
     Lesson(
         "vanishing",
-        "Gradient norms layer by layer: why deep sigmoid networks learned so slowly.",
+        "Gradients by layer: why deep sigmoids learned so slowly.",
         52.5,
         "Each sigmoid layer multiplies the gradient by at most 0.25 times a weight: after six, the first "
         "one sees a thousandth. ReLU with He initialization keeps the norms level.",
     ),
     Lesson(
         "collapse",
-        "Without activations, layers multiply to one: W = W2 W1, b = W2 b1 + b2.",
+        "Without activations, all layers multiply to one.",
         53,
         "However many linear layers: the product of matrices is a matrix. The collapsed model gives the same "
         "outputs to the last digits, and cannot do XOR.",
@@ -70,7 +70,7 @@ LESSONS = (
     ),
     Lesson(
         "play",
-        "A network learns before your eyes: an animation, in the terminal, or a page to play with.",
+        "A network learns before your eyes; a page to play with.",
         53.5,
         "The playground: choose the data and the hidden layers, watch the hidden neurons' lines combine. The "
         "page (--html) works without a server: sliders for a neuron, a threshold and the network's state.",

@@ -14,7 +14,7 @@ LESSONS = (
     ),
     Lesson(
         "timeline",
-        "From the first neuron (1943) to DeepDream (2015), and the questions since.",
+        "From the first neuron (1943) to DeepDream (2015) and on.",
         59,
         "Ideas waited decades for data and machines. The second color marks what was asked about the "
         "methods.",

@@ -146,9 +146,9 @@ def plot_vanishing(norms: Mapping[str, Sequence[float]], *, theme: Theme = Theme
     axes[0, 0].locator_params(axis="x", integer=True)
     return Figure(
         canvas,
-        "The length of the gradient in each layer before training. In a deep sigmoid network the first "
-        "layers hardly hear of the error, so they learn slowly; with ReLU and an initialization made for "
-        "it the gradients stay level.",
+        "The length of the gradient in each layer before training (sigmoid outputs, binary cross-entropy). "
+        "In a deep sigmoid network the first layers hardly hear of the error, so they learn slowly; with "
+        "ReLU and an initialization made for it the gradients stay level.",
         "Curves of gradient norms by layer; the sigmoid's falls toward the input.",
         {name: list(values) for name, values in norms.items()},
         theme,
