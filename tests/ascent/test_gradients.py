@@ -286,3 +286,15 @@ def test_pictures_in_a_batch_do_not_see_each_other() -> None:
         both = direction_of(torch.cat((one, two)), plan, 0.5)
         torch.testing.assert_close(both[:1], direction_of(one, plan, 0.5), rtol=1e-4, atol=1e-5)
     assert F.mse_loss(texture_emphasis(torch.cat((one, two)), 0.5)[:1], texture_emphasis(one, 0.5)) < 1e-10
+
+
+@pytest.mark.parametrize("height", [30, 31, 37, 38, 60])
+@pytest.mark.parametrize("sigma", [0.5, 1.2, 3.0])
+def test_a_large_picture_is_filtered_in_bands_to_the_same_result(
+    height: int, sigma: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    gradient = noise(height, 24)
+    whole = blur(gradient, sigma), cascade(gradient, 0.5)
+    monkeypatch.setattr("deepdream.ascent.gradients._BAND", 24 * 12)
+    for one, two in zip((blur(gradient, sigma), cascade(gradient, 0.5)), whole, strict=True):
+        torch.testing.assert_close(one, two, atol=1e-6, rtol=1e-5)

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from deepdream.dreaming import State, advance, dream, start
 from deepdream.dreaming.loop import sizes_for
-from deepdream.errors import UnknownNameError, UsageError
+from deepdream.errors import DeepDreamError, UnknownNameError, UsageError
 from deepdream.models import Model
 from deepdream.plan import RECIPES, Plan, plan_for
 from deepdream.tensors import root_mean_square
@@ -228,9 +228,8 @@ def test_an_unreachable_strength_still_gives_a_legal_picture(tiny_model: Model, 
 
 
 def test_an_objective_that_does_not_move_the_picture(tiny_model: Model, photo: Tensor) -> None:
-    """A weight of zero: no gradient, no NaN, no change."""
-    out = last_image(tiny_model, Plan(objective="0*layer(second)", steps=2), photo)
-    torch.testing.assert_close(out, photo, atol=1e-5, rtol=0)
+    with pytest.raises(DeepDreamError, match="nothing moves the picture"):
+        last_image(tiny_model, Plan(objective="0*layer(second)", steps=2), photo)
 
 
 def test_an_objective_without_a_network_smooths(tiny_model: Model, photo: Tensor) -> None:
@@ -302,3 +301,58 @@ def test_no_hook_stays_on_the_prepared_copy(tiny_model: Model, photo: Tensor) ->
     for _ in steps:
         copies = [part for part in tiny_model.__dict__.values() if isinstance(part, nn.Module)]
         assert sum(len(part._forward_hooks) for copy in copies for part in copy.modules()) == 0
+
+
+# Numbers that go bad.
+
+
+@pytest.fixture
+def treacherous(tiny_model: Model, monkeypatch: pytest.MonkeyPatch) -> tuple[Model, dict[int, float]]:
+    """A model, and which of its gradients (from 1) are multiplied by what."""
+    from deepdream.dreaming import loop
+
+    measured, count, bad = loop.measure_gradient, [0], {}
+
+    def planted(*words: object, **more: object) -> tuple[Tensor, Tensor]:
+        count[0] += 1
+        gradient, score = measured(*words, **more)  # type: ignore[arg-type]
+        return gradient * bad.get(count[0], 1.0), score
+
+    monkeypatch.setattr(loop, "measure_gradient", planted)
+    return tiny_model, bad
+
+
+@pytest.mark.parametrize("factor", [float("nan"), float("inf"), 0.0])
+@pytest.mark.parametrize("at", [1, 3, 4, 6])
+@pytest.mark.parametrize("times", [1, 2, 3])
+def test_a_bad_gradient_is_gone_around_with_smaller_steps(
+    factor: float, at: int, times: int, treacherous: tuple[Model, dict[int, float]], photo: Tensor
+) -> None:
+    model, bad = treacherous
+    bad.update(dict.fromkeys(range(at, at + times), factor))
+    steps = list(dream(model, plan_for(objective="layer(second)", octaves=2, steps=3, strength=None), photo))
+    assert steps[-1].last
+    assert steps[-1].image.isfinite().all()
+    assert steps[-1].state.pace < 1
+    assert all(step.score < float("inf") for step in steps)
+
+
+@pytest.mark.parametrize(
+    ("factor", "words"), [(float("nan"), "left the range of numbers"), (0.0, "is zero everywhere")]
+)
+def test_three_tries_and_then_a_clear_error(
+    factor: float, words: str, treacherous: tuple[Model, dict[int, float]], photo: Tensor
+) -> None:
+    model, bad = treacherous
+    bad.update(dict.fromkeys(range(3, 300), factor))
+    steps = dream(model, plan_for(objective="layer(second)", octaves=1, steps=9), photo)
+    with pytest.raises(DeepDreamError, match=f"{words} .*at step .* again 3 times"):
+        list(steps)
+
+
+def test_parameters_that_explode_are_taken_back(tiny_model: Model, photo: Tensor) -> None:
+    """A rate that overflows the logits is refused with its remedy and leaves no picture."""
+    state = start(tiny_model, plan_for("natural", objective="layer(second)", normalization="none"), photo)
+    burst = dataclasses.replace(state, pace=1e38, plan=dataclasses.replace(state.plan, rate=10.0))
+    with pytest.raises(DeepDreamError, match="Choose a smaller --rate"):
+        list(dream(tiny_model, burst.plan, state=burst))

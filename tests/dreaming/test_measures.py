@@ -131,3 +131,16 @@ def test_what_went_wrong_is_said_with_its_remedy(name: str, value: float, words:
 def test_good_measures_have_nothing_to_say_up_to_the_limits() -> None:
     assert GOOD.warnings() == []
     assert Measures(1.0, 0.06, 1.5, 0.35, 0.05).warnings() == []
+
+
+def test_the_measures_of_a_picture_in_blocks_are_nearly_those_of_the_whole(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    before, after = GRAY[:, :, :97, :120], (0.5 + noise(3) + wave(0.0, 256))[:, :, :97, :120].clamp(0, 1)
+    whole = measure(before, after)
+    monkeypatch.setattr("deepdream.dreaming.measures._BLOCK", 50)
+    blocks = measure(before, after)
+    for name in ("strength", "chroma_share", "newly_clipped", "ssim"):
+        assert getattr(blocks, name) == pytest.approx(getattr(whole, name), abs=1e-9)
+    assert blocks.high_frequency_share == pytest.approx(whole.high_frequency_share, rel=0.05)
+    assert blocks.checkerboard == pytest.approx(whole.checkerboard, rel=0.25)

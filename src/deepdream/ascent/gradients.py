@@ -12,6 +12,7 @@ from torch import Tensor
 
 from deepdream.ascent.color import correlation_root, mix_channels
 
+_BAND = 4_000_000  # pixels that are filtered at once
 _BINOMIAL = (1.0, 4.0, 6.0, 4.0, 1.0)
 
 
@@ -85,7 +86,8 @@ def prefer_photo_colors(gradient: Tensor, share: float) -> Tensor:
         return gradient
     root = correlation_root()
     photo = mix_channels(gradient, root @ root.T)
-    return (1 - share) * gradient / _floor(_std(gradient)) + share * photo / _floor(_std(photo))
+    photo *= share / _floor(_std(photo))  # in place: a large picture has no room for one copy more
+    return photo.add_((1 - share) / _floor(_std(gradient)) * gradient)
 
 
 def texture_emphasis(picture: Tensor, calm: float, *, window: float = 6.0, visible: float = 0.02) -> Tensor:
@@ -124,12 +126,28 @@ def _floor(size: Tensor) -> Tensor:
 
 
 def _filter(image: Tensor, kernel: Tensor) -> Tensor:
+    """``image`` convolved with ``kernel``, band by band where it is large: a convolution wants copies of it."""
     down, right = kernel.shape[0] // 2, kernel.shape[1] // 2
-    room = image.shape[-2] > down and image.shape[-1] > right
-    padded = F.pad(image, (right, right, down, down), mode="reflect" if room else "replicate")
+    height, width = image.shape[-2:]
+    how = "reflect" if height > down and width > right else "replicate"
     channels = image.shape[1]
     weight = kernel.to(image).expand(channels, 1, *kernel.shape)
-    return F.conv2d(padded, weight, groups=channels)
+    rows = max(2 * down + 1, _BAND // width)
+    if height <= rows:
+        return F.conv2d(F.pad(image, (right, right, down, down), mode=how), weight, groups=channels)
+    filtered = torch.empty_like(image)
+    for top in range(0, height, rows):
+        bottom = min(top + rows, height)
+        first, last = max(0, top - down), min(height, bottom + down)
+        above, below = max(0, down - top), max(0, bottom + down - height)
+        # The band with its surroundings; what lies beyond the picture is reflected as in the whole.
+        if below and last - first <= below:
+            first = max(0, last - below - 1)
+        band = F.pad(image[..., first:last, :], (right, right, above, below), mode=how)
+        skip = top - down - (first - above)
+        band = band[..., skip : skip + bottom - top + 2 * down, :]
+        filtered[..., top:bottom, :] = F.conv2d(band, weight, groups=channels)
+    return filtered
 
 
 def _binomial() -> Tensor:

@@ -74,6 +74,12 @@ def grid(height: int, width: int, core: int, chance: torch.Generator) -> list[Bo
     return [Box(*r, *c) for r in _cut(0, height, core, down) for c in _cut(0, width, core, right)]
 
 
+def blocks(height: int, width: int, largest: int) -> list[Box]:
+    """Boxes of nearly the same size, at most ``largest`` pixels a side, that cover a picture once."""
+    down, right = (-(-side // -(-side // largest)) for side in (height, width))
+    return [Box(*r, *c) for r in _cut(0, height, down, 0) for c in _cut(0, width, right, 0)]
+
+
 def _cut(start: int, end: int, length: int, offset: int) -> list[tuple[int, int]]:
     edges = [start, *range(start + (offset or length), end, length), end]
     return [(a, b) for a, b in pairwise(edges) if b > a]

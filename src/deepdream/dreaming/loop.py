@@ -21,10 +21,13 @@ from deepdream.ascent.resampling import resize
 from deepdream.ascent.sizes import Octave, octaves
 from deepdream.ascent.tiling import CORE, LARGE, NEAR_HALO, Tiling
 from deepdream.dreaming.state import State
-from deepdream.errors import UsageError
+from deepdream.errors import DeepDreamError, UsageError
 from deepdream.models.network import Model
 from deepdream.plan import Plan
 from deepdream.tensors import generator, root_mean_square
+
+_TRIES = 3
+_LOOK_EVERY = 8
 
 
 @dataclass(frozen=True, eq=False)
@@ -174,9 +177,62 @@ def dream(
 
 
 def _steps(model: Model, state: State) -> Iterator[Step]:
+    """The steps; where the numbers go bad, back to the last good picture, and on with half the step.
+
+    A step is good if its gradient and what it led to are finite, and the gradient is not zero everywhere. The
+    device notes that in the score, which is read at every step on the CPU and every few steps elsewhere, since
+    reading waits for the device. The picture before the last good one is kept, too, unless it is large: where
+    the network fails at a picture itself, only another way there helps.
+    """
+    earlier, good, failures, furthest = None, state, 0, 0
     while not state.done:
         state = advance(model, state)
+        if _is_due(state) and not _is_sound(state):
+            failures += 1
+            if failures > _TRIES:
+                raise _failure(state)
+            furthest = max(furthest, state.number)
+            back = earlier or good
+            state = replace(back, pace=back.pace / 2**failures, chance=state.chance)
+            continue
+        if _is_due(state):
+            earlier, good = (good if state.source.numel() <= 3 * LARGE else None), state
+            failures = 0 if state.number > furthest else failures
         yield Step(state)
+
+
+def _is_due(state: State) -> bool:
+    """Whether the score is to be looked at after this step."""
+    at_hand = state.parameters.device.type == "cpu"
+    return at_hand or state.number % _LOOK_EVERY == 0 or state.step == state.size.steps
+
+
+def _is_sound(state: State) -> bool:
+    return state.score is None or math.isfinite(float(state.score))
+
+
+def _failure(state: State) -> DeepDreamError:
+    where = f"at step {state.number} of {state.total}, and again {_TRIES} times with smaller steps before it"
+    assert state.score is not None
+    if math.isinf(float(state.score)):
+        return DeepDreamError(
+            f"The gradient of {state.plan.objective} is zero everywhere {where}: nothing moves the picture. "
+            "Choose another layer or objective."
+        )
+    return DeepDreamError(
+        f"The dream left the range of numbers (NaN or infinity) {where}. "
+        "Choose a smaller --rate or another layer."
+    )
+
+
+def _noted(score: Tensor, gradient: Tensor, parameters: Tensor) -> Tensor:
+    """``score``; infinity where the gradient is zero everywhere, NaN where a number is not finite."""
+    low, high = torch.aminmax(gradient)
+    least, most = torch.aminmax(parameters)
+    dead = (low == 0) & (high == 0)
+    score = torch.where(dead, torch.full_like(score, math.inf), score)
+    finite = (low - high).isfinite() & (least - most).isfinite()
+    return torch.where(finite, score, torch.full_like(score, math.nan))
 
 
 def advance(model: Model, state: State) -> State:
@@ -187,15 +243,13 @@ def advance(model: Model, state: State) -> State:
     chance.set_state(state.chance)
     plan, size = state.plan, state.size
     objective = parse_objective(plan.objective)
-    picture = state.parameterization.decode(state.parameters, size.height, size.width)
     tiling = tiling_for(plan, model, objective, size.height, size.width)
-    gradient, score = measure_gradient(model, objective, picture, plan, chance, tiling=tiling)
-    direction = direction_of(gradient, plan, (state.step + 1) / size.steps)
-    if state.emphasis is not None:
-        direction = unit_size(direction * state.emphasis, plan.normalization)
-    pulled = state.parameterization.pull_back(state.parameters, direction)
+    gradient, score = measure_gradient(model, objective, state.image(), plan, chance, tiling=tiling)
+    pulled = state.parameterization.pull_back(state.parameters, _direction(gradient, state))
     change, moments = _optimize(pulled, state)
+    del pulled
     parameters = state.parameterization.project(state.parameters + plan.rate * state.pace * change)
+    score = _noted(score, gradient, parameters)
     moved = replace(
         state,
         step=state.step + 1,
@@ -206,6 +260,14 @@ def advance(model: Model, state: State) -> State:
         scores=(*state.scores, score, score) if state.step == 0 else (*state.scores[:-1], score),
     )
     return _at_strength(moved) if moved.done and plan.strength is not None else moved
+
+
+def _direction(gradient: Tensor, state: State) -> Tensor:
+    """The way to step from ``gradient``, with the weights of ``state`` on it."""
+    direction = direction_of(gradient, state.plan, (state.step + 1) / state.size.steps)
+    if state.emphasis is None:
+        return direction
+    return unit_size(direction * state.emphasis, state.plan.normalization)
 
 
 def _optimize(direction: Tensor, state: State) -> tuple[Tensor, tuple[Tensor, ...]]:
@@ -251,7 +313,7 @@ def _pace(state: State) -> float:
     The exponent gives the early octaves, which draw the large forms, more than their share.
     """
     if state.plan.strength is None:
-        return 1.0
+        return state.pace
     change = root_mean_square(state.image() - state.base())
     wanted: float = state.plan.strength * ((state.octave + 1) / len(state.octaves)) ** 0.6
     return min(4.0, max(0.25, state.pace * wanted / max(change, 1e-6)))

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import asdict, dataclass
 
 import torch
 from torch import Tensor
 
-from deepdream.tensors import root_mean_square
+from deepdream.ascent.tiling import blocks
+from deepdream.dreaming.distance import structural_similarity
 
-_WINDOW = 32
+_WINDOW, _BLOCK = 32, 1024
 
 
 @dataclass(frozen=True)
@@ -22,6 +24,7 @@ class Measures:
         checkerboard: The change's power at the Nyquist points over that of their neighborhood: 1 is none.
         chroma_share: Share of the change's energy that is not gray.
         newly_clipped: Share of pixels with a channel at 0 or 255 that were not so before.
+        ssim: Structural similarity of the gray pictures: 1 is the same picture.
     """
 
     strength: float
@@ -29,6 +32,7 @@ class Measures:
     checkerboard: float
     chroma_share: float
     newly_clipped: float
+    ssim: float = 1.0
 
     def warnings(self) -> list[str]:
         """What went wrong with the picture, in words; empty where all is well."""
@@ -48,62 +52,100 @@ class Measures:
 
 
 def measure(before: Tensor, after: Tensor) -> Measures:
-    """Compare two pictures (1, 3, H, W) in [0, 1] of the same size."""
-    before, after = before.double(), after.double()
-    change = after - before
+    """Compare two pictures (1, 3, H, W) in [0, 1] of the same size.
+
+    Large ones are looked at in blocks of at most 1024 pixels a side, in float64, and their sums added up, so
+    that the memory needed does not grow with the picture.
+    """
+    sums = _Sums()
+    height, width = after.shape[-2:]
+    for box in blocks(height, width, _BLOCK):
+        sums.add(box.of(before).double(), box.of(after).double())
+    energy = max(sums.energy, 1e-30)
     return Measures(
-        strength=root_mean_square(change),
-        high_frequency_share=_high_frequency_share(change),
-        checkerboard=_checkerboard(change),
-        chroma_share=_chroma_share(change),
-        newly_clipped=_newly_clipped(before, after),
+        strength=math.sqrt(sums.energy / after.numel()),
+        high_frequency_share=sums.high / max(sums.power, 1e-30),
+        checkerboard=max((_peak(around) for around in sums.around), default=1.0),
+        chroma_share=1 - sums.gray / energy,
+        newly_clipped=sums.clipped * 3 / after.numel(),
+        ssim=structural_similarity(before, after),
     )
 
 
-def _high_frequency_share(change: Tensor) -> float:
+class _Sums:
+    """What is added up over the blocks of a picture."""
+
+    def __init__(self) -> None:
+        self.energy = self.gray = self.power = self.high = self.clipped = 0.0
+        self.around: list[_Around] = []
+
+    def add(self, before: Tensor, after: Tensor) -> None:
+        change = after - before
+        power, high = _spectrum(change)
+        self.energy += float(change.square().sum())
+        self.gray += 3 * float(change.mean(dim=1).square().sum())
+        self.power += power
+        self.high += high
+        self.clipped += float((_clipped(after) & ~_clipped(before)).sum())
+        self.around = _added(self.around, _nyquist(change))
+
+
+def _spectrum(change: Tensor) -> tuple[float, float]:
+    """The energy of ``change`` in all, and above 0.25 cycle per pixel."""
     height, width = change.shape[-2:]
-    power = torch.fft.fft2(change).abs().square().sum(dim=(0, 1))
+    power = torch.fft.fft2(change).abs().square().sum(dim=(0, 1)) / (height * width)
     rows, columns = torch.fft.fftfreq(height), torch.fft.fftfreq(width)
     high = torch.hypot(rows[:, None], columns[None, :]) > 0.25
-    return float(power[high].sum() / power.sum().clamp_min(1e-30))
+    return float(power.sum()), float(power[high].sum())
 
 
-def _checkerboard(change: Tensor) -> float:
-    """The largest of the three Nyquist points, each over the median of the 5x5 square around it.
+@dataclass(frozen=True)
+class _Around:
+    """The 5x5 square around a frequency: the sum over windows, each brought to the same level, and their number."""
 
-    Powers are averaged over overlapping windows (Welch 1967), since one spectrum alone is mostly chance.
+    total: Tensor
+    count: int
+
+
+def _nyquist(change: Tensor) -> list[_Around]:
+    """The surroundings of the three Nyquist points in overlapping windows of 32 pixels; none where it is smaller.
+
+    Powers are averaged over windows (Welch 1967), since one spectrum alone is mostly chance.
     """
     side = min(_WINDOW, *change.shape[-2:])
     side -= side % 2
     if side < 8:
-        return 1.0
+        return []
     tiles = change.unfold(2, side, max(1, side // 2)).unfold(3, side, max(1, side // 2))
     taper = torch.hann_window(side, periodic=True, dtype=change.dtype)
     tiles = (tiles - tiles.mean(dim=(-1, -2), keepdim=True)) * taper[:, None] * taper[None, :]
     power = torch.fft.fft2(tiles).abs().square().flatten(0, -3)
     half = side // 2
-    return max(_peak(power, row, column) for row, column in ((half, 0), (0, half), (half, half)))
+    return [_surroundings(power, *at) for at in ((half, 0), (0, half), (half, half))]
 
 
-def _peak(power: Tensor, row: int, column: int) -> float:
-    """``power`` (windows, rows, columns) at one frequency, over the median of the 5x5 square around it.
-
-    Every window is first brought to the same level there, or a few strong ones would make chance look large.
-    """
+def _surroundings(power: Tensor, row: int, column: int) -> _Around:
+    """From ``power`` (windows, rows, columns); windows without energy there are left out."""
     around = torch.roll(power, (2 - row, 2 - column), dims=(1, 2))[:, :5, :5]
     level = around.mean(dim=(1, 2), keepdim=True)
-    around = (around / level.clamp_min(1e-30))[level.flatten() > 1e-12 * level.max()].mean(dim=0)
-    return float(around[2, 2] / around.median().clamp_min(1e-30)) if around.isfinite().all() else 1.0
+    strong = level.flatten() > 1e-12 * level.max()
+    scaled = (around / level.clamp_min(1e-30))[strong]
+    return _Around(scaled.sum(dim=0), int(strong.sum()))
 
 
-def _chroma_share(change: Tensor) -> float:
-    gray = change.mean(dim=1, keepdim=True).expand_as(change)
-    return float(1 - gray.square().sum() / change.square().sum().clamp_min(1e-30))
+def _added(so_far: list[_Around], more: list[_Around]) -> list[_Around]:
+    if not (so_far and more):
+        return so_far or more
+    return [_Around(a.total + b.total, a.count + b.count) for a, b in zip(so_far, more, strict=True)]
 
 
-def _newly_clipped(before: Tensor, after: Tensor) -> float:
-    def clipped(image: Tensor) -> Tensor:
-        levels = (image * 255).round()
-        return ((levels <= 0) | (levels >= 255)).any(dim=1)
+def _peak(around: _Around) -> float:
+    """The power at the middle over the median of the square; 1 where there was nothing to look at."""
+    if around.count == 0 or not around.total.isfinite().all():
+        return 1.0
+    return float(around.total[2, 2] / around.total.median().clamp_min(1e-30))
 
-    return float((clipped(after) & ~clipped(before)).double().mean())
+
+def _clipped(image: Tensor) -> Tensor:
+    levels = (image * 255).round()
+    return ((levels <= 0) | (levels >= 255)).any(dim=1)
