@@ -400,7 +400,7 @@ def test_json_says_everything_about_a_picture(command: Any) -> None:
     assert (result["input"], result["output"], result["skipped"]) == ("photo.png", "d.png", False)
     assert result["octaves"] == [[36, 40]]
     assert set(result["measures"]) == {
-        "strength", "high_frequency_share", "checkerboard", "chroma_share", "newly_clipped",
+        "strength", "high_frequency_share", "checkerboard", "chroma_share", "newly_clipped", "ssim",
     }  # fmt: skip
     assert [set(row) for row in result["after"]] == [{"index", "label", "probability"}] * 5
     assert sum(row["probability"] for row in result["before"]) == pytest.approx(1, abs=1e-4)
