@@ -5,6 +5,7 @@ text, and what to say about it. This room has no engine of its own; it uses thos
 """
 
 from deepdream.lessons.exhibit import Exhibit, run_record
+from deepdream.lessons.rungs import Rung, climb_ladder, ladder
 from deepdream.lessons.tracing import Trace, trace, trace_dream
 
-__all__ = ["Exhibit", "Trace", "run_record", "trace", "trace_dream"]
+__all__ = ["Exhibit", "Rung", "Trace", "climb_ladder", "ladder", "run_record", "trace", "trace_dream"]

@@ -367,9 +367,7 @@ def _curves(places: Sequence[Any], told: Trace, theme: Theme) -> None:
     places[2].plot(steps, _risen(told), color=theme.positive)
     places[3].plot(steps, told.distance, color=theme.negative)
     places[0].set_ylim(-0.02, 1.02)
-    places[0].figure.legend(
-        *places[0].get_legend_handles_labels(), loc="outside lower center", ncols=7, frameon=False
-    )
+    places[0].figure.legend(*places[0].get_legend_handles_labels(), loc="outside right center", frameon=False)
     label(places[0], "step", "probability", "probability")
     label(places[1], "step", "logit", "logits of the same")
     label(places[2], "step", "times the original's", f"activation, {shortened(told.layer)}")
@@ -429,9 +427,7 @@ def _moving_curves(chances: Any, climb: Any, told: Trace, theme: Theme) -> None:
         chances.plot(
             steps, share, color=theme.ink, linestyle="-", linewidth=4, alpha=0.5, label="all animals"
         )
-    chances.figure.legend(
-        *chances.get_legend_handles_labels(), loc="outside lower center", ncols=5, frameon=False
-    )
+    chances.figure.legend(*chances.get_legend_handles_labels(), loc="outside right center", frameon=False)
     chances.set_ylim(-0.02, 1.02)
     label(chances, "step", "probability", "what it says")
     climb.plot(steps, _risen(told), color=theme.positive)

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import typer
 
-from deepdream.cli.lessons import dreams
+from deepdream.cli.lessons import dreams, networks
 
-PARTS = (dreams,)
+PARTS = (dreams, networks)
 
 
 def register(app: typer.Typer) -> None:
