@@ -11,6 +11,7 @@ from deepdream.attribution.attacks import fgsm, pgd
 from deepdream.attribution.channels import explain_channels
 from deepdream.attribution.concepts import concept_vector, explain_concept, scrambled
 from deepdream.errors import UnknownNameError, UsageError
+from deepdream.models import Model
 from deepdream.tensors import generator
 
 
@@ -106,3 +107,17 @@ def test_attacks_stay_near_and_move_the_score() -> None:
         assert not away.requires_grad
     step = image - 2 / 255 * w.sign()
     assert torch.allclose(fgsm(model, image, 0), step, atol=1e-6)
+
+
+def test_attacks_work_where_logits_are_below_zero(tiny_model: Model) -> None:
+    image = 0.25 + 0.5 * picture(64)
+    logits = tiny_model(image)[0]
+    target = int(logits.argmin())
+    assert float(logits[target]) < 0
+
+    def chance(x: torch.Tensor) -> float:
+        return float(tiny_model(x)[0].softmax(dim=0)[target].detach())
+
+    for attack in (fgsm, pgd):
+        away, toward = attack(tiny_model, image, target), attack(tiny_model, image, target, toward=True)
+        assert chance(away) < chance(image) < chance(toward)

@@ -60,3 +60,16 @@ def test_a_figure_that_exists_is_kept(command) -> None:
 def test_a_broken_picture_is_refused(command, tmp_path: Path) -> None:
     (tmp_path / "broken.jpg").write_bytes(CAT.read_bytes()[:2000])
     assert command("trace", "broken.jpg").code == 3
+
+
+def test_ladder_wrong_reasons_and_fool_say_what_they_found(command) -> None:
+    done = command("wrong-reasons", "--method", "lrp", "--method", "eigen-cam", "--json", "-q")
+    assert (done.code, done.err) == (0, "")
+    assert {entry["method"] for entry in json.loads(done.out)["methods"]} == {"lrp", "eigen-cam"}
+    done = command("fool", CAT, "--notes", "-o", "f.png")
+    assert done.code == 0
+    assert "tiger cat" in done.out
+    assert "To say:" in done.out
+    assert command("fool", CAT, "--method", "gradcam").code == 2
+    assert command("fool", CAT, "--epsilon", "-1").code == 2
+    assert command("ladder", "nothing.jpg").code == 3

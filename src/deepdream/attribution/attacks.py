@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import warnings
 
+import torch.nn.functional as F
 from captum.robust import FGSM, PGD
 from torch import Tensor
 
@@ -18,7 +19,7 @@ def fgsm(
 
     Goodfellow, Shlens, Szegedy 2014, arXiv:1412.6572. Away from ``target``, or ``toward`` it.
     """
-    attack = FGSM(in_float32(model), lower_bound=0.0, upper_bound=1.0)
+    attack = FGSM(in_float32(model), _cost, lower_bound=0.0, upper_bound=1.0)
     found: Tensor = attack.perturb(_fresh(model, image), epsilon=epsilon, target=target, targeted=toward)
     return found.detach()
 
@@ -36,7 +37,7 @@ def pgd(
 
     Madry et al. 2017, arXiv:1706.06083; started at the picture itself, so that it needs no seed.
     """
-    attack = PGD(in_float32(model), lower_bound=0.0, upper_bound=1.0)
+    attack = PGD(in_float32(model), _cost, lower_bound=0.0, upper_bound=1.0)
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", "Input Tensor 0 did not already require gradients")
         found: Tensor = attack.perturb(
@@ -50,6 +51,16 @@ def pgd(
             norm="Linf",
         )
     return found.detach()
+
+
+def _cost(logits: Tensor, target: int) -> Tensor:
+    """Cross-entropy, which both papers attack; of a network with one output, minus that.
+
+    captum's own default takes the logarithm of what the network gives: of logits below zero that is no number.
+    """
+    if logits.shape[1] == 1:
+        return -logits[:, 0]
+    return F.cross_entropy(logits, logits.new_full((len(logits),), target).long(), reduction="none")
 
 
 def _fresh(model: Model, image: Tensor) -> Tensor:

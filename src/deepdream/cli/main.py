@@ -47,6 +47,8 @@ DOORS = {
     "report": Door("report", "One page: why did the network say this, and should I believe the answer?"),
     "trace": Door("lessons", "Follow a dream step by step: what it does to the prediction."),
     "ladder": Door("lessons", "See that saliency, DeepDream and training are one idea."),
+    "wrong-reasons": Door("lessons", "Right for the wrong reason: which explanations would have told?"),
+    "fool": Door("lessons", "Another answer by a change nobody sees, explained before and after."),
     "info": Door("reruns", "Show the recipe inside a picture."),
     "rerun": Door("reruns", "Make a picture again from the recipe inside it, bit for bit."),
     "lecture": Door("lecture", "The lecture, live: one command per lesson, from the first neuron on."),

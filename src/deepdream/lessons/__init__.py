@@ -5,7 +5,24 @@ text, and what to say about it. This room has no engine of its own; it uses thos
 """
 
 from deepdream.lessons.exhibit import Exhibit, run_record
+from deepdream.lessons.fooling import Fooling, fool, fool_network
 from deepdream.lessons.rungs import Rung, climb_ladder, ladder
+from deepdream.lessons.shortcuts import Shortcut, plant_shortcut, wrong_reasons
 from deepdream.lessons.tracing import Trace, trace, trace_dream
 
-__all__ = ["Exhibit", "Rung", "Trace", "climb_ladder", "ladder", "run_record", "trace", "trace_dream"]
+__all__ = [
+    "Exhibit",
+    "Fooling",
+    "Rung",
+    "Shortcut",
+    "Trace",
+    "climb_ladder",
+    "fool",
+    "fool_network",
+    "ladder",
+    "plant_shortcut",
+    "run_record",
+    "trace",
+    "trace_dream",
+    "wrong_reasons",
+]
