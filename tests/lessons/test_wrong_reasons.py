@@ -56,7 +56,7 @@ def test_the_exhibit_counts_and_a_method_must_exist(planted: Shortcut) -> None:
     (figure,) = exhibit.figures()
     assert "every control" in figure.caption
     document = json.loads(json.dumps(exhibit.to_dict(), allow_nan=False))
-    assert [entry["method"] for entry in document["methods"]][0] == "grad-cam"
+    assert next(entry["method"] for entry in document["methods"]) == "grad-cam"
     assert len(document["accuracies"]) == 6
     with pytest.raises(UnknownNameError, match="Did you mean 'saliency'"):
         wrong_reasons(["salency"])
@@ -69,7 +69,7 @@ def blobs(photo: torch.Tensor) -> Picture:
 
 def test_attacks_stay_within_epsilon_and_lower_the_class(tiny_model: Model, blobs: Picture) -> None:
     found = fool_network(tiny_model, blobs, epsilon=0.02, method="saliency")
-    assert [entry.attack for entry in found.attacks][0] == "fast gradient sign"
+    assert next(entry.attack for entry in found.attacks) == "fast gradient sign"
     for entry in found.attacks:
         assert 0 < entry.largest_change <= 0.02 + 1e-6
         assert entry.kept < found.probability
