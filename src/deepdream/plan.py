@@ -85,6 +85,12 @@ class Plan:
         0.0, "largest random change of scale before each gradient, as a share", low=0.0, high=0.5
     )
 
+    relu: str = setting(
+        "true",
+        "gradients of rectifiers: true, or redirected so that dead and saturated units can be lifted",
+        choices=("true", "redirected"),
+    )
+
     def __post_init__(self) -> None:
         for entry in fields(self):
             value = getattr(self, entry.name)

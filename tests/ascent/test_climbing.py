@@ -8,8 +8,9 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from deepdream.ascent import Objective, channel, layer, logit, total_variation
+from deepdream.ascent import Objective, channel, direction, distance, layer, logit, total_variation
 from deepdream.ascent.climbing import measure_gradient
+from deepdream.ascent.objectives import Need
 from deepdream.models import Model
 from deepdream.plan import Plan
 from deepdream.tensors import generator
@@ -109,29 +110,72 @@ def test_the_global_random_state_is_not_touched(tiny_model: Model, photo: Tensor
 
 
 def test_one_term_is_not_drowned_by_another(tiny_model: Model, photo: Tensor) -> None:
-    """Two layers whose scores differ by orders of magnitude have equal says; the score itself stays as it is."""
+    """Layers whose scores differ have equal says; the score itself stays as it is."""
     bright = dataclasses.replace(tiny_model.preprocessing, std=(1e-3,) * 3)
     model = Model(tiny_model.module, preprocessing=bright)
     alone = [
         measure_gradient(model, objective, photo, Plan(jitter=0), generator(0))
-        for objective in (layer("first"), channel("second", 1))
+        for objective in (layer("first"), layer("second"))
     ]
-    assert abs(alone[0][1]) > 100 * abs(alone[1][1])
+    assert abs(alone[0][1]) > 4 * abs(alone[1][1])
     both, score = measure_gradient(
-        model, layer("first") + channel("second", 1), photo, Plan(jitter=0), generator(0)
+        model, layer("first") + layer("second"), photo, Plan(jitter=0), generator(0)
     )
     torch.testing.assert_close(both, sum(g / abs(float(s)) for g, s in alone), rtol=1e-3, atol=1e-7)
     torch.testing.assert_close(score, alone[0][1] + alone[1][1])
 
 
 def test_weights_say_how_much_each_balanced_term_counts(tiny_model: Model, photo: Tensor) -> None:
-    def gradient(objective: Objective) -> tuple[Tensor, float]:
-        found, score = measure_gradient(tiny_model, objective, photo, Plan(jitter=0), generator(0))
-        return found, abs(float(score))
+    """A layer is measured by its energy, a channel by its layer's mean absolute activation, a logit by the spread."""
 
-    (first, a), (second, b) = gradient(layer("first")), gradient(logit(2))
-    got, _ = gradient(3 * layer("first") - 0.5 * logit(2))
-    torch.testing.assert_close(got, 3 * first / a - 0.5 * second / b, rtol=1e-3, atol=1e-7)
+    def gradient(objective: Objective) -> Tensor:
+        return measure_gradient(tiny_model, objective, photo, Plan(jitter=0), generator(0))[0]
+
+    found = tiny_model.activations(photo, ["first", "second", "logits"])
+    expected = (
+        3 * gradient(layer("first")) / found["first"].square().mean()
+        + 2 * gradient(channel("second", 1)) / found["second"].abs().mean()
+        - 0.5 * gradient(logit(2)) / found["logits"].std(correction=0)
+        - 0.25 * gradient(total_variation())
+    )
+    got = gradient(3 * layer("first") + 2 * channel("second", 1) - 0.5 * logit(2) - 0.25 * total_variation())
+    torch.testing.assert_close(got, expected, rtol=1e-3, atol=1e-6)
+
+
+def test_a_score_that_passes_through_zero_does_not_explode(tiny_model: Model, photo: Tensor) -> None:
+    """Divided by its own size, a channel whose mean is near zero would drown everything beside it."""
+    plan = Plan(jitter=0)
+    activation = tiny_model.activations(photo, ["second"])["second"]
+    # A direction whose mean dot product with this picture's activations is zero.
+    means = activation.mean((0, 2, 3))
+    vector = torch.randn(12, generator=generator(0))
+    vector = vector - means * (vector @ means) / (means @ means)
+    balanced = direction("second", vector.tolist())
+    _, score = measure_gradient(tiny_model, balanced, photo, plan, generator(0))
+    assert abs(float(score)) < 1e-5
+    alone, _ = measure_gradient(tiny_model, layer("first") + layer("second"), photo, plan, generator(0))
+    both, _ = measure_gradient(
+        tiny_model, layer("first") + layer("second") + balanced, photo, plan, generator(0)
+    )
+    assert float((both - alone).norm()) < 3 * float(alone.norm())
+
+
+def test_a_penalty_pushes_less_the_better_it_is_met(tiny_model: Model, photo: Tensor) -> None:
+    """Divided by its own size it would push the more, without bounds."""
+    plan, found = Plan(jitter=0), {Need("picture", "input"): photo}
+    pushes = []
+    for away in (0.1, 0.01, 0.0):
+        image = photo + away
+        with_it, without = (
+            measure_gradient(tiny_model, objective, image, plan, generator(0), references=found)[0]
+            for objective in (
+                layer("second") + 0 * layer("first") - distance(),
+                layer("second") + 0 * layer("first"),
+            )
+        )
+        pushes.append(float((with_it - without).norm()))
+    assert pushes[0] == pytest.approx(10 * pushes[1], rel=1e-2)
+    assert pushes[2] == pytest.approx(0, abs=1e-9)
 
 
 def test_google_s_half_sum_is_not_balanced(tiny_model: Model, photo: Tensor) -> None:

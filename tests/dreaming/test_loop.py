@@ -35,7 +35,7 @@ def snapshot(state: State) -> dict[str, Tensor]:
     ("plan", "error", "message"),
     [
         (Plan(objective="layer(secnd)"), UnknownNameError, "No layer 'secnd' in tiny. Did you mean 'second'"),
-        (Plan(objective="layer(second"), UsageError, "Cannot read the objective"),
+        (Plan(objective="layer(second"), UsageError, "is not complete"),
         (Plan(objective="channel(second, 12)"), UsageError, "there is no channel 12"),
         (Plan(objective="logit(5)"), UsageError, "there is no class 5"),
         (Plan(objective="logit(-1)"), UsageError, "there is no class -1"),

@@ -2,17 +2,26 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from contextlib import nullcontext
+from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Protocol
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from deepdream.ascent.algebra import KINDS, Need, Objective, Scene, Term
 from deepdream.ascent.gradients import blur, cascade, equalize_bands, prefer_photo_colors, unit_size
-from deepdream.ascent.objectives import Objective, Scene, Term
+from deepdream.ascent.references import References
 from deepdream.ascent.tiling import Tiling, grid, surroundings, tiled_gradient
+from deepdream.models.rectifiers import redirected_gradients
 from deepdream.plan import Plan
 from deepdream.tensors import generator
+
+#: A term whose size is below this is dead: nothing of its layer responds.
+_DEAD = 1e-12
 
 
 class Network(Protocol):
@@ -31,92 +40,141 @@ def measure_gradient(
     chance: torch.Generator,
     *,
     tiling: Tiling | None = None,
+    references: References = MappingProxyType({}),
 ) -> tuple[Tensor, Tensor]:
     """d score / d image (B, 3, H, W), and the score (a scalar tensor), at one random offset and scale.
 
-    With a ``tiling`` the picture is seen tile by tile.
+    With a ``tiling`` the picture is seen tile by tile. ``references`` holds what the objective is compared with,
+    at the size of ``image``; what lies under the picture is rolled and scaled as it is.
     """
     down, right = _offsets(plan.jitter, image, chance)
     seen = torch.roll(image, (down, right), dims=(2, 3)).detach()
     with torch.enable_grad():
         free = seen.requires_grad_() if plan.zoom else seen
         view = _zoomed(free, plan.zoom, chance)
-    if tiling is None:
-        gradient, score = _see(network, objective, view.detach(), plan.reduction)
-    else:
-        gradient, score = _see_in_tiles(network, objective, view.detach(), plan, chance, tiling)
+    found = {need: _alike(need, value, (down, right), view) for need, value in references.items()}
+    sight = _Sight(network, objective, plan, found)
+    gradient, score = (
+        sight.see(view.detach()) if tiling is None else sight.see_in_tiles(view.detach(), chance, tiling)
+    )
     if plan.zoom:
         (gradient,) = torch.autograd.grad(view, free, gradient)
     return torch.roll(gradient, (-down, -right), dims=(2, 3)), score
 
 
-def _see(network: Network, objective: Objective, view: Tensor, reduction: str) -> tuple[Tensor, Tensor]:
-    """The gradient of a whole view, and its score."""
-    scores, view = _score(network, objective, view, reduction)
-    (gradient,) = torch.autograd.grad(_balanced_sum(scores, reduction), view)
-    return gradient, _total(scores)
+def _alike(need: Need, value: Tensor, offset: tuple[int, int], view: Tensor) -> Tensor:
+    """What lies under the picture, rolled and scaled as ``view`` was."""
+    if not need.lies_under:
+        return value
+    return _fitted(torch.roll(value, offset, dims=(2, 3)), list(view.shape[-2:]))
 
 
-def _see_in_tiles(
-    network: Network,
-    objective: Objective,
-    view: Tensor,
-    plan: Plan,
-    chance: torch.Generator,
-    tiling: Tiling,
-) -> tuple[Tensor, Tensor]:
-    """As ``_see``, a tile at a time.
+@dataclass(frozen=True, eq=False)
+class _Sight:
+    """A network that looks at views of a picture, for an objective."""
 
-    Every term is a mean over positions, so a tile's part in the whole picture's gradient is its gradient times
-    its share of the positions; a half sum needs no share. Several terms are balanced by what they are worth in
-    the whole picture, which takes a first pass without gradients.
-    """
-    worth = _worth(network, objective, view, plan, tiling) if len(objective.terms) > 1 else None
-    height, width = view.shape[-2:]
+    network: Network
+    objective: Objective
+    plan: Plan
+    found: References
 
-    def share(term: Term, tile: Tensor) -> float:
-        if plan.reduction == "half-sum":
-            return 1.0
-        if not term.layers:
-            return tile.numel() / view.numel()
-        name = term.layers[0]
-        return network.positions(name, *tile.shape[-2:]) / network.positions(name, height, width)
+    def see(self, view: Tensor) -> tuple[Tensor, Tensor]:
+        """The gradient of a whole view, and its score."""
+        scene = self.scene(view, self.found)
+        with torch.enable_grad():
+            scores = self.objective.scores(scene)
+            total = _weighted_sum(scores, self._sizes(scene))
+        return _gradient(total, scene.image), _total(scores)
 
-    def look(tile: Tensor) -> tuple[Tensor, Tensor]:
-        scores, tile = _score(network, objective, tile, plan.reduction)
-        terms = [term for _, term in objective.terms]
-        shared = [(w * share(t, tile), score) for t, (w, score) in zip(terms, scores, strict=True)]
-        (gradient,) = torch.autograd.grad(_balanced_sum(shared, plan.reduction, worth), tile)
-        return gradient, _total(scores)
+    def see_in_tiles(self, view: Tensor, chance: torch.Generator, tiling: Tiling) -> tuple[Tensor, Tensor]:
+        """As ``see``, a tile at a time.
 
-    return tiled_gradient(view, tiling, chance, look)
+        A term is a mean over positions, so a tile's part in the whole picture's gradient is its gradient times
+        its share of the positions; a sum needs no share. Several terms are balanced by their sizes in the whole
+        picture, which takes a first pass without gradients.
+        """
+        under = [need for need in self.found if need.lies_under]
+        below = [self.found[need].to(view).expand(len(view), -1, -1, -1) for need in under]
+        stack = torch.cat([view, *below], dim=1) if below else view
+        widths = [3, *(self.found[need].shape[1] for need in under)]
 
+        def split(tile: Tensor) -> tuple[Tensor, References]:
+            image, *parts = torch.split(tile, widths, dim=1)
+            return image, {**self.found, **{n: p[:1] for n, p in zip(under, parts, strict=True)}}
 
-def _worth(
-    network: Network, objective: Objective, view: Tensor, plan: Plan, tiling: Tiling
-) -> list[Tensor] | None:
-    """The size of every term in the whole picture, from one pass over the tiles (which overlap: an estimate)."""
-    if plan.reduction == "half-sum":
-        return None
-    totals = [torch.zeros((), device=view.device) for _ in objective.terms]
-    height, width = view.shape[-2:]
-    for core in grid(height, width, tiling.core, generator(0)):
-        tile = surroundings(core, height, width, tiling).of(view)
+        sizes = self._sizes_in_tiles(stack, split, tiling)
+
+        def look(tile: Tensor) -> tuple[Tensor, Tensor]:
+            scene = self.scene(*split(tile))
+            with torch.enable_grad():
+                scores = self.objective.scores(scene)
+                shared = [
+                    (weight * self._share(term, tile, view), score)
+                    for (_, term), (weight, score) in zip(self.objective.terms, scores, strict=True)
+                ]
+                total = _weighted_sum(shared, sizes)
+            return _gradient(total, scene.image), _total(scores)
+
+        return tiled_gradient(stack, tiling, chance, look)
+
+    def scene(self, image: Tensor, found: References, *, free: bool = True) -> Scene:
+        """What the terms look at; with ``free`` it can be differentiated in the image."""
+        image = image.detach().requires_grad_(free)
+        rectifiers = redirected_gradients() if self.plan.relu == "redirected" else nullcontext()
+        layers = self.objective.layers
+        with torch.set_grad_enabled(free), rectifiers:
+            activations = self.network.activations(image, layers) if layers else {}
+        return Scene(activations, image, self.plan.reduction, self._answers(found))
+
+    def _answers(self, found: References) -> References:
+        """Activations in place of the pictures of which they are wanted."""
         with torch.no_grad():
-            scene = Scene(network.activations(tile, objective.layers), tile, plan.reduction)
-            scores = objective.scores(scene)
-        share = core.of(view).numel() / view.numel()
-        totals = [total + share * score for total, (_, score) in zip(totals, scores, strict=True)]
-    return totals
+            return {
+                need: self.network.activations(value, (need.layer,))[need.layer]
+                if need.role == "picture" and need.layer
+                else value
+                for need, value in found.items()
+            }
+
+    @property
+    def _balanced(self) -> bool:
+        return len(self.objective.terms) > 1 and self.plan.reduction != "half-sum"
+
+    def _sizes(self, scene: Scene) -> list[Tensor] | None:
+        return self.objective.sizes(scene) if self._balanced else None
+
+    def _sizes_in_tiles(
+        self, stack: Tensor, split: Callable[[Tensor], tuple[Tensor, References]], tiling: Tiling
+    ) -> list[Tensor] | None:
+        """The sizes in the whole picture, from one pass over the tiles (which overlap: an estimate)."""
+        if not self._balanced:
+            return None
+        totals = [torch.zeros((), device=stack.device) for _ in self.objective.terms]
+        height, width = stack.shape[-2:]
+        for core in grid(height, width, tiling.core, generator(0)):
+            tile = surroundings(core, height, width, tiling).of(stack)
+            sizes = self.objective.sizes(self.scene(*split(tile), free=False))
+            share = core.of(stack).numel() / stack.numel()
+            totals = [total + share * size for total, size in zip(totals, sizes, strict=True)]
+        return totals
+
+    def _share(self, term: Term, tile: Tensor, view: Tensor) -> float:
+        """The share of the whole picture's positions that lie in a tile."""
+        if self.plan.reduction == "half-sum" or KINDS[term.kind].spread == "sum":
+            return 1.0
+        (height, width), (rows, columns) = view.shape[-2:], tile.shape[-2:]
+        if not term.layers:
+            return rows * columns / (height * width)
+        name = term.layers[0]
+        return self.network.positions(name, rows, columns) / self.network.positions(name, height, width)
 
 
-def _score(
-    network: Network, objective: Objective, view: Tensor, reduction: str
-) -> tuple[list[tuple[float, Tensor]], Tensor]:
-    view = view.detach().requires_grad_()
-    with torch.enable_grad():
-        activations = network.activations(view, objective.layers) if objective.layers else {}
-        return objective.scores(Scene(activations, view, reduction)), view
+def _gradient(total: Tensor, image: Tensor) -> Tensor:
+    """d total / d image; zero where the picture has no part in it (a caricature of nothing, one pixel's variation)."""
+    if not total.requires_grad:
+        return torch.zeros_like(image)
+    (gradient,) = torch.autograd.grad(total, image, allow_unused=True)
+    return torch.zeros_like(image) if gradient is None else gradient
 
 
 def _total(scores: list[tuple[float, Tensor]]) -> Tensor:
@@ -137,21 +195,14 @@ def direction_of(gradient: Tensor, plan: Plan, progress: float) -> Tensor:
     return unit_size(prefer_photo_colors(gradient, plan.color), plan.normalization)
 
 
-def _balanced_sum(
-    scores: list[tuple[float, Tensor]], reduction: str, worth: list[Tensor] | None = None
-) -> Tensor:
-    """The weighted sum; several terms are first divided by their own size, so that none drowns the others.
-
-    ``worth`` holds those sizes where the scores are of a part of the picture only.
-    """
-    if len(scores) == 1 or reduction == "half-sum":
+def _weighted_sum(scores: list[tuple[float, Tensor]], sizes: list[Tensor] | None) -> Tensor:
+    """The weighted sum; with ``sizes`` every score is first divided by its own, so that none drowns the others."""
+    if sizes is None:
         return torch.stack([weight * score for weight, score in scores]).sum()
-    sizes = worth or [score.detach() for _, score in scores]
+    # What is dead has no size, and nothing to say.
+    safe = [torch.where(size > _DEAD, size, torch.ones_like(size)) for size in sizes]
     return torch.stack(
-        [
-            weight * score / size.abs().clamp_min(1e-12)
-            for (weight, score), size in zip(scores, sizes, strict=True)
-        ]
+        [weight * score / size for (weight, score), size in zip(scores, safe, strict=True)]
     ).sum()
 
 
@@ -166,5 +217,10 @@ def _zoomed(image: Tensor, zoom: float, chance: torch.Generator) -> Tensor:
     if zoom == 0:
         return image
     factor = 1 + zoom * (2 * float(torch.rand((), generator=chance)) - 1)
-    size = [max(1, round(side * factor)) for side in image.shape[-2:]]
+    return _fitted(image, [max(1, round(side * factor)) for side in image.shape[-2:]])
+
+
+def _fitted(image: Tensor, size: list[int]) -> Tensor:
+    if list(image.shape[-2:]) == size:
+        return image
     return F.interpolate(image, size=size, mode="bilinear", align_corners=False, antialias=True)

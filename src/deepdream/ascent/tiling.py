@@ -109,15 +109,16 @@ def tiled_gradient(
 ) -> tuple[Tensor, Tensor]:
     """The gradient (B, 3, H, W) and the score of a picture, tile by tile.
 
-    ``look`` gives a tile's part in the whole picture's gradient, and the tile's own score; the scores' mean over
-    the picture is returned (for a sum over positions, a mean of sums). Where memory runs out, what is left is cut
-    into smaller tiles and the work goes on from there.
+    ``image`` may carry further channels behind its three, which are cut alike. ``look`` gives a tile's part in the
+    whole picture's gradient (B, 3, h, w), and the tile's own score; the scores' mean over the picture is returned
+    (for a sum over positions, a mean of sums). Where memory runs out, what is left is cut into smaller tiles and
+    the work goes on from there.
 
     Raises:
         RuntimeError: torch's own error, where the smallest tile is still too large.
     """
     height, width = image.shape[-2:]
-    gradient = torch.empty_like(image)
+    gradient = torch.empty_like(image[:, :3])
     score = torch.zeros((), device=image.device)
     for core, part, share in _looks(image, tiling, grid(height, width, tiling.core, chance), look):
         core.of(gradient).copy_(part)

@@ -27,7 +27,8 @@ from deepdream.provenance import read_recipe_text, replacing
 
 SCHEMA = 1
 _KEY = "deepdream"
-_OWN = ("plan", "octaves")  # kept in words of their own
+_OWN = ("plan", "octaves", "files", "references")  # kept in words of their own, or made again
+_FILE = "file:"  # begins the names of what the objective's files hold
 
 
 @dataclass(frozen=True, eq=False)
@@ -92,6 +93,7 @@ def _unpacked(state: State) -> tuple[dict[str, Tensor], dict[str, Any]]:
             tensors |= {f"{entry.name}.{place}": part for place, part in enumerate(value)}
         else:
             numbers[entry.name] = value
+    tensors |= {f"{_FILE}{role}:{resource}": value for (role, resource), value in state.files.items()}
     return tensors, numbers
 
 
@@ -140,11 +142,23 @@ def _checked(tensors: dict[str, Tensor], kept: Mapping[str, Any]) -> Checkpoint:
 
 def _packed(tensors: dict[str, Tensor], numbers: Mapping[str, Any]) -> dict[str, Any]:
     """The fields of a state from their names in the file; a name that is no field is an error of ``State``."""
-    found: dict[str, Any] = {**numbers}
-    for name in sorted(tensors, key=lambda name: (name.partition(".")[0], len(name), name)):
+    found: dict[str, Any] = {**numbers, "files": _files(tensors)}
+    for name in sorted(
+        tensors.keys() - _file_names(tensors), key=lambda name: (name.partition(".")[0], len(name), name)
+    ):
         field, dot, _ = name.partition(".")
         found[field] = (*found.get(field, ()), tensors[name]) if dot else tensors[name]
     return {"moments": (), **found}
+
+
+def _file_names(tensors: Mapping[str, Tensor]) -> set[str]:
+    return {name for name in tensors if name.startswith(_FILE)}
+
+
+def _files(tensors: Mapping[str, Tensor]) -> dict[tuple[str, str], Tensor]:
+    """What the objective's files hold, by (role, resource)."""
+    parts = {name: name.removeprefix(_FILE).partition(":") for name in _file_names(tensors)}
+    return {(role, resource): tensors[name] for name, (role, _, resource) in parts.items()}
 
 
 def _check_state(state: State) -> None:
@@ -178,6 +192,8 @@ def on_device(state: State, device: torch.device) -> State:
     """``state`` where the network is; the random generator stays on the CPU."""
     tensors, _ = _unpacked(state)
     moved = {
-        name: value.to(device) for name, value in tensors.items() if name != "chance" and "." not in name
+        name: value.to(device)
+        for name, value in tensors.items()
+        if name != "chance" and "." not in name and not name.startswith(_FILE)
     }
     return replace(state, **moved, moments=tuple(moment.to(device) for moment in state.moments))  # type: ignore[arg-type]

@@ -6,18 +6,21 @@ The progress bar, the saver, the sheet and the tests all iterate ``dream``; to s
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from functools import cached_property
+from pathlib import Path
 
 import torch
 from torch import Tensor
 
 from deepdream.ascent.climbing import direction_of, measure_gradient
 from deepdream.ascent.gradients import texture_emphasis, unit_size
-from deepdream.ascent.objectives import LOGITS, Objective, Scene, layer, parse_objective
+from deepdream.ascent.objectives import Objective, layer, parse_objective
 from deepdream.ascent.parameterizations import move_detail
+from deepdream.ascent.references import references_for
 from deepdream.ascent.resampling import resize
+from deepdream.ascent.resolving import pin_files, resolve
 from deepdream.ascent.sizes import Octave, octaves
 from deepdream.ascent.tiling import CORE, LARGE, NEAR_HALO, Tiling
 from deepdream.dreaming.state import State
@@ -73,19 +76,7 @@ def objective_of(plan: Plan, model: Model) -> Objective:
         UsageError: an objective that cannot be read, or a channel or class that is not there.
     """
     objective = parse_objective(plan.objective) if plan.objective else layer(model.recommended_layer)
-    for name in objective.layers:
-        model.check_layer(name)
-    objective.scores(_blank_scene(objective, model))
-    return objective
-
-
-def _blank_scene(objective: Objective, model: Model) -> Scene:
-    """Zeros in place of activations: enough for every term to find an index that does not exist."""
-    channels = {
-        name: model.classes if name == LOGITS else model.layer(name).channels for name in objective.layers
-    }
-    blank = {name: torch.zeros(1, count, 1, 1) for name, count in channels.items()}
-    return Scene(blank, torch.zeros(1, 3, 1, 1))
+    return resolve(objective, model)
 
 
 def sizes_for(plan: Plan, model: Model, height: int, width: int) -> tuple[Octave, ...]:
@@ -118,7 +109,7 @@ def tiling_for(plan: Plan, model: Model, objective: Objective, height: int, widt
         UsageError: a tile was asked for that the layers or the objective do not allow.
     """
     layers = [model.layer(name) for name in objective.layers if name in model.layers]
-    cuttable = objective.local and not model.preprocessing.fixed
+    cuttable = objective.local and not model.preprocessing.fixed and all(layer.stride for layer in layers)
     if plan.tile and not cuttable:
         raise UsageError(f"{objective} looks at the picture as a whole and cannot be seen in tiles.")
     if not cuttable or (height * width <= (plan.tile**2 or LARGE)):
@@ -135,23 +126,27 @@ def tiling_for(plan: Plan, model: Model, objective: Objective, height: int, widt
     return Tiling(max(plan.tile or CORE, 2 * stride), halo, stride, fixed=bool(plan.tile))
 
 
-def start(model: Model, plan: Plan, image: Tensor) -> State:
+def start(model: Model, plan: Plan, image: Tensor, *, places: Iterable[Path] = ()) -> State:
     """The state before the first step.
 
     Args:
         image: (1, 3, H, W) in [0, 1].
+        places: Where files that the objective names by hash are looked for, besides this folder and ``images``.
 
     Raises:
         UsageError: a picture the network cannot take, or an unknown layer.
+        PictureError: a file that the objective names is not there or unreadable.
     """
     if image.dim() != 4 or image.shape[:2] != (1, 3):
         raise UsageError(f"A dream starts from one picture (1, 3, H, W) in [0, 1], not {tuple(image.shape)}.")
     sizes = sizes_for(plan, model, *image.shape[-2:])
     zoom = 0.0 if model.preprocessing.fixed else plan.zoom  # such a network can take no other size
-    plan = replace(plan, objective=str(objective_of(plan, model)), zoom=zoom)
+    objective, files = pin_files(objective_of(plan, model), places)
+    plan = replace(plan, objective=str(objective), zoom=zoom)
     source = image.to(model.device, torch.float32)
-    state = State(plan, source, sizes, 0, 0, source, (), generator(plan.seed).get_state())
+    state = State(plan, source, sizes, 0, 0, source, (), generator(plan.seed).get_state(), files=files)
     first = state.base()
+    state = replace(state, references=references_for(objective, model, files, first))
     return replace(state, parameters=state.parameterization.encode(first), emphasis=_emphasis(plan, first))
 
 
@@ -160,7 +155,12 @@ def _emphasis(plan: Plan, picture: Tensor) -> Tensor | None:
 
 
 def dream(
-    model: Model, plan: Plan, image: Tensor | None = None, *, state: State | None = None
+    model: Model,
+    plan: Plan,
+    image: Tensor | None = None,
+    *,
+    state: State | None = None,
+    places: Iterable[Path] = (),
 ) -> Iterator[Step]:
     """The steps of a dream, from ``image`` or onward from ``state``.
 
@@ -172,7 +172,7 @@ def dream(
     if state is None:
         if image is None:
             raise UsageError("A dream needs a picture, or a state to go on from.")
-        state = start(model, plan, image)
+        state = start(model, plan, image, places=places)
     return _steps(model, state)
 
 
@@ -244,7 +244,12 @@ def advance(model: Model, state: State) -> State:
     plan, size = state.plan, state.size
     objective = parse_objective(plan.objective)
     tiling = tiling_for(plan, model, objective, size.height, size.width)
-    gradient, score = measure_gradient(model, objective, state.image(), plan, chance, tiling=tiling)
+    references = state.references
+    if references is None:
+        references = references_for(objective, model, state.files, state.base())
+    gradient, score = measure_gradient(
+        model, objective, state.image(), plan, chance, tiling=tiling, references=references
+    )
     pulled = state.parameterization.pull_back(state.parameters, _direction(gradient, state))
     change, moments = _optimize(pulled, state)
     del pulled
@@ -258,6 +263,7 @@ def advance(model: Model, state: State) -> State:
         chance=chance.get_state(),
         score=score,
         scores=(*state.scores, score, score) if state.step == 0 else (*state.scores[:-1], score),
+        references=references,
     )
     return _at_strength(moved) if moved.done and plan.strength is not None else moved
 
@@ -304,6 +310,7 @@ def _enter_next_octave(state: State) -> State:
         moments=(),
         pace=_pace(state),
         emphasis=_emphasis(state.plan, larger),
+        references=None,
     )
 
 

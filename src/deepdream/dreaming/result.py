@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -101,18 +101,21 @@ def render(
     watch: Callable[[Step], bool | None] | None = None,
     decided_by: str = "",
     value_range: str = "auto",
+    places: Iterable[Path] = (),
 ) -> Dreamed:
     """Dream ``picture`` to the end, or until ``watch`` returns True.
 
     ``decided_by`` names who answers for the result, ``value_range`` how the picture's numbers were read; both
-    are kept in the recipe.
+    are kept in the recipe. ``places`` are where files that the plan names by hash are looked for.
 
     Raises:
         UsageError, UnknownNameError: settings that do not fit the network or the picture.
         MemoryExhaustedError: not enough memory.
         DeepDreamError: the numbers grew beyond all bounds.
     """
-    draft, state = begin(model, picture, plan, size=size, decided_by=decided_by, value_range=value_range)
+    draft, state = begin(
+        model, picture, plan, size=size, decided_by=decided_by, value_range=value_range, places=places
+    )
     return go_on(model, draft, state, watch=watch)
 
 
@@ -124,11 +127,12 @@ def begin(
     size: str | None = None,
     decided_by: str = "",
     value_range: str = "auto",
+    places: Iterable[Path] = (),
 ) -> tuple[Draft, State]:
     """The first half of ``render``: a dream before its first step. ``picture`` is not needed any more."""
     with _enough_memory(size or f"{picture.width}x{picture.height}"):
         fitted = fit_picture(picture, size)
-        state = start(model, plan or Plan(), fitted.tensor())
+        state = start(model, plan or Plan(), fitted.tensor(), places=places)
         return draft_of(
             model, picture, state, alpha=fitted.alpha, decided_by=decided_by, value_range=value_range
         ), state

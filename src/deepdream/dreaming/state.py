@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 from torch import Tensor
 
+from deepdream.ascent.objectives import Need
 from deepdream.ascent.parameterizations import PARAMETERIZATIONS, Parameterization
 from deepdream.ascent.resampling import shrink_through
 from deepdream.ascent.sizes import Octave
@@ -28,6 +30,8 @@ class State:
         pace: Factor on the rate that keeps the dream on its way to the wanted strength.
         score: The objective before the last step; None before the first.
         scores: For every octave so far, the objective before its first and before its last step.
+        files: What the files hold that the objective names, by (role, resource).
+        references: What the objective is compared with at the current octave's size; None until it is made.
     """
 
     plan: Plan
@@ -42,6 +46,8 @@ class State:
     pace: float = 1.0
     score: Tensor | None = None
     scores: tuple[Tensor, ...] = ()
+    files: Mapping[tuple[str, str], Tensor] = field(default_factory=dict)
+    references: Mapping[Need, Tensor] | None = None
 
     @property
     def parameterization(self) -> Parameterization:

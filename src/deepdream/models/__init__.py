@@ -14,12 +14,14 @@ if TYPE_CHECKING:
     from deepdream.models.layers import Layer
     from deepdream.models.loading import RandomWeights, load_model, parse_weights
     from deepdream.models.network import Model
+    from deepdream.models.networks import Networks
     from deepdream.models.records import Preprocessing, WeightsRecord
 
 _HOMES = {
     "Entry": "catalog",
     "Layer": "layers",
     "Model": "network",
+    "Networks": "networks",
     "Preprocessing": "records",
     "RandomWeights": "loading",
     "WeightsRecord": "records",
@@ -32,6 +34,7 @@ __all__ = [
     "Entry",
     "Layer",
     "Model",
+    "Networks",
     "Preprocessing",
     "RandomWeights",
     "WeightsRecord",

@@ -169,6 +169,12 @@ class Model:
             )
         raise UnknownNameError("class", text, self.labels, where=self.name)
 
+    def find_class_of(self, text: str, network: str = "") -> int:
+        """As ``find_class``, in ``network`` where there are several; this one has no other."""
+        if network and network != self.name:
+            raise UnknownNameError("network", network, [self.name])
+        return self.find_class(text)
+
     @cached_property
     def classes(self) -> int:
         """How many logits the network gives."""
@@ -192,6 +198,11 @@ class Model:
         """Raises UnknownNameError if ``name`` is neither a layer nor ``logits``."""
         if name != LOGITS:
             self.layer(name)
+
+    def class_count(self, name: str = LOGITS) -> int:
+        """How many logits ``name`` gives: ``logits``, or those of a network beside this one."""
+        self.check_layer(name)
+        return self.classes
 
     @property
     def recommended_layer(self) -> str:

@@ -1,0 +1,228 @@
+"""The kinds of objectives that read a network's activations.
+
+Most formulas are lucid's (Olah, Mordvintsev, Schubert 2017, Feature Visualization, Distill;
+lucid/optvis/objectives.py), at mean reduction; the guide is Google's first notebook.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import torch
+from torch import Tensor
+
+from deepdream.ascent.algebra import INPUT, LOGITS, Need, Scene, as_map, objective_kind, on_grid
+from deepdream.ascent.arguments import CLASS, INDEX, LAYER, NETWORK, PICTURE, VECTOR, Value, number, share
+from deepdream.errors import UsageError
+from deepdream.provenance import Resource
+
+#: At most so many dot products are held at once when positions look for their guide.
+_AT_ONCE = 1 << 24
+
+
+def _activity(scene: Scene, name: str, *_: Value) -> Tensor:
+    """The mean absolute activation of a layer."""
+    return scene.activations[name].abs().mean()
+
+
+def _length(x: Tensor) -> Tensor:
+    """The Euclidean length along the axis of channels, which is kept."""
+    return x.square().sum(dim=1, keepdim=True).sqrt()
+
+
+def _lengths(scene: Scene, name: str) -> Tensor:
+    """The length of the activation vector at every position (B, 1, h, w)."""
+    return _length(scene.spatial(name))
+
+
+def _energy(scene: Scene, name: str) -> Tensor:
+    return scene.activations[name].square().mean()
+
+
+@objective_kind(LAYER, size=_energy)
+def layer(scene: Scene, name: str) -> Tensor:
+    """The mean squared activation of a layer: more of whatever it sees.
+
+    Its gradient at the layer is proportional to the activation itself, as in the first DeepDream notebook
+    (Mordvintsev, Olah, Tyka 2015), whose half sum of squares is the reduction ``half-sum``. The mean keeps
+    scores comparable between octaves.
+    """
+    squares = scene.total(as_map(scene.activations[name]).square())
+    return squares / 2 if scene.reduction == "half-sum" else squares
+
+
+@objective_kind(LAYER, INDEX, size=_activity)
+def channel(scene: Scene, name: str, index: int) -> Tensor:
+    """The mean activation of one channel of a layer; of tokens (B, N, C) it is the last axis."""
+    return scene.total(_channel(scene, name, index))
+
+
+def _channel(scene: Scene, name: str, index: int) -> Tensor:
+    """(B, 1, h, w). Raises UsageError: no such channel."""
+    activation = scene.spatial(name)
+    if not 0 <= index < activation.shape[1]:
+        last = activation.shape[1] - 1
+        raise UsageError(f"{name} has channels 0 to {last}; there is no channel {index}.")
+    return activation[:, index : index + 1]
+
+
+def _spot(_: str, __: int, y: float, x: float) -> tuple[Need, ...]:
+    return (Need("spot", numbers=(y, x)),)
+
+
+@objective_kind(LAYER, INDEX, share("y", 0.5), share("x", 0.5), spread="sum", size=_activity, needs=_spot)
+def neuron(scene: Scene, name: str, index: int, y: float, x: float) -> Tensor:
+    """One unit: a channel at one place of the picture, given as shares of its height and width.
+
+    Shares and not positions, so that the place is the same in every octave; it moves along when the picture is
+    rolled or cut into tiles.
+    """
+    activation = _channel(scene, name, index)
+    spot = on_grid(scene.found[Need("spot", numbers=(y, x))], activation)
+    spot = spot / spot.sum().clamp_min(1e-9)  # all of it in one cell; none in a tile that lies elsewhere
+    for mask in scene.masks:
+        spot = spot * on_grid(scene.found[mask], activation)
+    return (activation * spot).sum(dim=(2, 3)).mean()
+
+
+def _vector_need(name: str, vector: Value, _: float) -> tuple[Need, ...]:
+    return () if isinstance(vector, tuple) else (Need("vector", str(vector), name),)
+
+
+def _the_vector(scene: Scene, name: str, vector: Value) -> Tensor:
+    """(1, C, 1, 1). Raises UsageError: another length than the layer has channels."""
+    literal = isinstance(vector, tuple)
+    found = scene.image.new_tensor(vector) if literal else scene.found[Need("vector", str(vector), name)]
+    channels = scene.spatial(name).shape[1]
+    if found.numel() != channels:
+        raise UsageError(f"{name} has {channels} channels; this direction has {found.numel()} numbers.")
+    return found.reshape(1, -1, 1, 1)
+
+
+def _direction_size(scene: Scene, name: str, vector: Value, _: float) -> Tensor:
+    return _lengths(scene, name).mean() * _length(_the_vector(scene, name, vector)).mean()
+
+
+@objective_kind(LAYER, VECTOR, number("power", 0), size=_direction_size, needs=_vector_need)
+def direction(scene: Scene, name: str, vector: Value, power: float) -> Tensor:
+    """The mean dot product with a vector, times the cosine (at least 0.1) to a power: lucid's ``direction``."""
+    return scene.total(_dot_cosine(scene.spatial(name), _the_vector(scene, name, vector), power))
+
+
+def _dot_cosine(x: Tensor, y: Tensor, power: float) -> Tensor:
+    """x.y * max(0.1, cosine)^power at every position (B, 1, h, w); lucid's ``_dot_cossim``."""
+    dot = (x * y).sum(dim=1, keepdim=True)
+    if power == 0:
+        return dot
+    # The square root's slope is infinite where all channels are zero.
+    lengths = x.square().sum(dim=1, keepdim=True).clamp_min(1e-12).sqrt()
+    cosine = dot / (1e-4 + lengths) / (1e-4 + _length(y))
+    return dot * cosine.clamp_min(0.1) ** power
+
+
+def _spread_of_logits(scene: Scene, _: Value, network: str) -> Tensor:
+    return _logits(scene, network).std(dim=1, correction=0).mean()
+
+
+def _logits(scene: Scene, network: str) -> Tensor:
+    return scene.activations[f"{network}/{LOGITS}" if network else LOGITS]
+
+
+@objective_kind(CLASS, NETWORK, spread="whole", size=_spread_of_logits)
+def logit(scene: Scene, which: int, network: str) -> Tensor:
+    """The logit of one class, by number or name (before the softmax, which rises by lowering the others)."""
+    logits = _logits(scene, network)
+    if not isinstance(which, int):
+        raise UsageError(f"The class {which!r} has to be looked up in a network first.")
+    if not 0 <= which < logits.shape[1]:
+        raise UsageError(f"The network has classes 0 to {logits.shape[1] - 1}; there is no class {which}.")
+    return logits[:, which].mean()
+
+
+def _bank(name: str, picture: Value) -> tuple[Need, ...]:
+    return (Need("bank", str(picture), name),)
+
+
+def _guide_size(scene: Scene, name: str, picture: Value) -> Tensor:
+    (need,) = _bank(name, picture)
+    return _lengths(scene, name).mean() * _length(scene.found[need]).mean()
+
+
+@objective_kind(LAYER, PICTURE, size=_guide_size, needs=_bank)
+def guide(scene: Scene, name: str, picture: Value) -> Tensor:
+    """Every position follows that activation of the guide picture with which its dot product is largest.
+
+    Google's ``objective_guide`` (google/deepdream, dream.ipynb 2015): the gradient at the layer is the chosen
+    activation of the guide, divided by the number of positions.
+    """
+    (need,) = _bank(name, picture)
+    x = scene.spatial(name)
+    return scene.total((x * _best_matches(x.detach(), scene.found[need])).sum(dim=1, keepdim=True))
+
+
+def _best_matches(x: Tensor, bank: Tensor) -> Tensor:
+    """For every position of (B, C, h, w) the row of ``bank`` (N, C) with the largest dot product."""
+    rows = x.movedim(1, -1).reshape(-1, x.shape[1])
+    step = max(1, _AT_ONCE // len(bank))
+    chosen = [(part @ bank.T).argmax(dim=1) for part in torch.split(rows, step)]
+    return bank[torch.cat(chosen)].reshape(x.shape[0], *x.shape[2:], x.shape[1]).movedim(-1, 1)
+
+
+def _portrait(name: str, picture: Value, _: float) -> tuple[Need, ...]:
+    return (Need("picture", str(picture), name),)
+
+
+def _caricature_size(scene: Scene, name: str, picture: Value, _: float) -> Tensor:
+    (need,) = _portrait(name, picture, 0)
+    return (_lengths(scene, name) * _length(as_map(scene.found[need]))).mean()
+
+
+@objective_kind(
+    LAYER,
+    replace(PICTURE, default=INPUT),
+    number("power", 1),
+    size=_caricature_size,
+    needs=_portrait,
+)
+def caricature(scene: Scene, name: str, picture: str | Resource, power: float) -> Tensor:
+    """What a layer sees in a picture (``input``: the one that is dreamed on), at its place, exaggerated.
+
+    The dot product of the activations of both at the same position, times their cosine (at least 0.1) to a
+    power: lucid's ``dot_compare`` (Olah et al. 2018, The Building Blocks of Interpretability), here position by
+    position instead of over the whole map, so that it can be seen in tiles.
+    """
+    (need,) = _portrait(name, picture, power)
+    return scene.total(_dot_cosine(scene.spatial(name), as_map(scene.found[need]), power))
+
+
+@objective_kind(LAYER, spread="whole")
+def diversity(scene: Scene, name: str) -> Tensor:
+    """How different the pictures of a batch are: minus the mean cosine of their Gram matrices, summed over pairs.
+
+    lucid's ``diversity`` with the sign turned, so that adding it makes the pictures differ.
+    """
+    x = scene.spatial(name).flatten(2)
+    if x.shape[0] < 2:
+        raise UsageError("diversity() compares the pictures of a batch, and here is only one.")
+    grams = torch.nn.functional.normalize((x @ x.transpose(1, 2)).flatten(1), dim=1, eps=1e-5)
+    cosines = grams @ grams.T
+    return -(cosines.sum() - cosines.diagonal().sum()) / x.shape[0]
+
+
+def _both_activities(scene: Scene, name: str, _: int, second: str, __: int) -> Tensor:
+    return (_activity(scene, name) + _activity(scene, second)) / 2
+
+
+@objective_kind(
+    LAYER, INDEX, replace(LAYER, name="layer2"), replace(INDEX, name="index2"), size=_both_activities
+)
+def interpolate(scene: Scene, name: str, index: int, second: str, other: int) -> Tensor:
+    """From one channel in the first picture of a batch to another in the last: lucid's ``channel_interpolate``.
+
+    A single picture climbs half of each.
+    """
+    one, two = _channel(scene, name, index), _channel(scene, second, other)
+    count = one.shape[0]
+    share = torch.linspace(0, 1, count).to(one) if count > 1 else one.new_full((1,), 0.5)
+    share = share[:, None, None, None]
+    return scene.total((1 - share) * one) + scene.total(share * two)

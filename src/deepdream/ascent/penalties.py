@@ -1,0 +1,58 @@
+"""The kinds of objectives that read the picture itself; one usually subtracts them.
+
+They are counted in their own units (a channel value from 0 to 1), also beside other terms: what is nearly
+satisfied must push less, and not more.
+"""
+
+from __future__ import annotations
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from deepdream.ascent.algebra import INPUT, Need, Scene, objective_kind
+from deepdream.ascent.arguments import number
+
+
+@objective_kind(penalty=True)
+def total_variation(scene: Scene) -> Tensor:
+    """The mean absolute difference of neighboring pixels; subtract it for smoother pictures."""
+    # A picture one pixel wide has no neighbors across: the mean of no differences is taken as zero.
+    differences = [scene.image.diff(dim=dim).abs() for dim in (2, 3)]
+    return sum((scene.total(d) for d in differences if d.numel()), scene.image.new_zeros(()))
+
+
+@objective_kind(number("gray", 0.5), penalty=True)
+def l1(scene: Scene, gray: float) -> Tensor:
+    """The mean absolute distance of the pixels from a gray."""
+    return scene.total((scene.image - gray).abs())
+
+
+@objective_kind(number("gray", 0.5), penalty=True)
+def l2(scene: Scene, gray: float) -> Tensor:
+    """The mean squared distance of the pixels from a gray."""
+    return scene.total((scene.image - gray).square())
+
+
+@objective_kind(penalty=True)
+def blur(scene: Scene) -> Tensor:
+    """Half the mean squared distance from the blurred picture: lucid's ``blur_input_each_step``.
+
+    Climbing ``-k*blur()`` replaces a share of the picture by its blurred self.
+    """
+    return scene.total((scene.image - _blurred(scene.image.detach())).square()) / 2
+
+
+def _blurred(image: Tensor) -> Tensor:
+    """3x3, the center 1 and its eight neighbors 0.5, divided by what lies inside the picture (lucid)."""
+    kernel = torch.full((1, 1, 3, 3), 0.5, device=image.device, dtype=image.dtype)
+    kernel[..., 1, 1] = 1
+    flat = image.reshape(-1, 1, *image.shape[-2:])
+    weight = F.conv2d(torch.ones_like(flat[:1]), kernel, padding=1)
+    return (F.conv2d(flat, kernel, padding=1) / weight).reshape(image.shape)
+
+
+@objective_kind(penalty=True, needs=lambda: (Need("picture", INPUT),))
+def distance(scene: Scene) -> Tensor:
+    """The mean squared distance from the picture before the dream."""
+    return scene.total((scene.image - scene.found[Need("picture", INPUT)]).square())

@@ -1,0 +1,172 @@
+"""From an objective as it was written to one that a network can climb: names found, files read.
+
+``resolve`` writes out wildcards and looks up classes; ``pin_files`` replaces the paths that a user typed by base
+names and hashes and reads the files; ``refuse_paths`` is for texts of strangers.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Sequence
+from fnmatch import fnmatchcase
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from deepdream.ascent.algebra import KINDS, LOGITS, Need, Objective, Scene, Term
+from deepdream.ascent.arguments import LAYER, VECTOR, Parameter, Value
+from deepdream.errors import PictureError, UsageError
+from deepdream.images import read_picture
+from deepdream.models import Model
+from deepdream.provenance import Resource, pin
+
+_RANGE = re.compile(r"(.*?)(\d+)-(\d+)(.*)", re.DOTALL)
+_LONGEST_RANGE = 1000
+
+
+def resolve(objective: Objective, model: Model, *, batch: int = 1) -> Objective:
+    """The same objective with wildcards written out and classes as numbers, every name looked up.
+
+    Args:
+        batch: How many pictures are climbed at once.
+
+    Raises:
+        UnknownNameError: a layer or class that the network does not have.
+        UsageError: a channel or class that is not there, or a kind that does not apply.
+    """
+    written_out = Objective(
+        tuple((weight, one) for weight, term in objective.terms for one in _written_out(term, model))
+    )
+    terms = tuple((weight, _numbered(term, model)) for weight, term in written_out.terms)
+    found = Objective(terms)
+    for name in found.layers:
+        model.check_layer(name)
+    found.scores(_blank_scene(found, model, batch))
+    return found
+
+
+def layers_like(pattern: str, names: Sequence[str]) -> list[str]:
+    """The layers that ``blocks.*`` (one part of a name) or ``blocks.3-5`` means, or the layer of that very name."""
+    if pattern in names or not set(pattern) & {"*", "-"}:
+        return [pattern]
+    wanted = [pattern]
+    if match := _RANGE.fullmatch(pattern):
+        before, first, last, after = match.groups()
+        if int(last) - int(first) > _LONGEST_RANGE:
+            raise UsageError(f"The range {pattern[:60]!r} is too long.")
+        wanted = [f"{before}{number}{after}" for number in range(int(first), int(last) + 1)]
+    matching = [name for name in names if any(_alike(name, one) for one in wanted)]
+    return matching or [pattern]
+
+
+def _alike(name: str, pattern: str) -> bool:
+    parts, wanted = name.split("."), pattern.split(".")
+    return len(parts) == len(wanted) and all(map(fnmatchcase, parts, wanted))
+
+
+def _written_out(term: Term, model: Model) -> list[Term]:
+    names = [str(v) for v, p in _pairs(term) if p.role == LAYER.role and set(str(v)) & {"*", "-"}]
+    if not names:
+        return [term]
+    found = layers_like(names[0], list(model.layers))
+    return [term.replaced(_renaming(names[0], one)) for one in found]
+
+
+def _renaming(before: str, after: str) -> Callable[[Value, Parameter], Value]:
+    return lambda value, parameter: after if parameter.role == LAYER.role and value == before else value
+
+
+def _pairs(term: Term) -> Iterable[tuple[Value, Parameter]]:
+    return zip(term.arguments, KINDS[term.kind].parameters, strict=True)
+
+
+def _numbered(term: Term, model: Model) -> Term:
+    """A class by its name as a number, in the network that the term names."""
+    if term.kind != "logit" or not isinstance(term.arguments[0], str):
+        return term
+    which, network = term.arguments
+    model.check_layer(f"{network}/{LOGITS}" if network else LOGITS)
+    return Term("logit", (model.find_class_of(str(which), str(network)), network))
+
+
+def _blank_scene(objective: Objective, model: Model, batch: int) -> Scene:
+    """Zeros in place of activations: enough for every term to find an index that does not exist."""
+
+    def channels(name: str) -> int:
+        return model.class_count(name) if name.endswith(LOGITS) else model.layer(name).channels
+
+    blank = {name: torch.zeros(batch, channels(name), 1, 1) for name in objective.layers}
+    logits = {name: value.flatten(1) for name, value in blank.items() if name.endswith(LOGITS)}
+    found = {need: _blank(need, channels(need.layer) if need.layer else 3) for need in objective.needs}
+    return Scene({**blank, **logits}, torch.zeros(batch, 3, 1, 1), found=found)
+
+
+def _blank(need: Need, channels: int) -> Tensor:
+    if need.role in ("mask", "spot"):
+        return torch.zeros(1, 1, 1, 1)
+    return torch.zeros({"picture": (1, channels, 1, 1), "bank": (1, channels)}.get(need.role, (channels,)))
+
+
+def pin_files(
+    objective: Objective, places: Iterable[Path] = ()
+) -> tuple[Objective, dict[tuple[str, str], Tensor]]:
+    """The objective with base names and hashes for its files, and what they hold, by (role, resource).
+
+    Pictures are (1, 3, H, W) in [0, 1], masks (1, 1, H, W), vectors (C,). A path that the user typed is followed;
+    a name with a hash is looked for in ``places``, the current folder and ``images``.
+
+    Raises:
+        PictureError: a file that is not there, not readable, or not what it should be.
+    """
+    places = tuple(places)
+    names: dict[str | Resource, Resource] = {}
+    contents: dict[tuple[str, str], Tensor] = {}
+    for source, parameter in objective.sources:
+        names[source], path = pin(str(source), places)
+        key = (parameter.name, str(names[source]))
+        contents[key] = _read(path, parameter)
+    pinned = objective.replaced(
+        lambda value, parameter: (
+            names[value]
+            if (value, parameter) in objective.sources and isinstance(value, (str, Resource))
+            else value
+        )
+    )
+    return pinned, contents
+
+
+def refuse_paths(objective: Objective) -> None:
+    """Raises PictureError if a stranger's objective names a file by anything but base name and hash."""
+    for source, _ in objective.sources:
+        if not isinstance(source, Resource):
+            raise PictureError(f"The recipe names the file {source[:60]!r} without a hash; it is not opened.")
+
+
+def _read(path: Path, parameter: Parameter) -> Tensor:
+    if parameter.role == VECTOR.role:
+        return _read_vector(path)
+    if parameter.name == "mask":
+        # Laid on black, so that a mask may also be a cut-out: what is transparent does not count.
+        return read_picture(path, matte=(0.0, 0.0, 0.0)).tensor().mean(dim=1, keepdim=True)
+    return read_picture(path).tensor()
+
+
+def _read_vector(path: Path) -> Tensor:
+    """The one tensor of a .npy or .safetensors file, flat. Raises PictureError: not such a file."""
+    try:
+        if path.suffix == ".safetensors":
+            from safetensors.torch import load
+
+            (found,) = load(path.read_bytes()).values()
+        else:
+            found = torch.from_numpy(np.load(path, allow_pickle=False))
+        vector = found.flatten().to(torch.float32)
+    except Exception as error:  # readers of damaged files raise anything
+        raise PictureError(
+            f"{path.name} holds no vector: give a .npy file, or a .safetensors file with one tensor."
+        ) from error
+    if not vector.isfinite().all():
+        raise PictureError(f"{path.name} holds numbers that are not finite.")
+    return vector
