@@ -20,7 +20,7 @@ from deepdream.dreaming.loop import dream
 from deepdream.dreaming.result import begin, go_on
 from deepdream.dreaming.state import State
 from deepdream.errors import PictureError
-from deepdream.images import Picture
+from deepdream.images import Picture, write_picture
 from deepdream.models import Model
 from deepdream.plan import RECIPES, plan_for
 
@@ -67,11 +67,33 @@ def test_every_field_of_the_state_is_kept(kept: Path, tiny_model: Model, picture
     back = read_checkpoint(kept)
     assert (back.metadata, back.every) == (False, 7)
     for entry in dataclasses.fields(State):
+        if entry.name == "references":  # made again, see below
+            continue
         one, two = getattr(state, entry.name), getattr(back.state, entry.name)
         ones, twos = (value if isinstance(value, tuple) else (value,) for value in (one, two))
         assert len(ones) == len(twos), entry.name
         for mine, its in zip(ones, twos, strict=True):
             assert torch.equal(mine, its) if isinstance(mine, Tensor) else mine == its, entry.name
+
+
+def test_a_dream_with_files_goes_on_without_them_bit_for_bit(
+    tiny_model: Model, picture: Picture, tmp_path: Path
+) -> None:
+    guide, mask = tmp_path / "guide.one.png", tmp_path / "mask.png"
+    write_picture(guide, picture.pixels[:40, ::-1])
+    write_picture(mask, np.tile(np.linspace(0, 1, 80, dtype=np.float32)[:, None], (64, 1, 3)))
+    text = f'masked(guide(second, "{guide}"), "{mask}", 0.1) + neuron(first, 2) + caricature(second) - distance()'
+    draft, state = begin(tiny_model, picture, plan_for(**{**SHORT, "objective": text}))
+    whole = go_on(tiny_model, draft, state)
+    states = [step.state for step in dream(tiny_model, state.plan, state=state)]
+    for path in (guide, mask):
+        path.unlink()
+    for number, stopped in enumerate([state, *states[:-1]]):
+        path = tmp_path / f"{number}.state"
+        write_checkpoint(path, Checkpoint(stopped, draft))
+        again = read_checkpoint(path)
+        assert set(again.state.files) == set(state.files)
+        assert go_on(tiny_model, again.draft, again.state).pixels.tobytes() == whole.pixels.tobytes()
 
 
 def _change(path: Path, change: Any) -> None:

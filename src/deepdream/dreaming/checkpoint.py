@@ -143,9 +143,8 @@ def _checked(tensors: dict[str, Tensor], kept: Mapping[str, Any]) -> Checkpoint:
 def _packed(tensors: dict[str, Tensor], numbers: Mapping[str, Any]) -> dict[str, Any]:
     """The fields of a state from their names in the file; a name that is no field is an error of ``State``."""
     found: dict[str, Any] = {**numbers, "files": _files(tensors)}
-    for name in sorted(
-        tensors.keys() - _file_names(tensors), key=lambda name: (name.partition(".")[0], len(name), name)
-    ):
+    own = tensors.keys() - _file_names(tensors)
+    for name in sorted(own, key=lambda name: (name.partition(".")[0], len(name), name)):
         field, dot, _ = name.partition(".")
         found[field] = (*found.get(field, ()), tensors[name]) if dot else tensors[name]
     return {"moments": (), **found}
@@ -190,10 +189,9 @@ def _whole(value: Any, least: int) -> int:
 
 def on_device(state: State, device: torch.device) -> State:
     """``state`` where the network is; the random generator stays on the CPU."""
-    tensors, _ = _unpacked(state)
     moved = {
-        name: value.to(device)
-        for name, value in tensors.items()
-        if name != "chance" and "." not in name and not name.startswith(_FILE)
+        entry.name: value.to(device)
+        for entry in fields(State)
+        if isinstance(value := getattr(state, entry.name), Tensor) and entry.name != "chance"
     }
     return replace(state, **moved, moments=tuple(moment.to(device) for moment in state.moments))  # type: ignore[arg-type]
