@@ -42,7 +42,7 @@ def test_the_sheet_its_description_and_its_cells(command: Any) -> None:
         assert cell["measures"] == recipe.measures
     assert read_picture("sheet.png").width > 700
     shown = command("info", "sheet.png")
-    assert "a sweep of 4 cells" in shown.out
+    assert "sweep of 4 cells" in shown.out
     assert "strength: 0.03, 0.05" in shown.out
     assert json.loads(command("info", "sheet.png", "--json").out)["kind"] == "sweep"
     assert command("rerun", "sheet.png").code == 3

@@ -36,6 +36,7 @@ DOORS = {
     "run": Door("dreams", "Dream pictures: let a network paint what it sees into them."),
     "sweep": Door("sweep", "Dream one picture with settings varied, onto one labeled sheet."),
     "resume": Door("checkpoints", "Go on with a dream that was interrupted."),
+    "atlas": Door("atlas", "Show what a layer sees: everywhere in a picture, or across many pictures."),
     "layers": Door("layers", "List a network's layers, or dream a picture at each of them."),
     "predict": Door("models", "Say what a network sees in pictures: the most probable classes."),
     "saliency": Door("attribution", "Show which pixels a decision depends on: the plain gradient."),

@@ -51,6 +51,35 @@ def _bar(title: str) -> Iterator[Callable[[Step], None]]:
         yield show
 
 
+@contextmanager
+def count_progress(title: str, *, quiet: bool) -> Iterator[Callable[[int, int], None]]:
+    """Yield a function that shows (done, total), with the time left; plain lines at every tenth elsewhere."""
+    if quiet:
+        yield lambda _, __: None
+    elif sys.stderr.isatty():
+        from rich.console import Console
+        from rich.progress import Progress
+
+        with Progress(console=Console(stderr=True), transient=True) as progress:
+            task = progress.add_task(title.replace("[", r"\["), total=None)
+            yield lambda done, total: progress.update(task, completed=done, total=total)
+    else:
+        yield _plain_count(title)
+
+
+def _plain_count(title: str) -> Callable[[int, int], None]:
+    began, told = time.monotonic(), -1
+
+    def show(done: int, total: int) -> None:
+        nonlocal told
+        if (tenth := 10 * done // max(total, 1)) > told:
+            told = tenth
+            left = (time.monotonic() - began) / max(done, 1) * (total - done)
+            say(f"{title}: {done} of {total}, {left:.0f} s left")
+
+    return show
+
+
 def _short(title: str, most: int = 18) -> str:
     """``title`` with its middle left out, so that the whole bar fits into 80 columns."""
     return title if len(title) <= most else f"{title[: most - 9]}…{title[-8:]}"

@@ -78,7 +78,9 @@ def _put_sheet(path: Path, sheet: SheetRecord, *, json: bool) -> None:
     if json:
         put_json(sheet.to_dict())
         return
-    put(f"{path.name}: a sweep of {len(sheet.cells)} cells" + ("" if sheet.finished else ", interrupted"))
+    put(
+        f"{path.name}: {sheet.kind} of {len(sheet.cells)} cells" + ("" if sheet.finished else ", interrupted")
+    )
     _put_entry("made from", f"{sheet.input.get('name')} (sha256 {str(sheet.input.get('sha256'))[:12]}...)")
     for name, values in sheet.axes.items():
         _put_entry("varied", f"{name}: {', '.join(map(str, values))}")

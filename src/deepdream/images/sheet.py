@@ -65,12 +65,14 @@ def contact_sheet(
     title: str = "",
     caption: str = "",
     dark: bool = True,
+    type_width: int | None = None,
 ) -> Floats:
     """A sheet of labelled pictures, float32 ``(H, W, 3)`` in ``[0, 1]``.
 
     Every picture is fitted into a box of one size without distortion; pictures below an eighth of the box
     (digits, heatmaps) are enlarged as blocks, so that their pixels can be seen. Text is wrapped.
-    ``columns`` is chosen for a sheet near 3:2 with few empty places where it is not given.
+    ``columns`` is chosen for a sheet near 3:2 with few empty places where it is not given. Type grows with the
+    cells; ``type_width`` sets it as for cells of that width, for few large ones.
 
     Raises:
         UsageError: no cells, ``columns`` below 1, or cells narrower than 48 pixels.
@@ -80,7 +82,7 @@ def contact_sheet(
         raise UsageError("A contact sheet needs at least one picture.")
     if cell_width < 48 or (columns is not None and columns < 1):
         raise UsageError(f"A sheet needs cells of 48 pixels or more and 1 column or more, not {cell_width}.")
-    layout = _plan(cells, columns, cell_width)
+    layout = _plan(cells, columns, cell_width, type_width or cell_width)
     ink = _DARK if dark else _LIGHT
     head = _header(title, caption, layout, ink)
     rows = [_row(cells[i : i + layout.columns], layout, ink) for i in range(0, len(cells), layout.columns)]
@@ -102,11 +104,11 @@ def notice(text: str, height: int, width: int, *, dark: bool = True) -> Floats:
     return np.asarray(panel).astype(np.float32) / np.float32(255)
 
 
-def _plan(cells: Sequence[Cell], columns: int | None, cell_width: int) -> _Layout:
+def _plan(cells: Sequence[Cell], columns: int | None, cell_width: int, type_width: int) -> _Layout:
     shapes = [np.shape(cell.pixels)[:2] for cell in cells]
     ratio = float(np.median([height / max(width, 1) for height, width in shapes]))
     height = round(cell_width * min(max(ratio, 1 / _WIDEST), _TALLEST))
-    unit = cell_width / 360
+    unit = type_width / 360
     return _Layout(
         columns=columns or _columns(len(cells), cell_width / (height + 60 * unit)),
         cell=(cell_width, height),

@@ -1,4 +1,4 @@
-"""The description inside a sheet of a sweep: what was varied, and how each cell came out.
+"""The description inside a sheet of a sweep or an atlas: what was varied or shown, and how each cell came out.
 
 As a recipe it is a stranger's text when it is read back: strict JSON, known keys, checked types, nothing followed.
 """
@@ -14,7 +14,7 @@ from deepdream import __version__
 from deepdream.errors import PictureError
 from deepdream.provenance.recipe import MAX_SETTING, SCHEMA
 
-_KIND = "sweep"
+_KINDS = ("sweep", "atlas")
 
 
 @dataclass(frozen=True)
@@ -28,6 +28,7 @@ class SheetRecord:
         cells: For each cell ``settings``, and ``measures`` or an ``error``; the whole recipe of a cell stands in
             the cell's own picture.
         finished: False where the sweep was stopped before its end.
+        kind: sweep or atlas.
     """
 
     axes: Mapping[str, list[Any]]
@@ -35,10 +36,11 @@ class SheetRecord:
     input: Mapping[str, str]
     cells: tuple[Mapping[str, Any], ...]
     finished: bool = True
+    kind: str = "sweep"
 
     def to_dict(self) -> dict[str, Any]:
         """Ready for JSON."""
-        return {"schema": SCHEMA, "tool": f"deepdream {__version__}", "kind": _KIND, **asdict(self)}
+        return {"schema": SCHEMA, "tool": f"deepdream {__version__}", **asdict(self)}
 
     def to_text(self) -> str:
         """One line of JSON."""
@@ -51,7 +53,7 @@ def is_sheet_text(text: str) -> bool:
         values = json.loads(text)
     except (ValueError, RecursionError):
         return False
-    return isinstance(values, dict) and values.get("kind") == _KIND
+    return isinstance(values, dict) and values.get("kind") in _KINDS
 
 
 def read_sheet_text(text: str) -> SheetRecord:
@@ -62,7 +64,7 @@ def read_sheet_text(text: str) -> SheetRecord:
     """
     try:
         values = json.loads(text)
-        if values["schema"] != SCHEMA or set(values) - {"schema", "tool", "kind"} != set(_NAMES):
+        if values["schema"] != SCHEMA or set(values) - {"schema", "tool"} != set(_NAMES):
             raise ValueError
         _check(values)
         return SheetRecord(**{**{name: values[name] for name in _NAMES}, "cells": tuple(values["cells"])})
@@ -78,6 +80,8 @@ def _check(values: Mapping[str, Any]) -> None:
         if isinstance(value, str) and not (value.isprintable() and len(value) <= MAX_SETTING):
             raise ValueError  # a stranger's text is shown in a terminal
     wanted = {"axes": dict, "fixed": dict, "input": dict, "cells": list, "finished": bool}
+    if values["kind"] not in _KINDS:
+        raise ValueError
     if any(type(values[name]) is not kind for name, kind in wanted.items()):
         raise TypeError
     if not all(isinstance(axis, list) for axis in values["axes"].values()):

@@ -1,0 +1,140 @@
+"""An atlas as one self-contained page: the map, and behind every cell its classes and where it comes from."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from deepdream.dreaming.atlas import Atlas, Tile, seen_as
+from deepdream.images import resize
+from deepdream.models import Model
+from deepdream.pages import Html, Section, facts, page, photo, prose, tag, unseen
+
+_SOURCES = 4  # shown behind a cell
+_WIDTHS = 5  # classes of the style sheet: how large a cell is drawn
+
+Floats = NDArray[np.float32]
+
+
+def atlas_page(
+    model: Model,
+    atlas: Atlas,
+    pictures: Sequence[Floats],
+    *,
+    title: str,
+    picture: Floats | None = None,
+    settings: dict[str, object] | None = None,
+) -> str:
+    """The whole HTML document.
+
+    Args:
+        pictures: (side, side, 3) in [0, 1], one for each tile.
+        picture: The one that a grid was made of; None for an atlas of many.
+        settings: Further facts to be told.
+    """
+    several = picture is None
+    words = (
+        "Each cell shows what the network sees, on average, in parts of pictures that it takes for alike. "
+        "Point at a cell, or go there with the tab key, for the parts it comes from."
+        if several
+        else "Each cell shows what one layer sees at that place of the picture."
+    )
+    sections = [Section("map", "The map", _title(atlas), _map(model, atlas, pictures), words)]
+    if picture is not None:
+        shown = photo(picture, "the picture")
+        sections.insert(0, Section("picture", "The picture", "The picture", shown))
+    sections.append(Section("how", "How to read it", "How to read it", _how(atlas, several, settings or {})))
+    kicker = f"{model.name}, layer {atlas.layer}"
+    return page(title=title, kicker=kicker, lead=_lead(atlas, several), sections=sections)
+
+
+def _title(atlas: Atlas) -> str:
+    return f"{len(atlas.tiles)} directions of {atlas.layer}"
+
+
+def _lead(atlas: Atlas, several: bool) -> str:
+    if not several:
+        return f"What {atlas.layer} sees at {atlas.rows} x {atlas.columns} places of one picture."
+    count = 0 if atlas.samples is None else len(atlas.samples.activations)
+    return (
+        f"{count:,} activations of {atlas.layer}, laid out so that what the network takes for alike is near."
+    )
+
+
+def _map(model: Model, atlas: Atlas, pictures: Sequence[Floats]) -> Html:
+    by_place = {(tile.row, tile.column): n for n, tile in enumerate(atlas.tiles)}
+
+    def place(row: int, column: int) -> Html:
+        number = by_place.get((row, column))
+        if number is None:
+            return tag("td")
+        return _place(model, atlas, atlas.tiles[number], pictures[number])
+
+    rows = [tag("tr", *(place(row, column) for column in range(atlas.columns))) for row in range(atlas.rows)]
+    table = tag("table", tag("tbody", *rows), class_="atlas", role="presentation")
+    return tag("div", table, class_="scroll atlas-frame")
+
+
+def _place(model: Model, atlas: Atlas, tile: Tile, picture: Floats) -> Html:
+    samples = atlas.samples
+    seen = seen_as(model, samples, tile.members) if samples is not None and tile.members else []
+    words = _words(tile, seen)
+    width = max(1, round(tile.weight * _WIDTHS)) if samples is not None else _WIDTHS
+    sources = [] if samples is None else [_source(samples.patches[n]) for n in _spread(tile.members)]
+    about = tag(
+        "span",
+        tag("strong", f"row {tile.row + 1}, column {tile.column + 1}"),
+        *(tag("span", line) for line in words),
+        tag("span", *sources, class_="sources") if sources else None,
+        class_="about-cell",
+    )
+    image = photo(picture, f"{atlas.layer}, row {tile.row + 1}, column {tile.column + 1}: {'; '.join(words)}")
+    side = " right" if tile.column >= atlas.columns / 2 else ""
+    return tag("td", tag("div", image, about, class_=f"cell w{width}{side}", tabindex=0))
+
+
+def _words(tile: Tile, seen: Sequence[tuple[str, float]]) -> list[str]:
+    found = []
+    if tile.members:
+        found.append(f"mean of {len(tile.members)} activations")
+    if tile.classes:
+        found.append("speaks for " + ", ".join(f"{label} ({score:.1f})" for label, score in tile.classes))
+    if seen:
+        found.append("from crops seen as " + ", ".join(f"{label} {share:.0%}" for label, share in seen))
+    return found or ["a direction of the layer"]
+
+
+def _spread(members: Sequence[int]) -> list[int]:
+    """A few of ``members``, evenly apart: neighbors are often from the same crop."""
+    count = min(_SOURCES, len(members))
+    return [members[round(i * (len(members) - 1) / max(count - 1, 1))] for i in range(count)]
+
+
+def _source(patch: NDArray[Any]) -> Html:
+    return photo(resize(patch.astype(np.float32) / 255, 48, 48), "a part of a picture")
+
+
+def _how(atlas: Atlas, several: bool, settings: dict[str, object]) -> Html:
+    steps: Callable[..., Html] = prose
+    first = (
+        "Activations were taken at random places of random crops of the pictures and laid out by t-SNE, which keeps "
+        "neighbors near each other; distances between far cells mean nothing. Each cell is the mean of what lies in "
+        "it, minus the mean of all, and its picture was made from noise to answer in that direction. Larger cells "
+        "stand for more activations. Carter et al. 2019, Activation Atlas, Distill."
+        if several
+        else "The activation at each place is one direction among the channels of the layer; its picture was made from "
+        "noise to answer in that direction. Olah et al. 2018, The Building Blocks of Interpretability, Distill."
+    )
+    readout = any(tile.classes for tile in atlas.tiles)
+    second = (
+        "The layer's mean decides the classes linearly, so each cell tells what it speaks for (logits)."
+        if readout
+        else "At this layer no class can be read off a direction; the crops behind a cell tell what they were seen as."
+        if several
+        else "At this layer no class can be read off a direction."
+    )
+    third = "A picture shows what would answer most strongly, not what was there: read it beside its sources."
+    return tag("div", steps(first, second, third), facts(settings), unseen("end of the page"))

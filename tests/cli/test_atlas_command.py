@@ -1,0 +1,156 @@
+"""``deepdream atlas``: a grid of one picture, an atlas of a folder, as a picture and a page; stopped and gone on."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from deepdream.cli import atlas as command_file
+from deepdream.images import read_picture, read_recipe
+from deepdream.models import Model
+from deepdream.pages import policy
+
+IMAGES = Path(__file__).parents[2] / "images"
+TINY = ("--layer", "second", "--cell", "32", "--steps", "2", "--grid", "3", "-q")
+
+
+@pytest.fixture
+def beside_photos(tiny_model: Model, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(command_file, "load_network", lambda *_: tiny_model)
+    Path("in").mkdir()
+    chance = np.random.default_rng(0)
+    for name in "ab":
+        Image.fromarray(chance.integers(0, 255, (48, 64, 3), np.uint8)).save(f"in/{name}.png")
+
+
+@pytest.mark.usefixtures("beside_photos")
+def test_a_grid_of_one_picture(command: Any) -> None:
+    done = command("atlas", "in/a.png", *TINY, "-o", "g.png", "--page", "g.html", "--json")
+    assert done.code == 0, done.err
+    told = json.loads(done.out)
+    assert (told["layer"], told["rows"], told["columns"], len(told["cells"])) == ("second", 2, 3, 6)
+    assert read_picture("g.png").width > 500
+    assert json.loads(read_recipe("g.png") or "")["kind"] == "atlas"
+    assert "atlas" in command("info", "g.png").out
+    assert policy() in Path("g.html").read_text("utf-8").replace("&#x27;", "'")
+    assert sorted(path.name for path in Path().iterdir()) == ["g.html", "g.png", "in"]
+
+
+@pytest.mark.usefixtures("beside_photos")
+def test_an_atlas_of_a_folder_with_a_bad_picture(command: Any) -> None:
+    Path("in/c.png").write_bytes(b"no picture")
+    words = ("atlas", "in", *TINY, "--samples", "60", "-o", "a.png", "--page", "a.html", "--json")
+    done = command(*words)
+    assert done.code == 6
+    assert "1 of 3 pictures could not be read" in done.err
+    told = json.loads(done.out)
+    assert sum(cell["count"] for cell in told["cells"]) <= 40
+    assert [entry["input"] for entry in told["failed"]] == ["in/c.png"]
+    page = Path("a.html").read_text("utf-8")
+    assert page.count('class="about-cell"') == len(told["cells"])
+    assert page.count("<img") == page.count(" alt=")
+    assert "from crops seen as" in page
+    assert "http" not in page.replace("http-equiv", "")
+    first = Path("a.png").read_bytes()
+    assert command(*words).code == 7
+    assert command(*words, "--overwrite").code == 6
+    assert Path("a.png").read_bytes() == first
+
+
+@pytest.mark.usefixtures("beside_photos")
+@pytest.mark.parametrize(
+    ("words", "code", "message"),
+    [
+        (["in", "--layer", "secund"], 2, "No layer 'secund' in tiny. Did you mean 'second'"),
+        (["in", "--layer", "head"], 2, "head has no places"),
+        (["in/a.png", "--layer", "head"], 2, "head has no places"),
+        (["lost.png"], 3, "There is no file lost.png"),
+        (["cut.png"], 3, "cut.png"),
+        (["in", "--page", "a.png"], 2, "--page is an HTML file"),
+        (["in", "-o", "in/a.png"], 7, "in/a.png exists"),
+        (["in", "-o", "a.txt"], 2, "Cannot write pictures as '.txt'"),
+        (["in", "--grid", "1"], 2, "--grid"),
+    ],
+)
+def test_wrong_words(words: list[str], code: int, message: str, command: Any) -> None:
+    Path("cut.png").write_bytes(Path("in/a.png").read_bytes()[:300])
+    done = command("atlas", *words, "-q")
+    assert (done.code, done.out) == (code, "")
+    assert message in done.err
+    assert sorted(path.name for path in Path().iterdir()) == ["cut.png", "in"]
+
+
+@pytest.mark.usefixtures("beside_photos")
+def test_a_dry_run_says_cells_and_seconds(command: Any) -> None:
+    done = command("atlas", "in", *TINY, "--samples", "60", "--dry-run")
+    assert done.code == 0
+    assert "2 pictures, second: 9 cells at most" in done.out
+    assert "60 activations from 4 crops" in done.out
+    told = json.loads(command("atlas", "in/a.png", *TINY, "--dry-run", "--json").out)
+    assert (told["cells"], told["crops"]) == (6, 0)
+    assert told["seconds"] >= 0
+    assert not Path("outputs").exists()
+
+
+@pytest.mark.usefixtures("beside_photos")
+def test_ctrl_c_keeps_cells_and_the_same_command_goes_on(
+    command: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from deepdream.dreaming import painting
+
+    words = ("atlas", "in/a.png", *TINY, "--batch", "2", "-o", "g.png")
+    assert command(*words).code == 0
+    whole = Path("g.png").read_bytes()
+    Path("g.png").unlink()
+    visualize, count = painting.visualize_directions, [0]
+
+    def stopping(*given: Any, **more: Any) -> Any:
+        count[0] += 1
+        if count[0] == 2:
+            os.kill(os.getpid(), signal.SIGINT)
+        return visualize(*given, **more)
+
+    monkeypatch.setattr(painting, "visualize_directions", stopping)
+    done = command(*words)
+    assert done.code == 130
+    assert "2 of 6 cells are kept in g.png.atlas-state" in done.err
+    assert sorted(path.name for path in Path().iterdir()) == ["g.png.atlas-state", "in"]
+    done = command(*words)
+    assert done.code == 0, done.err
+    assert count[0] == 4  # two batches were left
+    assert Path("g.png").read_bytes() == whole
+    assert sorted(path.name for path in Path().iterdir()) == ["g.png", "in"]
+
+
+@pytest.mark.weights
+def test_the_shipped_pictures_at_the_last_layer_name_their_classes(
+    command: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    words = (
+        "--layer",
+        "act2",
+        "--cell",
+        "48",
+        "--steps",
+        "1",
+        "--grid",
+        "3",
+        "--samples",
+        "40",
+        "--json",
+        "-q",
+    )
+    done = command("atlas", IMAGES, *words, "-o", "a.png", "--page", "a.html")
+    assert done.code == 0, done.err
+    cells = json.loads(done.out)["cells"]
+    assert all(len(cell["classes"]) == 3 for cell in cells)
+    assert "speaks for" in Path("a.html").read_text("utf-8")
