@@ -17,6 +17,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from deepdream.models.chain import Chain
+
 #: (repeats, kernel, stride, expansion, channels) of the seven stages of EfficientNet-B0.
 _STAGES = (
     (1, 3, 1, 1, 16),
@@ -78,7 +80,20 @@ def _depthwise(channels: int, kernel: int, stride: int) -> nn.Conv2d:
     return nn.Conv2d(channels, channels, kernel, stride, padding, groups=channels, bias=False)
 
 
-class DepthwiseSeparable(nn.Module):
+class _Unit(nn.Module):
+    """What may run as a chain of frozen convolutions instead of part by part (see ``fuse``)."""
+
+    chain: Chain | None = None
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.step_by_step(x) if self.chain is None else self.chain(x)
+
+    def step_by_step(self, x: Tensor) -> Tensor:
+        """The same, part by part."""
+        raise NotImplementedError
+
+
+class DepthwiseSeparable(_Unit):
     """Depthwise convolution, then a linear 1x1 projection (the first stage, which does not expand)."""
 
     def __init__(self, before: int, after: int, kernel: int, stride: int) -> None:
@@ -90,13 +105,13 @@ class DepthwiseSeparable(nn.Module):
         self.bn2 = _norm(after)
         self.skip = stride == 1 and before == after
 
-    def forward(self, x: Tensor) -> Tensor:
+    def step_by_step(self, x: Tensor) -> Tensor:
         y: Tensor = self.act1(self.bn1(self.conv_dw(self.pad(x))))
         y = self.bn2(self.conv_pw(y))
         return x + y if self.skip else y
 
 
-class InvertedResidual(nn.Module):
+class InvertedResidual(_Unit):
     """Expand by a 1x1 convolution, filter each channel, project back linearly; add the input if shapes allow.
 
     Source: Sandler et al. 2018, MobileNetV2, arXiv:1801.04381.
@@ -114,7 +129,7 @@ class InvertedResidual(nn.Module):
         self.bn3 = _norm(after)
         self.skip = stride == 1 and before == after
 
-    def forward(self, x: Tensor) -> Tensor:
+    def step_by_step(self, x: Tensor) -> Tensor:
         y: Tensor = self.act1(self.bn1(self.conv_pw(x)))
         y = self.act2(self.bn2(self.conv_dw(self.pad(y))))
         y = self.bn3(self.conv_pwl(y))
@@ -123,6 +138,9 @@ class InvertedResidual(nn.Module):
 
 class EfficientNetLite(nn.Module):
     """(B, 3, H, W) normalized picture -> (B, classes) logits; any size from about 32 pixels on."""
+
+    stem_chain: Chain | None = None
+    head_chain: Chain | None = None
 
     def __init__(self, scaling: Scaling, classes: int = 1000) -> None:
         super().__init__()
@@ -136,10 +154,20 @@ class EfficientNetLite(nn.Module):
         self.classifier = nn.Linear(1280, classes)
 
     def forward(self, x: Tensor) -> Tensor:
-        x = self.act1(self.bn1(self.conv_stem(self.pad(x))))
-        x = self.act2(self.bn2(self.conv_head(self.blocks(x))))
+        x = (self.stem_chain or self.stem)(x)
+        x = (self.head_chain or self.head)(self.blocks(x))
         logits: Tensor = self.classifier(torch.flatten(self.global_pool(x), 1))
         return logits
+
+    def stem(self, x: Tensor) -> Tensor:
+        """What comes before the blocks."""
+        y: Tensor = self.act1(self.bn1(self.conv_stem(self.pad(x))))
+        return y
+
+    def head(self, x: Tensor) -> Tensor:
+        """What comes between the blocks and the pooling."""
+        y: Tensor = self.act2(self.bn2(self.conv_head(x)))
+        return y
 
 
 def mirror(network: EfficientNetLite) -> frozenset[str]:
@@ -163,6 +191,26 @@ def mirror(network: EfficientNetLite) -> frozenset[str]:
         if isinstance(module, nn.Conv2d) and module.kernel_size != (1, 1):
             module.weight = nn.Parameter(module.weight.flip(2, 3), requires_grad=False)
     return frozenset(paddings)
+
+
+def fuse(network: EfficientNetLite) -> None:
+    """Let every block of a frozen, folded and mirrored ``network`` run as one operation; in place.
+
+    While a part inside of a block has a hook, that block runs part by part.
+    """
+    for block in network.modules():
+        if isinstance(block, DepthwiseSeparable):
+            links = [(block.conv_dw, True), (block.conv_pw, False)]
+        elif isinstance(block, InvertedResidual):
+            links = [(block.conv_pw, True), (block.conv_dw, True), (block.conv_pwl, False)]
+        else:
+            continue
+        parts = list(block.modules())[1:]
+        block.chain = Chain(links, parts=parts, step_by_step=block.step_by_step, skip=block.skip)
+    first = [network.pad, network.conv_stem, network.bn1, network.act1]
+    last = [network.conv_head, network.bn2, network.act2]
+    network.stem_chain = Chain([(network.conv_stem, True)], parts=first, step_by_step=network.stem)
+    network.head_chain = Chain([(network.conv_head, True)], parts=last, step_by_step=network.head)
 
 
 def build(name: str, classes: int = 1000) -> EfficientNetLite:

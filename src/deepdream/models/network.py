@@ -295,7 +295,7 @@ class Model:
     def _plain(self) -> Prepared:
         """A frozen copy whose every part gives its own output (rarely needed)."""
         with _evaluating(self.module):
-            return plain_copy(self.module)
+            return plain_copy(self.module, self._example)
 
     def _repr_html_(self) -> str:
         return f"<b>{self.name}</b>, {len(self.layers)} layers, weights: {self.weights.origin}"

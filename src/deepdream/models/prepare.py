@@ -12,7 +12,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from deepdream.models.efficientnet_lite import EfficientNetLite, mirror
+from deepdream.models.efficientnet_lite import EfficientNetLite, fuse, mirror
+from deepdream.models.frozen import freeze_convolutions
 from deepdream.models.layers import hooked, single_thread
 
 
@@ -74,23 +75,35 @@ def prepare(network: nn.Module, example: Tensor, *, tolerance: float = 1e-4) -> 
         mirrored = isinstance(twin, EfficientNetLite)
         if isinstance(twin, EfficientNetLite):
             changed |= mirror(twin)
-        result = Prepared(_channels_last(twin), changed, mirrored)
+        result = Prepared(_arranged(twin, example), changed, mirrored)
+        if isinstance(twin, EfficientNetLite) and _can_fuse(twin, example):
+            fuse(twin)
         if changed and not _close(expected, result(example), tolerance):
-            return plain_copy(network)
+            return plain_copy(network, example)
         return result
 
 
-def plain_copy(network: nn.Module) -> Prepared:
+def plain_copy(network: nn.Module, example: Tensor) -> Prepared:
     """A frozen copy in which every part gives the original's own output."""
-    return Prepared(_channels_last(_frozen_copy(network)))
+    return Prepared(_arranged(_frozen_copy(network), example))
+
+
+def _can_fuse(network: nn.Module, example: Tensor) -> bool:
+    """Whether every norm went into a convolution; on a GPU torch's own operations are better."""
+    folded = not any(isinstance(part, nn.BatchNorm2d) for part in network.modules())
+    return folded and example.device.type == "cpu"
 
 
 def _frozen_copy(network: nn.Module) -> nn.Module:
     return copy.deepcopy(network).eval().requires_grad_(False)
 
 
-def _channels_last(network: nn.Module) -> nn.Module:
-    return network.to(memory_format=torch.channels_last)
+def _arranged(network: nn.Module, example: Tensor) -> nn.Module:
+    """Channels last, and on a CPU with convolutions that pull gradients back to their input alone."""
+    network = network.to(memory_format=torch.channels_last)
+    if example.device.type == "cpu":
+        freeze_convolutions(network)
+    return network
 
 
 def _fold_batch_norms(network: nn.Module, example: Tensor) -> tuple[frozenset[str], Any]:

@@ -1,0 +1,95 @@
+"""Several frozen convolutions in a row as one differentiable operation.
+
+autograd would keep what goes into every part and mask a copy of each gradient. Here a ReLU6 is laid over a
+convolution while its numbers are in the registers, only the results of the ReLU6 are kept (they tell where it was
+open), and gradients are masked in place.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from deepdream.models.frozen import Frozen, has_hooks
+
+
+class Chain:
+    """Convolutions, each with or without a ReLU6 behind it, and perhaps a sum with what went in.
+
+    Args:
+        links: (convolution, whether a ReLU6 follows), in order; norms folded. A ReLU6 follows all but the last.
+        parts: Every module it stands for; while somebody looks into one of them, it stands aside.
+        step_by_step: The same, module by module.
+        skip: Whether what went in is added in the end.
+    """
+
+    def __init__(
+        self,
+        links: Sequence[tuple[nn.Conv2d, bool]],
+        *,
+        parts: Sequence[nn.Module],
+        step_by_step: Callable[[Tensor], Tensor],
+        skip: bool = False,
+    ) -> None:
+        assert all(bounded for _, bounded in links[:-1])
+        self.links = [(Frozen(convolution), bounded) for convolution, bounded in links]
+        self.parts = parts
+        self.step_by_step = step_by_step
+        self.skip = skip
+
+    def __call__(self, x: Tensor) -> Tensor:
+        """(B, C, H, W) -> (B, C', h, w)."""
+        if any(has_hooks(part) for part in self.parts):
+            return self.step_by_step(x)
+        if not (torch.is_grad_enabled() and x.requires_grad):
+            return self.run(x, None)
+        found: Tensor = _Run.apply(x, self)
+        return found
+
+    def run(self, x: Tensor, kept: list[Tensor] | None) -> Tensor:
+        """The output; the results of the ReLU6s are appended to ``kept``."""
+        y = x
+        for frozen, bounded in self.links:
+            y = frozen(y, bounded=bounded)
+            if bounded and kept is not None:
+                kept.append(y)
+        return y.add_(x) if self.skip else y
+
+    def pull_back(self, gradient: Tensor, x: Tensor, kept: list[Tensor]) -> Tensor:
+        """The gradient with respect to ``x``; of what came, nothing is changed."""
+        moved = gradient
+        for frozen, bounded in reversed(self.links):
+            if bounded:
+                moved = _masked(moved, kept.pop(), into=None if moved is gradient else moved)
+            before = kept[-1] if kept else x
+            moved = frozen.pull_back(moved, before.shape, before)
+        return moved.add_(gradient) if self.skip else moved
+
+
+class _Run(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx: Any, x: Tensor, chain: Chain) -> Tensor:
+        kept: list[Tensor] = []
+        y = chain.run(x, kept)
+        ctx.chain = chain
+        ctx.save_for_backward(x, *kept)
+        return y
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, None]:
+        (gradient,) = gradients
+        x, *kept = ctx.saved_tensors
+        if torch.is_grad_enabled():  # a gradient of the gradient is wanted
+            (moved,) = torch.autograd.grad(ctx.chain.step_by_step(x), x, gradient, create_graph=True)
+            return moved, None
+        return ctx.chain.pull_back(gradient, x, kept), None
+
+
+def _masked(gradient: Tensor, result: Tensor, *, into: Tensor | None) -> Tensor:
+    """``gradient`` where the ReLU6 that gave ``result`` was open, written to ``into`` or to a tensor of its own."""
+    into = torch.empty_like(result) if into is None else into
+    masked: Tensor = torch.ops.aten.hardtanh_backward.grad_input(gradient, result, 0.0, 6.0, grad_input=into)
+    return masked

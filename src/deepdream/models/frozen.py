@@ -1,0 +1,209 @@
+"""Convolutions whose weights stay: forward, and back to the input alone, by the fastest way at hand.
+
+torch's backward pass of a convolution is made for training. Where weights are frozen, the gradient with respect to
+the input is often a convolution itself, which oneDNN runs faster (benchmarks/RESULTS.md): a 1x1 convolution by the
+transposed matrix, a depthwise one by the turned kernels, a stem of few channels by a small kernel for each phase of
+its stride. All of it is exact up to rounding.
+"""
+
+from __future__ import annotations
+
+import math
+from itertools import product
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+#: A convolution counts as a stem where its input's phases, C * stride^2, are at most so many channels.
+_FEW = 16
+#: Below this kernel the phases cost as much to put together as they save.
+_LARGE_KERNEL = 5
+
+
+class Frozen:
+    """One convolution with fixed weights, zero padded."""
+
+    def __init__(self, source: nn.Conv2d) -> None:
+        self.weight = source.weight.detach()
+        self.bias = None if source.bias is None else source.bias.detach()
+        assert isinstance(source.padding, tuple)
+        self.stride, self.padding = list(source.stride), list(source.padding)
+        self.dilation, self.groups = list(source.dilation), source.groups
+        self._back = self._transposed()
+        self._phases = _Phases(self.weight, self.stride, self.padding) if self._is_stem else None
+
+    @property
+    def needs_input(self) -> bool:
+        """Whether ``pull_back`` must be given what went in."""
+        return self._back is None and self._phases is None
+
+    def __call__(self, x: Tensor, *, bounded: bool = False) -> Tensor:
+        """(B, C, H, W) -> (B, C', h, w); ``bounded`` lays a ReLU6 over it in the same pass over memory."""
+        return _convolve(x, self.weight, self.bias, self, bounded=bounded)
+
+    def pull_back(self, gradient: Tensor, size: torch.Size, x: Tensor | None) -> Tensor:
+        """The gradient with respect to an input of ``size``, from that of the output."""
+        if self._back is not None:
+            gradient = gradient.contiguous(memory_format=torch.channels_last)
+            return _convolve(gradient, self._back, None, self)
+        if self._phases is not None:
+            return self._phases.pull_back(gradient, size)
+        assert x is not None
+        return self.differentiable_pull_back(gradient, x)
+
+    def differentiable_pull_back(self, gradient: Tensor, x: Tensor) -> Tensor:
+        """The same by torch's own operation."""
+        found: Tensor = torch.ops.aten.convolution_backward(
+            gradient, x, self.weight, None, self.stride, self.padding, self.dilation, False, [0, 0], self.groups,
+            [True, False, False],
+        )[0]  # fmt: skip
+        return found
+
+    def _transposed(self) -> Tensor | None:
+        """The kernels of the convolution that pulls a gradient back, where it has this one's own geometry."""
+        out, within, *kernel = self.weight.shape
+        same = [2 * p == d * (k - 1) for p, d, k in zip(self.padding, self.dilation, kernel, strict=True)]
+        if self.stride != [1, 1] or not all(same):
+            return None
+        if self.groups == out and within == 1:
+            return _channels_last(self.weight.flip(2, 3))
+        if kernel == [1, 1] and self.groups == 1:
+            return _channels_last(self.weight.transpose(0, 1))
+        return None
+
+    @property
+    def _is_stem(self) -> bool:
+        few = self.weight.shape[1] * math.prod(self.stride) <= _FEW
+        plain = self.groups == 1 and self.dilation == [1, 1]
+        return plain and few and min(self.stride) > 1 and min(self.weight.shape[-2:]) >= _LARGE_KERNEL
+
+
+class _Phases:
+    """The way back through a strided convolution: for each phase of the input one small dense kernel.
+
+    With x[s q + a] in the row y[i] = sum_u w[u] x[s i + u - p], the gradient there is the sum over d of
+    w[a + p - s d] g[q + d]. All phases are output channels of one convolution, and are then woven together.
+    """
+
+    def __init__(self, weight: Tensor, stride: list[int], padding: list[int]) -> None:
+        self.stride = stride
+        spans = [_reach(k, s, p) for k, s, p in zip(weight.shape[-2:], stride, padding, strict=True)]
+        self.first = [low for low, _ in spans]
+        self.last = [high for _, high in spans]
+        out, channels = weight.shape[:2]
+        kernel = weight.new_zeros(channels, *stride, out, *(b - a + 1 for a, b in spans))
+        rows, columns = (range(a, b + 1) for a, b in spans)
+        for a, b, d, e in product(range(stride[0]), range(stride[1]), rows, columns):
+            u, v = a + padding[0] - stride[0] * d, b + padding[1] - stride[1] * e
+            if 0 <= u < weight.shape[2] and 0 <= v < weight.shape[3]:
+                kernel[:, a, b, :, d - rows[0], e - columns[0]] = weight[:, :, u, v].T
+        self.kernel = _channels_last(kernel.flatten(0, 2))
+
+    def pull_back(self, gradient: Tensor, size: torch.Size) -> Tensor:
+        """(B, C', h, w) -> (B, C, H, W) of ``size``."""
+        gradient = gradient.contiguous(memory_format=torch.channels_last)
+        counts = [-(-side // s) for side, s in zip(size[-2:], self.stride, strict=True)]
+        room = [
+            max(-first, count + last - side)
+            for first, last, count, side in zip(
+                self.first, self.last, counts, gradient.shape[-2:], strict=True
+            )
+        ]
+        phases = F.conv2d(gradient, self.kernel, padding=room)
+        top, left = (pad + first for pad, first in zip(room, self.first, strict=True))
+        phases = phases[..., top : top + counts[0], left : left + counts[1]]
+        batch, channels = size[:2]
+        split = phases.reshape(batch, channels, *self.stride, *counts).permute(0, 1, 4, 2, 5, 3)
+        woven = split.reshape(batch, channels, counts[0] * self.stride[0], counts[1] * self.stride[1])
+        return woven[..., : size[2], : size[3]]
+
+
+def _reach(kernel: int, stride: int, padding: int) -> tuple[int, int]:
+    """The smallest and the largest d for which some phase meets the kernel."""
+    return -((kernel - 1 - padding) // stride), (stride - 1 + padding) // stride
+
+
+class FrozenConv2d(nn.Conv2d):
+    """A convolution like ``source``, with its weights, that pulls gradients back to its input alone."""
+
+    def __init__(self, source: nn.Conv2d) -> None:
+        super().__init__(1, 1, 1, device="meta")
+        for name in ("in_channels", "out_channels", "kernel_size", "stride", "padding", "dilation", "groups"):
+            setattr(self, name, getattr(source, name))
+        self.weight, self.bias = source.weight, source.bias
+        self.frozen = Frozen(source)
+
+    def forward(self, x: Tensor) -> Tensor:
+        if x.dim() != 4:
+            return super().forward(x)
+        found: Tensor = _Convolution.apply(x, self.frozen)
+        return found
+
+
+class _Convolution(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx: Any, x: Tensor, frozen: Frozen) -> Tensor:
+        ctx.frozen, ctx.size = frozen, x.shape
+        if frozen.needs_input:
+            ctx.save_for_backward(x)
+        return frozen(x)
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, None]:
+        (gradient,) = gradients
+        x = ctx.saved_tensors[0] if ctx.saved_tensors else None
+        if torch.is_grad_enabled():  # a gradient of the gradient is wanted; it does not depend on x
+            like = gradient.new_zeros(()).expand(ctx.size)
+            return ctx.frozen.differentiable_pull_back(gradient, like), None
+        return ctx.frozen.pull_back(gradient, ctx.size, x), None
+
+
+def freeze_convolutions(network: nn.Module) -> None:
+    """Put a ``FrozenConv2d`` in the place of every plain convolution of ``network``, under the same name."""
+    made: dict[nn.Module, FrozenConv2d] = {}
+    for parent in list(network.modules()):
+        for name, child in list(parent.named_children()):
+            if isinstance(child, nn.Conv2d) and _is_plain(child):
+                made[child] = made.get(child) or FrozenConv2d(child)
+                setattr(parent, name, made[child])
+
+
+def _is_plain(module: nn.Conv2d) -> bool:
+    """Whether it is torch's own convolution, zero padded by numbers, and nobody looks into it."""
+    if type(module) is not nn.Conv2d or module.padding_mode != "zeros" or isinstance(module.padding, str):
+        return False
+    return not has_hooks(module) and not isinstance(module.weight, nn.UninitializedParameter)
+
+
+def has_hooks(module: nn.Module) -> bool:
+    """Whether anybody wants to know when ``module`` runs, forward or backward."""
+    hooks = (
+        module._forward_hooks, module._forward_pre_hooks, module._backward_hooks, module._backward_pre_hooks,
+    )  # fmt: skip
+    return any(hooks)
+
+
+def _convolve(
+    x: Tensor, weight: Tensor, bias: Tensor | None, like: Frozen, *, bounded: bool = False
+) -> Tensor:
+    """A convolution with the geometry of ``like``."""
+    if _one_dnn(x):
+        activation: tuple[str, list[float]] = ("hardtanh", [0.0, 6.0]) if bounded else ("none", [])
+        found: Tensor = torch.ops.mkldnn._convolution_pointwise(
+            x, weight, bias, like.padding, like.stride, like.dilation, like.groups, *activation, ""
+        )
+        return found
+    y = F.conv2d(x, weight, bias, like.stride, like.padding, like.dilation, like.groups)
+    return y.clamp_(0, 6) if bounded else y
+
+
+def _one_dnn(x: Tensor) -> bool:
+    """Whether oneDNN is called directly: torch would leave 1x1 convolutions in one thread to a slower routine."""
+    usable = bool(torch.backends.mkldnn.enabled) and torch._C._has_mkldnn
+    return usable and x.device.type == "cpu" and x.dtype == torch.float32 and x.numel() > 0
+
+
+def _channels_last(weight: Tensor) -> Tensor:
+    return weight.contiguous(memory_format=torch.channels_last)
