@@ -151,7 +151,6 @@ def test_a_chain_has_the_gradient_of_the_gradient(pair: tuple[EfficientNetLite, 
     torch.testing.assert_close(second(block), second(block.step_by_step), rtol=1e-3, atol=1e-4)
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize(
     "name",
     ["googlenet", "resnet18", "vgg11", "mobilenet_v2", "densenet121", "squeezenet1_1", "shufflenet_v2_x1_0",
