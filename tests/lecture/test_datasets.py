@@ -64,6 +64,8 @@ def test_a_csv_of_ones_own(tmp_path: Path) -> None:
         ("a,b\n1,x\n2,y\n", "c", "No column 'c' in"),
         ("a,b\n1,x\n2,\n", None, "line 3, column 'b': the value is missing"),
         ("a,b\n1,x\nNA,y\n", None, "line 3, column 'a': the value is missing"),
+        ("a,b\n\n\n1,x\nred,y\n", None, "line 5, column 'a': 'red' is not a number"),
+        ("a,b\n1,x\n2," + "y" * 200_000, None, "line 3: no table (field larger than field limit"),
         ("a,b\nred,x\n2,y\n", None, "line 2, column 'a': 'red' is not a number"),
         ("a,b\n1e999,x\n2,y\n", None, "is not finite"),
         ("a,b\n1,x,3\n2,y\n", None, "line 2: 3 values for 2 columns"),

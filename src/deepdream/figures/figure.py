@@ -29,8 +29,7 @@ P = ParamSpec("P")
 R = TypeVar("R")
 
 FORMATS = (".png", ".svg", ".pdf")
-CAPTION_SIZE = TYPE_SIZE - 3
-LINE_HEIGHT = CAPTION_SIZE * 1.35 / 72  # inches
+CAPTION_SIZE = TYPE_SIZE - 3  # in a figure of 10 inches; more in a wider one, which is shown as large
 _SETTINGS = threading.RLock()  # matplotlib keeps its settings in one global dict
 
 
@@ -153,13 +152,14 @@ class Figure:
     def captioned(self) -> Iterator[None]:
         """Add the caption in a strip below the plot; it is taken away again afterwards."""
         width, height = self.canvas.get_size_inches()
-        lines = textwrap.wrap(self.caption, int(width * 72 / (CAPTION_SIZE * 0.56)))
-        strip = len(lines) * LINE_HEIGHT + 0.2
+        size = CAPTION_SIZE * max(1.0, width / 10)
+        lines = textwrap.wrap(self.caption, int(width * 72 / (size * 0.56)))
+        strip = len(lines) * size * 1.35 / 72 + 0.2
         with look(self.theme):
             words = self.canvas.text(
                 0.012, (strip - 0.06) / (height + strip), "\n".join(lines), va="top", in_layout=False
             )
-        words.set_fontsize(CAPTION_SIZE)
+        words.set_fontsize(size)
         self.canvas.set_size_inches(width, height + strip)
         self.canvas.set_layout_engine(_layout(strip / (height + strip)))
         try:

@@ -169,9 +169,9 @@ def load_table(path: str | Path, target: str | None = None, *, without: Collecti
             for column, cell in zip(header, line, strict=True)
             if column in features
         ]
-        for row, line in enumerate(lines, start=2)
+        for row, line in lines.items()
     ]
-    labels = [_filled(line[place], path, row, name) for row, line in enumerate(lines, start=2)]
+    labels = [_filled(line[place], path, row, name) for row, line in lines.items()]
     classes, y = np.unique(labels, return_inverse=True)
     if len(classes) > 50:
         raise UsageError(
@@ -188,19 +188,20 @@ def load_words(path: str | Path, column: str) -> tuple[str, ...]:
     if column not in header:
         raise UnknownNameError("column", column, header, where=str(path))
     place = header.index(column)
-    return tuple(_filled(line[place], path, row, column) for row, line in enumerate(lines, start=2))
+    return tuple(_filled(line[place], path, row, column) for row, line in lines.items())
 
 
 def load_columns(path: str | Path) -> dict[str, Floats]:
     """Every column of a CSV file of numbers, by name. Raises UsageError, naming line and column."""
     header, lines = _read_csv(Path(path))
     return {
-        column: np.array([_number(line[i], path, row, column) for row, line in enumerate(lines, start=2)])
+        column: np.array([_number(line[i], path, row, column) for row, line in lines.items()])
         for i, column in enumerate(header)
     }
 
 
-def _read_csv(path: Path) -> tuple[list[str], list[list[str]]]:
+def _read_csv(path: Path) -> tuple[list[str], dict[int, list[str]]]:
+    """The header, and the values of every line that has any, by its number."""
     try:
         text = path.read_text(encoding="utf-8-sig")
     except OSError as error:
@@ -208,13 +209,17 @@ def _read_csv(path: Path) -> tuple[list[str], list[list[str]]]:
     except UnicodeDecodeError as error:
         raise UsageError(f"{path} is no text file in UTF-8.") from error
     delimiter = max(",;\t", key=text.partition("\n")[0].count)
-    header, *lines = [line for line in csv.reader(text.splitlines(), delimiter=delimiter) if line] or [[]]
-    header = [column.strip() for column in header]
+    reader = csv.reader(text.splitlines(), delimiter=delimiter)
+    try:
+        lines = {number: line for line, number in ((line, reader.line_num) for line in reader) if line}
+    except csv.Error as error:
+        raise UsageError(f"{path}, line {reader.line_num}: no table ({error}).") from error
+    header = [column.strip() for column in lines.pop(min(lines, default=0), [])]
     if len(lines) < 2:
         raise UsageError(f"{path} needs a header line and at least two samples.")
     if len(set(header)) < len(header):
         raise UsageError(f"{path} has two columns of the same name.")
-    for row, line in enumerate(lines, start=2):
+    for row, line in lines.items():
         if len(line) != len(header):
             raise UsageError(f"{path}, line {row}: {len(line)} values for {len(header)} columns.")
     return header, lines

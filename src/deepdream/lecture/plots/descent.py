@@ -33,7 +33,9 @@ def plot_descent(
     lines, dots = [], []
     for i, name in enumerate(paths):
         color = _path_colors(theme)[i % 5]
-        lines += surface.plot([], [], "o-", markersize=5, linewidth=2, color=color, label=name)
+        lines += surface.plot(
+            [], [], f"{'os^Dv'[i % 5]}-", markersize=6, linewidth=2, color=color, label=name
+        )
         dots += surface.plot([], [], "*", markersize=18, color=color, markeredgecolor=theme.ink)
     surface.set(xlim=(low[0], high[0]), ylim=(low[1], high[1]))
     fit.plot(x, y, "o", color=theme.negative)
@@ -95,7 +97,7 @@ def _mesh(heights: Heights, shadows: Sequence[Floats], points: int = 45) -> tupl
 
 
 def _path_colors(theme: Theme) -> tuple[str, ...]:
-    return (theme.positive, theme.ink, theme.colors[4], theme.colors[5], theme.colors[2])
+    return (theme.positive, theme.ink, theme.colors[4], theme.colors[2], theme.colors[5])
 
 
 @drawn

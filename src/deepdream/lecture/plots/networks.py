@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -11,6 +12,7 @@ from matplotlib.axes import Axes
 from matplotlib.ticker import LogLocator
 
 from deepdream.figures import Figure, Theme, drawn, label, new_figure
+from deepdream.figures.theme import VERMILION
 from deepdream.lecture.backprop import BackpropTrace
 from deepdream.lecture.counting import Hyperparameter, ParameterCount
 from deepdream.lecture.datasets import Table
@@ -33,6 +35,8 @@ __all__ = [
     "plot_mlp",
 ]
 
+_LINES = "The lines are weights: orange, solid: positive; blue, dashed: negative; the wider, the larger."
+
 
 @drawn
 def plot_forward(model: MLP, x: Sequence[float], *, theme: Theme = Theme.LIGHT) -> Figure:
@@ -47,9 +51,8 @@ def plot_forward(model: MLP, x: Sequence[float], *, theme: Theme = Theme.LIGHT) 
         model,
         texts,
         "Forward: one input on its way",
-        "In the circles the activations for one input, on the lines the weights, below the circles the "
-        "biases. Orange, solid: positive weights; blue, dashed: negative; the wider, the larger. Each "
-        "circle is the activation of its weighted sum: that is all a network computes.",
+        f"In the circles the activations for one input. {_LINES} Each circle is the activation of its "
+        "weighted sum: that is all a network computes.",
         theme,
     )
 
@@ -67,9 +70,9 @@ def plot_backprop(
         model,
         texts,
         f"Backward: cost {trace.cost:.6f}",
-        "In each circle the activation (above) and delta = dC/dz (below), on the lines the weights. "
-        "Activations flow to the right, deltas to the left. The gradient of a weight is the delta at its "
-        "right end times the activation at its left end.",
+        f"In each circle the activation (above) and delta = dC/dz (below). {_LINES} Activations "
+        "flow to the right, deltas to the left. The gradient of a weight is the delta at its right end times the "
+        "activation at its left end.",
         theme,
     )
 
@@ -142,8 +145,8 @@ def plot_hyperparameters(rows: Sequence[Hyperparameter], *, theme: Theme = Theme
     panel = axes[0, 0]
     panel.axis("off")
     panel.set(xlim=(0, 1), ylim=(len(rows) - 0.4, -1.1))
-    colors = {"architecture": theme.colors[2], "training": theme.positive}
-    for x, name in zip((0.0, 0.17, 0.43, 0.5), ("role", "choice", "how many", "which"), strict=True):
+    colors = {"architecture": theme.colors[2], "training": VERMILION}
+    for x, name in zip((0.0, 0.155, 0.45, 0.515), ("role", "choice", "how many", "which"), strict=True):
         panel.text(x, -0.85, name, weight="bold", ha="center" if name == "how many" else "left", va="center")
     for y, row in enumerate(rows):
         color = colors.get(row.role, theme.ink)
@@ -155,9 +158,9 @@ def plot_hyperparameters(rows: Sequence[Hyperparameter], *, theme: Theme = Theme
             weight="bold",
             va="center",
         )
-        panel.text(0.17, y, row.name, va="center")
-        panel.text(0.43, y, str(row.count), va="center", ha="center")
-        panel.text(0.5, y, row.note, va="center", size=12, wrap=True)
+        panel.text(0.155, y, row.name, va="center")
+        panel.text(0.45, y, str(row.count), va="center", ha="center")
+        panel.text(0.515, y, row.note, va="center", size=11, wrap=True)
         panel.axhline(y + 0.5, color=theme.faint, linewidth=1)
     total = sum(row.count for row in rows)
     return Figure(
@@ -240,11 +243,11 @@ def plot_mlp(table: Table, model: MLP, history: History, *, theme: Theme = Theme
         panel.set(xticks=[], yticks=[], title=f"hidden neuron {j + 1}")
     last = history.epochs[-1]
     maps = "; below: what the first hidden neurons say" if shown else ""
-    plane = f"Left: {table.about}, and what the network says in between{maps}. Right: " if flat else ""
+    left = f"Left: {table.about}, and what the network says in between{maps}. Right: loss" if flat else "Loss"
     dotted = ", with the lowest validation loss dotted" if last.val_loss is not None else ""
     return Figure(
         canvas,
-        f"{plane}loss against epoch{dotted}. When validation rises while training falls, the network "
+        f"{left} against epoch{dotted}. When validation rises while training falls, the network "
         "learns its samples by heart.",
         f"Training curves of {model}; final accuracy {last.accuracy:.3f}.",
         {"epochs": [epoch._asdict() for epoch in history.epochs]},
@@ -254,13 +257,15 @@ def plot_mlp(table: Table, model: MLP, history: History, *, theme: Theme = Theme
 
 def _plot_image_mlp(table: Table, model: MLP, history: History, theme: Theme) -> Figure:
     """The curves, and the weights of the first neurons laid out as the pixels that they weigh."""
-    canvas, axes = new_figure(3, 7, title=f"{model} learns digits", size=(13, 6.6), theme=theme)
-    for panel in axes[:, :3].flat:
-        panel.remove()
-    draw_curves(canvas.add_subplot(axes[0, 0].get_gridspec()[:, :3]), history)
     weights = model.linear[0].weight.detach().numpy()[:12]
+    rows = math.ceil(math.sqrt(len(weights) * 3 / 4))
+    columns = math.ceil(len(weights) / rows)
+    canvas, axes = new_figure(rows, 2 * columns, title=f"{model} learns digits", size=(12, 6), theme=theme)
+    for panel in axes[:, :columns].flat:
+        panel.remove()
+    draw_curves(canvas.add_subplot(axes[0, 0].get_gridspec()[:, :columns]), history)
     reach = float(np.abs(weights).max())
-    for j, panel in enumerate(axes[:, 3:].flat):
+    for j, panel in enumerate(axes[:, columns:].flat):
         panel.axis("off")
         if j < len(weights):
             panel.imshow(weights[j].reshape(8, 8), cmap=theme.diverging, vmin=-reach, vmax=reach)
@@ -269,7 +274,7 @@ def _plot_image_mlp(table: Table, model: MLP, history: History, theme: Theme) ->
     return Figure(
         canvas,
         f"Left: loss against epoch on {table.about}. Right: the weights of the first neurons, each at the "
-        "place of its pixel; orange pixels speak for the neuron, blue ones against it, white ones are not "
+        "place of its pixel; orange pixels speak for the neuron, blue ones against it, faint ones are hardly "
         "heard. It shows what a first layer looks for: strokes and gaps, not digits.",
         f"Training curves of {model}; final accuracy {last.accuracy:.3f}; pictures of weights, 8 by 8.",
         {"epochs": [epoch._asdict() for epoch in history.epochs]},
