@@ -25,6 +25,8 @@ def values_of(name: str) -> st.SearchStrategy[Any]:
     if name in CHOSEN:
         return st.sampled_from(CHOSEN[name])
     if name not in RANGED:
+        if entry.name == "stop_at":
+            return st.sampled_from(["", "ssim=0.6", "l2=0.1"])
         return st.booleans() if entry.type == "bool" else st.text(max_size=20)
     low, high = RANGED[name]["low"], RANGED[name]["high"]
     if entry.type == "int":

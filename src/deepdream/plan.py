@@ -91,7 +91,24 @@ class Plan:
         choices=("true", "redirected"),
     )
 
+    stop_at: str = setting(
+        "", "distance from the input to stop at instead of a strength: ssim=0.6 (1 is the same), or l2=0.1"
+    )
+    keep: str = setting(
+        "nothing",
+        "what of the picture must not change: its luminance (a color dream wants less strength) or its color",
+        choices=("nothing", "luminance", "color"),
+    )
+    blend: float = setting(
+        1.0, "share of the dream in the result; the rest is the picture", low=0.0, high=1.0
+    )
+    mask: str = setting("", "a gray picture, by name and hash: white where the picture may change")
+    mask_outside: bool = setting(False, "dream where the mask is black instead")
+    feather: int = setting(0, "how softly the mask begins", low=0, high=1000, unit="pixels")
+
     def __post_init__(self) -> None:
+        if isinstance(self.stop_at, str) and self.stop_at:
+            parse_stop(self.stop_at)
         for entry in fields(self):
             value = getattr(self, entry.name)
             if not _fits(value, str(entry.type)):
@@ -114,6 +131,25 @@ class Plan:
             if name not in known:
                 raise UnknownNameError("setting", str(name)[:40], known)
         return cls(**values)
+
+
+def parse_stop(text: str) -> tuple[str, float]:
+    """The measure and the value of a distance from the input.
+
+    >>> parse_stop("ssim=0.6")
+    ('ssim', 0.6)
+    """
+    name, _, number = text.partition("=")
+    try:
+        value = float(number)
+    except ValueError:
+        value = -1.0
+    if name not in ("ssim", "l2") or not 0 <= value <= 1:
+        raise UsageError(
+            f"Cannot read the distance {text[:40]!r}. Use ssim=0.6 (1 is the same picture) or l2=0.1 "
+            "(root mean square); values lie between 0 and 1."
+        )
+    return name, value
 
 
 def _check(name: str, value: Any, meta: Mapping[str, Any]) -> None:
@@ -206,7 +242,8 @@ RECIPES: dict[str, Recipe] = {
 def plan_for(recipe: str = "balanced", **overrides: Any) -> Plan:
     """The settings of ``recipe`` with ``overrides`` (those that are not None) laid over them.
 
-    A rate of one's own without a strength lets the rate decide how strong the dream becomes.
+    A rate of one's own without a strength lets the rate decide how strong the dream becomes; a distance to stop
+    at takes the strength's place.
 
     Raises:
         UnknownNameError: no such recipe or setting.
@@ -220,6 +257,8 @@ def plan_for(recipe: str = "balanced", **overrides: Any) -> Plan:
         if name not in known:
             raise UnknownNameError("setting", name, known)
     settings = {"recipe": recipe, **RECIPES[recipe].settings, **given}
-    if "rate" in given and "strength" not in given:
+    if "stop_at" in given and "strength" in given:
+        raise UsageError("Give a strength or a distance to stop at, not both.")
+    if ("rate" in given or "stop_at" in given) and "strength" not in given:
         settings["strength"] = None
     return replace(Plan(), **settings)

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import ctypes
+import sys
+
 import torch
 from torch import Tensor
 
@@ -19,3 +22,17 @@ def root_mean_square(values: Tensor) -> float:
 def is_out_of_memory(error: BaseException) -> bool:
     """Whether ``error`` is one of the ways in which memory runs out (torch has two, Python one)."""
     return isinstance(error, (MemoryError, torch.OutOfMemoryError)) or "can't allocate memory" in str(error)
+
+
+def give_back_memory() -> None:
+    """Return freed memory to the system, where the C library (glibc) holds it back; nothing elsewhere.
+
+    For between the stages of work on a large picture, each of which leaves blocks that the next cannot use.
+    """
+    if not sys.platform.startswith("linux"):
+        return
+    try:
+        trim = ctypes.CDLL(None).malloc_trim
+    except (OSError, AttributeError):
+        return
+    trim(0)

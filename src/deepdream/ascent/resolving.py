@@ -148,9 +148,16 @@ def _read(path: Path, parameter: Parameter) -> Tensor:
     if parameter.role == VECTOR.role:
         return _read_vector(path)
     if parameter.name == "mask":
-        # Laid on black, so that a mask may also be a cut-out: what is transparent does not count.
-        return read_picture(path, matte=(0.0, 0.0, 0.0)).tensor().mean(dim=1, keepdim=True)
+        return read_mask(path)
     return read_picture(path).tensor()
+
+
+def read_mask(path: Path) -> Tensor:
+    """The mask (1, 1, H, W) in [0, 1] that a picture is: white counts.
+
+    Laid on black, so that a mask may also be a cut-out: what is transparent does not count.
+    """
+    return read_picture(path, matte=(0.0, 0.0, 0.0)).tensor().mean(dim=1, keepdim=True)
 
 
 def _read_vector(path: Path) -> Tensor:

@@ -19,6 +19,7 @@ from deepdream.cli.options import (
     Inputs,
     JsonOption,
     LayerOption,
+    MaskOption,
     MaxPixels,
     ModelOption,
     OutputOption,
@@ -80,6 +81,12 @@ def run(
     jitter: Annotated[int | None, setting("jitter", "--jitter")] = None,
     color: Annotated[float | None, setting("color", "--color")] = None,
     calm: Annotated[float | None, setting("calm", "--calm")] = None,
+    stop_at: Annotated[str | None, setting("stop_at", "--stop-at")] = None,
+    keep: Annotated[str | None, setting("keep", "--keep")] = None,
+    blend: Annotated[float | None, setting("blend", "--blend")] = None,
+    mask: MaskOption = None,
+    mask_outside: Annotated[bool | None, setting("mask_outside", "--mask-outside")] = None,
+    feather: Annotated[int | None, setting("feather", "--feather")] = None,
     seed: Annotated[int | None, setting("seed", "--seed")] = None,
     tile: Annotated[int | None, setting("tile", "--tile")] = None,
     tile_halo: Annotated[str | None, setting("tile_halo", "--tile-halo")] = None,
@@ -117,6 +124,8 @@ def run(
 
       deepdream run photo.jpg --recipe classic --size 1024 -o dream.png
 
+      deepdream run photo.jpg --mask face.png --feather 40 --keep color
+
       deepdream run noise --size 600x400 --seed 1
     """
     from deepdream.dreaming.loop import objective_of
@@ -132,6 +141,12 @@ def run(
         jitter=jitter,
         color=color,
         calm=calm,
+        stop_at=stop_at,
+        keep=keep,
+        blend=blend,
+        mask=mask,
+        mask_outside=mask_outside,
+        feather=feather,
         seed=seed,
         tile=tile,
         tile_halo=tile_halo,
@@ -212,6 +227,7 @@ def run_one(job: Job, network: Model, plan: Plan, reading: Reading) -> dict[str,
         size=_size_of(job.source, reading.size),
         decided_by=reading.decided_by,
         value_range=reading.value_range,
+        places=(job.source, job.output),
     )
     notes = picture.notes
     del picture  # as large as the state's own copy

@@ -64,6 +64,14 @@ RangeOption = Annotated[
     str,
     typer.Option("--range", help="How stored numbers become [0, 1]: auto, minmax, percentile or LOW:HIGH."),
 ]
+MaskOption = Annotated[
+    str | None,
+    typer.Option(
+        "--mask",
+        metavar="PICTURE",
+        help="A gray picture: where it is white the picture may change; resized to it.",
+    ),
+]
 MaxPixels = Annotated[
     int, typer.Option("--max-pixels", min=1, help="Refuse larger pictures before decoding them.")
 ]

@@ -178,6 +178,8 @@ def _check_state(state: State) -> None:
         raise ValueError("the moments have another size")
     if state.emphasis is not None and tuple(state.emphasis.shape[-2:]) != (size.height, size.width):
         raise ValueError("the emphasis has another size")
+    if state.mask is not None and tuple(state.mask.shape) != (1, 1, last.height, last.width):
+        raise ValueError("the mask has another size")
     torch.Generator().set_state(state.chance)
 
 

@@ -19,15 +19,17 @@ from deepdream.ascent.gradients import texture_emphasis, unit_size
 from deepdream.ascent.objectives import Objective, layer, parse_objective
 from deepdream.ascent.parameterizations import move_detail
 from deepdream.ascent.references import references_for
-from deepdream.ascent.resampling import resize
-from deepdream.ascent.resolving import pin_files, resolve
+from deepdream.ascent.resampling import resize, resize_picture
+from deepdream.ascent.resolving import pin_files, read_mask, resolve
 from deepdream.ascent.sizes import Octave, octaves
 from deepdream.ascent.tiling import CORE, LARGE, NEAR_HALO, Tiling
+from deepdream.dreaming.control import allowed, at_distance, distance, mask_at, result, shape_mask, target
 from deepdream.dreaming.state import State
 from deepdream.errors import DeepDreamError, UsageError
 from deepdream.models.network import Model
 from deepdream.plan import Plan
-from deepdream.tensors import generator, root_mean_square
+from deepdream.provenance import pin
+from deepdream.tensors import generator
 
 _TRIES = 3
 _LOOK_EVERY = 8
@@ -60,8 +62,8 @@ class Step:
 
     @cached_property
     def image(self) -> Tensor:
-        """(1, 3, h, w) in [0, 1], at the octave's size."""
-        return self.state.image()
+        """(1, 3, h, w) in [0, 1], at the octave's size, with the plan's control of the effect."""
+        return result(self.state)
 
     @property
     def last(self) -> bool:
@@ -142,12 +144,23 @@ def start(model: Model, plan: Plan, image: Tensor, *, places: Iterable[Path] = (
     sizes = sizes_for(plan, model, *image.shape[-2:])
     zoom = 0.0 if model.preprocessing.fixed else plan.zoom  # such a network can take no other size
     objective, files = pin_files(objective_of(plan, model), places)
-    plan = replace(plan, objective=str(objective), zoom=zoom)
+    pinned, mask = _mask(plan, places, image)
+    plan = replace(plan, objective=str(objective), zoom=zoom, mask=pinned)
     source = image.to(model.device, torch.float32)
-    state = State(plan, source, sizes, 0, 0, source, (), generator(plan.seed).get_state(), files=files)
+    chance = generator(plan.seed).get_state()
+    state = State(plan, source, sizes, 0, 0, source, (), chance, mask=mask, files=files)
     first = state.base()
     state = replace(state, references=references_for(objective, model, files, first))
     return replace(state, parameters=state.parameterization.encode(first), emphasis=_emphasis(plan, first))
+
+
+def _mask(plan: Plan, places: Iterable[Path], image: Tensor) -> tuple[str, Tensor | None]:
+    """The plan's mask by name and hash, and what it holds, at the size of ``image``."""
+    if not plan.mask:
+        return "", None
+    resource, path = pin(plan.mask, places)
+    gray = resize_picture(read_mask(path), *image.shape[-2:])
+    return str(resource), shape_mask(gray, plan).to(image.device)
 
 
 def _emphasis(plan: Plan, picture: Tensor) -> Tensor | None:
@@ -265,15 +278,26 @@ def advance(model: Model, state: State) -> State:
         scores=(*state.scores, score, score) if state.step == 0 else (*state.scores[:-1], score),
         references=references,
     )
-    return _at_strength(moved) if moved.done and plan.strength is not None else moved
+    return _at_target(moved)
+
+
+def _at_target(state: State) -> State:
+    """The dream stopped where it has gone as far as it was to stop at; and at its end brought there exactly."""
+    wanted = target(state.plan)
+    if wanted is None:
+        return state
+    if state.plan.stop_at and not state.done and distance(state) >= wanted:
+        state = replace(state, step=state.size.steps)
+    return at_distance(state, wanted) if state.done else state
 
 
 def _direction(gradient: Tensor, state: State) -> Tensor:
-    """The way to step from ``gradient``, with the weights of ``state`` on it."""
+    """The way to step from ``gradient``, with the weights of ``state`` on it, where and in what it may change."""
     direction = direction_of(gradient, state.plan, (state.step + 1) / state.size.steps)
-    if state.emphasis is None:
-        return direction
-    return unit_size(direction * state.emphasis, state.plan.normalization)
+    if state.emphasis is not None:
+        direction = unit_size(direction * state.emphasis, state.plan.normalization)
+    mask = mask_at(state)
+    return allowed(direction if mask is None else direction * mask, state.plan.keep)
 
 
 def _optimize(direction: Tensor, state: State) -> tuple[Tensor, tuple[Tensor, ...]]:
@@ -319,28 +343,8 @@ def _pace(state: State) -> float:
 
     The exponent gives the early octaves, which draw the large forms, more than their share.
     """
-    if state.plan.strength is None:
+    wanted = target(state.plan)
+    if wanted is None:
         return state.pace
-    change = root_mean_square(state.image() - state.base())
-    wanted: float = state.plan.strength * ((state.octave + 1) / len(state.octaves)) ** 0.6
-    return min(4.0, max(0.25, state.pace * wanted / max(change, 1e-6)))
-
-
-def _at_strength(state: State) -> State:
-    """The same dream at exactly the wanted strength: the change of the parameters scaled by one factor."""
-    assert state.plan.strength is not None
-    start = state.parameterization.encode(state.source)
-    detail = state.parameters - start
-
-    def scaled(factor: float) -> Tensor:
-        return state.parameterization.project(start + factor * detail)
-
-    def change(factor: float) -> float:
-        picture = state.parameterization.decode(scaled(factor), state.size.height, state.size.width)
-        return root_mean_square(picture - state.source)
-
-    low, high = 0.0, 4.0
-    for _ in range(16):  # to 4 / 2^16 of the factor
-        middle = (low + high) / 2
-        low, high = (middle, high) if change(middle) < state.plan.strength else (low, middle)
-    return replace(state, parameters=scaled(low))
+    wanted *= float(((state.octave + 1) / len(state.octaves)) ** 0.6)
+    return min(4.0, max(0.25, state.pace * wanted / max(distance(state), 1e-6)))

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from deepdream.ascent.parameterizations import move_detail
+from deepdream.dreaming.control import result
 from deepdream.dreaming.draft import Draft, draft_of
 from deepdream.dreaming.loop import Step, dream, start
 from deepdream.dreaming.measures import Measures, measure
@@ -23,6 +24,7 @@ from deepdream.images import Picture, encode, resize, write_picture
 from deepdream.models import Model
 from deepdream.plan import Plan
 from deepdream.provenance import Recipe
+from deepdream.tensors import give_back_memory
 
 #: The name of the input that is no file.
 NOISE = "noise"
@@ -170,6 +172,7 @@ def _enough_memory(size: str) -> Iterator[None]:
 def finish(model: Model, draft: Draft, state: State) -> Dreamed:
     """The result that ``state`` stands for, brought to full size if it was interrupted earlier."""
     image = full_size(state)
+    give_back_memory()
     if not image.isfinite().all():
         raise DeepDreamError(
             "The dream left the range of numbers (NaN or infinity). Choose a smaller --rate."
@@ -181,11 +184,11 @@ def finish(model: Model, draft: Draft, state: State) -> Dreamed:
 
 
 def full_size(state: State) -> Tensor:
-    """(1, 3, H, W): the dream so far on the sharp original, whatever octave it is in."""
+    """(1, 3, H, W): the dream so far on the sharp original, whatever octave it is in, its effect controlled."""
     height, width = state.source.shape[-2:]
     if (state.size.height, state.size.width) == (height, width):
-        return state.image()
+        return result(state)
     parameters = move_detail(
         state.parameterization, state.parameters, state.base(), state.source, how=state.plan.resampling
     )
-    return state.parameterization.decode(parameters, height, width)
+    return result(replace(state, parameters=parameters, octave=len(state.octaves) - 1))

@@ -30,6 +30,7 @@ class State:
         pace: Factor on the rate that keeps the dream on its way to the wanted strength.
         score: The objective before the last step; None before the first.
         scores: For every octave so far, the objective before its first and before its last step.
+        mask: (1, 1, H, W) at full size, 1 where the picture may change; None for everywhere.
         files: What the files hold that the objective names, by (role, resource).
         references: What the objective is compared with at the current octave's size; None until it is made.
     """
@@ -46,6 +47,7 @@ class State:
     pace: float = 1.0
     score: Tensor | None = None
     scores: tuple[Tensor, ...] = ()
+    mask: Tensor | None = None
     files: Mapping[tuple[str, str], Tensor] = field(default_factory=dict)
     references: Mapping[Need, Tensor] | None = None
 
@@ -77,6 +79,8 @@ class State:
         """The picture before the dream at an octave's size (the current one if not given)."""
         octave = self.octave if octave is None else octave
         sizes = [(o.height, o.width) for o in reversed(self.octaves[octave:])]
+        if sizes[-1] == tuple(self.source.shape[-2:]):
+            return self.source  # in [0, 1] already, and a large picture has no room for a copy
         return shrink_through(self.source, sizes, how=self.plan.resampling)
 
     def image(self) -> Tensor:

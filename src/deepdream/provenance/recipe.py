@@ -16,6 +16,7 @@ from typing import Any
 from deepdream import __version__
 from deepdream.errors import PictureError
 from deepdream.plan import Plan
+from deepdream.provenance.resources import is_pinned
 
 SCHEMA = 1
 MAX_SETTING = 2000  # characters; an objective can have many terms
@@ -140,6 +141,9 @@ def _json_object(text: str) -> dict[str, Any]:
 
 def _checked(values: dict[str, Any]) -> Recipe:
     """Every entry looked at: what is printed is printable, what is counted is small, what is a name is no path."""
+    mask = values["plan"].get("mask")
+    if mask and not (isinstance(mask, str) and is_pinned(mask)):
+        raise ValueError("the mask is a path, which is not followed")
     rest: dict[str, Any] = {
         "plan": Plan.from_dict({name: _plan_value(value) for name, value in values["plan"].items()}),
         "model": _model(values["model"]),

@@ -1,0 +1,141 @@
+"""Control of the effect: where, in what, how much and how far from the original a picture may change."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+from dataclasses import replace
+
+import torch
+from torch import Tensor
+
+from deepdream.ascent.gradients import blur
+from deepdream.ascent.parameterizations import Logit, Pixels
+from deepdream.ascent.resampling import resize_picture
+from deepdream.dreaming.distance import structural_similarity
+from deepdream.dreaming.state import State
+from deepdream.plan import Plan, parse_stop
+
+_BAND = 4_000_000  # pixels that are looked at at once
+_LUMA = (0.299, 0.587, 0.114)  # Rec. 601, as in YCbCr
+
+
+def shape_mask(gray: Tensor, plan: Plan) -> Tensor:
+    """The mask of a gray picture (1, 1, H, W) in [0, 1]: turned inside out and feathered as the plan says."""
+    mask = 1 - gray if plan.mask_outside else gray
+    return blur(mask, plan.feather / 2).clamp(0, 1) if plan.feather else mask
+
+
+def allowed(change: Tensor, keep: str) -> Tensor:
+    """The part of a change (B, 3, H, W) that leaves the luminance or the color (luma, chroma of YCbCr) as it is.
+
+    The same number added to R, G and B changes the luma alone; what is left without it, the chroma alone.
+    """
+    if keep == "nothing":
+        return change
+    weights = torch.tensor(_LUMA, device=change.device, dtype=change.dtype).view(1, 3, 1, 1)
+    luma = (change * weights).sum(dim=1, keepdim=True)
+    return luma.expand_as(change) if keep == "color" else change - luma
+
+
+def controlled(
+    before: Tensor, after: Tensor, plan: Plan, mask: Tensor | None, *, blend: float = 1.0
+) -> Tensor:
+    """``before`` with what may change of it on the way to ``after``; pictures (B, 3, H, W) in [0, 1]."""
+    if mask is None and plan.keep == "nothing" and blend == 1:
+        return after
+    change = allowed(after - before, plan.keep)
+    if mask is not None:
+        change = change * mask
+    return (before + blend * change).clamp(0, 1)
+
+
+def result(state: State) -> Tensor:
+    """The picture as it is now at the current octave's size, with the plan's control of the effect."""
+    if state.mask is None and state.plan.keep == "nothing" and state.plan.blend == 1:
+        return state.image()
+    return controlled(state.base(), state.image(), state.plan, mask_at(state), blend=state.plan.blend)
+
+
+def mask_at(state: State) -> Tensor | None:
+    """The mask at the current octave's size."""
+    if state.mask is None:
+        return None
+    return resize_picture(state.mask, state.size.height, state.size.width)
+
+
+def target(plan: Plan) -> float | None:
+    """How far the dream is to go, in the units of ``distance``; None where the rate decides."""
+    if not plan.stop_at:
+        return plan.strength
+    name, value = parse_stop(plan.stop_at)
+    return value if name == "l2" else math.sqrt(1 - value)
+
+
+def distance(state: State) -> float:
+    """How far the picture is from what it was, at the current octave, in a unit that grows as the change does.
+
+    For a strength, the root mean square of the change where the mask lets it be, before blending. For a distance
+    to stop at, that of the result: its root mean square, or the root of 1 - SSIM.
+    """
+    return _distance(state.plan, [(state.base(), state.image(), mask_at(state))])
+
+
+_Views = Iterable[tuple[Tensor, Tensor, Tensor | None]]
+
+
+def _distance(plan: Plan, views: _Views) -> float:
+    """The distance over all ``views`` (before, after, mask), parts of one picture."""
+    squares = room = 0.0
+    for before, after, mask in views:
+        shown = controlled(before, after, plan, mask, blend=plan.blend if plan.stop_at else 1.0)
+        if plan.stop_at.startswith("ssim"):
+            return math.sqrt(max(0.0, 1 - structural_similarity(before, shown)))
+        squares += float((shown - before).double().square().sum())
+        seen = 1.0 if mask is None or plan.stop_at else float(mask.double().square().mean())
+        room += seen * shown.numel()
+    return math.sqrt(squares / max(room, 1e-12))
+
+
+def at_distance(state: State, wanted: float) -> State:
+    """The same dream at exactly the wanted distance: the change of the parameters scaled by one factor."""
+    scaling = _Scaling(state)
+    low, high = 0.0, 4.0
+    for _ in range(16):  # to 4 / 2^16 of the factor
+        middle = (low + high) / 2
+        found = _distance(state.plan, scaling.views(middle))
+        low, high = (middle, high) if found < wanted else (low, middle)
+    return replace(state, parameters=scaling.parameters(low))
+
+
+class _Scaling:
+    """The change of the parameters times a factor; band by band where a large picture has no room for copies."""
+
+    def __init__(self, state: State) -> None:
+        self.state = state
+        height, width = state.source.shape[-2:]
+        banded = isinstance(state.parameterization, (Pixels, Logit)) and not state.plan.stop_at
+        rows = max(1, _BAND // width) if banded else height
+        self.bands = [slice(top, min(top + rows, height)) for top in range(0, height, rows)]
+        self.start = state.parameterization.encode(state.source) if len(self.bands) == 1 else None
+
+    def views(self, factor: float) -> _Views:
+        for rows in self.bands:
+            before = self.state.source[..., rows, :]
+            after = self.state.parameterization.decode(self._scaled(rows, factor), *before.shape[-2:])
+            yield before, after, None if self.state.mask is None else self.state.mask[..., rows, :]
+
+    def parameters(self, factor: float) -> Tensor:
+        if len(self.bands) == 1:
+            return self._scaled(self.bands[0], factor)
+        found = torch.empty_like(self.state.parameters)
+        for rows in self.bands:
+            found[..., rows, :] = self._scaled(rows, factor)
+        return found
+
+    def _scaled(self, rows: slice, factor: float) -> Tensor:
+        parameterization = self.state.parameterization
+        start, now = self.start, self.state.parameters
+        if start is None:
+            start, now = parameterization.encode(self.state.source[..., rows, :]), now[..., rows, :]
+        return parameterization.project(start + factor * (now - start))
