@@ -13,11 +13,14 @@ import numpy as np
 from deepdream import contact_sheet, load_model, plan_for, read_picture, render, write_picture
 from deepdream.dreaming import Measures
 from deepdream.images import Cell
+from deepdream.models import RandomWeights
 from deepdream.plan import RECIPES
 
 DOCS = Path(__file__).parent
 IMAGES = DOCS.parent / "images"
 PHOTOS = ("pagoda", "cat", "dahlia", "astronaut")
+#: Other networks: one pretrained, two with seeded random weights, which every installation can make.
+NETWORKS = {"efficientnet_lite1": None, "googlenet": RandomWeights(0), "resnet50": RandomWeights(0)}
 
 
 def before_after() -> None:
@@ -46,6 +49,24 @@ def recipes() -> None:
     _replace_table(DOCS / "recipes.md", lines)
 
 
+def networks() -> None:
+    """Every recipe on other networks at 320 pixels, at each one's recommended layer."""
+    cells, lines = [], []
+    for name, weights in NETWORKS.items():
+        model = load_model(name, weights=weights)
+        words = f"{name}, {'pretrained' if weights is None else 'random weights'}"
+        for photo in ("cat", "pagoda"):
+            picture = read_picture(IMAGES / f"{photo}.jpg")
+            for recipe in RECIPES:
+                dreamed = render(model, picture, plan_for(recipe), size="320")
+                lines.append(f"| {words} {_line(photo, recipe, dreamed.measures)}")
+                if photo == "cat":
+                    cells.append(Cell(dreamed.pixels, recipe, f"{words}, {model.recommended_layer}"))
+    sheet = contact_sheet(cells, columns=len(RECIPES), cell_width=320, title="Five recipes on other networks")
+    write_picture(DOCS / "pictures" / "networks.jpg", sheet, quality=82)
+    _replace_table(DOCS / "recipes.md", lines, "networks", "network | ")
+
+
 def layers() -> None:
     """One photograph dreamed at each stage of the embedded network."""
     model = load_model()
@@ -67,17 +88,19 @@ def _line(picture: str, recipe: str, found: Measures) -> str:
     )
 
 
-def _replace_table(path: Path, lines: list[str]) -> None:
-    start, end = "<!-- table -->\n", "<!-- end -->"
+def _replace_table(path: Path, lines: list[str], name: str = "table", first: str = "") -> None:
+    start, end = f"<!-- {name} -->\n", "<!-- end -->"
     head, _, rest = path.read_text("utf-8").partition(start)
     _, _, tail = rest.partition(end)
     header = (
-        "| photograph | recipe | strength | high-frequency share | checkerboard | chroma share | newly clipped |\n"
-        "|---|---|---|---|---|---|---|\n"
+        f"| {first}photograph | recipe | strength | high-frequency share | checkerboard | chroma share "
+        "| newly clipped |\n"
+        f"{'|---' * (7 + bool(first))}|\n"
     )
     path.write_text(head + start + header + "\n".join(lines) + "\n" + end + tail, "utf-8")
 
 
 if __name__ == "__main__":
-    for name in sys.argv[1:] or ("before_after", "layers", "recipes"):
-        {"before_after": before_after, "layers": layers, "recipes": recipes}[name]()
+    for name in sys.argv[1:] or ("before_after", "layers", "recipes", "networks"):
+        makers = {"before_after": before_after, "layers": layers, "recipes": recipes, "networks": networks}
+        makers[name]()

@@ -40,6 +40,7 @@ def test_a_grid_of_one_picture(command: Any) -> None:
     assert read_picture("g.png").width > 500
     assert json.loads(read_recipe("g.png") or "")["kind"] == "atlas"
     assert "atlas" in command("info", "g.png").out
+    assert Path("g.html").read_text("utf-8").count('class="sources"') == 6
     assert policy() in Path("g.html").read_text("utf-8").replace("&#x27;", "'")
     assert sorted(path.name for path in Path().iterdir()) == ["g.html", "g.png", "in"]
 

@@ -258,14 +258,16 @@ def _write_picture(
     from deepdream.provenance import SheetRecord
 
     mosaic = compose(found, pictures, sized=not job.single)
-    layer = network.layer(job.layer)
-    cells = [Cell(mosaic, f"{job.layer} of {network.name}", layer.shows)]
-    if picture is not None:
-        cells.insert(0, Cell(resize(picture.pixels, *_beside(picture, mosaic)), picture.name, "the picture"))
+    cells = [Cell(mosaic, f"{job.layer} of {network.name}", network.layer(job.layer).shows)]
+    if picture is not None:  # side by side, place beside place
+        shape = _beside(picture, mosaic)
+        cells = [Cell(resize(picture.pixels, *shape), picture.name, "the picture"),
+                 Cell(resize(mosaic, *shape), cells[0].label, cells[0].detail)]  # fmt: skip
     sheet = contact_sheet(
         cells,
         columns=len(cells),
         cell_width=max(480, mosaic.shape[1]),
+        type_width=_TYPE,
         title=_headline(job),
         caption=_caption(job, found),
     )

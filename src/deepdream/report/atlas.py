@@ -42,7 +42,7 @@ def atlas_page(
         if several
         else "Each cell shows what one layer sees at that place of the picture."
     )
-    sections = [Section("map", "The map", _title(atlas), _map(model, atlas, pictures), words)]
+    sections = [Section("map", "The map", _title(atlas), _map(model, atlas, pictures, picture), words)]
     if picture is not None:
         shown = photo(picture, "the picture")
         sections.insert(0, Section("picture", "The picture", "The picture", shown))
@@ -64,26 +64,26 @@ def _lead(atlas: Atlas, several: bool) -> str:
     )
 
 
-def _map(model: Model, atlas: Atlas, pictures: Sequence[Floats]) -> Html:
+def _map(model: Model, atlas: Atlas, pictures: Sequence[Floats], picture: Floats | None) -> Html:
     by_place = {(tile.row, tile.column): n for n, tile in enumerate(atlas.tiles)}
 
     def place(row: int, column: int) -> Html:
         number = by_place.get((row, column))
         if number is None:
             return tag("td")
-        return _place(model, atlas, atlas.tiles[number], pictures[number])
+        tile = atlas.tiles[number]
+        return _place(model, atlas, tile, pictures[number], _sources(atlas, tile, picture))
 
     rows = [tag("tr", *(place(row, column) for column in range(atlas.columns))) for row in range(atlas.rows)]
     table = tag("table", tag("tbody", *rows), class_="atlas", role="presentation")
     return tag("div", table, class_="scroll atlas-frame")
 
 
-def _place(model: Model, atlas: Atlas, tile: Tile, picture: Floats) -> Html:
+def _place(model: Model, atlas: Atlas, tile: Tile, picture: Floats, sources: list[Html]) -> Html:
     samples = atlas.samples
     seen = seen_as(model, samples, tile.members) if samples is not None and tile.members else []
     words = _words(tile, seen)
     width = max(1, round(tile.weight * _WIDTHS)) if samples is not None else _WIDTHS
-    sources = [] if samples is None else [_source(samples.patches[n]) for n in _spread(tile.members)]
     about = tag(
         "span",
         tag("strong", f"row {tile.row + 1}, column {tile.column + 1}"),
@@ -93,7 +93,7 @@ def _place(model: Model, atlas: Atlas, tile: Tile, picture: Floats) -> Html:
     )
     image = photo(picture, f"{atlas.layer}, row {tile.row + 1}, column {tile.column + 1}: {'; '.join(words)}")
     side = " right" if tile.column >= atlas.columns / 2 else ""
-    return tag("td", tag("div", image, about, class_=f"cell w{width}{side}", tabindex=0))
+    return tag("td", tag("div", image, about, class_=f"cell w{width}{side}", tabindex=0, role="group"))
 
 
 def _words(tile: Tile, seen: Sequence[tuple[str, float]]) -> list[str]:
@@ -113,8 +113,29 @@ def _spread(members: Sequence[int]) -> list[int]:
     return [members[round(i * (len(members) - 1) / max(count - 1, 1))] for i in range(count)]
 
 
-def _source(patch: NDArray[Any]) -> Html:
-    return photo(resize(patch.astype(np.float32) / 255, 48, 48), "a part of a picture")
+def _sources(atlas: Atlas, tile: Tile, picture: Floats | None) -> list[Html]:
+    """Where a cell comes from: a few of its samples, or its place in the one picture, with what is around it."""
+    if atlas.samples is not None:
+        parts: list[NDArray[Any]] = [
+            atlas.samples.patches[n] / np.float32(255) for n in _spread(tile.members)
+        ]
+    elif picture is not None:
+        parts = [
+            _around(
+                picture, tile.row / atlas.rows, tile.column / atlas.columns, 1 / atlas.rows, 1 / atlas.columns
+            )
+        ]
+    else:
+        parts = []
+    return [photo(resize(part, 48, 48), "a part of a picture") for part in parts]
+
+
+def _around(picture: Floats, top: float, left: float, high: float, wide: float) -> Floats:
+    """A part of ``picture`` and half as much on each side; places and sizes are shares of the whole."""
+    height, width = picture.shape[:2]
+    rows = slice(max(0, round((top - high / 2) * height)), max(1, round((top + 1.5 * high) * height)))
+    columns = slice(max(0, round((left - wide / 2) * width)), max(1, round((left + 1.5 * wide) * width)))
+    return picture[rows, columns]
 
 
 def _how(atlas: Atlas, several: bool, settings: dict[str, object]) -> Html:
