@@ -122,6 +122,21 @@ def test_the_perceptron_moves(tmp_path: Path) -> None:
         assert picture.n_frames == 9  # one per mistake
 
 
+def test_the_training_moves_and_ends_at_its_end(tmp_path: Path) -> None:
+    run("mlp", "--animate", "--epochs", "50", "-o", tmp_path / "m.webp")
+    with Image.open(tmp_path / "m.webp") as picture:
+        assert picture.n_frames == 26  # 0, 2, 4 ... 50
+    dumped = json.loads(run("play", "--epochs", "60", "--frames", "8", "--json").stdout)
+    assert [epoch["number"] for epoch in dumped["epochs"]][-2:] == [56, 60]
+
+
+def test_what_stands_still_can_be_a_gif(tmp_path: Path) -> None:
+    run("smoothness", "-o", tmp_path / "s.gif")
+    with Image.open(tmp_path / "s.gif") as picture:
+        assert picture.n_frames == 1
+        assert picture.width >= 1000
+
+
 def test_a_file_is_not_overwritten_unasked(tmp_path: Path) -> None:
     path = tmp_path / "a.png"
     path.write_bytes(b"mine")
@@ -162,6 +177,7 @@ def _write(folder: Path, text: str) -> Path:
         (["forward", "3", "4", "1", "--x", "1,2"], "--x has 2 values"),
         (["forward", "3", "1", "--index-convention", "up"], "out-in or in-out"),
         (["count", "3", "1", "--cnn", "lenet5"], "one of the three"),
+        (["mlp", "--data", "iris", "--animate"], "--animate needs two columns"),
         (["mlp", "--hidden", "4,0"], "--hidden wants whole numbers"),
         (["mlp", "--activation", "rely"], "Did you mean 'relu'"),
         (["mlp", "--loss", "quadratik"], "Did you mean 'quadratic'"),

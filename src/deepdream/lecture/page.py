@@ -51,7 +51,8 @@ _PAGE = r"""<!DOCTYPE html>
 <title>Neuron playground</title>
 <style>
 :root { --ink: #1a1a1a; --paper: #fff; --faint: #bdbdbd; --neg: #0072b2; --pos: #d55e00 }
-[data-theme=dark] { --ink: #f2f2f2; --paper: #14171c; --faint: #4a505a; --neg: #56b4e9; --pos: #e69f00 }
+[data-theme=dark] { --ink: #f2f2f2; --paper: #14171c; --faint: #4a505a; --neg: #56b4e9; --pos: #e69f00;
+  color-scheme: dark }
 body { font: 20px/1.4 system-ui, sans-serif; color: var(--ink); background: var(--paper); margin: 1.5rem auto;
   max-width: 72rem; padding: 0 1rem }
 section { display: grid; grid-template-columns: minmax(16rem, 26rem) 1fr; gap: 1rem 2rem; align-items: start;

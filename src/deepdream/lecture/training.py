@@ -154,15 +154,17 @@ def fit(
     stop: Callable[[Epoch], bool] = lambda epoch: False,  # noqa: ARG005
     snapshot_every: int = 0,
 ) -> History:
-    """Train to the end, or until ``stop(epoch)``; keep the weights every ``snapshot_every`` epochs."""
-    epochs, snapshots = [], []
+    """Train to the end, or until ``stop(epoch)``; keep the weights every ``snapshot_every`` epochs and the last."""
+    epochs: list[Epoch] = []
+    snapshots: dict[int, dict[str, Tensor]] = {}
     for epoch in train(model, X, y_true, recipe, val=val):
         epochs.append(epoch)
-        if snapshot_every and epoch.number % snapshot_every == 0:
-            snapshots.append((epoch.number, {k: v.clone() for k, v in model.state_dict().items()}))
-        if stop(epoch):
+        last = stop(epoch) or epoch.number == recipe.epochs
+        if snapshot_every and (last or epoch.number % snapshot_every == 0):
+            snapshots[epoch.number] = {k: v.clone() for k, v in model.state_dict().items()}
+        if last:
             break
-    return History(tuple(epochs), tuple(snapshots))
+    return History(tuple(epochs), tuple(snapshots.items()))
 
 
 def _tensors(X: Any, y: Any) -> tuple[Tensor, Tensor]:

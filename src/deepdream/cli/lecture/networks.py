@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from deepdream.cli.lecture.neurons import numbers_of
 from deepdream.cli.lecture.showing import Answer, Data, Grid, Seed, Target, add_lesson, check_new_file, plots
 from deepdream.errors import UsageError
+
+if TYPE_CHECKING:
+    from deepdream.figures import Theme
+    from deepdream.lecture.datasets import Table
+    from deepdream.lecture.mlp import MLP
+    from deepdream.lecture.training import History
 
 Sizes = Annotated[
     list[int], typer.Argument(help="Neurons per layer, inputs first: 3 4 1.", metavar="SIZES...")
@@ -55,6 +61,9 @@ def mlp(
     epochs: Epochs = 200,
     val: Annotated[float, typer.Option("--val", min=0, max=0.9, help="Share kept for validation.")] = 0.25,
     init: Init = "xavier",
+    animate: Annotated[
+        bool, typer.Option("--animate", help="Draw the training, frame by frame (GIF, WebP).")
+    ] = False,
     save: Annotated[Path | None, typer.Option("--save-state", help="Write the network (JSON).")] = None,
     load: Annotated[Path | None, typer.Option("--load-state", help="Go on from a saved network.")] = None,
     seed: Seed = 0,
@@ -71,15 +80,20 @@ def mlp(
     output = "sigmoid" if targets.shape[1] == 1 or loss != "cross-entropy" else "softmax"
     sizes = [table.X.shape[1], *hidden_sizes(hidden), targets.shape[1]]
     check_new_file(save, overwrite=overwrite)
+    if animate and (sizes[0], sizes[-1]) != (2, 1):
+        raise UsageError(f"--animate needs two columns of numbers and two classes; {table.about} has others.")
     model = load_network(load) if load else MLP(sizes, activation, output=output, init=init, seed=seed)
     recipe = Recipe(loss, optimizer, lr, momentum, 0.0, batch or None, epochs, seed)
     seen, kept = _split(len(table.X), val, seed)
     validation = (table.X[kept], targets[kept]) if len(kept) else None
-    history = fit(model, table.X[seen], targets[seen], recipe, val=validation)
+    history = fit(
+        model, table.X[seen], targets[seen], recipe, val=validation, snapshot_every=max(1, epochs // 24)
+    )
     chosen = sorted({0, 1, epochs // 4, epochs // 2, 3 * epochs // 4, history.best.number, epochs})
     best = history.best
     if save is not None:
         save_network(model, save)
+    draw = _moving if animate else _still
     return Answer(
         {
             "sizes": list(model.sizes),
@@ -89,8 +103,18 @@ def mlp(
         text=f"{model} on {table.about} (standardized); {len(seen)} to learn, {len(kept)} to validate.",
         tables=[Grid(best._fields, [history.epochs[number] for number in chosen])],
         closing=_overfitting(history) if len(kept) else "",
-        plot=lambda theme: plots("networks").plot_mlp(table, model, history, theme=theme),
+        plot=lambda theme: draw(table, model, history, theme),
     )
+
+
+def _still(table: Table, model: MLP, history: History, theme: Theme) -> Any:
+    return plots("networks").plot_mlp(table, model, history, theme=theme)
+
+
+def _moving(table: Table, model: MLP, history: History, theme: Theme) -> Any:
+    from deepdream.lecture.play import Play
+
+    return plots("play").animate_training(Play(table, model, history), theme=theme)
 
 
 def _split(n: int, share: float, seed: int) -> tuple[Any, Any]:

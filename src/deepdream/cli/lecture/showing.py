@@ -153,9 +153,11 @@ def put_grid(grid: Grid) -> None:
 def _draw(lesson: Lesson, answer: Answer, out: Path, *, dark: bool) -> None:
     if answer.plot is None:
         raise UsageError(f"The lesson '{lesson.name}' draws nothing with these options; leave out -o.")
-    from deepdream.figures import Theme
+    from deepdream.figures import Animation, Figure, Theme
 
     figure = answer.plot(Theme.DARK if dark else Theme.LIGHT)
+    if isinstance(figure, Figure) and out.suffix.lower() in (".gif", ".webp"):
+        figure = Animation(figure, lambda _: None, 1)  # it does not move, and can be asked for all the same
     figure.save(out)
     say(f"{out}: {figure.caption}")
 

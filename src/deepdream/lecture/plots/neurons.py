@@ -226,6 +226,7 @@ def plot_perceptron(
     arrow = plane.annotate(
         "", (0, 0), (0, 0), arrowprops={"arrowstyle": "-|>", "lw": 3, "color": theme.colors[2]}
     )
+    arrow.arrow_patch.set_clip_box(plane.bbox)
     (ring,) = plane.plot([], [], "o", markersize=24, fillstyle="none", color=theme.ink, markeredgewidth=2.5)
     steps = np.arange(1, model.mistakes_ + 1)
     epochs = [update.epoch for update in model.updates_]
@@ -280,7 +281,7 @@ def _place_line(line: Any, arrow: Any, w: Any, b: float, limits: tuple[Any, Any]
     middle = (limits[0] + limits[1]) / 2
     base = foot + along * ((middle - foot) @ along)
     tip = base + 0.28 * (limits[1] - limits[0]).max() * w[:2] / np.linalg.norm(w[:2])
-    arrow.set_visible(True)
+    arrow.set_visible(bool(np.all((limits[0] <= base) & (base <= limits[1]))))
     arrow.xy, arrow.xyann = tuple(tip), tuple(base)
 
 
