@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from deepdream.cli.files import check_free, check_writable
-from deepdream.cli.options import DeviceOption, JsonOption, Quiet, WeightsOption, load_network
+from deepdream.cli.options import DeviceOption, JsonOption, Quiet, WeightsOption
 from deepdream.cli.process import interruptible
 from deepdream.cli.progress import dream_progress
 from deepdream.cli.terminal import put, put_json, say
@@ -78,14 +78,14 @@ def _resume_one(
 ) -> dict[str, Any]:
     import torch
 
-    from deepdream.cli.reruns import device_of, differences, weights_of
+    from deepdream.cli.reruns import differences, networks_of
     from deepdream.dreaming.checkpoint import checkpoint_path, on_device, read_checkpoint
 
     checkpoint = read_checkpoint(checkpoint_path(output))
     recipe = checkpoint.draft.recipe
     check_free(output, overwrite=overwrite)
     check_writable(output, bits=recipe.bits)
-    network = load_network(recipe.model["name"], weights or weights_of(recipe), device or device_of(recipe))
+    network = networks_of(recipe, weights, device)
     _check_network(network, checkpoint)
     for line in differences(recipe, network):
         say(f"deepdream: differs from then: {line}")
@@ -101,11 +101,12 @@ def _resume_one(
 def _check_network(network: Model, checkpoint: Checkpoint) -> None:
     """Raises WeightsError: it is not the network with which the dream began."""
     recipe = checkpoint.draft.recipe
-    if network.weights.sha256 != recipe.model["sha256"]:
-        raise WeightsError(
-            f"The dream began with other weights of {recipe.model['name']} (sha256 "
-            f"{str(recipe.model['sha256'])[:12]}...). Give them with --weights."
-        )
+    for model, record in zip((network, *network.company), (recipe.model, *recipe.networks), strict=True):
+        if model.weights.sha256 != record["sha256"]:
+            raise WeightsError(
+                f"The dream began with other weights of {record['name']} (sha256 "
+                f"{str(record['sha256'])[:12]}...). Give them with --weights."
+            )
 
 
 def dream_to_the_end(

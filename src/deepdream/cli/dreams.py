@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -12,6 +11,7 @@ import typer
 
 from deepdream.cli.checkpoints import check_no_checkpoint, dream_to_the_end
 from deepdream.cli.files import Existing, Job, check_writable, expand_inputs, plan_outputs
+from deepdream.cli.goals import Goal, check_files, networks_for, recommended_layers, tail
 from deepdream.cli.options import (
     DEFAULT_MODEL,
     CheckpointEvery,
@@ -21,14 +21,12 @@ from deepdream.cli.options import (
     LayerOption,
     MaskOption,
     MaxPixels,
-    ModelOption,
     OutputOption,
     Quiet,
     RangeOption,
     RecipeOption,
     SizeOption,
     WeightsOption,
-    load_network,
     setting,
 )
 from deepdream.cli.terminal import put, put_json, say
@@ -64,14 +62,29 @@ class Reading:
     quiet: bool
     checkpoint_every: int = 0
     again: str = ""
+    places: tuple[Path, ...] = ()
 
 
 def run(
     inputs: Inputs,
     layer: LayerOption = None,
-    objective: Annotated[
-        str | None, typer.Option(help="What to climb instead: 'layer(blocks.4) + 2*channel(blocks.3, 17)'.")
+    classes: Annotated[
+        list[str] | None,
+        typer.Option("--class", help="Climb a class, by name or number; may be repeated.", metavar="NAME"),
     ] = None,
+    guide: Annotated[
+        list[str] | None,
+        typer.Option("--guide", help="A picture whose forms the layers shall follow.", metavar="PICTURE"),
+    ] = None,
+    minus: Annotated[
+        list[str] | None,
+        typer.Option("--minus", help="A layer to see less of, or LAYER=WEIGHT.", metavar="LAYER"),
+    ] = None,
+    objective: Annotated[
+        str | None,
+        typer.Option(help="What to climb, in one text: 'layer(blocks.4) + 2*channel(blocks.3, 17)'."),
+    ] = None,
+    relu: Annotated[str | None, setting("relu", "--relu")] = None,
     recipe: RecipeOption = "balanced",
     strength: Annotated[float | None, setting("strength", "--strength")] = None,
     octaves: Annotated[int | None, setting("octaves", "--octaves")] = None,
@@ -91,7 +104,12 @@ def run(
     tile: Annotated[int | None, setting("tile", "--tile")] = None,
     tile_halo: Annotated[str | None, setting("tile_halo", "--tile-halo")] = None,
     size: SizeOption = None,
-    model: ModelOption = DEFAULT_MODEL,
+    models: Annotated[
+        list[str],
+        typer.Option(
+            "--model", "-m", help="The network; `deepdream models` lists them. Several dream as one."
+        ),
+    ] = [DEFAULT_MODEL],  # noqa: B006 - typer's way
     weights: WeightsOption = None,
     device: DeviceOption = "auto",
     output: OutputOption = None,
@@ -127,12 +145,21 @@ def run(
       deepdream run photo.jpg --mask face.png --feather 40 --keep color
 
       deepdream run noise --size 600x400 --seed 1
+
+      deepdream run photo.jpg --class "golden retriever" --layer blocks.4
+
+      deepdream run photo.jpg --guide flower.jpg --minus blocks.1
+
+      deepdream run photo.jpg --objective 'masked(blocks.4:17, "mask.png") + blocks.3-5 - 0.2*total_variation()'
+
+    docs/objectives.md lists everything that can be climbed.
     """
     from deepdream.dreaming.loop import objective_of
 
+    asked = Goal(layer or (), objective, classes or (), guide or (), minus or ())
     plan = plan_for(
         recipe,
-        objective=objective_text(layer, objective),
+        relu=relu,
         strength=strength,
         octaves=octaves,
         octave_scale=octave_scale,
@@ -156,10 +183,13 @@ def run(
         raise UsageError("--decided-by is one line of at most 200 characters.")
     sources = expand_inputs(inputs)
     _check_only_input(sources)
-    network = load_network(model, weights, device)
+    network = networks_for(models, asked.text(), weights, device)
+    if asked.said or network.company:
+        plan = replace(plan, objective=asked.text(recommended_layers(network)))
     goal = objective_of(plan, network)
+    check_files(goal, sources)
     existing = Existing.of(overwrite=overwrite, skip=skip_existing, number=number)
-    jobs = plan_outputs(sources, output, _tail(network.name, goal.layers), existing)
+    jobs = plan_outputs(sources, output, tail(network.name, goal), existing)
     for job in jobs:
         check_writable(job.output, bits=bits)
         if checkpoint_every and not (overwrite or job.skip):
@@ -227,7 +257,7 @@ def run_one(job: Job, network: Model, plan: Plan, reading: Reading) -> dict[str,
         size=_size_of(job.source, reading.size),
         decided_by=reading.decided_by,
         value_range=reading.value_range,
-        places=(job.source, job.output),
+        places=[*reading.places, job.source, job.output],
     )
     notes = picture.notes
     del picture  # as large as the state's own copy
@@ -273,30 +303,6 @@ def _check_only_input(sources: list[Path]) -> None:
     """A single picture that is not there is said at once, before the network is loaded."""
     if len(sources) == 1 and str(sources[0]) != "noise" and not os.path.exists(sources[0]):  # noqa: PTH110 - never raises
         raise PictureError(f"There is no file {str(sources[0])[:200]}. Check the path.")
-
-
-def objective_text(layers: list[str] | None, objective: str | None) -> str | None:
-    """The objective that the options spell. Raises UsageError for both kinds at once."""
-    if layers and objective:
-        raise UsageError("Give --layer or --objective, not both.")
-    if not layers:
-        return objective
-    terms = []
-    for word in layers:
-        name, _, weight = word.partition("=")
-        try:
-            terms.append((name, float(weight or 1)))
-        except ValueError:
-            raise UsageError(
-                f"Cannot read the weight {weight!r} in --layer {word}. Example: blocks.4=0.5"
-            ) from None
-    return " + ".join(
-        f"layer({name})" if weight == 1 else f"{weight!r}*layer({name})" for name, weight in terms
-    )
-
-
-def _tail(model: str, layers: tuple[str, ...]) -> str:
-    return re.sub(r"[^\w.+-]+", "-", f"{model}_{'+'.join(layers)}")[:100]
 
 
 def _check_bits(bits: int) -> None:

@@ -6,13 +6,15 @@ import re
 import shutil
 import sys
 import textwrap
+from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from deepdream.cli.dreams import Reading, run_one
 from deepdream.cli.files import Job, check_free, check_writable
+from deepdream.cli.goals import together
 from deepdream.cli.options import DeviceOption, JsonOption, MaxPixels, Quiet, WeightsOption, load_network
 from deepdream.cli.terminal import put, put_json, say
 from deepdream.errors import PictureError, UsageError, WeightsError
@@ -50,6 +52,8 @@ def info(
     _put_entry("made from", f"{recipe.input['name']} (sha256 {recipe.input['sha256'][:12]}...)")
     _put_entry("network", f"{model['name']}, {model.get('origin')}, {model.get('license')} license")
     _put_entry("weights", f"sha256 {model.get('sha256')}")
+    for other in recipe.networks:
+        _put_entry("with", f"{other['name']}, {other.get('origin')}, sha256 {other.get('sha256')}")
     _put_entry("climbed", recipe.plan.objective)
     _put_entry("octaves", " ".join(f"{w}x{h}" for h, w in recipe.octaves))
     _put_entry("settings", " ".join(f"{k}={v}" for k, v in recipe.plan.to_dict().items() if k != "objective"))
@@ -130,7 +134,7 @@ def rerun(
     check_free(target, overwrite=overwrite)
     check_writable(target, bits=recipe.bits)
     origin = _find_input(recipe, picture, source)
-    network = load_network(recipe.model["name"], weights or weights_of(recipe), device or device_of(recipe))
+    network = networks_of(recipe, weights, device)
     differing = differences(recipe, network)
     if not recipe.finished:
         differing.append("the picture was interrupted; this is the whole dream")
@@ -145,6 +149,7 @@ def rerun(
         True,
         recipe.decided_by,
         quiet,
+        places=(picture, *([source] if source else [])),
     )
     result = run_one(Job(origin, target), network, recipe.plan, reading)
     same = _same_pixels(picture, target, max_pixels)
@@ -168,13 +173,33 @@ def _recipe_of(path: Path) -> Recipe:
     return read_recipe_text(text)
 
 
-def weights_of(recipe: Recipe) -> str | None:
+def networks_of(recipe: Recipe, weights: str | None, device: str) -> Model:
+    """The network, or networks, of a recipe; ``weights`` and ``device`` where the user chose others.
+
+    Raises:
+        PictureError: a stranger's recipe names a file as its network.
+        WeightsError: the weights were a file of the user's own, which only the user can give again.
+    """
+    records = [recipe.model, *recipe.networks]
+    for record in records:
+        name = record["name"]
+        if "/" in name or "\\" in name or name.endswith(_FILES):
+            raise PictureError("The recipe names a file as its network; it is not opened.")
+    where = device or device_of(recipe)
+    models = [
+        load_network(record["name"], weights if weights and not index else weights_of(record), where)
+        for index, record in enumerate(records)
+    ]
+    return together(models, recipe.plan.objective)
+
+
+def weights_of(model: Mapping[str, Any]) -> str | None:
     """What ``--weights`` must have said; None for the network's published weights.
 
     Raises:
         WeightsError: it was a file of the user's own, which only the user can give again.
     """
-    origin = str(recipe.model.get("origin", ""))
+    origin = str(model.get("origin", ""))
     if match := re.fullmatch(r"seeded random \(seed (\d+)\)", origin):
         return f"random:{match[1]}"
     if origin.startswith("file ") and " from " not in origin:
@@ -187,7 +212,8 @@ def weights_of(recipe: Recipe) -> str | None:
 def differences(recipe: Recipe, network: Model) -> list[str]:
     """What is not as it was when the picture was made, in words."""
     lines = [f"{name} was {then}, is {now}" for name, (then, now) in recipe.changed_versions().items()]
-    if network.weights.sha256 != recipe.model.get("sha256"):
+    then = [recipe.model.get("sha256"), *(record.get("sha256") for record in recipe.networks)]
+    if [model.weights.sha256 for model in (network, *network.company)] != then:
         lines.append("the weights have another hash")
     if str(network.device) != recipe.device:
         lines.append(f"the device was {recipe.device}, is {network.device}")
@@ -212,11 +238,13 @@ def _find_input(recipe: Recipe, picture: Path, given: Path | None) -> Path:
 
 
 def _check_trust(recipe: Recipe, picture: Path, max_pixels: int) -> None:
-    """What a stranger's recipe may not ask for: another size than its picture has, or a file as the network.
+    """What a stranger's recipe may not ask for: another size than its picture has, or a file by its path.
 
     Raises:
         PictureError: it asks for that.
     """
+    from deepdream.ascent import parse_objective
+    from deepdream.ascent.resolving import refuse_paths
     from deepdream.images import read_picture
 
     made = read_picture(picture, max_pixels=max_pixels)
@@ -225,9 +253,7 @@ def _check_trust(recipe: Recipe, picture: Path, max_pixels: int) -> None:
             f"The recipe in {picture.name} is for {recipe.width}x{recipe.height} pixels; the picture has "
             f"{made.width}x{made.height}. It was changed after it was made."
         )
-    name = recipe.model["name"]
-    if "/" in name or "\\" in name or name.endswith(_FILES):
-        raise PictureError(f"The recipe in {picture.name} names a file as its network; it is not opened.")
+    refuse_paths(parse_objective(recipe.plan.objective))
 
 
 def device_of(recipe: Recipe) -> str:

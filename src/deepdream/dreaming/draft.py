@@ -53,16 +53,11 @@ def draft_of(
     value_range: str,
 ) -> Draft:
     """The draft of the dream that begins with ``state``."""
-    weights = model.weights
     height, width = state.source.shape[-2:]
     recipe = Recipe(
         plan=state.plan,
-        model={
-            "name": model.name,
-            "origin": weights.origin,
-            "sha256": weights.sha256,
-            "license": weights.license,
-        },
+        model=_record(model),
+        networks=tuple(map(_record, model.company)),
         input={
             "name": picture.name,
             "sha256": picture.sha256,
@@ -81,6 +76,16 @@ def draft_of(
         decided_by=decided_by,
     )
     return Draft(recipe, alpha)
+
+
+def _record(model: Model) -> dict[str, str | None]:
+    weights = model.weights
+    return {
+        "name": model.name,
+        "origin": weights.origin,
+        "sha256": weights.sha256,
+        "license": weights.license,
+    }
 
 
 def top_classes(model: Model, image: Tensor) -> tuple[Prediction, ...]:

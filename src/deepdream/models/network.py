@@ -199,6 +199,11 @@ class Model:
         if name != LOGITS:
             self.layer(name)
 
+    @property
+    def company(self) -> tuple[Model, ...]:
+        """The networks beside this one; none, but in ``Networks``."""
+        return ()
+
     def class_count(self, name: str = LOGITS) -> int:
         """How many logits ``name`` gives: ``logits``, or those of a network beside this one."""
         self.check_layer(name)

@@ -43,6 +43,10 @@ class Networks(Model):
             others,
         )
 
+    @property
+    def company(self) -> tuple[Model, ...]:
+        return tuple(model for name, model in self.others.items() if name != self.name)
+
     @cached_property
     def layers(self) -> Mapping[str, Layer]:
         """The first network's layers by name, then those of every network with its name before them."""

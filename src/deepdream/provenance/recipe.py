@@ -52,6 +52,7 @@ class Recipe:
         finished: False in a picture that was interrupted.
         bits: Per sample of the file.
         decided_by: The person accountable for a decision that rests on the picture, if one was named.
+        networks: As ``model``, those that dreamed beside it.
     """
 
     plan: Plan
@@ -71,6 +72,7 @@ class Recipe:
     finished: bool = True
     bits: int = 8
     decided_by: str = ""
+    networks: tuple[Mapping[str, Any], ...] = ()
 
     def to_dict(self) -> dict[str, Any]:
         """Ready for JSON."""
@@ -147,6 +149,7 @@ def _checked(values: dict[str, Any]) -> Recipe:
     rest: dict[str, Any] = {
         "plan": Plan.from_dict({name: _plan_value(value) for name, value in values["plan"].items()}),
         "model": _model(values["model"]),
+        "networks": tuple(_model(entry) for entry in values.get("networks", ())),
         "input": _input(values["input"]),
         "octaves": tuple(
             (_count(h, "an octave"), _count(w, "an octave")) for h, w in values.get("octaves", ())
