@@ -109,55 +109,77 @@ def test_the_global_random_state_is_not_touched(tiny_model: Model, photo: Tensor
     assert torch.equal(torch.random.get_rng_state(), before)
 
 
+def _gradient(model: Model, objective: Objective, photo: Tensor) -> Tensor:
+    return measure_gradient(model, objective, photo, Plan(jitter=0), generator(0))[0]
+
+
+def _unit(gradient: Tensor) -> Tensor:
+    """Of root mean square one, divided by the number of values: what a mean over the pixels has as its gradient."""
+    return gradient / (gradient.square().mean().sqrt() * gradient.numel())
+
+
 def test_one_term_is_not_drowned_by_another(tiny_model: Model, photo: Tensor) -> None:
-    """Layers whose scores differ have equal says; the score itself stays as it is."""
+    """Terms whose gradients differ a lot have equal says; the score itself stays as it is."""
     bright = dataclasses.replace(tiny_model.preprocessing, std=(1e-3,) * 3)
     model = Model(tiny_model.module, preprocessing=bright)
-    alone = [
-        measure_gradient(model, objective, photo, Plan(jitter=0), generator(0))
-        for objective in (layer("first"), layer("second"))
-    ]
-    assert abs(alone[0][1]) > 4 * abs(alone[1][1])
-    both, score = measure_gradient(
-        model, layer("first") + layer("second"), photo, Plan(jitter=0), generator(0)
+    strong, weak = layer("first"), channel("second", 1)
+    alone = [_gradient(model, objective, photo) for objective in (strong, weak)]
+    assert alone[0].norm() > 10 * alone[1].norm()
+    both, score = measure_gradient(model, strong + weak, photo, Plan(jitter=0), generator(0))
+    torch.testing.assert_close(both, sum(map(_unit, alone)), rtol=1e-3, atol=1e-9)
+    parts = [measure_gradient(model, one, photo, Plan(jitter=0), generator(0))[1] for one in (strong, weak)]
+    torch.testing.assert_close(score, parts[0] + parts[1])
+
+
+def test_a_weight_is_how_hard_a_term_pushes(tiny_model: Model, photo: Tensor) -> None:
+    """Every kind alike, up or down; penalties in their own units."""
+    first, second, third = (
+        _unit(_gradient(tiny_model, one, photo)) for one in (layer("first"), channel("second", 1), logit(2))
     )
-    torch.testing.assert_close(both, sum(g / abs(float(s)) for g, s in alone), rtol=1e-3, atol=1e-7)
-    torch.testing.assert_close(score, alone[0][1] + alone[1][1])
-
-
-def test_weights_say_how_much_each_balanced_term_counts(tiny_model: Model, photo: Tensor) -> None:
-    """A layer is measured by its energy, a channel by its layer's mean absolute activation, a logit by the spread."""
-
-    def gradient(objective: Objective) -> Tensor:
-        return measure_gradient(tiny_model, objective, photo, Plan(jitter=0), generator(0))[0]
-
-    found = tiny_model.activations(photo, ["first", "second", "logits"])
-    expected = (
-        3 * gradient(layer("first")) / found["first"].square().mean()
-        + 2 * gradient(channel("second", 1)) / found["second"].abs().mean()
-        - 0.5 * gradient(logit(2)) / found["logits"].std(correction=0)
-        - 0.25 * gradient(total_variation())
+    penalty = _gradient(tiny_model, total_variation(), photo)
+    got = _gradient(
+        tiny_model,
+        3 * layer("first") + 2 * channel("second", 1) - 0.5 * logit(2) - 0.25 * total_variation(),
+        photo,
     )
-    got = gradient(3 * layer("first") + 2 * channel("second", 1) - 0.5 * logit(2) - 0.25 * total_variation())
-    torch.testing.assert_close(got, expected, rtol=1e-3, atol=1e-6)
+    expected = 3 * first + 2 * second - 0.5 * third - 0.25 * penalty
+    torch.testing.assert_close(got, expected, rtol=1e-3, atol=1e-9)
 
 
 def test_a_score_that_passes_through_zero_does_not_explode(tiny_model: Model, photo: Tensor) -> None:
-    """Divided by its own size, a channel whose mean is near zero would drown everything beside it."""
-    plan = Plan(jitter=0)
-    activation = tiny_model.activations(photo, ["second"])["second"]
-    # A direction whose mean dot product with this picture's activations is zero.
-    means = activation.mean((0, 2, 3))
+    """Divided by its own score, a term whose score is near zero would drown everything beside it."""
+    means = tiny_model.activations(photo, ["second"])["second"].mean((0, 2, 3))
     vector = torch.randn(12, generator=generator(0))
     vector = vector - means * (vector @ means) / (means @ means)
     balanced = direction("second", vector.tolist())
-    _, score = measure_gradient(tiny_model, balanced, photo, plan, generator(0))
-    assert abs(float(score)) < 1e-5
-    alone, _ = measure_gradient(tiny_model, layer("first") + layer("second"), photo, plan, generator(0))
-    both, _ = measure_gradient(
-        tiny_model, layer("first") + layer("second") + balanced, photo, plan, generator(0)
+    assert abs(float(measure_gradient(tiny_model, balanced, photo, Plan(jitter=0), generator(0))[1])) < 1e-5
+    both = _gradient(tiny_model, layer("first") + balanced, photo)
+    one = _unit(_gradient(tiny_model, layer("first"), photo))
+    assert float((both - one).norm()) == pytest.approx(float(one.norm()), rel=1e-3)
+
+
+def test_a_term_may_stand_there_twice(tiny_model: Model, photo: Tensor) -> None:
+    one = layer("second")
+    torch.testing.assert_close(
+        _gradient(tiny_model, one + one, photo), 2 * _unit(_gradient(tiny_model, one, photo))
     )
-    assert float((both - alone).norm()) < 3 * float(alone.norm())
+
+
+def test_a_dead_term_says_nothing(photo: Tensor) -> None:
+    class Dead(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.live, self.dead = nn.Conv2d(3, 4, 3), nn.ReLU()
+
+        def forward(self, x: Tensor) -> Tensor:
+            x = self.live(x)
+            return (x + self.dead(x - 100)).mean((2, 3))
+
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(1)
+        model = Model.wrap(Dead(), input_size=32)
+    both = _gradient(model, layer("live") + layer("dead"), photo)
+    torch.testing.assert_close(both, _unit(_gradient(model, layer("live"), photo)))
 
 
 def test_a_penalty_pushes_less_the_better_it_is_met(tiny_model: Model, photo: Tensor) -> None:
@@ -168,10 +190,7 @@ def test_a_penalty_pushes_less_the_better_it_is_met(tiny_model: Model, photo: Te
         image = photo + away
         with_it, without = (
             measure_gradient(tiny_model, objective, image, plan, generator(0), references=found)[0]
-            for objective in (
-                layer("second") + 0 * layer("first") - distance(),
-                layer("second") + 0 * layer("first"),
-            )
+            for objective in (layer("second") - distance() - 0 * distance(), layer("second") - 0 * distance())
         )
         pushes.append(float((with_it - without).norm()))
     assert pushes[0] == pytest.approx(10 * pushes[1], rel=1e-2)

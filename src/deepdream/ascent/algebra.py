@@ -11,7 +11,6 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 
-import torch
 import torch.nn.functional as F
 from torch import Tensor
 
@@ -152,11 +151,6 @@ class Term:
         scene = replace(scene, masks=tuple(mask.need for mask in self.masks))
         return KINDS[self.kind].score(scene, *self.arguments)
 
-    def size(self, scene: Scene) -> Tensor:
-        """What the score is compared with in a sum of several terms; see ``Kind.size``."""
-        with torch.no_grad():
-            return KINDS[self.kind].size(scene, *self.arguments)
-
     def under(self, mask: Mask) -> Term:
         """The same term, counted only where the mask is bright. Raises UsageError where there are no positions."""
         if KINDS[self.kind].spread == "whole":
@@ -214,10 +208,6 @@ class Objective:
         """(weight, score) of every term."""
         return [(weight, term.score(scene)) for weight, term in self.terms]
 
-    def sizes(self, scene: Scene) -> list[Tensor]:
-        """The size of every term, detached; see ``Kind.size``."""
-        return [term.size(scene) for _, term in self.terms]
-
     def masked(self, mask: str | Resource, feather: float = 0.0) -> Objective:
         """The same objective, counted only where the mask (a path, or a resource) is bright."""
         source = PICTURE.take(mask)
@@ -267,18 +257,15 @@ class Kind:
         score: ``score(scene, *arguments)``: a scalar, to be raised.
         parameters: What it takes; those with a default may be left out from the end.
         spread: ``mean`` or ``sum`` over positions, or ``whole``: it cannot be seen in tiles or under a mask.
-        size: ``size(scene, *arguments)``: in a sum of several terms a term counts as weight * score / size, so that
-            layers of very different activity have equal says. It is a typical activation, never the score of a
-            linear term, which passes through zero. A penalty is counted in its own units: size one.
         needs: What it is scored with besides activations.
-        penalty: Whether one usually subtracts it.
+        penalty: Whether one usually subtracts it. Beside other terms it is counted in its own units; the others are
+            divided by the size of their gradient, so that layers of very different activity have equal says.
     """
 
     name: str
     score: Callable[..., Tensor]
     parameters: tuple[Parameter, ...]
     spread: str
-    size: Callable[..., Tensor]
     needs: Callable[..., tuple[Need, ...]]
     penalty: bool = False
 
@@ -329,10 +316,6 @@ _KINDS: dict[str, Kind] = {}
 KINDS: Mapping[str, Kind] = MappingProxyType(_KINDS)
 
 
-def _one(scene: Scene, *_: Value) -> Tensor:
-    return scene.image.new_ones(())
-
-
 def _nothing(*_: Value) -> tuple[Need, ...]:
     return ()
 
@@ -340,14 +323,13 @@ def _nothing(*_: Value) -> tuple[Need, ...]:
 def objective_kind(
     *parameters: Parameter,
     spread: str = "mean",
-    size: Callable[..., Tensor] = _one,
     needs: Callable[..., tuple[Need, ...]] = _nothing,
     penalty: bool = False,
 ) -> Callable[[Callable[..., Tensor]], Callable[..., Objective]]:
     """Register ``score(scene, *arguments)`` under its name; the name becomes a maker of objectives."""
 
     def register(score: Callable[..., Tensor]) -> Callable[..., Objective]:
-        kind = Kind(score.__name__, score, parameters, spread, size, needs, penalty)
+        kind = Kind(score.__name__, score, parameters, spread, needs, penalty)
         _KINDS[kind.name] = kind
 
         def make(*arguments: object) -> Objective:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import math
+from collections.abc import Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass
 from types import MappingProxyType
@@ -15,13 +16,13 @@ from torch import Tensor
 from deepdream.ascent.algebra import KINDS, Need, Objective, Scene, Term
 from deepdream.ascent.gradients import blur, cascade, equalize_bands, prefer_photo_colors, unit_size
 from deepdream.ascent.references import References
-from deepdream.ascent.tiling import Tiling, grid, surroundings, tiled_gradient
+from deepdream.ascent.tiling import Tiling, tiled_gradient
 from deepdream.models.rectifiers import redirected_gradients
 from deepdream.plan import Plan
-from deepdream.tensors import generator
 
-#: A term whose size is below this is dead: nothing of its layer responds.
+#: A term whose size is below this is dead: nothing of its layer responds, and it has nothing to say.
 _DEAD = 1e-12
+_ENOUGH = 512 * 512  # pixels
 
 
 class Network(Protocol):
@@ -80,18 +81,22 @@ class _Sight:
 
     def see(self, view: Tensor) -> tuple[Tensor, Tensor]:
         """The gradient of a whole view, and its score."""
-        scene = self.scene(view, self.found)
-        with torch.enable_grad():
-            scores = self.objective.scores(scene)
-            total = _weighted_sum(scores, self._sizes(scene))
-        return _gradient(total, scene.image), _total(scores)
+        scene, scores = self._scored(view, self.found)
+        if not self._balanced:
+            return _gradient(_weighted_sum(scores), scene.image), _total(scores)
+        gradient = torch.zeros_like(view)
+        for left, (weight, score) in enumerate(reversed(scores)):
+            term = self.objective.terms[-1 - left][1]
+            part = _gradient(score, scene.image, again=left < len(scores) - 1)
+            gradient += weight * part / _size(part, term)
+        return gradient, _total(scores)
 
     def see_in_tiles(self, view: Tensor, chance: torch.Generator, tiling: Tiling) -> tuple[Tensor, Tensor]:
         """As ``see``, a tile at a time.
 
         A term is a mean over positions, so a tile's part in the whole picture's gradient is its gradient times
         its share of the positions; a sum needs no share. Several terms are balanced by their sizes in the whole
-        picture, which takes a first pass without gradients.
+        picture, which are measured on a smaller one where it is large.
         """
         under = [need for need in self.found if need.lies_under]
         below = [self.found[need].to(view).expand(len(view), -1, -1, -1) for need in under]
@@ -102,29 +107,28 @@ class _Sight:
             image, *parts = torch.split(tile, widths, dim=1)
             return image, {**self.found, **{n: p[:1] for n, p in zip(under, parts, strict=True)}}
 
-        sizes = self._sizes_in_tiles(stack, split, tiling)
+        sizes = self._sizes(*split(_shrunk(stack))) if self._balanced else [1.0] * len(self.objective.terms)
 
         def look(tile: Tensor) -> tuple[Tensor, Tensor]:
-            scene = self.scene(*split(tile))
-            with torch.enable_grad():
-                scores = self.objective.scores(scene)
-                shared = [
-                    (weight * self._share(term, tile, view), score)
-                    for (_, term), (weight, score) in zip(self.objective.terms, scores, strict=True)
-                ]
-                total = _weighted_sum(shared, sizes)
-            return _gradient(total, scene.image), _total(scores)
+            scene, scores = self._scored(*split(tile))
+            shared = [
+                (weight * self._share(term, tile, view) / size, score)
+                for (_, term), (weight, score), size in zip(self.objective.terms, scores, sizes, strict=True)
+            ]
+            return _gradient(_weighted_sum(shared), scene.image), _total(scores)
 
         return tiled_gradient(stack, tiling, chance, look)
 
-    def scene(self, image: Tensor, found: References, *, free: bool = True) -> Scene:
-        """What the terms look at; with ``free`` it can be differentiated in the image."""
-        image = image.detach().requires_grad_(free)
+    def _scored(self, image: Tensor, found: References) -> tuple[Scene, list[tuple[float, Tensor]]]:
+        """What the terms look at, and their weights and scores, which can be differentiated in its image."""
+        image = image.detach().requires_grad_()
         rectifiers = redirected_gradients() if self.plan.relu == "redirected" else nullcontext()
         layers = self.objective.layers
-        with torch.set_grad_enabled(free), rectifiers:
-            activations = self.network.activations(image, layers) if layers else {}
-        return Scene(activations, image, self.plan.reduction, self._answers(found))
+        with torch.enable_grad():
+            with rectifiers:
+                activations = self.network.activations(image, layers) if layers else {}
+            scene = Scene(activations, image, self.plan.reduction, self._answers(found))
+            return scene, self.objective.scores(scene)
 
     def _answers(self, found: References) -> References:
         """Activations in place of the pictures of which they are wanted."""
@@ -140,23 +144,13 @@ class _Sight:
     def _balanced(self) -> bool:
         return len(self.objective.terms) > 1 and self.plan.reduction != "half-sum"
 
-    def _sizes(self, scene: Scene) -> list[Tensor] | None:
-        return self.objective.sizes(scene) if self._balanced else None
-
-    def _sizes_in_tiles(
-        self, stack: Tensor, split: Callable[[Tensor], tuple[Tensor, References]], tiling: Tiling
-    ) -> list[Tensor] | None:
-        """The sizes in the whole picture, from one pass over the tiles (which overlap: an estimate)."""
-        if not self._balanced:
-            return None
-        totals = [torch.zeros((), device=stack.device) for _ in self.objective.terms]
-        height, width = stack.shape[-2:]
-        for core in grid(height, width, tiling.core, generator(0)):
-            tile = surroundings(core, height, width, tiling).of(stack)
-            sizes = self.objective.sizes(self.scene(*split(tile), free=False))
-            share = core.of(stack).numel() / stack.numel()
-            totals = [total + share * size for total, size in zip(totals, sizes, strict=True)]
-        return totals
+    def _sizes(self, image: Tensor, found: References) -> list[float | Tensor]:
+        """The size of every term in a whole picture."""
+        scene, scores = self._scored(image, found)
+        return [
+            1.0 if KINDS[term.kind].penalty else _size(_gradient(score, scene.image, again=True), term)
+            for (_, score), (_, term) in zip(scores, self.objective.terms, strict=True)
+        ]
 
     def _share(self, term: Term, tile: Tensor, view: Tensor) -> float:
         """The share of the whole picture's positions that lie in a tile."""
@@ -169,12 +163,35 @@ class _Sight:
         return self.network.positions(name, rows, columns) / self.network.positions(name, height, width)
 
 
-def _gradient(total: Tensor, image: Tensor) -> Tensor:
-    """d total / d image; zero where the picture has no part in it (a caricature of nothing, one pixel's variation)."""
+def _gradient(total: Tensor, image: Tensor, *, again: bool = False) -> Tensor:
+    """d total / d image; zero where the picture has no part in it, as in the variation of a single pixel.
+
+    With ``again`` the graph is kept, for another score of the same pass.
+    """
     if not total.requires_grad:
         return torch.zeros_like(image)
-    (gradient,) = torch.autograd.grad(total, image, allow_unused=True)
+    (gradient,) = torch.autograd.grad(total, image, retain_graph=again, allow_unused=True)
     return torch.zeros_like(image) if gradient is None else gradient
+
+
+def _size(gradient: Tensor, term: Term) -> float | Tensor:
+    """What a term is divided by beside others: so that its weight is how far it moves a typical pixel.
+
+    The root mean square of its gradient times the number of pixel values. A penalty, a mean over these values, is
+    left in its own units: the better it is met, the less it shall push.
+    """
+    if KINDS[term.kind].penalty:
+        return 1.0
+    size = gradient.square().mean().sqrt() * gradient.numel()
+    return torch.where(size > _DEAD, size, torch.ones_like(size))
+
+
+def _shrunk(stack: Tensor) -> Tensor:
+    """A picture and what lies under it, at no more pixels than are needed to see how terms compare."""
+    factor = math.sqrt(_ENOUGH / (stack.shape[-2] * stack.shape[-1]))
+    if factor >= 1:
+        return stack
+    return _fitted(stack, [max(1, round(side * factor)) for side in stack.shape[-2:]])
 
 
 def _total(scores: list[tuple[float, Tensor]]) -> Tensor:
@@ -195,15 +212,8 @@ def direction_of(gradient: Tensor, plan: Plan, progress: float) -> Tensor:
     return unit_size(prefer_photo_colors(gradient, plan.color), plan.normalization)
 
 
-def _weighted_sum(scores: list[tuple[float, Tensor]], sizes: list[Tensor] | None) -> Tensor:
-    """The weighted sum; with ``sizes`` every score is first divided by its own, so that none drowns the others."""
-    if sizes is None:
-        return torch.stack([weight * score for weight, score in scores]).sum()
-    # What is dead has no size, and nothing to say.
-    safe = [torch.where(size > _DEAD, size, torch.ones_like(size)) for size in sizes]
-    return torch.stack(
-        [weight * score / size for (weight, score), size in zip(scores, safe, strict=True)]
-    ).sum()
+def _weighted_sum(scores: Sequence[tuple[float | Tensor, Tensor]]) -> Tensor:
+    return torch.stack([weight * score for weight, score in scores]).sum()
 
 
 def _offsets(jitter: int, image: Tensor, chance: torch.Generator) -> tuple[int, int]:

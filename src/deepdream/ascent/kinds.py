@@ -20,26 +20,12 @@ from deepdream.provenance import Resource
 _AT_ONCE = 1 << 24
 
 
-def _activity(scene: Scene, name: str, *_: Value) -> Tensor:
-    """The mean absolute activation of a layer."""
-    return scene.activations[name].abs().mean()
-
-
 def _length(x: Tensor) -> Tensor:
     """The Euclidean length along the axis of channels, which is kept."""
     return x.square().sum(dim=1, keepdim=True).sqrt()
 
 
-def _lengths(scene: Scene, name: str) -> Tensor:
-    """The length of the activation vector at every position (B, 1, h, w)."""
-    return _length(scene.spatial(name))
-
-
-def _energy(scene: Scene, name: str) -> Tensor:
-    return scene.activations[name].square().mean()
-
-
-@objective_kind(LAYER, size=_energy)
+@objective_kind(LAYER)
 def layer(scene: Scene, name: str) -> Tensor:
     """The mean squared activation of a layer: more of whatever it sees.
 
@@ -51,7 +37,7 @@ def layer(scene: Scene, name: str) -> Tensor:
     return squares / 2 if scene.reduction == "half-sum" else squares
 
 
-@objective_kind(LAYER, INDEX, size=_activity)
+@objective_kind(LAYER, INDEX)
 def channel(scene: Scene, name: str, index: int) -> Tensor:
     """The mean activation of one channel of a layer; of tokens (B, N, C) it is the last axis."""
     return scene.total(_channel(scene, name, index))
@@ -70,7 +56,7 @@ def _spot(_: str, __: int, y: float, x: float) -> tuple[Need, ...]:
     return (Need("spot", numbers=(y, x)),)
 
 
-@objective_kind(LAYER, INDEX, share("y", 0.5), share("x", 0.5), spread="sum", size=_activity, needs=_spot)
+@objective_kind(LAYER, INDEX, share("y", 0.5), share("x", 0.5), spread="sum", needs=_spot)
 def neuron(scene: Scene, name: str, index: int, y: float, x: float) -> Tensor:
     """One unit: a channel at one place of the picture, given as shares of its height and width.
 
@@ -99,11 +85,7 @@ def _the_vector(scene: Scene, name: str, vector: Value) -> Tensor:
     return found.reshape(1, -1, 1, 1)
 
 
-def _direction_size(scene: Scene, name: str, vector: Value, _: float) -> Tensor:
-    return _lengths(scene, name).mean() * _length(_the_vector(scene, name, vector)).mean()
-
-
-@objective_kind(LAYER, VECTOR, number("power", 0), size=_direction_size, needs=_vector_need)
+@objective_kind(LAYER, VECTOR, number("power", 0), needs=_vector_need)
 def direction(scene: Scene, name: str, vector: Value, power: float) -> Tensor:
     """The mean dot product with a vector, times the cosine (at least 0.1) to a power: lucid's ``direction``."""
     return scene.total(_dot_cosine(scene.spatial(name), _the_vector(scene, name, vector), power))
@@ -120,15 +102,11 @@ def _dot_cosine(x: Tensor, y: Tensor, power: float) -> Tensor:
     return dot * cosine.clamp_min(0.1) ** power
 
 
-def _spread_of_logits(scene: Scene, _: Value, network: str) -> Tensor:
-    return _logits(scene, network).std(dim=1, correction=0).mean()
-
-
 def _logits(scene: Scene, network: str) -> Tensor:
     return scene.activations[f"{network}/{LOGITS}" if network else LOGITS]
 
 
-@objective_kind(CLASS, NETWORK, spread="whole", size=_spread_of_logits)
+@objective_kind(CLASS, NETWORK, spread="whole")
 def logit(scene: Scene, which: int, network: str) -> Tensor:
     """The logit of one class, by number or name (before the softmax, which rises by lowering the others)."""
     logits = _logits(scene, network)
@@ -143,12 +121,7 @@ def _bank(name: str, picture: Value) -> tuple[Need, ...]:
     return (Need("bank", str(picture), name),)
 
 
-def _guide_size(scene: Scene, name: str, picture: Value) -> Tensor:
-    (need,) = _bank(name, picture)
-    return _lengths(scene, name).mean() * _length(scene.found[need]).mean()
-
-
-@objective_kind(LAYER, PICTURE, size=_guide_size, needs=_bank)
+@objective_kind(LAYER, PICTURE, needs=_bank)
 def guide(scene: Scene, name: str, picture: Value) -> Tensor:
     """Every position follows that activation of the guide picture with which its dot product is largest.
 
@@ -172,16 +145,10 @@ def _portrait(name: str, picture: Value, _: float) -> tuple[Need, ...]:
     return (Need("picture", str(picture), name),)
 
 
-def _caricature_size(scene: Scene, name: str, picture: Value, _: float) -> Tensor:
-    (need,) = _portrait(name, picture, 0)
-    return (_lengths(scene, name) * _length(as_map(scene.found[need]))).mean()
-
-
 @objective_kind(
     LAYER,
     replace(PICTURE, default=INPUT),
     number("power", 1),
-    size=_caricature_size,
     needs=_portrait,
 )
 def caricature(scene: Scene, name: str, picture: str | Resource, power: float) -> Tensor:
@@ -209,13 +176,7 @@ def diversity(scene: Scene, name: str) -> Tensor:
     return -(cosines.sum() - cosines.diagonal().sum()) / x.shape[0]
 
 
-def _both_activities(scene: Scene, name: str, _: int, second: str, __: int) -> Tensor:
-    return (_activity(scene, name) + _activity(scene, second)) / 2
-
-
-@objective_kind(
-    LAYER, INDEX, replace(LAYER, name="layer2"), replace(INDEX, name="index2"), size=_both_activities
-)
+@objective_kind(LAYER, INDEX, replace(LAYER, name="layer2"), replace(INDEX, name="index2"))
 def interpolate(scene: Scene, name: str, index: int, second: str, other: int) -> Tensor:
     """From one channel in the first picture of a batch to another in the last: lucid's ``channel_interpolate``.
 

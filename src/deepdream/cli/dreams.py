@@ -27,6 +27,7 @@ from deepdream.cli.options import (
     RecipeOption,
     SizeOption,
     WeightsOption,
+    load_network,
     setting,
 )
 from deepdream.cli.terminal import put, put_json, say
@@ -183,7 +184,7 @@ def run(
         raise UsageError("--decided-by is one line of at most 200 characters.")
     sources = expand_inputs(inputs)
     _check_only_input(sources)
-    network = networks_for(models, asked.text(), weights, device)
+    network = networks_for(models, asked.text(), weights, lambda name: load_network(name, weights, device))
     if asked.said or network.company:
         plan = replace(plan, objective=asked.text(recommended_layers(network)))
     goal = objective_of(plan, network)

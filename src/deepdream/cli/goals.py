@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from deepdream.cli.options import load_network
 from deepdream.errors import UsageError
 
 if TYPE_CHECKING:
@@ -74,7 +73,7 @@ class Goal:
         }  # fmt: skip
         given = [option for option, words in others.items() if words]
         if self.objective is not None and given:
-            raise UsageError(f"Give {given[0]} or --objective, not both: an objective says everything.")
+            raise UsageError(f"Give {given[0]} or --objective, not both.")
         object.__setattr__(self, "places", tuple(Place.read(word, "--layer") for word in self.layers))
         object.__setattr__(self, "lowered", tuple(Place.read(word, "--minus") for word in self.minus))
         for words in (self.classes, self.guides):
@@ -109,7 +108,7 @@ def objective_text(layers: Sequence[str] | None, objective: str | None) -> str |
     return goal.text() if goal.said else None
 
 
-def networks_for(names: Sequence[str], text: str, weights: str | None, device: str) -> Model:
+def networks_for(names: Sequence[str], text: str, weights: str | None, load: Callable[[str], Model]) -> Model:
     """The networks of ``--model`` and those whose names stand before layers in an objective, as one.
 
     Raises:
@@ -118,7 +117,9 @@ def networks_for(names: Sequence[str], text: str, weights: str | None, device: s
     wanted = list(dict.fromkeys((*names, *prefixes(text))))
     if len(wanted) > 1 and weights and not weights.startswith("random"):
         raise UsageError(f"--weights is for one network; here are {', '.join(wanted)}.")
-    return together([load_network(name, weights, device) for name in wanted], text)
+    models = [load(name) for name in dict.fromkeys(names)]
+    called = {model.name for model in models}
+    return together([*models, *(load(name) for name in prefixes(text) if name not in called)], text)
 
 
 def together(models: Sequence[Model], text: str) -> Model:
