@@ -143,6 +143,7 @@ def start(model: Model, plan: Plan, image: Tensor, *, places: Iterable[Path] = (
         raise UsageError(f"A dream starts from one picture (1, 3, H, W) in [0, 1], not {tuple(image.shape)}.")
     sizes = sizes_for(plan, model, *image.shape[-2:])
     zoom = 0.0 if model.preprocessing.fixed else plan.zoom  # such a network can take no other size
+    places = tuple(places)
     objective, files = pin_files(objective_of(plan, model), places)
     pinned, mask = _mask(plan, places, image)
     plan = replace(plan, objective=str(objective), zoom=zoom, mask=pinned)
