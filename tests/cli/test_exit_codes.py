@@ -56,7 +56,7 @@ def test_1_for_a_bug_in_one_line_with_the_way_to_see_more(
     def broken(*_: object, **__: object) -> None:
         raise ZeroDivisionError("division by zero")
 
-    monkeypatch.setattr("deepdream.dreaming.result.render", broken)
+    monkeypatch.setattr("deepdream.dreaming.result.begin", broken)
     done = command("run", "photo.png", *FAST)
     assert (done.code, done.out) == (1, "")
     assert done.err == (
