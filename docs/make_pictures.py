@@ -5,6 +5,7 @@ Everything is dreamed by this installation, with fixed seeds, from the shipped p
 
 from __future__ import annotations
 
+import subprocess
 import sys
 from pathlib import Path
 
@@ -67,6 +68,16 @@ def networks() -> None:
     _replace_table(DOCS / "recipes.md", lines, "networks", "network | ")
 
 
+def atlas() -> None:
+    """The pictures of docs/atlas.md, by the commands that it shows."""
+    for words in (
+        ("images/astronaut.jpg", "-o", "docs/pictures/grid.jpg"),
+        ("images", "-o", "docs/pictures/atlas.jpg"),
+    ):
+        command = [sys.executable, "-m", "deepdream", "atlas", *words, "--overwrite"]
+        subprocess.run(command, check=True, cwd=DOCS.parent)  # noqa: S603 - words written here
+
+
 def layers() -> None:
     """One photograph dreamed at each stage of the embedded network."""
     model = load_model()
@@ -101,6 +112,6 @@ def _replace_table(path: Path, lines: list[str], name: str = "table", first: str
 
 
 if __name__ == "__main__":
-    for name in sys.argv[1:] or ("before_after", "layers", "recipes", "networks"):
-        makers = {"before_after": before_after, "layers": layers, "recipes": recipes, "networks": networks}
-        makers[name]()
+    for name in sys.argv[1:] or ("before_after", "layers", "atlas", "recipes", "networks"):
+        makers = {"before_after": before_after, "layers": layers, "atlas": atlas, "recipes": recipes}
+        {**makers, "networks": networks}[name]()

@@ -90,6 +90,22 @@ def test_wrong_words(words: list[str], code: int, message: str, command: Any) ->
 
 
 @pytest.mark.usefixtures("beside_photos")
+@pytest.mark.parametrize(("mode", "size"), [("RGBA", (40, 30)), ("I;16", (40, 30)), ("L", (3, 3))])
+def test_odd_pictures(mode: str, size: tuple[int, int], command: Any) -> None:
+    picture = Image.new(mode, size, 90)
+    exif = picture.getexif()
+    exif[0x0112] = 6  # lies on its side
+    picture.save("odd.png", exif=exif)
+    told = json.loads(command("atlas", "odd.png", *TINY, "-o", "g.png", "--json").out)
+    assert (told["rows"], told["columns"]) == ((3, 2) if size == (40, 30) else (3, 3))
+    Path("odd").mkdir()
+    Path("odd.png").rename("odd/odd.png")
+    done = command("atlas", "odd", *TINY, "--samples", "20", "-o", "a.png")
+    assert done.code == 0, done.err
+    assert command("atlas", "odd/odd.png", "--max-pixels", "5", "-q").code == 3
+
+
+@pytest.mark.usefixtures("beside_photos")
 def test_a_dry_run_says_cells_and_seconds(command: Any) -> None:
     done = command("atlas", "in", *TINY, "--samples", "60", "--dry-run")
     assert done.code == 0

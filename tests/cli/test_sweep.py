@@ -139,3 +139,36 @@ def test_noise_takes_its_seed_from_the_cell(command: Any) -> None:
     assert done.code == 0, done.err
     inputs = [read_recipe_text(read_recipe(p) or "").input["sha256"] for p in sorted(Path("c").iterdir())]
     assert len(set(inputs)) == 2
+
+
+@pytest.mark.parametrize(
+    ("mode", "size", "more"),
+    [("RGBA", (40, 30), {}), ("I;16", (40, 30), {}), ("RGB", (40, 30), {"exif": 6}), ("L", (3, 3), {})],
+)
+def test_odd_pictures(mode: str, size: tuple[int, int], more: dict[str, int], command: Any) -> None:
+    picture = Image.new(mode, size, 90)
+    exif = picture.getexif()
+    exif[0x0112] = more.get("exif", 1)
+    picture.save("odd.png", exif=exif)
+    done = command(
+        "sweep", "odd.png", "--x", "steps=1,2", *FAST, "--size", "40", "-o", "s.png", "--cells", "c"
+    )
+    assert done.code == 0, done.err
+    cells = [read_picture(path) for path in sorted(Path("c").iterdir())]
+    assert {(cell.width, cell.height) for cell in cells} == {
+        (30, 40) if more else (40, 30 if mode != "L" else 40)
+    }
+    assert all((cell.alpha is not None) == (mode == "RGBA") for cell in cells)
+
+
+def test_a_huge_picture_is_refused_and_a_guide_is_found_again(command: Any) -> None:
+    done = command("sweep", "photo.png", "--x", "steps=1", *FAST, "--max-pixels", "100")
+    assert done.code == 3
+    words = ("sweep", "photo.png", "--x", 'objective=guide(second, "photo.png"),layer(first)', "--size", "40")
+    words = (*words, "--set", "steps=1", "--set", "octaves=1", "-q", "--cells", "c", "--json")
+    done = command(*words, "-o", "a.png")
+    assert done.code == 0, done.err
+    assert [cell["kept"] for cell in json.loads(done.out)["cells"]] == [False, False]
+    done = command(*words, "--skip-existing", "-o", "b.png")
+    assert done.code == 0, done.err
+    assert [cell["kept"] for cell in json.loads(done.out)["cells"]] == [True, True]

@@ -72,6 +72,11 @@ def test_cells_are_every_combination_row_by_row() -> None:
     ]
 
 
+def test_a_layer_is_said_as_in_run() -> None:
+    cells = variations(parse_axis("layer=a.4:17,a.3-5,a.*+b,layer(a, 2)"), None, {})
+    assert [c.plan.objective for c in cells] == ["a.4:17", "a.3-5", "a.* + layer(b)", "layer(a, 2)"]
+
+
 def test_a_recipe_brings_its_own_settings_and_an_axis_wins_over_them() -> None:
     cells = variations(parse_axis("recipe=classic,smooth"), parse_axis("octaves=2,3"), {})
     assert [cell.plan for cell in cells] == [

@@ -48,6 +48,7 @@ class _Job:
     paths: dict[Variation, Path]
     network: Callable[[str], Model]
     picture: Callable[[Variation], Picture]
+    places: tuple[Path, ...]
 
     @property
     def cells(self) -> tuple[Variation, ...]:
@@ -175,7 +176,7 @@ def _job(
     picture(cells[0])  # a picture that is not there is said before the network is loaded
     check_layers(cells, network)
     paths = _paths(folder, source.stem, cells) if folder is not None else {}
-    return _Job(Sheet(x, y, fixed, cells), paths, network, picture)
+    return _Job(Sheet(x, y, fixed, cells), paths, network, picture, (source,))
 
 
 def _paths(folder: Path, stem: str, cells: tuple[Variation, ...]) -> dict[Variation, Path]:
@@ -236,7 +237,9 @@ def _dream_all(job: _Job, interruption: Interruption, *, quiet: bool, skip: bool
                 show(step)
                 return interruption.number != 0
 
-            finished += cells_of([cell], network=job.network, picture=job.picture, kept=kept, watch=watch)
+            finished += cells_of(
+                [cell], network=job.network, picture=job.picture, kept=kept, watch=watch, places=job.places
+            )
         if finished and finished[-1].variation is cell:
             _keep(job, finished[-1], quiet=quiet)
         if interruption.number:

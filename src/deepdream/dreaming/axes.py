@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, fields, replace
 from itertools import product
@@ -16,6 +17,7 @@ Value = str | int | float | bool | None
 BESIDES = ("layer", "size", "model")
 MOST_CELLS = 200
 _TYPES = {entry.name: str(entry.type) for entry in fields(Plan)}
+_SHORTHAND = re.compile(r"[:*]|\d-\d")
 _WORDS = {"true": True, "yes": True, "on": True, "false": False, "no": False, "off": False}
 
 
@@ -122,8 +124,12 @@ def _variation(row: int, column: int, values: Mapping[str, Value], every: dict[s
 
 
 def climbing(layer: str) -> str:
-    """The objective of a layer, or of several joined by ``+``; an objective stays what it is."""
-    return layer if "(" in layer else " + ".join(f"layer({name.strip()})" for name in layer.split("+"))
+    """The objective of a layer, or of several joined by ``+``; ``blocks.4:17`` and ``blocks.3-5`` mean what they do
+    in an objective."""
+    if "(" in layer:
+        return layer
+    parts = [part.strip() for part in layer.split("+")]
+    return " + ".join(part if _SHORTHAND.search(part) else f"layer({part})" for part in parts)
 
 
 def _check_names(names: list[str], fixed: Mapping[str, Value]) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from deepdream.dreaming.axes import Variation
 from deepdream.dreaming.loop import Step, objective_of
-from deepdream.dreaming.result import parse_size, render
+from deepdream.dreaming.result import begin, render
 from deepdream.errors import DeepDreamError, OutputError, PictureError
 from deepdream.images import Picture, read_picture, read_recipe, write_picture
 from deepdream.models import Model
@@ -51,6 +51,7 @@ def sweep(
     picture: Callable[[Variation], Picture],
     kept: Callable[[Variation], Path | None] = lambda _: None,
     watch: Callable[[Variation, Step], bool | None] = lambda _, __: None,
+    places: Sequence[Path] = (),
 ) -> Iterator[Swept]:
     """Dream every cell; one that fails does not stop the rest. Ends early where ``watch`` returns True.
 
@@ -58,6 +59,7 @@ def sweep(
         network: The network of a name.
         picture: What a cell starts from (noise depends on its seed).
         kept: Where a cell was finished before, or None; such a cell is read and not dreamed again.
+        places: Where files that a plan names are looked for.
 
     Raises:
         OutputError: a kept picture was made in another way than its cell asks for.
@@ -66,7 +68,8 @@ def sweep(
         began = time.monotonic()
         try:
             model, source, path = network(cell.model), picture(cell), kept(cell)
-            done = _read(cell, path, model, source) if path else _dreamed(cell, model, source, watch)
+            done = _read(cell, path, model, source, places) if path else None
+            done = done or _dreamed(cell, model, source, watch, places)
         except OutputError:
             raise
         except DeepDreamError as error:
@@ -81,35 +84,37 @@ def _timed(done: Swept, seconds: float) -> Swept:
 
 
 def _dreamed(
-    cell: Variation, model: Model, source: Picture, watch: Callable[[Variation, Step], bool | None]
+    cell: Variation,
+    model: Model,
+    source: Picture,
+    watch: Callable[[Variation, Step], bool | None],
+    places: Sequence[Path],
 ) -> Swept | None:
     """The cell's dream; None where it was stopped."""
-    made = render(model, source, cell.plan, size=cell.size, watch=lambda step: watch(cell, step))
+    made = render(
+        model, source, cell.plan, size=cell.size, watch=lambda step: watch(cell, step), places=places
+    )
     return Swept(cell, made.pixels, made.alpha, made.recipe) if made.recipe.finished else None
 
 
-def _read(cell: Variation, path: Path, model: Model, source: Picture) -> Swept:
+def _read(cell: Variation, path: Path, model: Model, source: Picture, places: Sequence[Path]) -> Swept:
     picture, text = read_picture(path), read_recipe(path)
     try:
         recipe = read_recipe_text(text or "")
     except PictureError:
         recipe = None
-    if recipe is None or not _is_of(recipe, cell, model, source):
+    if recipe is None or not _is_of(recipe, cell, model, source, places):
         raise OutputError(f"{path} was made with other settings. Use --overwrite, or another folder.")
     return Swept(cell, picture.pixels, picture.alpha, recipe, kept=True)
 
 
-def _is_of(recipe: Recipe, cell: Variation, model: Model, source: Picture) -> bool:
+def _is_of(recipe: Recipe, cell: Variation, model: Model, source: Picture, places: Sequence[Path]) -> bool:
     """Whether ``recipe`` is what the cell would come out with."""
-    asked = {**cell.plan.to_dict(), "objective": str(objective_of(cell.plan, model))}
-    if model.preprocessing.fixed:
-        asked["zoom"] = 0.0
-    height, width = (source.height, source.width)
-    if cell.size:
-        height, width = parse_size(cell.size, height, width)
+    draft, state = begin(model, source, cell.plan, size=cell.size, places=places)
+    asked = draft.recipe
     return recipe.finished and (
-        (recipe.input["sha256"], recipe.model["sha256"], recipe.height, recipe.width, recipe.plan.to_dict())
-        == (source.sha256, model.weights.sha256, height, width, asked)
+        (recipe.input["sha256"], recipe.model["sha256"], recipe.width, recipe.height, recipe.plan)
+        == (asked.input["sha256"], asked.model["sha256"], asked.width, asked.height, state.plan)
     )
 
 
