@@ -41,8 +41,7 @@ def correlation(one: Tensor, other: Tensor) -> float:
     return float(torch.corrcoef(torch.stack([one.flatten(), other.flatten()]).double())[0, 1])
 
 
-#: Ours to theirs; the first three differ from ours by nothing but the scale. Not Eigen-CAM: grad-cam takes
-#: the mean off every channel before, which its paper does not.
+#: Ours to theirs; the first three differ from ours by nothing but the scale.
 GRAD_CAM = {
     "grad-cam": "GradCAM",
     "hires-cam": "HiResCAM",
@@ -67,6 +66,21 @@ def test_grad_cam_draws_the_same_maps(name: str) -> None:
         assert torch.allclose(stretched(mine), stretched(theirs), atol=1e-3)
     else:
         assert correlation(mine, theirs) > 0.98
+
+
+def test_grad_cam_finds_the_same_main_pattern_where_every_channels_mean_is_zero() -> None:
+    """Elsewhere Eigen-CAM is another: grad-cam takes each channel's mean off before, its paper does not."""
+    peer = pytest.importorskip("pytorch_grad_cam", reason="grad-cam is not installed")
+    target = pytest.importorskip("pytorch_grad_cam.utils.model_targets").ClassifierOutputTarget
+    module = nn.Sequential(
+        nn.Conv2d(3, 6, 3, 1, 1), nn.InstanceNorm2d(6), nn.Conv2d(6, 4, SIDE), nn.Flatten()
+    )
+    model, image = wrapped(module, SIDE), picture()
+    with peer.EigenCAM(model=model.module, target_layers=[model.module[1]]) as cam:
+        theirs = torch.from_numpy(cam(input_tensor=model.normalize(image), targets=[target(1)])[0])
+    mine = explain(model, image, "eigen-cam", 1, layer="1").heatmap
+    # The sign of a singular vector is free, and grad-cam cuts off what is below zero.
+    assert max(correlation(v.relu(), theirs) for v in (mine, -mine)) > 0.999
 
 
 @pytest.mark.parametrize(
