@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -60,3 +61,12 @@ class Explanation:
         """Row and column of the largest value."""
         index = int(self.heatmap.argmax())
         return index // self.heatmap.shape[1], index % self.heatmap.shape[1]
+
+
+def completeness_gap(total: float, score: float, baseline_score: float) -> float:
+    """|total - rise| / |rise|; a rise that float32 cannot tell from nothing counts as the least it can."""
+    if not math.isfinite(total):
+        return math.inf
+    rise = score - baseline_score
+    least = 1e-7 * max(abs(score), abs(baseline_score)) or 1e-30
+    return abs(total - rise) / max(abs(rise), least)

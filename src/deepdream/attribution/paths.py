@@ -8,6 +8,7 @@ import torch
 from captum.attr import IntegratedGradients
 from torch import Tensor
 
+from deepdream.attribution.explanation import completeness_gap
 from deepdream.attribution.problem import Problem, blur
 from deepdream.attribution.registry import Budgeted, Outcome, register
 
@@ -38,7 +39,7 @@ def integrated_gradients(problem: Problem, *, steps: int | None = None, most: in
     if steps is not None:
         return Outcome(integrate(problem, problem.baseline, steps), {"steps": steps})
     start, span = problem.baseline, problem.image - problem.baseline
-    wanted = problem.image_score - problem.score_of(start)
+    ends = (problem.image_score, problem.score_of(start))
 
     def collected(shares: Tensor) -> Tensor:
         """The sum of the gradients at points of the path, in float64."""
@@ -51,7 +52,7 @@ def integrated_gradients(problem: Problem, *, steps: int | None = None, most: in
     gradient = (collected(ENDS) / 2 + collected(torch.arange(1, steps) / steps)) / steps
     while True:
         values = gradient * span[0]
-        error = abs(float(values.sum()) - wanted) / max(abs(wanted), 1e-9)
+        error = completeness_gap(float(values.sum()), *ends)
         good = good + 1 if error < TOLERANCE else 0
         if good == 2 or 2 * steps > most or problem.late:
             break

@@ -101,6 +101,7 @@ class Method:
 Function = Callable[..., Tensor | Outcome]
 F = TypeVar("F", bound=Function)
 _METHODS: dict[str, Method] = {}
+_HOMES: dict[str, str] = {}  # the file of each
 _UNITS: dict[str, str] = {
     "gradient": "logits per unit of color",
     "cam": "evidence",
@@ -136,6 +137,7 @@ def register(
             found = function(problem, **options)
             return found if isinstance(found, Outcome) else Outcome(found)
 
+        _HOMES[name] = function.__module__.rpartition(".")[2]
         _METHODS[name] = Method(name=name, options=_options(function), run=run, **fields)
         return function
 
@@ -159,6 +161,9 @@ def find_method(name: str) -> Method:
 def _load() -> None:
     for file in _FILES:
         importlib.import_module(f"deepdream.attribution.{file}")
+    # In the order of the files, whichever of them was imported before by somebody else.
+    for name in sorted(_METHODS, key=lambda n: _FILES.index(_HOMES[n]) if _HOMES[n] in _FILES else len(_FILES)):
+        _METHODS[name] = _METHODS.pop(name)
 
 
 def _options(function: Function) -> Mapping[str, Any]:

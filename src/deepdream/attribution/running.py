@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import time
 from collections.abc import Mapping
 from dataclasses import replace
@@ -12,7 +11,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from deepdream.attribution.explanation import Explanation
+from deepdream.attribution.explanation import Explanation, completeness_gap
 from deepdream.attribution.problem import Problem, enlarge, in_float32, make_baseline
 from deepdream.attribution.registry import Budgeted, Method, Outcome, find_method
 from deepdream.errors import UsageError
@@ -95,7 +94,8 @@ def examine(method: Method, problem: Problem, options: Mapping[str, Any]) -> Exp
     attribution = values if values.dim() == 3 else None
     heatmap = enlarge(_reduced(values, method.reduction), problem.size).cpu().contiguous()
     reference = _baseline_score(method, problem, outcome)
-    error = None if reference is None else _gap(float(values.double().sum()), problem.image_score - reference)
+    total = float(values.double().sum())
+    error = None if reference is None else completeness_gap(total, problem.image_score, reference)
     notes = (*outcome.notes, *_warnings(method, problem, attribution, heatmap, error))
     return Explanation(
         method=method.name,
@@ -185,13 +185,6 @@ def _baseline_score(method: Method, problem: Problem, outcome: Outcome) -> float
     if outcome.baseline_score is not None or not method.complete:
         return outcome.baseline_score
     return problem.score_of(problem.baseline)
-
-
-def _gap(total: float, wanted: float) -> float:
-    """The distance as a share of what was wanted."""
-    if not math.isfinite(total):
-        return math.inf
-    return abs(total - wanted) / max(abs(wanted), 1e-9)
 
 
 def _warnings(
