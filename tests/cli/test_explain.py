@@ -10,8 +10,8 @@ import pytest
 import typer
 from typer.testing import CliRunner
 
-from deepdream.cli import attribution as commands
-from deepdream.cli.attribution import parse_seconds
+from deepdream.cli import concepts, explain, methods
+from deepdream.cli.scene import parse_seconds
 from deepdream.errors import DeepDreamError, UsageError
 
 IMAGES = Path(__file__).parents[2] / "images"
@@ -27,7 +27,8 @@ def elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 def run(*words: str | Path) -> tuple[int, str, str]:
     app = typer.Typer()
-    commands.register(app)
+    for commands in (concepts, explain, methods):
+        commands.register(app)
     result = CliRunner().invoke(app, [str(word) for word in words])
     if isinstance(result.exception, DeepDreamError):
         return result.exception.exit_code, result.stdout, result.stderr + str(result.exception)
@@ -124,6 +125,16 @@ def test_methods_are_listed() -> None:
     code, out, _ = run("methods")
     assert code == 0
     assert "integrated-gradients" in out
+
+
+def test_every_promise_is_kept_on_the_embedded_network() -> None:
+    code, out, err = run("methods", "--try", "efficientnet_lite0")
+    assert code == 0
+    rows = [line.split(" | ") for line in out.splitlines()]
+    assert rows[0] == ["| method", "promise", "efficientnet_lite0 |"]
+    assert len(rows) == 2 + len(json.loads(run("methods", "--json")[1]))
+    assert "missed" not in out
+    assert "efficientnet_lite0: deep-lift: 0.0%" in err
 
 
 def test_channels_share_the_score() -> None:

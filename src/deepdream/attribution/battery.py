@@ -85,15 +85,27 @@ def promise_of(method: Method) -> str:
 
 
 def try_methods(model: Model, image: Tensor) -> Iterator[Trial]:
-    """Each method of the registry, in the registry's order, on the network's first class for ``image``."""
-    for method in methods().values():
-        problem = pose(model, image)
-        try:
-            check_applies(method, problem)
-        except UsageError as error:
-            yield Trial(method.name, None, str(error))
-            continue
-        yield _tried(method, problem)
+    """Each method of the registry, in the registry's order, on the class that rises most."""
+    target = rising_class(model, image)
+    return (try_method(method, model, image, target) for method in methods().values())
+
+
+def try_method(method: Method, model: Model, image: Tensor, target: int) -> Trial:
+    """One method, or the reason why it does not apply."""
+    problem = pose(model, image, target)
+    try:
+        check_applies(method, problem)
+    except UsageError as error:
+        return Trial(method.name, None, str(error))
+    return _tried(method, problem)
+
+
+def rising_class(model: Model, image: Tensor) -> int:
+    """The class whose logit stands highest above both its baselines, black and a strong blur."""
+    with torch.no_grad():
+        ends = [model(end) for end in (torch.zeros_like(image), blur(image, 50 * image.shape[-1] / 224))]
+        rises = torch.stack([model(image) - logits for logits in ends])
+    return int(rises.amin(dim=0)[0].argmax())
 
 
 def _tried(method: Method, problem: Problem) -> Trial:
@@ -129,8 +141,12 @@ def network_for_trial(name: str, weights: str | None = None) -> Model:
 
 def picture_for_trial(model: Model) -> Tensor:
     """(1, 3, side, side): seeded blots of a few pixels, for fine noise is no picture once it is blurred."""
+    return _blots(model, 1, torch.Generator().manual_seed(0))
+
+
+def _blots(model: Model, count: int, random: torch.Generator) -> Tensor:
     side = model.preprocessing.crop if model.preprocessing.fixed else SIDE
-    noise = torch.rand(1, 3, side, side, generator=torch.Generator().manual_seed(0))
+    noise = torch.rand(count, 3, side, side, generator=random)
     return (0.5 + 4 * (blur(noise, sigma=3.0) - 0.5)).clamp(0, 1)
 
 
@@ -151,7 +167,7 @@ def awakened(model: Model) -> nn.Module:
     for norm in norms:
         norm.train()
         norm.momentum = 1.0
+    brightness = torch.linspace(0, 1, 8)[:, None, None, None]  # as on the path from black
     with torch.no_grad():
-        side = picture_for_trial(model).shape[-1]
-        twin(model.normalize(torch.rand(8, 3, side, side, generator=random)))
+        twin(model.normalize(_blots(model, 8, random) * brightness))
     return twin.eval()

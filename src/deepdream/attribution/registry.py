@@ -162,7 +162,9 @@ def _load() -> None:
     for file in _FILES:
         importlib.import_module(f"deepdream.attribution.{file}")
     # In the order of the files, whichever of them was imported before by somebody else.
-    for name in sorted(_METHODS, key=lambda n: _FILES.index(_HOMES[n]) if _HOMES[n] in _FILES else len(_FILES)):
+    for name in sorted(
+        _METHODS, key=lambda n: _FILES.index(_HOMES[n]) if _HOMES[n] in _FILES else len(_FILES)
+    ):
         _METHODS[name] = _METHODS.pop(name)
 
 

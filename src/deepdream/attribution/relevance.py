@@ -165,9 +165,13 @@ def _boxed(part: nn.Module, pixels: _Boxed) -> Any:
 
 
 def _positive_part(part: nn.Conv2d, x: Tensor) -> Tensor:
-    """z+ for inputs of both signs: the sum of all positive contributions, no bias."""
+    """z+ for inputs of both signs: the sum of all positive contributions, no bias.
+
+    Where there is none, below a Hardswish for instance, all contributions are negative and share as they are.
+    """
     above = _with_weight(part, x.clamp(min=0), part.weight.clamp(min=0))
-    return above + _with_weight(part, x.clamp(max=0), part.weight.clamp(max=0))
+    above = above + _with_weight(part, x.clamp(max=0), part.weight.clamp(max=0))
+    return torch.where(above > 0, above, _with_weight(part, x, part.weight))
 
 
 def _with_weight(part: nn.Conv2d, x: Tensor, weight: Tensor) -> Tensor:

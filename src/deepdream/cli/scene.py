@@ -1,0 +1,96 @@
+"""A picture and a network as an explanation wants them, and the options that its commands share."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from deepdream.errors import UsageError
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from deepdream.models import Model
+
+Photo = Annotated[Path, typer.Argument(help="A picture.", show_default=False)]
+TargetOption = Annotated[
+    str | None,
+    typer.Option(
+        "--target", "-t", help="The class to explain: index, name or a unique part of it. Default: the top."
+    ),
+]
+AgainstOption = Annotated[
+    str | None, typer.Option("--against", help="Why the target and not this class?", show_default=False)
+]
+LayerOption = Annotated[
+    str,
+    typer.Option("--layer", "-l", help="The layer to read; auto is the last one with a grid of positions."),
+]
+BaselineOption = Annotated[
+    str, typer.Option("--baseline", help="What nothing looks like: black, mean, blur, noise or white.")
+]
+SeedOption = Annotated[int, typer.Option("--seed", help="Where randomness starts.")]
+OutOption = Annotated[
+    Path | None,
+    typer.Option(
+        "-o",
+        "--output",
+        "--out",
+        help="PNG, SVG or PDF; .npy (or .npz) for the raw numbers.",
+        show_default=False,
+    ),
+]
+OverwriteOption = Annotated[bool, typer.Option("--overwrite", help="Replace the output if it exists.")]
+DarkOption = Annotated[bool, typer.Option("--dark", help="Draw for a dark hall.")]
+JsonOption = Annotated[bool, typer.Option("--json", help="One JSON document on stdout.")]
+
+
+@dataclass(frozen=True)
+class Scene:
+    """A picture as the network is fed with it."""
+
+    path: Path
+    network: Model
+    image: Tensor
+    device: str
+
+    @classmethod
+    def open(cls, path: Path, model: str, weights: str | None, device: str) -> Scene:
+        from deepdream.images import read_picture
+        from deepdream.models import load_model
+
+        picture = read_picture(path)
+        network = load_model(model, weights=weights, device=device)
+        return cls(path, network, network.crop(picture.tensor()), device)
+
+    def probability(self, target: int) -> float:
+        import torch
+
+        with torch.no_grad():
+            return float(self.network(self.image)[0].double().softmax(dim=0)[target])
+
+    def output(self, wanted: Path | None, what: str) -> Path:
+        return (
+            wanted or Path("outputs") / f"{self.path.stem}_{self.network.name.replace(':', '-')}_{what}.png"
+        )
+
+
+def parse_seconds(text: str | None) -> float | None:
+    """A time such as ``30``, ``30s``, ``2m`` or ``1.5m`` in seconds.
+
+    >>> parse_seconds("2m")
+    120.0
+    """
+    if text is None:
+        return None
+    number, unit = (text[:-1], text[-1]) if text[-1:] in ("s", "m", "h") else (text, "s")
+    try:
+        seconds = float(number) * {"s": 1, "m": 60, "h": 3600}[unit]
+    except ValueError:
+        seconds = 0.0
+    if not 0 < seconds < float("inf"):
+        raise UsageError(f"No time {text!r}: write it as 30s, 2m or 1h.")
+    return seconds
