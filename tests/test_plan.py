@@ -150,6 +150,10 @@ PUBLISHED = {
         "steps": 40, "rate": 0.03, "jitter": 16, "parameterization": "fourier", "optimizer": "adam",
         "smoothing": "none", "strength": None, "calm": 0.0,
     },
+    "lucid": {
+        "rate": 0.05, "octaves": 1, "parameterization": "fourier", "optimizer": "adam", "smoothing": "none",
+        "strength": None, "normalization": "none", "calm": 0.0,
+    },
 }  # fmt: skip
 
 

@@ -38,10 +38,12 @@ _HOMES = {
     "plan_for": "deepdream.plan",
     "read_picture": "deepdream.images",
     "render": "deepdream.dreaming",
+    "render_all": "deepdream.dreaming",
     "start": "deepdream.dreaming",
     "sweep": "deepdream.dreaming",
     "total_variation": "deepdream.ascent",
     "variations": "deepdream.dreaming",
+    "visualize": "deepdream.dreaming",
     "write_picture": "deepdream.images",
 }
 

@@ -35,7 +35,9 @@ class Plan:
         UsageError: a wrong type, or a value outside its range, named with the range.
     """
 
-    objective: str = setting("", "what to climb, as text: layer(blocks.4) + 0.5*layer(blocks.3)")
+    objective: str = setting(
+        "", "what to climb, as text: layer(blocks.4) + 0.5*layer(blocks.3); ';' between those of a batch"
+    )
     recipe: str = setting("balanced", "a named set of settings")
     octaves: int = setting(5, "how many sizes to dream at, from small to full", low=1, high=20)
     octave_scale: float = setting(1.4, "ratio of one octave's size to the one before", low=1.01, high=4.0)
@@ -84,6 +86,13 @@ class Plan:
     zoom: float = setting(
         0.0, "largest random change of scale before each gradient, as a share", low=0.0, high=0.5
     )
+    start: str = setting(
+        "picture",
+        "where the ascent starts: at the picture, or at faint seeded noise of its size",
+        choices=("picture", "noise"),
+    )
+    pictures: int = setting(1, "how many pictures climb each objective together", low=1, high=64)
+    batch: int = setting(8, "largest number of pictures in one network pass", low=1, high=1024)
 
     relu: str = setting(
         "true",
@@ -231,6 +240,16 @@ RECIPES: dict[str, Recipe] = {
             "Olah, Mordvintsev, Schubert 2017, Feature Visualization, Distill; started from the photo",
             {
                 "octaves": 1, "steps": 40, "rate": 0.03, "jitter": 16, "zoom": 0.2, "strength": None,
+                "parameterization": "fourier", "optimizer": "adam", "smoothing": "none", "color": 0.0,
+                "normalization": "none", "reduction": "mean", "calm": 0.0,
+            },
+        ),
+        Recipe(
+            "lucid",
+            "feature visualization: the spectrum in decorrelated colors, seen through many small changes",
+            "Olah, Mordvintsev, Schubert 2017, Feature Visualization, Distill; lucid's render_vis",
+            {
+                "octaves": 1, "steps": 256, "rate": 0.05, "jitter": 8, "zoom": 0.1, "strength": None,
                 "parameterization": "fourier", "optimizer": "adam", "smoothing": "none", "color": 0.0,
                 "normalization": "none", "reduction": "mean", "calm": 0.0,
             },

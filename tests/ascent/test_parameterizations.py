@@ -106,13 +106,13 @@ def test_the_frequency_grid_is_the_published_one() -> None:
 def test_fresh_parameters_are_nearly_gray(side: int) -> None:
     """Measured in lucid's form: mean 0.500, standard deviation 0.003 at every size."""
     kind = Fourier()
-    image = kind.decode(kind.start(side, side, torch.Generator().manual_seed(0)), side, side)
+    image = kind.decode(kind.start(1, side, side, torch.Generator().manual_seed(0)), side, side)
     assert float(image.mean()) == pytest.approx(0.5, abs=0.002)
     assert 0.002 < float(image.std()) < 0.005
 
 
 def test_fresh_parameters_are_those_of_the_seed() -> None:
-    one, same, other = (Fourier().start(8, 9, torch.Generator().manual_seed(seed)) for seed in (1, 1, 2))
+    one, same, other = (Fourier().start(1, 8, 9, torch.Generator().manual_seed(seed)) for seed in (1, 1, 2))
     assert torch.equal(one, same)
     assert not torch.equal(one, other)
     assert one.shape == (1, 3, 8, 5, 2)

@@ -112,7 +112,7 @@ def _change(path: Path, change: Any) -> None:
         lambda t, n: n.update(recipe="{}"),
         lambda t, n: n["state"].update(step=50),
         lambda t, n: n["state"].update(octave=-1),
-        lambda t, n: n["state"].update(pace="fast"),
+        lambda t, n: t.update(pace=torch.zeros(1)),
         lambda t, n: n["state"].update(unknown=1),
         lambda t, n: n.update(octaves=[[1, 1, 1]]),
         lambda t, n: n.update(octaves=[["a", 1, 1]]),
@@ -151,7 +151,7 @@ def test_a_dream_that_is_not_there(tmp_path: Path) -> None:
 def test_an_older_state_survives_a_failure(kept: Path, tiny_model: Model, picture: Picture) -> None:
     before = kept.read_bytes()
     checkpoint = read_checkpoint(kept)
-    broken = replace(checkpoint, state=replace(checkpoint.state, pace=float("nan")))
+    broken = replace(checkpoint, state=replace(checkpoint.state, octave=float("nan")))
     with pytest.raises(ValueError):
         write_checkpoint(kept, broken)
     assert kept.read_bytes() == before

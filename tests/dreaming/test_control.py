@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from deepdream.dreaming import control, dream, start
-from deepdream.dreaming.control import allowed, at_distance, distance, result
+from deepdream.dreaming.control import allowed, at_distance, distances, result
 from deepdream.dreaming.distance import structural_similarity
 from deepdream.dreaming.result import full_size
 from deepdream.errors import UsageError
@@ -144,7 +144,7 @@ def test_the_exact_distance_is_found_band_by_band_as_well(
     whole = at_distance(state, 0.02)
     monkeypatch.setattr(control, "_BAND", 80 * 7)
     bands = at_distance(state, 0.02)
-    assert distance(bands) == pytest.approx(0.02, abs=1e-4)
+    assert distances(bands) == pytest.approx([0.02], abs=1e-4)
     torch.testing.assert_close(result(bands), result(whole), atol=1e-4, rtol=0)
 
 

@@ -35,7 +35,7 @@ class Network(Protocol):
 
 def measure_gradient(
     network: Network,
-    objective: Objective,
+    goals: Objective | Sequence[Objective],
     image: Tensor,
     plan: Plan,
     chance: torch.Generator,
@@ -44,6 +44,9 @@ def measure_gradient(
     references: References = MappingProxyType({}),
 ) -> tuple[Tensor, Tensor]:
     """d score / d image (B, 3, H, W), and the score (a scalar tensor), at one random offset and scale.
+
+    Of G objectives each is scored by its own B / G neighboring pictures of the batch, so that every picture climbs
+    for itself, and the scores are (G,); ``plan.batch`` pictures go through the network at a time.
 
     With a ``tiling`` the picture is seen tile by tile. ``references`` holds what the objective is compared with,
     at the size of ``image``; what lies under the picture is rolled and scaled as it is.
@@ -54,13 +57,68 @@ def measure_gradient(
         free = seen.requires_grad_() if plan.zoom else seen
         view = _zoomed(free, plan.zoom, chance)
     found = {need: _alike(need, value, (down, right), view) for need, value in references.items()}
-    sight = _Sight(network, objective, plan, found)
-    gradient, score = (
-        sight.see(view.detach()) if tiling is None else sight.see_in_tiles(view.detach(), chance, tiling)
-    )
+    if isinstance(goals, Objective):
+        gradient, score = _Sight(network, goals, plan, found).look(view.detach(), chance, tiling)
+    else:
+        sights = _sights(network, goals, plan, found, len(view))
+        gradient, score = _look_with_each(sights, view.detach(), chance, tiling)
     if plan.zoom:
         (gradient,) = torch.autograd.grad(view, free, gradient)
     return torch.roll(gradient, (-down, -right), dims=(2, 3)), score
+
+
+def _sights(
+    network: Network, goals: Sequence[Objective], plan: Plan, found: References, count: int
+) -> list[_Sight]:
+    """One for each of the objectives, by whose share of ``count`` pictures it is scored."""
+    share = count // len(goals)
+    return [
+        _Sight(network, goal, plan, _those_of(found, slice(i * share, (i + 1) * share), count))
+        for i, goal in enumerate(goals)
+    ]
+
+
+def _those_of(found: References, pictures: slice, count: int) -> References:
+    """What lies under some pictures of a batch of ``count``; what all of them share stays."""
+    return {n: v[pictures] if n.lies_under and len(v) == count else v for n, v in found.items()}
+
+
+def _look_with_each(
+    sights: Sequence[_Sight], view: Tensor, chance: torch.Generator, tiling: Tiling | None
+) -> tuple[Tensor, Tensor]:
+    """The gradient of a batch and the scores of its objectives, as many pictures at a time as the plan says.
+
+    Where terms are balanced or pictures cut into tiles, the pictures of one objective at a time.
+    """
+    share = len(view) // len(sights)
+    alone = tiling is not None or any(sight.balanced for sight in sights)
+    step = 1 if alone else max(1, sights[0].plan.batch // share)
+    state, parts = chance.get_state(), []
+    for first in range(0, len(sights), step):
+        chance.set_state(state)  # a picture meets the same chance whatever its neighbors climb
+        some = sights[first : first + step]
+        part = view[first * share : (first + len(some)) * share]
+        if len(some) > 1:
+            parts.append(_look_together(some, part))
+        else:
+            gradient, score = some[0].look(part, chance, tiling)
+            parts.append((gradient, score[None]))
+    return torch.cat([gradient for gradient, _ in parts]), torch.cat([score for _, score in parts])
+
+
+def _look_together(sights: Sequence[_Sight], view: Tensor) -> tuple[Tensor, Tensor]:
+    """One pass for several objectives, each scored by its share of the pictures."""
+    layers = tuple(dict.fromkeys(name for sight in sights for name in sight.objective.layers))
+    image = view.detach().requires_grad_()
+    activations = sights[0].activations(image, layers)
+    share, found = len(view) // len(sights), []
+    with torch.enable_grad():
+        for i, sight in enumerate(sights):
+            own = slice(i * share, (i + 1) * share)
+            seen = {name: activations[name][own] for name in sight.objective.layers}
+            found.append(sight.scores(seen, image[own]))
+        total = torch.stack([_weighted_sum(scores) for scores in found]).sum()
+    return _gradient(total, image), torch.stack([_total(scores) for scores in found])
 
 
 def _alike(need: Need, value: Tensor, offset: tuple[int, int], view: Tensor) -> Tensor:
@@ -79,10 +137,14 @@ class _Sight:
     plan: Plan
     found: References
 
+    def look(self, view: Tensor, chance: torch.Generator, tiling: Tiling | None) -> tuple[Tensor, Tensor]:
+        """The gradient of a view, whole or in tiles, and its score."""
+        return self.see(view) if tiling is None else self.see_in_tiles(view, chance, tiling)
+
     def see(self, view: Tensor) -> tuple[Tensor, Tensor]:
         """The gradient of a whole view, and its score."""
         scene, scores = self._scored(view, self.found)
-        if not self._balanced:
+        if not self.balanced:
             return _gradient(_weighted_sum(scores), scene.image), _total(scores)
         gradient = torch.zeros_like(view)
         for left, (weight, score) in enumerate(reversed(scores)):
@@ -107,7 +169,7 @@ class _Sight:
             image, *parts = torch.split(tile, widths, dim=1)
             return image, {**self.found, **{n: p[:1] for n, p in zip(under, parts, strict=True)}}
 
-        sizes = self._sizes(*split(_shrunk(stack))) if self._balanced else [1.0] * len(self.objective.terms)
+        sizes = self._sizes(*split(_shrunk(stack))) if self.balanced else [1.0] * len(self.objective.terms)
 
         def look(tile: Tensor) -> tuple[Tensor, Tensor]:
             scene, scores = self._scored(*split(tile))
@@ -122,13 +184,22 @@ class _Sight:
     def _scored(self, image: Tensor, found: References) -> tuple[Scene, list[tuple[float, Tensor]]]:
         """What the terms look at, and their weights and scores, which can be differentiated in its image."""
         image = image.detach().requires_grad_()
-        rectifiers = redirected_gradients() if self.plan.relu == "redirected" else nullcontext()
-        layers = self.objective.layers
+        activations = self.activations(image, self.objective.layers)
         with torch.enable_grad():
-            with rectifiers:
-                activations = self.network.activations(image, layers) if layers else {}
             scene = Scene(activations, image, self.plan.reduction, self._answers(found))
             return scene, self.objective.scores(scene)
+
+    def activations(self, image: Tensor, layers: tuple[str, ...]) -> dict[str, Tensor]:
+        """The outputs of ``layers``, which can be differentiated in the image."""
+        rectifiers = redirected_gradients() if self.plan.relu == "redirected" else nullcontext()
+        with torch.enable_grad(), rectifiers:
+            return self.network.activations(image, layers) if layers else {}
+
+    def scores(self, activations: dict[str, Tensor], image: Tensor) -> list[tuple[float, Tensor]]:
+        """The weights and scores of the terms, where the network has looked already."""
+        return self.objective.scores(
+            Scene(activations, image, self.plan.reduction, self._answers(self.found))
+        )
 
     def _answers(self, found: References) -> References:
         """Activations in place of the pictures of which they are wanted."""
@@ -141,7 +212,8 @@ class _Sight:
             }
 
     @property
-    def _balanced(self) -> bool:
+    def balanced(self) -> bool:
+        """Whether the terms are brought to the same size before they are summed."""
         return len(self.objective.terms) > 1 and self.plan.reduction != "half-sum"
 
     def _sizes(self, image: Tensor, found: References) -> list[float | Tensor]:

@@ -26,6 +26,9 @@ class Parameterization(Protocol):
     def project(self, parameters: Tensor) -> Tensor:
         """The nearest parameters that mean a legal picture."""
 
+    def start(self, count: int, height: int, width: int, chance: torch.Generator) -> Tensor:
+        """Random parameters of ``count`` nearly gray pictures."""
+
 
 class Pixels:
     """The pixels themselves, clipped after every step."""
@@ -41,6 +44,10 @@ class Pixels:
 
     def project(self, parameters: Tensor) -> Tensor:
         return parameters.clamp(0, 1)
+
+    def start(self, count: int, height: int, width: int, chance: torch.Generator) -> Tensor:
+        """Gray with noise of standard deviation 0.01, the deviation of lucid's pixel_image."""
+        return 0.5 + 0.01 * torch.randn(count, 3, height, width, generator=chance)
 
 
 class Logit:
@@ -65,6 +72,10 @@ class Logit:
 
     def project(self, parameters: Tensor) -> Tensor:
         return parameters
+
+    def start(self, count: int, height: int, width: int, chance: torch.Generator) -> Tensor:
+        """Noise of standard deviation 0.01 before the sigmoid, as lucid's pixel_image."""
+        return 0.01 * torch.randn(count, 3, height, width, generator=chance)
 
 
 class Fourier:
@@ -95,9 +106,9 @@ class Fourier:
     def project(self, parameters: Tensor) -> Tensor:
         return parameters
 
-    def start(self, height: int, width: int, generator: torch.Generator) -> Tensor:
-        """Random parameters of a nearly gray picture: coefficients of standard deviation 0.01."""
-        return 0.01 * torch.randn(1, 3, height, width // 2 + 1, 2, generator=generator)
+    def start(self, count: int, height: int, width: int, chance: torch.Generator) -> Tensor:
+        """Coefficients of standard deviation 0.01."""
+        return 0.01 * torch.randn(count, 3, height, width // 2 + 1, 2, generator=chance)
 
     @staticmethod
     def _scale(height: int, width: int, device: torch.device) -> Tensor:

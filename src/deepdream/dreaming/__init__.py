@@ -3,9 +3,10 @@
 from deepdream.dreaming.axes import Axis, parse_axis, variations
 from deepdream.dreaming.loop import Step, advance, dream, start
 from deepdream.dreaming.measures import Measures, measure
-from deepdream.dreaming.result import Dreamed, render
+from deepdream.dreaming.result import Dreamed, render, render_all
 from deepdream.dreaming.state import State
 from deepdream.dreaming.sweeping import Swept, sweep
+from deepdream.dreaming.visualization import visualize
 
 __all__ = [
     "Axis",
@@ -19,7 +20,9 @@ __all__ = [
     "measure",
     "parse_axis",
     "render",
+    "render_all",
     "start",
     "sweep",
     "variations",
+    "visualize",
 ]

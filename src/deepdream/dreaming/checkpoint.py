@@ -165,9 +165,9 @@ def _check_state(state: State) -> None:
     octave, step = _whole(state.octave, 0), _whole(state.step, 0)
     if octave >= len(state.octaves) or step > state.octaves[octave].steps:
         raise ValueError("it stands beyond the last step")
-    if not (isinstance(state.pace, float) and 0 < state.pace < math.inf):
-        raise ValueError("its pace is no number")
     last, count = state.octaves[-1], state.source.shape[0]
+    if tuple(state.pace.shape) != (count,) or not ((state.pace > 0) & (state.pace < math.inf)).all():
+        raise ValueError("its pace is no number")
     if tuple(state.source.shape) != (count, 3, last.height, last.width):
         raise ValueError("the picture has another size")
     shape, size = state.parameters, state.size
@@ -190,10 +190,10 @@ def _whole(value: Any, least: int) -> int:
 
 
 def on_device(state: State, device: torch.device) -> State:
-    """``state`` where the network is; the random generator stays on the CPU."""
+    """``state`` where the network is; the random generator and the paces stay on the CPU."""
     moved = {
         entry.name: value.to(device)
         for entry in fields(State)
-        if isinstance(value := getattr(state, entry.name), Tensor) and entry.name != "chance"
+        if isinstance(value := getattr(state, entry.name), Tensor) and entry.name not in ("chance", "pace")
     }
     return replace(state, **moved, moments=tuple(moment.to(device) for moment in state.moments))  # type: ignore[arg-type]

@@ -72,13 +72,14 @@ def target(plan: Plan) -> float | None:
     return value if name == "l2" else math.sqrt(1 - value)
 
 
-def distance(state: State) -> float:
-    """How far the picture is from what it was, at the current octave, in a unit that grows as the change does.
+def distances(state: State) -> list[float]:
+    """How far each picture is from what it was, at the current octave, in a unit that grows as the change does.
 
     For a strength, the root mean square of the change where the mask lets it be, before blending. For a distance
     to stop at, that of the result: its root mean square, or the root of 1 - SSIM.
     """
-    return _distance(state.plan, [(state.base(), state.image(), mask_at(state))])
+    base, image, mask = state.base(), state.image(), mask_at(state)
+    return [_distance(state.plan, [(base[i : i + 1], image[i : i + 1], mask)]) for i in range(len(base))]
 
 
 _Views = Iterable[tuple[Tensor, Tensor, Tensor | None]]
@@ -98,14 +99,21 @@ def _distance(plan: Plan, views: _Views) -> float:
 
 
 def at_distance(state: State, wanted: float) -> State:
-    """The same dream at exactly the wanted distance: the change of the parameters scaled by one factor."""
+    """The same dream at exactly the wanted distance: the change of each picture's parameters scaled by one factor."""
+    if len(state.source) == 1:
+        return replace(state, parameters=_at_distance(state, wanted))
+    alone = [state.alone(index) for index in range(len(state.source))]
+    return replace(state, parameters=torch.cat([_at_distance(one, wanted) for one in alone]))
+
+
+def _at_distance(state: State, wanted: float) -> Tensor:
     scaling = _Scaling(state)
     low, high = 0.0, 4.0
     for _ in range(16):  # to 4 / 2^16 of the factor
         middle = (low + high) / 2
         found = _distance(state.plan, scaling.views(middle))
         low, high = (middle, high) if found < wanted else (low, middle)
-    return replace(state, parameters=scaling.parameters(low))
+    return scaling.parameters(low)
 
 
 class _Scaling:

@@ -102,6 +102,8 @@ def gains(state: State) -> tuple[float, ...]:
 
     Octaves that begin at zero or below are left out of the count: a share of nothing says nothing.
     """
+    if state.score is None or state.score.numel() > 1:
+        return ()
     pairs = [
         (float(first), float(last)) for first, last in zip(state.scores[::2], state.scores[1::2], strict=True)
     ]
@@ -110,4 +112,4 @@ def gains(state: State) -> tuple[float, ...]:
 
 def _finite(score: Tensor | None) -> float | None:
     """``score`` as JSON can hold it."""
-    return float(score) if score is not None and score.isfinite() else None
+    return float(score) if score is not None and score.numel() == 1 and score.isfinite() else None

@@ -15,15 +15,16 @@ import torch
 from torch import Tensor
 
 from deepdream.ascent.climbing import direction_of, measure_gradient
+from deepdream.ascent.goals import join_goals, parse_goals
 from deepdream.ascent.gradients import texture_emphasis, unit_size
-from deepdream.ascent.objectives import Objective, layer, parse_objective
+from deepdream.ascent.objectives import Need, Objective, layer
 from deepdream.ascent.parameterizations import move_detail
 from deepdream.ascent.references import references_for
 from deepdream.ascent.resampling import resize, resize_picture
 from deepdream.ascent.resolving import pin_files, read_mask, resolve
 from deepdream.ascent.sizes import Octave, octaves
 from deepdream.ascent.tiling import CORE, LARGE, NEAR_HALO, Tiling
-from deepdream.dreaming.control import allowed, at_distance, distance, mask_at, result, shape_mask, target
+from deepdream.dreaming.control import allowed, at_distance, distances, mask_at, result, shape_mask, target
 from deepdream.dreaming.state import State
 from deepdream.errors import DeepDreamError, UsageError
 from deepdream.models.network import Model
@@ -57,12 +58,12 @@ class Step:
 
     @cached_property
     def score(self) -> float:
-        """The objective just before this step (reading it waits for the device)."""
-        return float("nan") if self.state.score is None else float(self.state.score)
+        """The objective just before this step, the mean of a batch's (reading it waits for the device)."""
+        return float("nan") if self.state.score is None else float(self.state.score.mean())
 
     @cached_property
     def image(self) -> Tensor:
-        """(1, 3, h, w) in [0, 1], at the octave's size, with the plan's control of the effect."""
+        """(B, 3, h, w) in [0, 1], at the octave's size, with the plan's control of the effect."""
         return result(self.state)
 
     @property
@@ -70,15 +71,26 @@ class Step:
         return self.state.done
 
 
-def objective_of(plan: Plan, model: Model) -> Objective:
-    """What the plan climbs; the network's recommended layer if it names nothing.
+def goals_of(plan: Plan, model: Model) -> tuple[Objective, ...]:
+    """What the plan climbs, an objective for each picture of the batch (or for every ``plan.pictures`` of them).
+
+    Where the plan names nothing it is the network's recommended layer.
 
     Raises:
         UnknownNameError: a layer the network does not have.
         UsageError: an objective that cannot be read, or a channel or class that is not there.
     """
-    objective = parse_objective(plan.objective) if plan.objective else layer(model.recommended_layer)
-    return resolve(objective, model)
+    goals = parse_goals(plan.objective) if plan.objective else (layer(model.recommended_layer),)
+    return tuple(resolve(goal, model, batch=plan.pictures) for goal in goals)
+
+
+def objective_of(plan: Plan, model: Model) -> Objective:
+    """Everything the plan climbs as one objective, a batch's as their sum. Raises what ``goals_of`` raises."""
+    return _sum(goals_of(plan, model))
+
+
+def _sum(goals: tuple[Objective, ...]) -> Objective:
+    return sum(goals[1:], goals[0])
 
 
 def sizes_for(plan: Plan, model: Model, height: int, width: int) -> tuple[Octave, ...]:
@@ -132,27 +144,69 @@ def start(model: Model, plan: Plan, image: Tensor, *, places: Iterable[Path] = (
     """The state before the first step.
 
     Args:
-        image: (1, 3, H, W) in [0, 1].
+        image: (B, 3, H, W) in [0, 1]: a picture for each objective of the plan (or ``plan.pictures`` for each),
+            or one that all of them start from. Of a plan that starts from noise it gives the size only.
         places: Where files that the objective names by hash are looked for, besides this folder and ``images``.
 
     Raises:
-        UsageError: a picture the network cannot take, or an unknown layer.
+        UsageError: a picture the network cannot take, an unknown layer, or pictures that cannot be shared out.
         PictureError: a file that the objective names is not there or unreadable.
     """
-    if image.dim() != 4 or image.shape[:2] != (1, 3):
-        raise UsageError(f"A dream starts from one picture (1, 3, H, W) in [0, 1], not {tuple(image.shape)}.")
+    if image.dim() != 4 or image.shape[1] != 3 or image.shape[0] == 0:
+        raise UsageError(f"A dream starts from pictures (B, 3, H, W) in [0, 1], not {tuple(image.shape)}.")
     sizes = sizes_for(plan, model, *image.shape[-2:])
     zoom = 0.0 if model.preprocessing.fixed else plan.zoom  # such a network can take no other size
     places = tuple(places)
-    objective, files = pin_files(objective_of(plan, model), places)
-    pinned, mask = _mask(plan, places, image)
-    plan = replace(plan, objective=str(objective), zoom=zoom, mask=pinned)
-    source = image.to(model.device, torch.float32)
-    chance = generator(plan.seed).get_state()
-    state = State(plan, source, sizes, 0, 0, source, (), chance, mask=mask, files=files)
+    pinned = [pin_files(goal, places) for goal in goals_of(plan, model)]
+    files = {key: value for _, found in pinned for key, value in found.items()}
+    mask_name, mask = _mask(plan, places, image)
+    plan = replace(plan, objective=join_goals(goal for goal, _ in pinned), zoom=zoom, mask=mask_name)
+    source = _one_for_each(image.to(model.device, torch.float32), len(pinned), plan.pictures)
+    pace, chance = torch.ones(len(source), dtype=torch.float64), generator(plan.seed)
+    state = State(
+        plan, source, sizes, 0, 0, source, (), chance.get_state(), pace=pace, mask=mask, files=files
+    )
+    state = _from_noise(state, chance) if plan.start == "noise" else _from_picture(state)
+    return replace(state, references=_references(model, state))
+
+
+def _one_for_each(image: Tensor, goals: int, pictures: int) -> Tensor:
+    """As many pictures as are to be made. Raises UsageError where there are neither so many nor one."""
+    count = goals * pictures
+    if len(image) == 1:
+        return image.expand(count, -1, -1, -1)
+    if len(image) % count:
+        raise UsageError(
+            f"{len(image)} pictures cannot be shared out evenly among {goals} objectives of {pictures} each."
+        )
+    return image
+
+
+def _references(model: Model, state: State) -> dict[Need, Tensor]:
+    """What the objectives are compared with at the current octave's size."""
+    base = state.base()
+    return {
+        need: value
+        for goal in state.goals
+        for need, value in references_for(goal, model, state.files, base).items()
+    }
+
+
+def _from_picture(state: State) -> State:
     first = state.base()
-    state = replace(state, references=references_for(objective, model, files, first))
-    return replace(state, parameters=state.parameterization.encode(first), emphasis=_emphasis(plan, first))
+    return replace(
+        state, parameters=state.parameterization.encode(first), emphasis=_emphasis(state.plan, first)
+    )
+
+
+def _from_noise(state: State, chance: torch.Generator) -> State:
+    """The same noise for every objective: a picture is the same whatever its neighbors of the batch climb."""
+    kind, size, last = state.parameterization, state.size, state.octaves[-1]
+    noise = kind.start(state.plan.pictures, size.height, size.width, chance).to(state.source)
+    parameters = noise.repeat(len(state.source) // len(noise), *[1] * (noise.dim() - 1))
+    source = resize_picture(kind.decode(parameters, size.height, size.width), last.height, last.width)
+    state = replace(state, source=source, parameters=parameters, chance=chance.get_state())
+    return replace(state, emphasis=_emphasis(state.plan, state.base()))
 
 
 def _mask(plan: Plan, places: Iterable[Path], image: Tensor) -> tuple[str, Tensor | None]:
@@ -222,13 +276,13 @@ def _is_due(state: State) -> bool:
 
 
 def _is_sound(state: State) -> bool:
-    return state.score is None or math.isfinite(float(state.score))
+    return state.score is None or math.isfinite(float(state.score.sum()))
 
 
 def _failure(state: State) -> DeepDreamError:
     where = f"at step {state.number} of {state.total}, and again {_TRIES} times with smaller steps before it"
     assert state.score is not None
-    if math.isinf(float(state.score)):
+    if math.isinf(float(state.score.sum())):
         return DeepDreamError(
             f"The gradient of {state.plan.objective} is zero everywhere {where}: nothing moves the picture. "
             "Choose another layer or objective."
@@ -256,18 +310,16 @@ def advance(model: Model, state: State) -> State:
     chance = torch.Generator()
     chance.set_state(state.chance)
     plan, size = state.plan, state.size
-    objective = parse_objective(plan.objective)
-    tiling = tiling_for(plan, model, objective, size.height, size.width)
-    references = state.references
-    if references is None:
-        references = references_for(objective, model, state.files, state.base())
+    goals = state.goals
+    tiling = tiling_for(plan, model, _sum(goals), size.height, size.width)
+    references = _references(model, state) if state.references is None else state.references
     gradient, score = measure_gradient(
-        model, objective, state.image(), plan, chance, tiling=tiling, references=references
+        model, goals, state.image(), plan, chance, tiling=tiling, references=references
     )
     pulled = state.parameterization.pull_back(state.parameters, _direction(gradient, state))
     change, moments = _optimize(pulled, state)
     del pulled
-    parameters = state.parameterization.project(state.parameters + plan.rate * state.pace * change)
+    parameters = state.parameterization.project(state.parameters + _rates(state) * change)
     score = _noted(score, gradient, parameters)
     moved = replace(
         state,
@@ -287,9 +339,15 @@ def _at_target(state: State) -> State:
     wanted = target(state.plan)
     if wanted is None:
         return state
-    if state.plan.stop_at and not state.done and distance(state) >= wanted:
+    if state.plan.stop_at and not state.done and min(distances(state)) >= wanted:
         state = replace(state, step=state.size.steps)
     return at_distance(state, wanted) if state.done else state
+
+
+def _rates(state: State) -> Tensor:
+    """The size of a step of each picture's parameters."""
+    rates = (state.plan.rate * state.pace).to(state.parameters)
+    return rates.view(-1, *[1] * (state.parameters.dim() - 1))
 
 
 def _direction(gradient: Tensor, state: State) -> Tensor:
@@ -339,8 +397,8 @@ def _enter_next_octave(state: State) -> State:
     )
 
 
-def _pace(state: State) -> float:
-    """The next octave's factor on the rate: after octave k of n the change should be (k/n)^0.6 of the strength.
+def _pace(state: State) -> Tensor:
+    """The next octave's factors on the rate: after octave k of n a change should be (k/n)^0.6 of the strength.
 
     The exponent gives the early octaves, which draw the large forms, more than their share.
     """
@@ -348,4 +406,5 @@ def _pace(state: State) -> float:
     if wanted is None:
         return state.pace
     wanted *= float(((state.octave + 1) / len(state.octaves)) ** 0.6)
-    return min(4.0, max(0.25, state.pace * wanted / max(distance(state), 1e-6)))
+    far = torch.tensor(distances(state), dtype=torch.float64)
+    return (state.pace * wanted / far.clamp_min(1e-6)).clamp(0.25, 4.0)

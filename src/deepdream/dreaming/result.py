@@ -16,7 +16,7 @@ from torch import Tensor
 from deepdream.ascent.parameterizations import move_detail
 from deepdream.dreaming.control import result
 from deepdream.dreaming.draft import Draft, draft_of
-from deepdream.dreaming.loop import Step, dream, start
+from deepdream.dreaming.loop import Step, dream, goals_of, start
 from deepdream.dreaming.measures import Measures, measure
 from deepdream.dreaming.state import State
 from deepdream.errors import DeepDreamError, MemoryExhaustedError, UsageError
@@ -111,7 +111,8 @@ def render(
     are kept in the recipe. ``places`` are where files that the plan names by hash are looked for.
 
     Raises:
-        UsageError, UnknownNameError: settings that do not fit the network or the picture.
+        UsageError, UnknownNameError: settings that do not fit the network or the picture, or a plan of several
+            pictures, which ``render_all`` takes.
         MemoryExhaustedError: not enough memory.
         DeepDreamError: the numbers grew beyond all bounds.
     """
@@ -132,9 +133,12 @@ def begin(
     places: Iterable[Path] = (),
 ) -> tuple[Draft, State]:
     """The first half of ``render``: a dream before its first step. ``picture`` is not needed any more."""
+    plan = plan or Plan()
+    if len(goals_of(plan, model)) * plan.pictures > 1:
+        raise UsageError("This plan is for several pictures, which render_all gives.")
     with _enough_memory(size or f"{picture.width}x{picture.height}"):
         fitted = fit_picture(picture, size)
-        state = start(model, plan or Plan(), fitted.tensor(), places=places)
+        state = start(model, plan, fitted.tensor(), places=places)
         return draft_of(
             model, picture, state, alpha=fitted.alpha, decided_by=decided_by, value_range=value_range
         ), state
@@ -150,6 +154,36 @@ def go_on(
             if watch is not None and watch(step):
                 break
         return finish(model, draft, state)
+
+
+def render_all(
+    model: Model,
+    picture: Picture,
+    plan: Plan,
+    *,
+    size: str | None = None,
+    watch: Callable[[Step], bool | None] | None = None,
+    decided_by: str = "",
+    places: Iterable[Path] = (),
+) -> list[Dreamed]:
+    """Every picture of a plan, in the order of its objectives; otherwise as ``render``."""
+    with _enough_memory(size or f"{picture.width}x{picture.height}"):
+        fitted = fit_picture(picture, size)
+        state = start(model, plan, fitted.tensor(), places=places)
+        for step in dream(model, plan, state=state):
+            state = step.state
+            if watch is not None and watch(step):
+                break
+        return [
+            _finished(model, picture, fitted, state.alone(index), decided_by)
+            for index in range(len(state.source))
+        ]
+
+
+def _finished(model: Model, picture: Picture, fitted: Picture, state: State, decided_by: str) -> Dreamed:
+    """One picture of a batch."""
+    draft = draft_of(model, picture, state, alpha=fitted.alpha, decided_by=decided_by, value_range="auto")
+    return finish(model, draft, state)
 
 
 @contextmanager
@@ -184,7 +218,7 @@ def finish(model: Model, draft: Draft, state: State) -> Dreamed:
 
 
 def full_size(state: State) -> Tensor:
-    """(1, 3, H, W): the dream so far on the sharp original, whatever octave it is in, its effect controlled."""
+    """(B, 3, H, W): the dream so far on the sharp original, whatever octave it is in, its effect controlled."""
     height, width = state.source.shape[-2:]
     if (state.size.height, state.size.width) == (height, width):
         return result(state)

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
+import torch
 from torch import Tensor
 
-from deepdream.ascent.objectives import Need
+from deepdream.ascent.goals import parse_goals
+from deepdream.ascent.objectives import Need, Objective
 from deepdream.ascent.parameterizations import PARAMETERIZATIONS, Parameterization
 from deepdream.ascent.resampling import shrink_through
 from deepdream.ascent.sizes import Octave
@@ -20,16 +22,16 @@ class State:
 
     Attributes:
         plan: Its settings.
-        source: The picture before the dream, (1, 3, H, W) in [0, 1] at full size.
+        source: The pictures before the dream, (B, 3, H, W) in [0, 1] at full size.
         octaves: The sizes to go through.
         octave, step: Which octave, and how many of its steps are done.
-        parameters: What the ascent moves, at the current octave's size.
+        parameters: What the ascent moves, at the current octave's size; the first axis counts the pictures.
         moments: The optimizer's memory, none or two tensors like ``parameters``.
         chance: The random generator's state.
-        emphasis: (1, 1, h, w) weights of the direction; None for the same weight everywhere.
-        pace: Factor on the rate that keeps the dream on its way to the wanted strength.
-        score: The objective before the last step; None before the first.
-        scores: For every octave so far, the objective before its first and before its last step.
+        emphasis: (B, 1, h, w) weights of the direction; None for the same weight everywhere.
+        pace: (B,) factors on the rate that keep each picture on its way to the wanted strength; float64, on the CPU.
+        score: (G,) objectives before the last step; None before the first.
+        scores: For every octave so far, the objectives before its first and before its last step.
         mask: (1, 1, H, W) at full size, 1 where the picture may change; None for everywhere.
         files: What the files hold that the objective names, by (role, resource).
         references: What the objective is compared with at the current octave's size; None until it is made.
@@ -44,7 +46,7 @@ class State:
     moments: tuple[Tensor, ...]
     chance: Tensor
     emphasis: Tensor | None = None
-    pace: float = 1.0
+    pace: Tensor = field(default_factory=lambda: torch.ones(1, dtype=torch.float64))
     score: Tensor | None = None
     scores: tuple[Tensor, ...] = ()
     mask: Tensor | None = None
@@ -75,8 +77,30 @@ class State:
         """How many steps there are in all."""
         return sum(o.steps for o in self.octaves)
 
+    @property
+    def goals(self) -> tuple[Objective, ...]:
+        """The objectives in the order of the pictures, each of ``plan.pictures`` neighboring ones."""
+        return parse_goals(self.plan.objective)
+
+    def alone(self, index: int) -> State:
+        """The state of one picture of the batch, whose plan names what that picture climbs."""
+        goals = self.goals
+        goal, one = index * len(goals) // len(self.source), slice(index, index + 1)
+        return replace(
+            self,
+            plan=replace(self.plan, objective=str(goals[goal])),
+            source=self.source[one],
+            parameters=self.parameters[one],
+            moments=tuple(moment[one] for moment in self.moments),
+            emphasis=None if self.emphasis is None else self.emphasis[one],
+            pace=self.pace[one],
+            score=None if self.score is None else self.score[goal : goal + 1],
+            scores=tuple(score[goal : goal + 1] for score in self.scores),
+            references=None,
+        )
+
     def base(self, octave: int | None = None) -> Tensor:
-        """The picture before the dream at an octave's size (the current one if not given)."""
+        """The pictures before the dream at an octave's size (the current one if not given)."""
         octave = self.octave if octave is None else octave
         sizes = [(o.height, o.width) for o in reversed(self.octaves[octave:])]
         if sizes[-1] == tuple(self.source.shape[-2:]):
@@ -84,5 +108,5 @@ class State:
         return shrink_through(self.source, sizes, how=self.plan.resampling)
 
     def image(self) -> Tensor:
-        """The picture as it is now, (1, 3, h, w) in [0, 1] at the current octave's size."""
+        """The pictures as they are now, (B, 3, h, w) in [0, 1] at the current octave's size."""
         return self.parameterization.decode(self.parameters, self.size.height, self.size.width).detach()

@@ -1,0 +1,61 @@
+"""Feature visualization: pictures from nothing, each the one that a part of the network answers to most."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from deepdream.ascent.goals import join_goals
+from deepdream.ascent.objectives import Objective
+from deepdream.dreaming.loop import Step
+from deepdream.dreaming.result import Dreamed, noise_picture, render_all
+from deepdream.models import Model
+from deepdream.plan import Plan, plan_for
+
+
+def visualization_plan(objectives: Sequence[Objective | str], recipe: str = "lucid", **settings: Any) -> Plan:
+    """The plan of a visualization: settings of ``recipe`` with ``settings`` over them, started from noise.
+
+    Raises what ``plan_for`` raises.
+    """
+    return plan_for(recipe, **{**settings, "objective": join_goals(objectives), "start": "noise"})
+
+
+def visualize(
+    model: Model,
+    objectives: Sequence[Objective | str],
+    *,
+    size: int | tuple[int, int] = 224,
+    steps: int | None = None,
+    recipe: str = "lucid",
+    seed: int = 0,
+    batch: int | None = None,
+    watch: Callable[[Step], bool | None] | None = None,
+    **settings: Any,
+) -> list[Dreamed]:
+    """One picture for each objective, in their order, all made in one run.
+
+        red, blue = visualize(model, ["channel(blocks.4, 17)", channel("blocks.4", 18)], steps=128)
+
+    The pictures start from the same noise and meet the same random transforms, so one picture is the same (to
+    rounding) whatever else is asked for beside it.
+
+    Args:
+        objectives: What the pictures climb, one each; objectives or their text.
+        size: Side in pixels, or (height, width).
+        steps: Gradient steps; the recipe's if not given.
+        recipe: A named set of settings, see ``deepdream.plan.RECIPES``.
+        batch: Largest number of pictures in one network pass; it bounds the memory.
+        watch: Called after every step of the whole batch; returning True stops there.
+        settings: Further settings of ``Plan``; with ``pictures=n`` every objective gives n pictures, climbed
+            together (which matters to objectives that compare pictures, such as diversity).
+
+    Raises:
+        UsageError, UnknownNameError: unknown layers, channels or settings, or a size the network cannot take.
+        MemoryExhaustedError: not enough memory.
+
+    Source: Olah, Mordvintsev, Schubert 2017, Feature Visualization, Distill.
+    """
+    plan = visualization_plan(objectives, recipe, steps=steps, seed=seed, batch=batch, **settings)
+    height, width = (size, size) if isinstance(size, int) else size
+    return render_all(model, noise_picture(height, width, plan.seed), plan, watch=watch)
