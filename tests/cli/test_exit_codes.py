@@ -141,7 +141,7 @@ def test_5_for_memory(quick: Path, command: Any, monkeypatch: pytest.MonkeyPatch
     def full(*_: object, **__: object) -> None:
         raise MemoryExhaustedError("Not enough memory for 40x30 pixels. Choose a smaller --size.")
 
-    monkeypatch.setattr("deepdream.dreaming.result.render", full)
+    monkeypatch.setattr("deepdream.dreaming.result.begin", full)
     done = command("run", "photo.png", *FAST)
     assert (done.code, done.out) == (5, "")
     assert "Choose a smaller --size" in done.err

@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 from safetensors import safe_open
 
-from deepdream.cli import checkpoints, dreams
+from deepdream.cli import dreams, reruns
 from deepdream.images import read_picture
 from deepdream.models import Model
 
@@ -65,7 +65,7 @@ def test_a_real_run_stopped_at_a_random_step_and_resumed_is_the_uninterrupted_ru
 
 @pytest.fixture
 def folder(tiny_model: Model, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    for room in (dreams, checkpoints):
+    for room in (dreams, reruns):
         monkeypatch.setattr(room, "load_network", lambda *_: tiny_model)
     monkeypatch.chdir(tmp_path)
     return tmp_path
