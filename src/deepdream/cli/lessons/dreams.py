@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from deepdream.cli.attribution import Photo
 from deepdream.cli.goals import objective_text
 from deepdream.cli.lessons.showing import add_lesson, load, read
 from deepdream.cli.options import LayerOption, RecipeOption
+from deepdream.cli.scene import Photo
 
 if TYPE_CHECKING:
     from deepdream.lessons import Exhibit

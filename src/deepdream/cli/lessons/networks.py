@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from deepdream.cli.attribution import Photo
 from deepdream.cli.lessons.showing import add_lesson, load, read
+from deepdream.cli.scene import Photo
 
 if TYPE_CHECKING:
     from deepdream.lessons import Exhibit

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from deepdream.cli.attribution import DarkOption, OverwriteOption, SeedOption
 from deepdream.cli.files import check_free
 from deepdream.cli.options import DEFAULT_MODEL, DeviceOption, JsonOption, ModelOption, Quiet, WeightsOption
+from deepdream.cli.scene import DarkOption, OverwriteOption, SeedOption
 from deepdream.cli.terminal import put, put_json, put_table, say
 from deepdream.errors import UsageError
 
