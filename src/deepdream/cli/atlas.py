@@ -283,9 +283,7 @@ def _beside(picture: Picture, mosaic: Any) -> tuple[int, int]:
 
 
 def _headline(job: _Job) -> str:
-    if job.single:
-        return f"What {job.layer} sees in {job.title}"
-    return f"What {job.layer} sees in {job.title}, laid out by likeness"
+    return f"What {job.layer} sees in {job.title}"
 
 
 def _caption(job: _Job, found: Atlas) -> str:
@@ -295,8 +293,8 @@ def _caption(job: _Job, found: Atlas) -> str:
             "answer in that direction: not what is there, but what the layer takes it for."
         )
     return (
-        f"{len(found.samples.activations):,} activations from random crops, by t-SNE: what the layer takes for alike "
-        "is near. Each cell is the mean of what lies in it, made visible from noise; larger cells stand for more."
+        f"{len(found.samples.activations):,} activations from random crops, laid out by t-SNE: what the layer takes "
+        "for alike is near. Each cell is the mean of what lies in it, made visible from noise; larger cells stand for more."
     )
 
 

@@ -4,8 +4,8 @@ A grid shows the activation at every place of one picture as a direction of the 
 Building Blocks of Interpretability, Distill). An atlas takes activations from many pictures, lays them out by
 t-SNE, and shows the mean of each cell of a grid over that map (Carter et al. 2019, Activation Atlas, Distill).
 
-Other than in the paper the means are centered, not whitened: a covariance of some hundred channels from a handful
-of pictures is mostly noise, and what was climbed then looked like no part of the pictures.
+Other than in the paper the means are centered, not whitened: from a handful of pictures, whitened directions looked
+like no part of them.
 """
 
 from __future__ import annotations
