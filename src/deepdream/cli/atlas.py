@@ -294,7 +294,7 @@ def _caption(job: _Job, found: Atlas) -> str:
         )
     return (
         f"{len(found.samples.activations):,} activations from random crops, laid out by t-SNE: what the layer takes "
-        "for alike is near. Each cell is the mean of what lies in it, made visible from noise; larger cells stand for more."
+        "for alike is near. Each cell is the mean of what lies in it, made visible from noise; larger ones hold more."
     )
 
 

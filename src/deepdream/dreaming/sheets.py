@@ -34,11 +34,12 @@ class Sheet:
 
         ``done`` holds at least one cell with a picture.
         """
-        shape = next(cell.pixels.shape[:2] for cell in done if cell.pixels is not None)
+        height, width = next(cell.pixels.shape[:2] for cell in done if cell.pixels is not None)
+        shape = (max(1, round(height * CELL_WIDTH / width)), CELL_WIDTH)
         by_cell = {cell.variation: cell for cell in done}
         words = f"{self.x.name} across" + (f", {self.y.name} down" if self.y else "")
         return contact_sheet(
-            [_cell(by_cell.get(cell), cell, (shape[0], shape[1])) for cell in self.cells],
+            [_cell(by_cell.get(cell), cell, shape) for cell in self.cells],
             columns=len(self.x.values) if self.y else None,
             cell_width=CELL_WIDTH,
             title=f"{picture.name}: {words}",
