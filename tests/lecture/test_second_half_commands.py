@@ -71,6 +71,19 @@ def test_threshold_prints_the_table_and_who_decided():
     assert "nobody has signed" in numbers["record"]["decided by"]
 
 
+def test_a_threshold_that_calls_nobody_positive():
+    out = run("threshold", "--at", "1.5").stdout
+    row = next(line for line in out.splitlines() if line.startswith("1.5"))
+    assert row.split() == ["1.5", "0", "0", "212", "357", "0.000", "0.000", "1.000", "-", "0.627", "2120"]
+
+
+def test_the_table_of_counts_fits_80_columns():
+    out = run("threshold", "--data", "digit_pairs").stdout
+    rows = [line.rstrip() for line in out.splitlines() if line.startswith(("t  ", "group", "digit", "0.5"))]
+    assert len(rows) == 13
+    assert max(map(len, rows)) <= 80
+
+
 def test_threshold_counts_each_group():
     numbers = json.loads(run("threshold", "--data", "digit_pairs", "--json").stdout)
     assert len(numbers["groups"]) == 10

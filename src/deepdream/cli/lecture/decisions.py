@@ -65,7 +65,13 @@ def threshold(
     return Answer(
         {"record": record, "best": asdict(best), "area_under_roc": area, **numbers},
         text=f"{scores.about}\nPositive is '{scores.positive}'. Area under the ROC curve {area:.4f}.",
-        tables=[*tables, Grid(("record", "value"), [(k, str(v)) for k, v in record.items()])],
+        tables=[
+            *tables,
+            Grid(
+                ("record", "value"),
+                [(k, f"{v:.4g}" if isinstance(v, float) else v) for k, v in record.items()],
+            ),
+        ],
         plot=plot,
         closing=_advice(scores, best),
     )
@@ -99,36 +105,33 @@ def _threshold_tables(
         else {*stops, best.empirical, chosen}
     )
     rows = threshold_table(scores.y_true, scores.score, where)
-    tables = [_counts(rows, best, "The four counts at several thresholds")]
+    tables = [_counts(rows, best, "t", "The four counts at several thresholds t")]
     numbers: dict[str, Any] = {"table": [asdict(row) for row in rows]}
     if scores.groups:
         parts = threshold_table(scores.y_true, scores.score, [chosen], groups=scores.groups)
-        tables.append(_counts(parts, best, f"By group, at the threshold {chosen:.4g}"))
+        tables.append(_counts(parts, best, "group", f"By group, at the threshold {chosen:.4g}"))
         numbers["groups"] = [asdict(row) for row in parts]
     return tables, numbers
 
 
-def _counts(rows: Sequence[Confusion], best: BestThreshold, title: str) -> Grid:
-    columns = (
-        "group",
-        "threshold",
-        "TP",
-        "FP",
-        "FN",
-        "TN",
-        "TPR",
-        "FPR",
-        "miss rate",
-        "precision",
-        "accuracy",
-        "cost",
-    )
+def _counts(rows: Sequence[Confusion], best: BestThreshold, first: str, title: str) -> Grid:
+    """A row per threshold (``first`` is "t") or per group, narrow enough for 80 columns."""
+    columns = (first, "TP", "FP", "FN", "TN", "TPR", "FPR", "miss rate", "precision", "accuracy", "cost")
     cells = [
-        (r.group, r.threshold, r.tp, r.fp, r.fn, r.tn, r.tpr, r.fpr, r.fnr, r.precision, r.accuracy,
+        (f"{r.threshold:.4g}" if first == "t" else r.group, r.tp, r.fp, r.fn, r.tn,
+         *(_share(rate) for rate in (r.tpr, r.fpr, r.fnr, r.precision, r.accuracy)),
          r.cost(cost_fp=best.cost_fp, cost_fn=best.cost_fn))
         for r in rows
     ]  # fmt: skip
     return Grid(columns, cells, title)
+
+
+def _written(value: object) -> str:
+    return f"{value:.4g}" if isinstance(value, float) else str(value)
+
+
+def _share(rate: float | None) -> str:
+    return "-" if rate is None else f"{rate:.3f}"
 
 
 def _advice(scores: Scores, best: BestThreshold) -> str:

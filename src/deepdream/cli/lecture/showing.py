@@ -5,6 +5,9 @@ from __future__ import annotations
 import importlib
 import inspect
 import math
+import shutil
+import sys
+import textwrap
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -119,9 +122,9 @@ def _show(lesson: Lesson, answer: Answer, common: Mapping[str, Any]) -> None:
     else:
         _print(answer)
         if common["notes"]:
-            put(f"\nTo say: {lesson.notes}")
+            _put_text(f"\nTo say: {lesson.notes}")
             if lesson.slide:
-                put(f"\nOn the slide: {lesson.slide}")
+                _put_text(f"\nOn the slide: {lesson.slide}")
     if common["out"] is not None:
         _draw(lesson, answer, common["out"], dark=common["dark"])
 
@@ -137,11 +140,19 @@ def _finite(numbers: Any) -> Any:
 
 def _print(answer: Answer) -> None:
     if answer.text:
-        put(answer.text)
+        _put_text(answer.text)
     for grid in answer.tables:
         put_grid(grid)
     if answer.closing:
-        put(f"\n{answer.closing}")
+        _put_text(f"\n{answer.closing}")
+
+
+def _put_text(text: str) -> None:
+    """In a terminal, lines break between words."""
+    if sys.stdout.isatty():
+        width = shutil.get_terminal_size().columns
+        text = "\n".join(textwrap.fill(line, width, replace_whitespace=False) for line in text.splitlines())
+    put(text)
 
 
 def put_grid(grid: Grid) -> None:
