@@ -5,7 +5,9 @@ A contestant prepares (not timed: imports, weights, one warm-up gradient) and re
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 import torch
@@ -138,7 +140,89 @@ def lucent(network: str) -> Job:
     return job
 
 
-CONTESTANTS = {"ours": ours, "plain loop": plain, "pytorch-deepdream's loop": cascade_loop, "lucent": lucent}
+def torch_dreams(network: str) -> Job:
+    """torch-dreams' render from a picture of one's own at the same sizes (extra ``peers``).
+
+    Its parameter is the picture's spectrum; its only random transform here is a translation by up to 3 %.
+    """
+    from torch_dreams import Dreamer
+    from torch_dreams.custom_image_param import CustomImageParam
+    from torchvision.transforms import RandomAffine
+
+    layer, weights = NETWORKS[network]
+    model = load_model(network, weights=weights)
+    dreamer = Dreamer(model.module.eval(), quiet=True, device="cpu")
+    dreamer.set_custom_transforms(RandomAffine(degrees=0, translate=(0.03, 0.03)))
+    part = model.module.get_submodule(layer)
+
+    def energy(outputs: list[Tensor]) -> Tensor:
+        return -outputs[0].square().mean()
+
+    def at(size: tuple[int, int], steps: int) -> None:
+        image = F.interpolate(photo(), size=size, mode="bicubic").clamp(0.01, 0.99)
+        parameter = CustomImageParam(image, device="cpu")
+        dreamer.render([part], parameter, iters=steps, lr=3e-4, custom_func=energy)
+
+    at((224, 224), 1)
+
+    def job() -> None:
+        for size in _sizes():
+            at(size, STEPS)
+
+    return job
+
+
+def floor_seconds(network: str) -> tuple[float, float]:
+    """By the clock and of the processors: the arithmetic of the job's convolutions at the speed of a large 3x3 convolution on this machine.
+
+    A gradient costs the forward pass twice: each convolution once, and once back to its input.
+    """
+    layer, weights = NETWORKS[network]
+    model = load_model(network, weights=weights)
+    total = [0.0]
+
+    def count(module: nn.Module, _: object, output: Tensor) -> None:
+        total[0] += 2.0 * output.numel() * module.weight[0].numel()
+
+    def stop(*_: object) -> None:
+        raise _Reached
+
+    for module in model.module.modules():
+        if isinstance(module, nn.Conv2d):
+            module.register_forward_hook(count)
+    model.module.get_submodule(layer).register_forward_hook(stop)
+    for size in _sizes():
+        with torch.no_grad(), suppress(_Reached):
+            model.module.eval()(torch.zeros(1, 3, *size))
+    work = 2 * STEPS * total[0]
+    wall, cpu = (work / speed for speed in _peaks())
+    return wall, cpu
+
+
+class _Reached(Exception):  # noqa: N818 - a signal, not an error
+    pass
+
+
+def _peaks() -> tuple[float, float]:
+    """Operations per second of a 3x3 convolution of 128 channels, channels last; per processor second, too."""
+    x = torch.randn(1, 128, 128, 128).contiguous(memory_format=torch.channels_last)
+    convolution = (
+        nn.Conv2d(128, 128, 3, padding=1).requires_grad_(False).to(memory_format=torch.channels_last)
+    )
+    wall, cpu = [], []
+    for _ in range(40):
+        began, used = time.perf_counter(), time.process_time()
+        convolution(x)
+        wall.append(time.perf_counter() - began)
+        cpu.append(time.process_time() - used)
+    work = 2 * 128 * 128 * 9 * 128 * 128
+    return work / min(wall), work / min(cpu)
+
+
+CONTESTANTS = {
+    "ours": ours, "plain loop": plain, "pytorch-deepdream's loop": cascade_loop, "lucent": lucent,
+    "torch-dreams": torch_dreams,
+}  # fmt: skip
 
 
 class _Normalized(nn.Module):
