@@ -39,7 +39,7 @@ rooms: $(READY)  ## the order of the rooms (ARCHITECTURE.md)
 	$(BIN)/lint-imports
 
 bench: $(READY)  ## speed against peers and the machine's limit, as ratios
-	$(BIN)/python benchmarks/dream.py
+	$(BIN)/python benchmarks/all.py
 
 docs: $(READY)  ## remake the pictures and tables in docs/
 	$(BIN)/python docs/make_pictures.py

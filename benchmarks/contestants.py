@@ -173,7 +173,7 @@ def torch_dreams(network: str) -> Job:
 
 
 def floor_seconds(network: str) -> tuple[float, float]:
-    """By the clock and of the processors: the arithmetic of the job's convolutions at the speed of a large 3x3 convolution on this machine.
+    """The job's arithmetic at the speed of a large 3x3 convolution, by the clock and of the processors.
 
     A gradient costs the forward pass twice: each convolution once, and once back to its input.
     """

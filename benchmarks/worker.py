@@ -42,19 +42,23 @@ def _measured(kind: str, subject: str, name: str) -> dict[str, float]:
     import explainers
 
     job = explainers.job(subject, name)
+    before = _peak_mb()
     job()  # warm up
-    return timed(job)
+    return {**timed(job), "extra_mb": _peak_mb() - before}
 
 
 def timed(job: Callable[[], object]) -> dict[str, float]:
     """Seconds by the clock and of the processors, the median of three runs where one takes under two seconds."""
-    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    before = _peak_mb()
     runs = [_once(job)]
     while runs[0][0] < 2 and len(runs) < 3:
         runs.append(_once(job))
-    extra = (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) / 1024
     wall, cpu = (statistics.median(run[side] for run in runs) for side in (0, 1))
-    return {"wall": wall, "cpu": cpu, "extra_mb": extra}
+    return {"wall": wall, "cpu": cpu, "extra_mb": _peak_mb() - before}
+
+
+def _peak_mb() -> float:
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
 
 
 def _once(job: Callable[[], object]) -> tuple[float, float]:

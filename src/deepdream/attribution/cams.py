@@ -164,7 +164,7 @@ def score_cam(problem: Problem, *, samples: int = 256) -> Outcome:
     question="Which places lie in channels without which the score falls?",
     paper="Desai, Ramaswamy 2020, Ablation-CAM, DOI 10.1109/WACV45572.2020.9093360",
     caveat=_COARSE,
-    cost="1 forward for every 64 channels of the last layer, for every channel of another",
+    cost="1 forward for every 64 channels; for every channel where a later layer joins an earlier one",
     **_SHARED,
 )
 def ablation_cam(problem: Problem, *, samples: int | None = None, rectify: bool = True) -> Outcome:

@@ -70,21 +70,51 @@ def layer_gradients(problem: Problem, images: Tensor, layer: Layer) -> tuple[Ten
 def scores_from(problem: Problem, activations: Tensor) -> Tensor:
     """The scores (N,) the network would give if its layer gave each of ``activations`` (N, C, h, w).
 
-    The part below the last layer runs once for a whole chunk: the hook puts N activations in the place of
-    one, and the rest of the network runs on a batch of N. Below an earlier layer a later one may join the
-    picture's own activations to them, so there the picture is repeated.
+    The part below the layer runs once for a whole chunk: the hook puts N activations in the place of one, and
+    the rest of the network runs on a batch of N. Where a later layer joins something of the picture's own to
+    them and that goes wrong for a batch of N, the picture is repeated.
     """
-    layer, network = problem.layer, open_network(problem.model)
-    last = layer.name == find_layer(problem.model, "auto").name
+    alone = _picture_once(problem, activations[:2])
     found = []
-    size = 8 * problem.chunk if last else problem.chunk
-    for start in range(0, len(activations), size):
-        part = activations[start : start + size]
-        with torch.no_grad(), replacing_output(network.get_submodule(layer.name), layer.runs, _giving(part)):
-            images = problem.image.expand(1 if last else len(part), -1, -1, -1)
-            found.append(problem.of_logits(network(problem.model.normalize(images))))
-            problem.cost.forwards += len(images)
+    for part in torch.split(activations, 8 * problem.chunk if alone else problem.chunk):
+        pictures = 1 if alone else len(part)
+        found.append(_continued(problem, part, pictures))
+        problem.cost.forwards += pictures
     return torch.cat(found)
+
+
+def _continued(problem: Problem, activations: Tensor, pictures: int) -> Tensor:
+    """The scores from ``activations`` in the place of what the layer gives for so many copies of the picture."""
+    layer, network = problem.layer, open_network(problem.model)
+    with (
+        torch.no_grad(),
+        replacing_output(network.get_submodule(layer.name), layer.runs, _giving(activations)),
+    ):
+        images = problem.image.expand(pictures, -1, -1, -1)
+        return problem.of_logits(network(problem.model.normalize(images)))
+
+
+def _picture_once(problem: Problem, two: Tensor) -> bool:
+    """Whether one picture is enough for a batch of activations: tried out once on two of them."""
+    layer = problem.layer.name
+    if len(two) < 2 or layer == find_layer(problem.model, "auto").name:
+        return True
+    known = _ONCE.setdefault(problem.model, {})
+    if layer not in known:
+        known[layer] = _same_either_way(problem, two)
+    return known[layer]
+
+
+def _same_either_way(problem: Problem, two: Tensor) -> bool:
+    expected = _continued(problem, two, 2)
+    try:
+        got = _continued(problem, two, 1)
+    except RuntimeError:  # sizes that do not fit together
+        return False
+    return got.shape == expected.shape and torch.allclose(got, expected, rtol=1e-4, atol=1e-4)
+
+
+_ONCE: WeakKeyDictionary[Model, dict[str, bool]] = WeakKeyDictionary()
 
 
 def _giving(value: Tensor) -> Callable[[Tensor], Tensor]:

@@ -1,0 +1,66 @@
+"""Everything in under fifteen minutes on two free cores: `make bench`. Writes the tables into RESULTS.md.
+
+python benchmarks/all.py [--rounds 1] [--threads 1 --measure cpu] [--print]
+"""
+
+from __future__ import annotations
+
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import dream
+import explain
+from pairs import machine, options_of
+
+RESULTS = Path(__file__).parent / "RESULTS.md"
+BEGIN, END = "<!-- made by benchmarks/all.py: begin -->", "<!-- end -->"
+PICTURE = Path(__file__).parents[1] / "images" / "cat.jpg"
+
+
+def main() -> None:
+    parser = options_of(__doc__)
+    parser.set_defaults(rounds=1, network=None, method=None)
+    parser.add_argument("--print", action="store_true", help="leave RESULTS.md as it is")
+    options = parser.parse_args()
+    lines = [f"`{' '.join(['python', 'benchmarks/all.py', *sys.argv[1:]])}`; {machine(options)}.", ""]
+    lines += ["Dreams, 1024x683, 4 octaves x 10 gradients, float32:", "", *dream.table(options), ""]
+    lines += ["Explanations of a picture of 224x224:", "", *explain.table(options), ""]
+    lines += _starts()
+    if options.print:
+        print("\n".join(lines))
+    else:
+        _write("\n".join(lines))
+
+
+def _starts() -> list[str]:
+    """How long a process takes, the median of five."""
+    with tempfile.TemporaryDirectory() as folder:
+        run = ["run", str(PICTURE), "--steps", "1", "--octaves", "1", "--size", "224"]
+        run += ["-o", f"{folder}/a.png", "--overwrite"]
+        commands = {"--help": ["--help"], "run, one step at 224, picture saved": run}
+        lines = ["| `deepdream` | s, median of 5 (range) |", "|---|---|"]
+        for name, words in commands.items():
+            seconds = [_seconds(words) for _ in range(5)]
+            span = f"({min(seconds):.2f} to {max(seconds):.2f})"
+            lines.append(f"| {name} | {statistics.median(seconds):.2f} {span} |")
+    return lines
+
+
+def _seconds(words: list[str]) -> float:
+    began = time.perf_counter()
+    subprocess.run([sys.executable, "-m", "deepdream", *words], capture_output=True, check=True)
+    return time.perf_counter() - began
+
+
+def _write(text: str) -> None:
+    before, _, rest = RESULTS.read_text(encoding="utf-8").partition(BEGIN)
+    _, _, after = rest.partition(END)
+    RESULTS.write_text(f"{before}{BEGIN}\n\n{text}\n\n{END}{after}", encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()
