@@ -73,3 +73,37 @@ def test_ladder_wrong_reasons_and_fool_say_what_they_found(command) -> None:
     assert command("fool", CAT, "--method", "gradcam").code == 2
     assert command("fool", CAT, "--epsilon", "-1").code == 2
     assert command("ladder", "nothing.jpg").code == 3
+
+
+def test_record_shows_what_is_missing(command) -> None:
+    done = command("accountability", "--at", "0.1", "--json", "-o", "a.svg", "-q")
+    Path("a.json").write_text(done.out)
+    assert Path("a.svg").read_text().startswith("<?xml")
+    found = command("record", "a.json")
+    assert (found.code, found.err) == (0, "Missing: decided by.\n")
+    assert "MISSING" in found.out
+    assert json.loads(command("record", "a.json", "--json").out)["missing"] == ["decided by"]
+    assert command("record", "nothing.png").code == 3
+    assert command("accountability", "--at", "7").code == 2
+
+
+def test_record_reads_a_report(command) -> None:
+    assert command("report", CAT, "-o", "r.html", "--methods", "saliency", "--budget", "2s").code == 0
+    for name in ("r.html", "r.json"):
+        found = json.loads(command("record", name, "--json").out)
+        assert found["kind"] == "a report"
+        assert found["missing"] == ["decided by"]
+    words = (
+        "report",
+        CAT,
+        "-o",
+        "s.html",
+        "--methods",
+        "saliency",
+        "--budget",
+        "2s",
+        "--decided-by",
+        "A. Person",
+    )
+    assert command(*words).code == 0
+    assert json.loads(command("record", "s.json", "--json").out)["known"]["decided by"] == "A. Person"

@@ -50,6 +50,8 @@ DOORS = {
     "ladder": Door("lessons", "See that saliency, DeepDream and training are one idea."),
     "wrong-reasons": Door("lessons", "Right for the wrong reason: which explanations would have told?"),
     "fool": Door("lessons", "Another answer by a change nobody sees, explained before and after."),
+    "accountability": Door("lessons", "A threshold on real scores: who chose it, and what it costs whom."),
+    "record": Door("lessons", "Show the audit trail of any output, and what is missing in it."),
     "info": Door("reruns", "Show the recipe inside a picture."),
     "rerun": Door("reruns", "Make a picture again from the recipe inside it, bit for bit."),
     "lecture": Door("lecture", "The lecture, live: one command per lesson, from the first neuron on."),

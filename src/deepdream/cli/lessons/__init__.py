@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import typer
 
-from deepdream.cli.lessons import dreams, networks
+from deepdream.cli.lessons import answering, dreams, networks
 
-PARTS = (dreams, networks)
+PARTS = (dreams, networks, answering)
 
 
 def register(app: typer.Typer) -> None:

@@ -1,0 +1,65 @@
+"""Who answers for it: ``accountability`` and ``record``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from deepdream.cli.lessons.showing import add_lesson
+from deepdream.cli.options import JsonOption
+from deepdream.cli.terminal import put_json, put_table, say
+
+if TYPE_CHECKING:
+    from deepdream.lessons import Exhibit
+
+
+def accountability(
+    *,
+    at: Annotated[
+        float | None, typer.Option("--at", help="The threshold that you choose.", show_default=False)
+    ] = None,
+    seed: int,
+    decided_by: str,
+) -> Exhibit:
+    """Put a threshold on real scores: who chose it, what it costs whom, what a record must say.
+
+    The scores are those of 569 tumors, out of fold. `deepdream lecture threshold` takes data of your own.
+
+    Example: deepdream accountability --at 0.1 --decided-by "your name" -o accountability.png
+    """
+    from deepdream.lessons import accountability
+
+    return accountability(at=at, decided_by=decided_by, seed=seed)
+
+
+def record(
+    output: Annotated[
+        Path, typer.Argument(help="A dreamed picture, a report (.html, .json), a lesson's JSON.")
+    ],
+    as_json: JsonOption = False,
+) -> None:
+    """Show the audit trail of any output: weights, license, data, seed, versions, threshold, who decided.
+
+    What nothing answers is shown as missing.
+
+    Examples: deepdream record outputs/dream.png | deepdream record report.html | deepdream record trace.json --json
+    """
+    from deepdream.lessons import audit
+    from deepdream.lessons.audit import QUESTIONS
+
+    found = audit(output)
+    if as_json:
+        put_json(found.to_dict())
+        return
+    rows = [(key, found.known.get(key, "MISSING"), question) for key, question in QUESTIONS.items()]
+    put_table(("what", "on record", "the auditor's question"), rows, title=f"{found.name}: {found.kind}")
+    if found.missing:
+        say(f"Missing: {', '.join(found.missing)}.")
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands of this file to ``app``."""
+    add_lesson(app, "accountability", accountability)
+    app.command()(record)
