@@ -24,9 +24,9 @@ VIEWS: tuple[tuple[str, float, float], ...] = (
 CHOSEN = "yours"
 NOTES = (
     "Nothing in the model changes from row to row, only one number that somebody chose. Ask who should choose it: "
-    "the scientist, the clinic that pays for false alarms, the patient who pays for misses? Ask what 'the computer "
-    "decided' could still mean. Caveat: the costs here are invented; the scores are real, out of fold, of 569 "
-    "tumors of one study. Then run `deepdream record` on any output of this toolkit and see whether somebody has signed."
+    'the scientist, the clinic that pays for false alarms, the patient who pays for misses? Ask what "the computer '
+    'decided" could still mean. Caveat: the costs here are invented; the scores are real, out of fold, of 569 '
+    "tumors of one study. Then run `deepdream record` on any output of this toolkit: has somebody signed?"
 )
 
 
