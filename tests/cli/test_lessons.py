@@ -107,3 +107,40 @@ def test_record_reads_a_report(command) -> None:
     )
     assert command(*words).code == 0
     assert json.loads(command("record", "s.json", "--json").out)["known"]["decided by"] == "A. Person"
+
+
+@pytest.mark.slow
+def test_the_page_of_all_lessons(command) -> None:
+    done = command("lessons", CAT, "-o", "l.html", "--images", CAT)
+    assert (done.code, done.out) == (0, "l.html\n")
+    text = Path("l.html").read_text()
+    assert text.count("<figure") == 8
+    assert json.loads(command("record", "l.html", "--json").out)["missing"] == ["settings", "decided by"]
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "said"),
+    [
+        (["unit", "blocks.4"], 2, "LAYER:CHANNEL"),
+        (["unit", "blocks.4:999", "--images", CAT], 2, "there is no channel 999"),
+        (["unit", "blocks.9:1", "--images", CAT], 2, "No layer 'blocks.9'"),
+        (["unit", "blocks.4:1", "--images", "empty"], 3, "empty"),
+        (["hierarchy", CAT, "-l", "classifier"], 2, "no map of positions"),
+        (["reason", CAT, "--target", "no such thing"], 2, "No class"),
+        (["lessons", CAT, "-o", "l.pdf"], 2, ".html"),
+        (["lessons", "nothing.jpg"], 3, "nothing.jpg"),
+    ],
+)
+def test_what_the_feature_lessons_refuse(command, words, code, said) -> None:
+    done = command(*words)
+    assert done.code == code
+    assert said in done.err
+
+
+def test_a_unit_and_a_reason_as_json(command) -> None:
+    done = command("unit", "blocks.3:5", "--images", CAT, "--json", "-q", "-o", "u.png")
+    assert (done.code, done.err) == (0, "")
+    assert json.loads(done.out)["channel"] == 5
+    done = command("reason", CAT, "--json", "-q")
+    (network,) = json.loads(done.out)["networks"]
+    assert network["sum"] == pytest.approx(network["rise"], rel=0.15)

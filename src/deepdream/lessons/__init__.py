@@ -8,26 +8,17 @@ from deepdream.lessons.accountable import accountability
 from deepdream.lessons.audit import Audit, audit
 from deepdream.lessons.exhibit import Exhibit, run_record
 from deepdream.lessons.fooling import Fooling, fool, fool_network
+from deepdream.lessons.page import lessons_page, tell_all
+from deepdream.lessons.reasons import Reason, find_reason, reason
 from deepdream.lessons.rungs import Rung, climb_ladder, ladder
 from deepdream.lessons.shortcuts import Shortcut, plant_shortcut, wrong_reasons
+from deepdream.lessons.stages import Stage, climb_stages, hierarchy
 from deepdream.lessons.tracing import Trace, trace, trace_dream
+from deepdream.lessons.units import Portrait, portray, unit
 
 __all__ = [
-    "Audit",
-    "Exhibit",
-    "Fooling",
-    "Rung",
-    "Shortcut",
-    "Trace",
-    "accountability",
-    "audit",
-    "climb_ladder",
-    "fool",
-    "fool_network",
-    "ladder",
-    "plant_shortcut",
-    "run_record",
-    "trace",
-    "trace_dream",
-    "wrong_reasons",
-]
+    "Audit", "Exhibit", "Fooling", "Portrait", "Reason", "Rung", "Shortcut", "Stage", "Trace",
+    "accountability", "audit", "climb_ladder", "climb_stages", "find_reason", "fool", "fool_network",
+    "hierarchy", "ladder", "lessons_page", "plant_shortcut", "portray", "reason", "run_record",
+    "tell_all", "trace", "trace_dream", "unit", "wrong_reasons",
+]  # fmt: skip

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import typer
 
-from deepdream.cli.lessons import answering, dreams, networks
+from deepdream.cli.lessons import answering, dreams, everything, networks
 
-PARTS = (dreams, networks, answering)
+PARTS = (dreams, networks, answering, everything)
 
 
 def register(app: typer.Typer) -> None:

@@ -1,17 +1,20 @@
-"""The lessons that dream: ``trace``."""
+"""The lessons that dream: ``trace``, ``hierarchy``, ``unit`` and ``reason``."""
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from deepdream.cli.files import expand_inputs
 from deepdream.cli.goals import objective_text
 from deepdream.cli.lessons.showing import add_lesson, load, read
 from deepdream.cli.options import LayerOption, RecipeOption
-from deepdream.cli.scene import Photo
+from deepdream.cli.scene import Photo, TargetOption
 
 if TYPE_CHECKING:
+    from deepdream.images import Picture
     from deepdream.lessons import Exhibit
     from deepdream.lessons.exhibit import Tell
 
@@ -55,6 +58,106 @@ def trace(
     return trace(network, picture, plan, size=size, decided_by=decided_by, tell=tell)
 
 
+def hierarchy(
+    *,
+    image: Photo,
+    layer: Annotated[
+        list[str] | None,
+        typer.Option("--layer", "-l", help="A layer to show; may be repeated. Default: five, early to late."),
+    ] = None,
+    size: Side = "224",
+    seed: int,
+    model: str,
+    weights: str | None,
+    device: str,
+    decided_by: str,
+    tell: Tell,
+) -> Exhibit:
+    """Draw one sheet from early to late: what the layers see, look for, find and dream in a picture.
+
+    Examples: deepdream hierarchy images/cat.jpg -o sheet.png | deepdream hierarchy images/cat.jpg -l blocks.2
+    """
+    from deepdream.lessons import hierarchy
+
+    picture = read(image)
+    network = load(model, weights, device)
+    return hierarchy(network, picture, layer or (), size=size, seed=seed, decided_by=decided_by, tell=tell)
+
+
+def unit(
+    *,
+    unit: Annotated[str, typer.Argument(help="LAYER:CHANNEL, such as blocks.4:17.", show_default=False)],
+    images: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--images",
+            help="Pictures or folders to search. Default: images/, or scikit-learn's two photographs.",
+        ),
+    ] = None,
+    seed: int,
+    model: str,
+    weights: str | None,
+    device: str,
+    decided_by: str,
+    tell: Tell,
+) -> Exhibit:
+    """Ask what one channel is: what it looks for, what excites it, which classes it feeds, and what to doubt.
+
+    Examples: deepdream unit blocks.4:17 -o unit.png | deepdream unit blocks.4:17 --images photos/ --json
+    """
+    from deepdream.lessons import unit as portrait
+    from deepdream.lessons.units import parse_unit
+
+    parse_unit(unit)
+    pictures = searched(images)
+    network = load(model, weights, device)
+    return portrait(network, unit, pictures, seed=seed, decided_by=decided_by, tell=tell)
+
+
+def searched(images: list[str] | None) -> list[Picture]:
+    """The pictures in which a unit is looked for."""
+    if images:
+        return [read(path) for path in expand_inputs(images)]
+    folder = Path("images")
+    if not folder.is_dir():
+        import sklearn
+
+        folder = Path(sklearn.__file__).parent / "datasets" / "images"
+    return [read(path) for path in expand_inputs([str(folder)])]
+
+
+def reason(
+    *,
+    image: Photo,
+    target: TargetOption = None,
+    layer: Annotated[
+        str | None, typer.Option("--layer", "-l", help="Whose channels; the recommended one if not given.")
+    ] = None,
+    compare: Annotated[
+        str | None, typer.Option("--compare", help="A second network, below the first.")
+    ] = None,
+    seed: int,
+    model: str,
+    weights: str | None,
+    device: str,
+    decided_by: str,
+    tell: Tell,
+) -> Exhibit:
+    """Dream the reason: the channels that carried a prediction, the class itself, and what explains that dream.
+
+    Examples: deepdream reason images/cat.jpg -o reason.png | deepdream reason images/cat.jpg --compare resnet18
+    """
+    from deepdream.lessons import reason
+
+    picture = read(image)
+    networks = [load(model, weights, device)]
+    networks += [load(compare, None, device)] if compare else []
+    return reason(networks, picture, target, layer=layer, seed=seed, decided_by=decided_by, tell=tell)
+
+
 def register(app: typer.Typer) -> None:
     """Add the lessons of this file to ``app``."""
     add_lesson(app, "trace", trace, moves=True)
+    add_lesson(app, "hierarchy", hierarchy)
+    add_lesson(app, "unit", unit)
+    add_lesson(app, "reason", reason)
