@@ -4,19 +4,21 @@ from __future__ import annotations
 
 import re
 import shlex
+from pathlib import Path
 
 import pytest
 from sklearn.datasets import load_breast_cancer
 
 from deepdream.errors import UnknownNameError
 from deepdream.lecture.decision import identification_odds, threshold_table
-from deepdream.lecture.discussion import TOPICS, card, title
+from deepdream.lecture.discussion import TOPICS, card, cards, title
 from deepdream.lecture.glossary import define, glossary
 from deepdream.lecture.lessons import find_lesson
 from deepdream.lecture.scores import breast_cancer_scores
 from deepdream.lecture.timeline import timeline
 from deepdream.lecture.tradeoff import classifiers, measure_tradeoff
 from deepdream.lecture.tree import grow_tree
+from deepdream.lessons import accountability, wrong_reasons
 
 SECTIONS = ("## Facts", "## Our numbers", "## The slide", "## To ask")
 
@@ -101,3 +103,26 @@ def test_the_trade_off_on_the_cards_is_ours():
     assert f"a full tree gets .{full.score * 1000:.0f}" in card("chart")
     assert forest.numbers > 5000
     assert f"gives its answer in {forest.fidelity * 100:.0f} % of unseen" in card("right-to-explanation")
+
+
+def test_the_cards_in_the_docs_are_those_of_the_command():
+    docs = Path(__file__).parents[2] / "docs" / "discussion.md"
+    assert docs.read_text("utf-8") == cards() + "\n"
+    assert all(title(topic) in cards() for topic in TOPICS)
+
+
+def test_the_costs_on_the_cards_are_ours():
+    views = accountability().numbers["views"]
+    misses, alarms = ([view[key] for view in views] for key in ("fn", "fp"))
+    said = f"miss {min(misses)} to {max(misses)} tumors, and alarm {min(alarms)} to {max(alarms)} people"
+    assert said in card("accountability")
+
+
+@pytest.mark.slow
+def test_the_shortcut_on_the_cards_is_ours():
+    numbers = wrong_reasons().numbers
+    right = {(a["network"], a["marked"]): a["accuracy"] for a in numbers["accuracies"]}
+    found = sum(entry["reveals"] for entry in numbers["methods"])
+    assert f"({right['cheater', 'as trained']:.0%} as trained".replace("%", " %") in card("transparency")
+    assert f"{right['cheater', 'nobody']:.0%} without the mark".replace("%", " %") in card("transparency")
+    assert f"by {found} of {len(numbers['methods'])} methods" in card("transparency")

@@ -45,13 +45,14 @@ def timeline() -> Answer:
 def discuss(
     topic: Annotated[str, typer.Argument(help="Which card; without it, the list.", show_default=False)] = "",
 ) -> Answer:
-    """Topics: transparency, right-to-explanation, accountability, chart, unethical-uses."""
-    from deepdream.lecture.discussion import TOPICS, card, title
+    """Topics: transparency, right-to-explanation, accountability, chart, unethical-uses; or all."""
+    from deepdream.lecture.discussion import TOPICS, card, cards, title
 
     if not topic:
         rows = [(name, title(name)) for name in TOPICS]
         return Answer({"topics": dict(rows)}, tables=[Grid(("topic", "card"), rows)])
-    return Answer({"topic": topic, "card": card(topic)}, text=card(topic))
+    text = cards() if topic == "all" else card(topic)
+    return Answer({"topic": topic, "card": text}, text=text)
 
 
 def register(app: typer.Typer) -> None:
