@@ -37,6 +37,9 @@ DOORS = {
     "sweep": Door("sweep", "Dream one picture with settings varied, onto one labeled sheet."),
     "resume": Door("checkpoints", "Go on with a dream that was interrupted."),
     "atlas": Door("atlas", "Show what a layer sees: everywhere in a picture, or across many pictures."),
+    "objectives": Door(
+        "objectives", "List what a dream can climb: layers, channels, classes, guides, penalties."
+    ),
     "layers": Door("layers", "List a network's layers, or dream a picture at each of them."),
     "predict": Door("models", "Say what a network sees in pictures: the most probable classes."),
     "saliency": Door("explain", "Show which pixels a decision depends on: the plain gradient."),
