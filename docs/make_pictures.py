@@ -15,11 +15,12 @@ from deepdream import contact_sheet, load_model, plan_for, read_picture, render,
 from deepdream.dreaming import Measures
 from deepdream.images import Cell
 from deepdream.models import RandomWeights
-from deepdream.plan import RECIPES
 
 DOCS = Path(__file__).parent
 IMAGES = DOCS.parent / "images"
 PHOTOS = ("pagoda", "cat", "dahlia", "astronaut")
+#: Recipes for pictures; the others are for visualizations, which begin from noise.
+DREAMS = ("balanced", "classic", "lapnorm", "smooth", "natural")
 #: Other networks: one pretrained, two with seeded random weights, which every installation can make.
 NETWORKS = {"efficientnet_lite1": None, "googlenet": RandomWeights(0), "resnet50": RandomWeights(0)}
 
@@ -41,11 +42,11 @@ def recipes() -> None:
     cells, lines = [], []
     for name in PHOTOS:
         picture = read_picture(IMAGES / f"{name}.jpg")
-        for recipe in RECIPES:
+        for recipe in DREAMS:
             dreamed = render(model, picture, plan_for(recipe))
             cells.append(Cell(dreamed.pixels, recipe, name))
             lines.append(_line(name, recipe, dreamed.measures))
-    sheet = contact_sheet(cells, columns=len(RECIPES), cell_width=320, title="Five recipes, four photographs")
+    sheet = contact_sheet(cells, columns=len(DREAMS), cell_width=320, title="Five recipes, four photographs")
     write_picture(DOCS / "pictures" / "recipes.jpg", sheet, quality=82)
     _replace_table(DOCS / "recipes.md", lines)
 
@@ -58,12 +59,12 @@ def networks() -> None:
         words = f"{name}, {'pretrained' if weights is None else 'random weights'}"
         for photo in ("cat", "pagoda"):
             picture = read_picture(IMAGES / f"{photo}.jpg")
-            for recipe in RECIPES:
+            for recipe in DREAMS:
                 dreamed = render(model, picture, plan_for(recipe), size="320")
                 lines.append(f"| {words} {_line(photo, recipe, dreamed.measures)}")
                 if photo == "cat":
                     cells.append(Cell(dreamed.pixels, recipe, f"{words}, {model.recommended_layer}"))
-    sheet = contact_sheet(cells, columns=len(RECIPES), cell_width=320, title="Five recipes on other networks")
+    sheet = contact_sheet(cells, columns=len(DREAMS), cell_width=320, title="Five recipes on other networks")
     write_picture(DOCS / "pictures" / "networks.jpg", sheet, quality=82)
     _replace_table(DOCS / "recipes.md", lines, "networks", "network | ")
 
