@@ -53,6 +53,7 @@ def measure_gradient(
     """
     down, right = _offsets(plan.jitter, image, chance)
     seen = torch.roll(image, (down, right), dims=(2, 3)).detach()
+    del image  # the caller's only copy, where it is large
     with torch.enable_grad():
         free = seen.requires_grad_() if plan.zoom else seen
         view = _zoomed(free, plan.zoom, chance)
@@ -64,6 +65,7 @@ def measure_gradient(
         gradient, score = _look_with_each(sights, view.detach(), chance, tiling)
     if plan.zoom:
         (gradient,) = torch.autograd.grad(view, free, gradient)
+    del seen, free, view
     return torch.roll(gradient, (-down, -right), dims=(2, 3)), score
 
 
@@ -281,7 +283,8 @@ def direction_of(gradient: Tensor, plan: Plan, progress: float) -> Tensor:
         gradient = blur(gradient, plan.blur)
     elif plan.smoothing == "laplacian":
         gradient = equalize_bands(gradient)
-    return unit_size(prefer_photo_colors(gradient, plan.color), plan.normalization)
+    gradient = prefer_photo_colors(gradient, plan.color)
+    return unit_size(gradient, plan.normalization)
 
 
 def _weighted_sum(scores: Sequence[tuple[float | Tensor, Tensor]]) -> Tensor:

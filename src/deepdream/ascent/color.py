@@ -10,7 +10,6 @@ Source: Olah, Mordvintsev, Schubert 2017, Feature Visualization, Distill; number
 from __future__ import annotations
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 
 _SQUARE_ROOT = ((0.26, 0.09, 0.02), (0.27, 0.00, -0.05), (0.27, -0.09, 0.03))
@@ -35,5 +34,6 @@ def decorrelate(image: Tensor) -> Tensor:
 
 def mix_channels(image: Tensor, matrix: Tensor) -> Tensor:
     """Every pixel (3,) multiplied by ``matrix`` (3, 3)."""
-    kernel = matrix.to(image)[:, :, None, None]
-    return F.conv2d(image, kernel)
+    # Not a 1x1 convolution: for three channels it pads them to sixteen.
+    mixed: Tensor = matrix.to(image) @ image.flatten(2)
+    return mixed.view(image.shape)

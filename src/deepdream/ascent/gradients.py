@@ -87,7 +87,7 @@ def prefer_photo_colors(gradient: Tensor, share: float) -> Tensor:
     root = correlation_root()
     photo = mix_channels(gradient, root @ root.T)
     photo *= share / _floor(_std(photo))  # in place: a large picture has no room for one copy more
-    return photo.add_((1 - share) / _floor(_std(gradient)) * gradient)
+    return photo.addcmul_(gradient, (1 - share) / _floor(_std(gradient)))
 
 
 def texture_emphasis(picture: Tensor, calm: float, *, window: float = 6.0, visible: float = 0.02) -> Tensor:

@@ -30,7 +30,7 @@ from deepdream.errors import DeepDreamError, UsageError
 from deepdream.models.network import Model
 from deepdream.plan import Plan
 from deepdream.provenance import pin
-from deepdream.tensors import generator
+from deepdream.tensors import generator, give_back_memory
 
 _TRIES = 3
 _LOOK_EVERY = 8
@@ -316,10 +316,17 @@ def advance(model: Model, state: State) -> State:
     gradient, score = measure_gradient(
         model, goals, state.image(), plan, chance, tiling=tiling, references=references
     )
+    if tiling is not None:
+        give_back_memory()
     pulled = state.parameterization.pull_back(state.parameters, _direction(gradient, state))
     change, moments = _optimize(pulled, state)
     del pulled
-    parameters = state.parameterization.project(state.parameters + _rates(state) * change)
+    if tiling is not None:
+        give_back_memory()
+    change = _rates(state) * change
+    change += state.parameters
+    parameters = state.parameterization.project(change)
+    del change
     score = _noted(score, gradient, parameters)
     moved = replace(
         state,
@@ -354,7 +361,9 @@ def _direction(gradient: Tensor, state: State) -> Tensor:
     """The way to step from ``gradient``, with the weights of ``state`` on it, where and in what it may change."""
     direction = direction_of(gradient, state.plan, (state.step + 1) / state.size.steps)
     if state.emphasis is not None:
-        direction = unit_size(direction * state.emphasis, state.plan.normalization)
+        # In place where that is no one else's: a large picture has no room for copies.
+        weighed = direction * state.emphasis if direction is gradient else direction.mul_(state.emphasis)
+        direction = unit_size(weighed, state.plan.normalization)
     mask = mask_at(state)
     return allowed(direction if mask is None else direction * mask, state.plan.keep)
 

@@ -12,6 +12,7 @@ from deepdream.ascent.tiling import blocks
 from deepdream.dreaming.distance import structural_similarity
 
 _WINDOW, _BLOCK = 32, 1024
+_WINDOW_ROWS = 8  # of windows that are looked at together
 
 
 @dataclass(frozen=True)
@@ -116,7 +117,16 @@ def _nyquist(change: Tensor) -> list[_Around]:
     side -= side % 2
     if side < 8:
         return []
-    tiles = change.unfold(2, side, max(1, side // 2)).unfold(3, side, max(1, side // 2))
+    stride, height = side // 2, change.shape[-2]
+    found: list[_Around] = []
+    for top in range(0, height - side + 1, stride * _WINDOW_ROWS):
+        bottom = min(height, top + stride * (_WINDOW_ROWS - 1) + side)
+        found = _added(found, _in_windows(change[..., top:bottom, :], side, stride))
+    return found
+
+
+def _in_windows(change: Tensor, side: int, stride: int) -> list[_Around]:
+    tiles = change.unfold(2, side, stride).unfold(3, side, stride)
     taper = torch.hann_window(side, periodic=True, dtype=change.dtype)
     tiles = (tiles - tiles.mean(dim=(-1, -2), keepdim=True)) * taper[:, None] * taper[None, :]
     power = torch.fft.fft2(tiles).abs().square().flatten(0, -3)

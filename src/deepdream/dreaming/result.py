@@ -139,6 +139,7 @@ def begin(
     with _enough_memory(size or f"{picture.width}x{picture.height}"):
         fitted = fit_picture(picture, size)
         state = start(model, plan, fitted.tensor(), places=places)
+        give_back_memory()
         return draft_of(
             model, picture, state, alpha=fitted.alpha, decided_by=decided_by, value_range=value_range
         ), state

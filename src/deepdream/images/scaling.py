@@ -39,7 +39,9 @@ def scale(values: Numbers, white: float | None, value_range: str) -> tuple[Float
     _check_finite(values)
     if value_range == "auto" and white is not None:
         note = "" if white == 255 else f"{_bits(white)}-bit samples scaled by 1/{white:.0f}"
-        return values.astype(np.float32) / np.float32(white), note
+        shares = values.astype(np.float32)
+        shares /= np.float32(white)  # in place: a large picture has no room for copies
+        return shares, note
     if value_range == "auto" and values.dtype.kind == "f" and values.min() >= 0 and values.max() <= 1:
         return values.astype(np.float32), "float samples between 0 and 1 kept as they are"
     how = "minmax" if value_range == "auto" else value_range

@@ -29,6 +29,7 @@ SUFFIXES = {
     ".avif": "avif",
     ".bmp": "bmp",
 }
+_ROWS = 256  # of a picture that are rounded at once
 _DEEP = ("png", "tiff")
 _OPAQUE = ("jpeg", "bmp")
 
@@ -107,17 +108,28 @@ def _check_request(format: str, bits: int, quality: int) -> None:
 
 def _samples(pixels: NDArray[Any], alpha: NDArray[Any] | None, *, opaque: bool, bits: int) -> Numbers:
     color = _checked(pixels, "The picture", (3,))
-    if alpha is not None:
-        cover = _checked(alpha, "The alpha", ())[..., None]
-        if cover.shape[:2] != color.shape[:2]:
-            raise UsageError(f"The alpha {cover.shape[:2]} and the picture {color.shape[:2]} differ in size.")
-        color = color * cover + (1 - cover) if opaque else np.concatenate((color, cover), axis=2)
-    samples: Numbers = np.rint(color * (2**bits - 1))
-    return samples.astype(np.uint8 if bits == 8 else np.uint16)
+    cover = None if alpha is None else _checked(alpha, "The alpha", ())
+    if cover is not None and cover.shape[:2] != color.shape[:2]:
+        raise UsageError(f"The alpha {cover.shape[:2]} and the picture {color.shape[:2]} differ in size.")
+    channels = 3 if cover is None or opaque else 4
+    samples: Numbers = np.empty((*color.shape[:2], channels), np.uint8 if bits == 8 else np.uint16)
+    for top in range(0, len(color), _ROWS):  # a large picture has no room for copies
+        rows = slice(top, top + _ROWS)
+        samples[rows] = _rounded(color[rows], None if cover is None else cover[rows], channels, bits)
+    return samples
+
+
+def _rounded(color: Numbers, cover: Numbers | None, channels: int, bits: int) -> Numbers:
+    color = color.clip(0, 1)
+    if cover is not None:
+        cover = cover.clip(0, 1)[..., None]
+        color = np.concatenate((color, cover), axis=2) if channels == 4 else color * cover + (1 - cover)
+    rounded: Numbers = np.rint(color * (2**bits - 1))
+    return rounded
 
 
 def _checked(values: NDArray[Any], what: str, channels: tuple[int, ...]) -> Numbers:
-    """``values`` clamped to ``[0, 1]``, after a look at their shape, kind and finiteness."""
+    """``values`` as they are, after a look at their shape, kind and finiteness."""
     array = np.asarray(values)
     if array.ndim != 2 + len(channels) or array.shape[2:] != channels or 0 in array.shape:
         wanted = ("(H, W, 3)" if channels else "(H, W)") + " with at least one pixel"
@@ -126,12 +138,10 @@ def _checked(values: NDArray[Any], what: str, channels: tuple[int, ...]) -> Numb
         raise UsageError(
             f"{what} must hold floats between 0 and 1, not {array.dtype}. Divide by its maximum."
         )
-    finite = np.isfinite(array)
-    if not finite.all():
-        count = int(array.size - finite.sum())
+    count = sum(int((~np.isfinite(array[top : top + _ROWS])).sum()) for top in range(0, len(array), _ROWS))
+    if count:
         raise OutputError(f"{what} holds {count:,} NaN or infinite values; nothing was written.")
-    wide: Numbers = array if array.dtype.itemsize >= 4 else array.astype(np.float32)
-    return wide.clip(0, 1)
+    return array if array.dtype.itemsize >= 4 else array.astype(np.float32)
 
 
 def _options(format: str, recipe: str | None, quality: int) -> dict[str, Any]:
