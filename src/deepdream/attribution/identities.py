@@ -22,6 +22,7 @@ from deepdream.attribution.perturbations import random_mask
 from deepdream.attribution.problem import Problem, enlarge
 from deepdream.attribution.propagation import RECTIFIERS
 from deepdream.attribution.registry import Outcome, find_method
+from deepdream.attribution.relevance import composite_relevance
 
 
 @dataclass(frozen=True)
@@ -295,18 +296,15 @@ def _guided_grad_cam(problem: Problem) -> float:
 
 @_identity("lrp", "without biases, the whole score arrives")
 def _lrp(problem: Problem) -> float:
-    twin = replace(problem.model, module=_without_biases(problem.model.module))
-    asked = Problem(twin, problem.image, problem.target)
-    return _off(float(_values(asked, "lrp").sum()), asked.image_score)
-
-
-def _without_biases(module: nn.Module) -> nn.Module:
-    twin = copy.deepcopy(module)
+    graph = canonized(problem.model)
+    same = _apart(_values(problem, "lrp"), composite_relevance(problem, graph))
+    graph = copy.deepcopy(graph)
     with torch.no_grad():
-        for name, value in twin.state_dict().items():
+        for name, value in graph.state_dict().items():
             if name.rpartition(".")[2] in ("bias", "running_mean", "in_proj_bias"):
                 value.zero_()
-    return twin
+        score = float(problem.of_logits(graph(problem.model.normalize(problem.image))))
+    return max(same, _off(float(composite_relevance(problem, graph).double().sum()), score))
 
 
 @_identity("xrai", "sums to its two integrated gradients")

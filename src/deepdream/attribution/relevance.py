@@ -64,7 +64,7 @@ def lrp(problem: Problem, *, rule: Rule = "composite") -> Outcome:
     if rule not in get_args(Rule):
         raise UnknownNameError("rule", str(rule), get_args(Rule))
     graph = canonized(problem.model)
-    relevance = _composite if rule == "composite" else _epsilon
+    relevance = composite_relevance if rule == "composite" else _epsilon
     values = relevance(problem, graph)
     lost = 1 - float(values.double().sum()) / problem.image_score
     notes = (
@@ -89,7 +89,8 @@ def _epsilon(problem: Problem, graph: fx.GraphModule) -> Tensor:
     return _relevance(problem, _Epsilon(graph).run, (pixels,))[0]
 
 
-def _composite(problem: Problem, graph: fx.GraphModule) -> Tensor:
+def composite_relevance(problem: Problem, graph: fx.GraphModule) -> Tensor:
+    """(3, H, W) by the rules of ``composite``, in a canonized ``graph``."""
     image = problem.image
     x, low, high = (
         problem.model.normalize(v) for v in (image, torch.zeros_like(image), torch.ones_like(image))
