@@ -298,3 +298,13 @@ def test_a_large_picture_is_filtered_in_bands_to_the_same_result(
     monkeypatch.setattr("deepdream.ascent.gradients._BAND", 24 * 12)
     for one, two in zip((blur(gradient, sigma), cascade(gradient, 0.5)), whole, strict=True):
         torch.testing.assert_close(one, two, atol=1e-6, rtol=1e-5)
+
+
+@pytest.mark.parametrize("height", [60, 97, 200])
+def test_the_emphasis_of_a_large_picture_is_found_in_bands(
+    height: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    picture = torch.rand(1, 3, height, 50, generator=torch.Generator().manual_seed(0))
+    whole = texture_emphasis(picture, 0.8)
+    monkeypatch.setattr("deepdream.ascent.gradients._BAND", 50 * 40)
+    torch.testing.assert_close(texture_emphasis(picture, 0.8), whole, atol=1e-5, rtol=1e-4)

@@ -199,3 +199,17 @@ def test_noise_is_the_seeds_and_nearly_gray() -> None:
     assert one.pixels.shape == (40, 50, 3)
     assert 0.45 <= one.pixels.min() < one.pixels.max() <= 0.55
     assert one.pixels.std() == pytest.approx(0.1 / np.sqrt(12), rel=0.03)
+
+
+@pytest.mark.parametrize("size", [(1, 4000), (4000, 1), (7, 2001), (33, 35)])
+def test_odd_sizes_and_strips_keep_their_alpha_at_16_bits(
+    size: tuple[int, int], tiny_model: Model, tmp_path: Path
+) -> None:
+    chance = np.random.default_rng(0)
+    pixels, alpha = chance.random((*size, 3), dtype=np.float32), chance.random(size, dtype=np.float32)
+    dreamed = render(tiny_model, Picture(pixels, alpha, "strip.png", "ab" * 32), PLAN)
+    dreamed.save(tmp_path / "dream.png", bits=16)
+    back = read_picture(tmp_path / "dream.png")
+    assert back.pixels.shape == (*size, 3)
+    np.testing.assert_allclose(back.alpha, alpha, atol=0.6 / 65535)
+    assert all(np.isfinite(value) for value in dreamed.measures.to_dict().values())

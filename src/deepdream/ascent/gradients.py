@@ -12,7 +12,7 @@ from torch import Tensor
 
 from deepdream.ascent.color import correlation_root, mix_channels
 
-_BAND = 4_000_000  # pixels that are filtered at once
+_BAND = 1_500_000  # pixels that are filtered at once
 _BINOMIAL = (1.0, 4.0, 6.0, 4.0, 1.0)
 
 
@@ -97,6 +97,17 @@ def texture_emphasis(picture: Tensor, calm: float, *, window: float = 6.0, visib
     there the network has nothing to work on but its own grid. The local standard deviation s of the
     brightness, in a Gaussian window of ``window`` pixels, gives s / (s + ``visible``).
     """
+    height, width = picture.shape[-2:]
+    rows, halo = max(1, _BAND // width), 2 * round(3 * window)  # two blurs reach so far
+    bands = []
+    for top in range(0, height, rows):
+        first, last = max(0, top - halo), min(height, top + rows + halo)
+        weights = _emphasis(picture[..., first:last, :], calm, window, visible)
+        bands.append(weights[..., top - first : min(top + rows, height) - first, :])
+    return bands[0] if len(bands) == 1 else torch.cat(bands, dim=2)
+
+
+def _emphasis(picture: Tensor, calm: float, window: float, visible: float) -> Tensor:
     gray = picture.mean(dim=1, keepdim=True)
     mean = blur(gray, window)
     deviation = blur((gray - mean).square(), window).clamp_min(0).sqrt()
