@@ -10,9 +10,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from deepdream.ascent import channel
+from deepdream.ascent import channel, layer
 from deepdream.ascent.climbing import measure_gradient
-from deepdream.models import Model
+from deepdream.models import Model, load_model
 from deepdream.models.rectifiers import redirected_gradients
 from deepdream.plan import Plan
 from deepdream.tensors import generator
@@ -146,3 +146,22 @@ def test_the_module_is_not_touched() -> None:
     F.relu(leaf).sum().backward()
     assert leaf.grad is not None
     assert float(leaf.grad.abs().sum()) == 0
+
+
+@pytest.mark.weights
+def test_the_embedded_network_s_fused_blocks_are_redirected_too() -> None:
+    """Its first rectifier is made dead everywhere: then only a redirected gradient reaches the picture."""
+    model = load_model(device="cpu")
+    stem = model.module.bn1
+    assert isinstance(stem, nn.BatchNorm2d)
+    with torch.no_grad():
+        stem.bias.fill_(-1e4)
+    image = torch.rand(1, 3, 64, 64, generator=generator(0))
+
+    def seen(relu: str) -> tuple[Tensor, Tensor]:
+        return measure_gradient(model, layer("blocks.1"), image, Plan(jitter=0, relu=relu), generator(0))
+
+    (true, score), (redirected, same) = seen("true"), seen("redirected")
+    assert float(true.abs().max()) == 0
+    assert float(redirected.abs().max()) > 0
+    torch.testing.assert_close(same, score)

@@ -169,7 +169,7 @@ class _Sight:
 
         def split(tile: Tensor) -> tuple[Tensor, References]:
             image, *parts = torch.split(tile, widths, dim=1)
-            return image, {**self.found, **{n: p[:1] for n, p in zip(under, parts, strict=True)}}
+            return image, {**self.found, **dict(zip(under, parts, strict=True))}
 
         sizes = self._sizes(*split(_shrunk(stack))) if self.balanced else [1.0] * len(self.objective.terms)
 

@@ -65,7 +65,8 @@ def neuron(scene: Scene, name: str, index: int, y: float, x: float) -> Tensor:
     """
     activation = _channel(scene, name, index)
     spot = on_grid(scene.found[Need("spot", numbers=(y, x))], activation)
-    spot = spot / spot.sum().clamp_min(1e-9)  # all of it in one cell; none in a tile that lies elsewhere
+    # All of it in one cell; none in a tile that lies elsewhere.
+    spot = spot / spot.sum(dim=(1, 2, 3), keepdim=True).clamp_min(1e-9)
     for mask in scene.masks:
         spot = spot * on_grid(scene.found[mask], activation)
     return (activation * spot).sum(dim=(2, 3)).mean()

@@ -30,6 +30,7 @@ from deepdream.errors import DeepDreamError, UsageError
 from deepdream.models.network import Model
 from deepdream.plan import Plan
 from deepdream.provenance import pin
+from deepdream.provenance.recipe import MAX_SETTING
 from deepdream.tensors import generator, give_back_memory
 
 _TRIES = 3
@@ -160,7 +161,13 @@ def start(model: Model, plan: Plan, image: Tensor, *, places: Iterable[Path] = (
     pinned = [pin_files(goal, places) for goal in goals_of(plan, model)]
     files = {key: value for _, found in pinned for key, value in found.items()}
     mask_name, mask = _mask(plan, places, image)
-    plan = replace(plan, objective=join_goals(goal for goal, _ in pinned), zoom=zoom, mask=mask_name)
+    objective = join_goals(goal for goal, _ in pinned)
+    if len(objective) > MAX_SETTING:
+        raise UsageError(
+            f"The objective has {len(objective)} characters, and a recipe holds {MAX_SETTING}. "
+            "Put a long direction into a .npy file."
+        )
+    plan = replace(plan, objective=objective, zoom=zoom, mask=mask_name)
     source = _one_for_each(image.to(model.device, torch.float32), len(pinned), plan.pictures)
     pace, chance = torch.ones(len(source), dtype=torch.float64), generator(plan.seed)
     state = State(

@@ -14,6 +14,7 @@ import torch
 from torch import Tensor, nn
 
 from deepdream.models.frozen import Frozen, has_hooks
+from deepdream.models.rectifiers import are_redirected
 
 
 class Chain:
@@ -42,7 +43,7 @@ class Chain:
 
     def __call__(self, x: Tensor) -> Tensor:
         """(B, C, H, W) -> (B, C', h, w)."""
-        if any(has_hooks(part) for part in self.parts):
+        if are_redirected() or any(has_hooks(part) for part in self.parts):
             return self.step_by_step(x)
         if not (torch.is_grad_enabled() and x.requires_grad):
             return self.run(x, None)

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import Any
 
@@ -115,8 +116,20 @@ def _flag(args: tuple[Any, ...]) -> bool:
     return len(args) > 1 and bool(args[1])
 
 
+_ACTIVE: ContextVar[bool] = ContextVar("redirected gradients", default=False)
+
+
+def are_redirected() -> bool:
+    """Whether gradients are redirected now: what fuses rectifiers into other operations must stand aside."""
+    return _ACTIVE.get()
+
+
 @contextmanager
 def redirected_gradients() -> Iterator[None]:
     """Rectifiers that are called inside this block have lucid's redirected gradients."""
-    with _Redirecting():
-        yield
+    before = _ACTIVE.set(True)
+    try:
+        with _Redirecting():
+            yield
+    finally:
+        _ACTIVE.reset(before)
