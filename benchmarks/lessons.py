@@ -52,7 +52,7 @@ def row(name: str, start_up: float, folder: Path) -> str:
     times = [lesson(words)]
     if name not in DRAWS_NOTHING:
         times.append(lesson([*words, "-o", str(folder / f"{name}.png")]))
-    took = [time - start_up for time in times]
+    took = [max(0.0, time - start_up) for time in times]
     cells = [f"**{t:.1f}**" if t > limit else f"{t:.1f}" for t, limit in zip(took, limits, strict=False)]
     return f"| {' '.join(words)} | {' | '.join([*cells, '-'][:2])} |"
 

@@ -209,6 +209,13 @@ def test_what_explodes_is_null_in_json() -> None:
     assert "0 times: not with these settings" in run("xor", "--activation", "tanh", "--lr", "50").stdout
 
 
+def test_what_takes_longer_than_its_epochs_is_not_called_endless() -> None:
+    assert (
+        "It will end, but not within --epochs" in run("perceptron", "--data", "wine", "--epochs", "20").stdout
+    )
+    assert "It never ends" in run("perceptron", "--data", "xor", "--epochs", "20").stdout
+
+
 def test_other_ways_to_ask() -> None:
     assert "no theta" in run("neuron", "--solve", "xor").stdout
     assert "NOT linearly separable" in run("perceptron", "--data", "xor").stdout

@@ -8,7 +8,9 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from sklearn.base import clone
 from sklearn.linear_model import Perceptron as TheirPerceptron
+from sklearn.model_selection import cross_val_score
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.utils.estimator_checks import check_estimator
@@ -187,6 +189,8 @@ def test_scikit_learn_accepts_it() -> None:
     table = bundled("iris").against_rest(0)
     pipeline = make_pipeline(StandardScaler(), Perceptron())
     assert pipeline.fit(table.X, table.y).score(table.X, table.y) == 1
+    assert cross_val_score(pipeline, table.X, table.y, cv=3).mean() > 0.95
+    assert clone(Perceptron()).set_params(lr=0.5).get_params()["lr"] == 0.5
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         results = check_estimator(Perceptron(max_epochs=200), on_fail=None)

@@ -14,6 +14,8 @@ from deepdream.errors import UsageError
 
 __all__ = ["Clustering", "between_cluster_variance", "cluster", "inertia"]
 
+MANY = 5000  # points; of more, the silhouette is that of a random sample: it compares all with all
+
 
 @dataclass(frozen=True)
 class Clustering:
@@ -45,13 +47,14 @@ def cluster(X: NDArray[np.float64], k: int, *, seed: int = 0) -> Clustering:
     with threadpool_limits(1):
         model = KMeans(k, n_init=10, random_state=seed).fit(X)
     labels = model.labels_.astype(np.int64)
+    sample = MANY if len(X) > MANY else None
     return Clustering(
         k=k,
         labels=labels,
         centers=model.cluster_centers_,
         inertia=inertia(X, labels),
         between=between_cluster_variance(X, labels),
-        silhouette=float(silhouette_score(X, labels)),
+        silhouette=float(silhouette_score(X, labels, sample_size=sample, random_state=seed)),
     )
 
 

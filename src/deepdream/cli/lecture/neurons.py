@@ -179,9 +179,15 @@ def perceptron(
         text=f"{table.about}: {'' if separable else 'NOT '}linearly separable.",
         tables=[Grid(("mistake", "epoch", "sample", "w", "b"), rows[-20:], f"mistakes{left_out}")],
         closing=f"{model.mistakes_} mistakes in {model.epochs_} epochs; the bound (R/γ)² is {most}. "
-        + ("No mistakes remain." if model.converged_ else "It never ends."),
+        + _ending(model.converged_, separable),
         plot=lambda theme: plots("neurons").plot_perceptron(table, model, bound, theme=theme),
     )  # fmt: skip
+
+
+def _ending(converged: bool, separable: bool) -> str:
+    if converged:
+        return "No mistakes remain."
+    return "It will end, but not within --epochs." if separable else "It never ends."
 
 
 def _how_soon(median_sweeps: float | None) -> str:

@@ -245,7 +245,8 @@ def plot_perceptron(
         plane.set_title(f"mistake {seen}, epoch {step.epoch}")
 
     update(len(chosen) - 1)
-    state = "no mistakes remain" if model.converged_ else "it never ends: no line separates these classes"
+    endless = "it never ends: no line separates these classes" if bound.margin == 0 else "it is not done yet"
+    state = "no mistakes remain" if model.converged_ else endless
     figure = Figure(
         canvas,
         f"Left: {table.about}, with the line w·x + b = 0 after a mistake (ringed) and the weights w normal "
