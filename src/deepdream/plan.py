@@ -247,10 +247,10 @@ RECIPES: dict[str, Recipe] = {
         Recipe(
             "lucid",
             "feature visualization: the spectrum in decorrelated colors, seen through many small changes",
-            "Olah, Mordvintsev, Schubert 2017, Feature Visualization, Distill; lucid's render_vis",
+            "Olah, Mordvintsev, Schubert 2017, Feature Visualization, Distill; lucid's render_vis; ours: the cascade",
             {
-                "octaves": 1, "steps": 256, "rate": 0.05, "jitter": 8, "zoom": 0.1, "strength": None,
-                "parameterization": "fourier", "optimizer": "adam", "smoothing": "none", "color": 0.0,
+                "octaves": 1, "steps": 256, "rate": 0.05, "jitter": 16, "zoom": 0.15, "strength": None,
+                "parameterization": "fourier", "optimizer": "adam", "smoothing": "cascade", "color": 0.0,
                 "normalization": "none", "reduction": "mean", "calm": 0.0,
             },
         ),

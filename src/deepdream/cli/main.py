@@ -40,6 +40,7 @@ DOORS = {
     "objectives": Door(
         "objectives", "List what a dream can climb: layers, channels, classes, guides, penalties."
     ),
+    "visualize": Door("visualize", "Show what a channel, a class or a layer answers to most."),
     "layers": Door("layers", "List a network's layers, or dream a picture at each of them."),
     "predict": Door("models", "Say what a network sees in pictures: the most probable classes."),
     "saliency": Door("explain", "Show which pixels a decision depends on: the plain gradient."),
