@@ -86,6 +86,10 @@ class Plan:
     zoom: float = setting(
         0.0, "largest random change of scale before each gradient, as a share", low=0.0, high=0.5
     )
+    transforms: str = setting(
+        "",
+        "further random changes before each gradient: pad(12) + jitter(8) + scale(0.9, 1.1) + rotate(-10, 10)",
+    )
     start: str = setting(
         "picture",
         "where the ascent starts: at the picture, or at faint seeded noise of its size",

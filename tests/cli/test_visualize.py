@@ -114,3 +114,19 @@ def test_numbers_are_read() -> None:
     assert commands.read_numbers("0-2, 7,1") == [0, 1, 2, 7]
     with pytest.raises(UsageError):
         commands.read_numbers("a")
+
+
+def test_transforms_are_part_of_the_recipe_and_made_again(command: Any) -> None:
+    words = ("--transforms", "pad(4) + jitter(3) + rotate(-9, 9)")
+    done = command("visualize", "second:3", *words, *FAST, "-o", "v.png", "-q")
+    assert done.code == 0
+    assert json.loads(read_recipe(Path("v.png")) or "")["plan"]["transforms"] == words[1]
+    done = command("rerun", "v.png", "-q", "--json")
+    assert json.loads(done.out)["results"][0]["same_pixels"] is True
+
+
+def test_transforms_that_do_not_exist_are_answered_before_anything_is_made(command: Any) -> None:
+    done = command("visualize", "second:3", "--transforms", "padd(4)", *FAST, "-o", "v.png")
+    assert (done.code, done.out) == (2, "")
+    assert "No transform 'padd'. Did you mean 'pad'?" in done.err
+    assert not Path("v.png").exists()

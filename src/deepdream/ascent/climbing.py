@@ -17,6 +17,7 @@ from deepdream.ascent.algebra import KINDS, Need, Objective, Scene, Term
 from deepdream.ascent.gradients import blur, cascade, equalize_bands, prefer_photo_colors, unit_size
 from deepdream.ascent.references import References
 from deepdream.ascent.tiling import Tiling, tiled_gradient
+from deepdream.ascent.transforms import Change, draw_all, parse_transforms
 from deepdream.models.rectifiers import redirected_gradients
 from deepdream.plan import Plan
 
@@ -43,7 +44,7 @@ def measure_gradient(
     tiling: Tiling | None = None,
     references: References = MappingProxyType({}),
 ) -> tuple[Tensor, Tensor]:
-    """d score / d image (B, 3, H, W), and the score (a scalar tensor), at one random offset and scale.
+    """d score / d image (B, 3, H, W), and the score (a scalar tensor), through one draw of the plan's transforms.
 
     Of G objectives each is scored by its own B / G neighboring pictures of the batch, so that every picture climbs
     for itself, and the scores are (G,); ``plan.batch`` pictures go through the network at a time.
@@ -55,15 +56,18 @@ def measure_gradient(
     seen = torch.roll(image, (down, right), dims=(2, 3)).detach()
     del image  # the caller's only copy, where it is large
     with torch.enable_grad():
-        free = seen.requires_grad_() if plan.zoom else seen
-        view = _zoomed(free, plan.zoom, chance)
-    found = {need: _alike(need, value, (down, right), view) for need, value in references.items()}
+        changed = bool(plan.zoom or plan.transforms)
+        free = seen.requires_grad_() if changed else seen
+        zoomed = _zoomed(free, plan.zoom, chance)
+        change = draw_all(parse_transforms(plan.transforms), zoomed.shape[-2], zoomed.shape[-1], chance)
+        view = change(zoomed)
+    found = {need: _alike(need, value, (down, right), zoomed, change) for need, value in references.items()}
     if isinstance(goals, Objective):
         gradient, score = _Sight(network, goals, plan, found).look(view.detach(), chance, tiling)
     else:
         sights = _sights(network, goals, plan, found, len(view))
         gradient, score = _look_with_each(sights, view.detach(), chance, tiling)
-    if plan.zoom:
+    if changed:
         (gradient,) = torch.autograd.grad(view, free, gradient)
     del seen, free, view
     return torch.roll(gradient, (-down, -right), dims=(2, 3)), score
@@ -123,11 +127,11 @@ def _look_together(sights: Sequence[_Sight], view: Tensor) -> tuple[Tensor, Tens
     return _gradient(total, image), torch.stack([_total(scores) for scores in found])
 
 
-def _alike(need: Need, value: Tensor, offset: tuple[int, int], view: Tensor) -> Tensor:
-    """What lies under the picture, rolled and scaled as ``view`` was."""
+def _alike(need: Need, value: Tensor, offset: tuple[int, int], zoomed: Tensor, change: Change) -> Tensor:
+    """What lies under the picture, rolled and scaled as ``zoomed`` was, and then changed as it."""
     if not need.lies_under:
         return value
-    return _fitted(torch.roll(value, offset, dims=(2, 3)), list(view.shape[-2:]))
+    return change(_fitted(torch.roll(value, offset, dims=(2, 3)), list(zoomed.shape[-2:])))
 
 
 @dataclass(frozen=True, eq=False)

@@ -77,6 +77,7 @@ def visualize(
     steps: Annotated[int | None, setting("steps", "--steps")] = None,
     rate: Annotated[float | None, setting("rate", "--rate")] = None,
     relu: Annotated[str | None, setting("relu", "--relu")] = None,
+    transforms: Annotated[str | None, setting("transforms", "--transforms")] = None,
     seed: Annotated[int | None, setting("seed", "--seed")] = None,
     batch: Annotated[int | None, setting("batch", "--batch")] = None,
     model: ModelOption = DEFAULT_MODEL,
@@ -119,8 +120,9 @@ def visualize(
     wishes = [signed for target in targets or [] for wish in read_target(target, channels, network)
               for signed in signs_of(wish, negative=negative, both=both)]  # fmt: skip
     plan = _plan(
-        wishes, diversity, network, recipe, steps=steps, rate=rate, relu=relu, seed=seed, batch=batch
-    )
+        wishes, diversity, network, recipe,
+        steps=steps, rate=rate, relu=relu, transforms=transforms, seed=seed, batch=batch,
+    )  # fmt: skip
     count = len(wishes) * plan.pictures
     height, width = read_side(size)
     name = _as_name("+".join(wish.label for wish in wishes[:4]))
@@ -152,6 +154,7 @@ def visualize(
 def _plan(wishes: Sequence[Wish], diversity: int, network: Model, recipe: str, **settings: Any) -> Plan:
     """The plan of all the pictures. Raises UsageError: nothing to show, too much, or no such recipe."""
     from deepdream.ascent.goals import join_goals
+    from deepdream.ascent.transforms import parse_transforms
     from deepdream.dreaming.loop import objective_of
 
     if not wishes:
@@ -169,6 +172,7 @@ def _plan(wishes: Sequence[Wish], diversity: int, network: Model, recipe: str, *
         for wish in wishes
     ]
     plan = plan_for(recipe, objective=join_goals(goals), start="noise", pictures=diversity, **settings)
+    parse_transforms(plan.transforms)
     objective_of(plan, network)
     return plan
 

@@ -24,6 +24,7 @@ from deepdream.ascent.resampling import resize, resize_picture
 from deepdream.ascent.resolving import pin_files, read_mask, resolve
 from deepdream.ascent.sizes import Octave, octaves
 from deepdream.ascent.tiling import CORE, LARGE, NEAR_HALO, Tiling
+from deepdream.ascent.transforms import parse_transforms, side_needed
 from deepdream.dreaming.control import allowed, at_distance, distances, mask_at, result, shape_mask, target
 from deepdream.dreaming.state import State
 from deepdream.errors import DeepDreamError, UsageError
@@ -100,9 +101,10 @@ def sizes_for(plan: Plan, model: Model, height: int, width: int) -> tuple[Octave
     Raises:
         UsageError: the picture itself is too small for the layers.
     """
-    layers = objective_of(plan, model).layers
+    layers, transforms = objective_of(plan, model).layers, parse_transforms(plan.transforms)
     smallest = model.minimum_size(layers) if layers else 1
     if smallest > 1 and not model.preprocessing.fixed:
+        smallest = side_needed(transforms, smallest)
         smallest = math.ceil(smallest / (1 - plan.zoom))  # a randomly scaled view is smaller than the picture
     if min(height, width) < smallest or (model.preprocessing.fixed and (height, width) != (smallest,) * 2):
         word = "exactly" if model.preprocessing.fixed else "at least"
@@ -156,7 +158,8 @@ def start(model: Model, plan: Plan, image: Tensor, *, places: Iterable[Path] = (
     if image.dim() != 4 or image.shape[1] != 3 or image.shape[0] == 0:
         raise UsageError(f"A dream starts from pictures (B, 3, H, W) in [0, 1], not {tuple(image.shape)}.")
     sizes = sizes_for(plan, model, *image.shape[-2:])
-    zoom = 0.0 if model.preprocessing.fixed else plan.zoom  # such a network can take no other size
+    if model.preprocessing.fixed:  # such a network can take no other size
+        plan = replace(plan, zoom=0.0, transforms=_back_to(plan.transforms, *image.shape[-2:]))
     places = tuple(places)
     pinned = [pin_files(goal, places) for goal in goals_of(plan, model)]
     files = {key: value for _, found in pinned for key, value in found.items()}
@@ -167,7 +170,7 @@ def start(model: Model, plan: Plan, image: Tensor, *, places: Iterable[Path] = (
             f"The objective has {len(objective)} characters, and a recipe holds {MAX_SETTING}. "
             "Put a long direction into a .npy file."
         )
-    plan = replace(plan, objective=objective, zoom=zoom, mask=mask_name)
+    plan = replace(plan, objective=objective, mask=mask_name)
     source = _one_for_each(image.to(model.device, torch.float32), len(pinned), plan.pictures)
     pace, chance = torch.ones(len(source), dtype=torch.float64), generator(plan.seed)
     state = State(
@@ -175,6 +178,12 @@ def start(model: Model, plan: Plan, image: Tensor, *, places: Iterable[Path] = (
     )
     state = _from_noise(state, chance) if plan.start == "noise" else _from_picture(state)
     return replace(state, references=_references(model, state))
+
+
+def _back_to(transforms: str, height: int, width: int) -> str:
+    """The transforms, and at their end the size of the picture again."""
+    last = f"resize({height}, {width})"
+    return transforms if not transforms or transforms.endswith(last) else f"{transforms} + {last}"
 
 
 def _one_for_each(image: Tensor, goals: int, pictures: int) -> Tensor:

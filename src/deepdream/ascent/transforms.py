@@ -1,0 +1,310 @@
+"""Small random changes through which a network sees a picture, so that what is found does not hang on one pixel grid.
+
+Written as text with ``+`` between them, in the order in which they are made:
+
+    >>> print(join_transforms(parse_transforms("pad(12)+ jitter(8) +scale(0.9,1.1) + rotate(-10, 10)")))
+    pad(12) + jitter(8) + scale(0.9, 1.1) + rotate(-10, 10)
+
+Source: Olah, Mordvintsev, Schubert 2017, Feature Visualization, Distill, and lucid's optvis/transform.py.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import astuple, dataclass, fields
+from typing import Protocol
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from deepdream.errors import UnknownNameError, UsageError
+
+#: One drawn change: the same for every picture of a batch and for what lies under them.
+Change = Callable[[Tensor], Tensor]
+
+
+class Transform(Protocol):
+    """A family of changes of pictures (B, C, H, W), one of which is drawn at every step."""
+
+    def draw(self, height: int, width: int, chance: torch.Generator) -> Change:
+        """One change of pictures of this size; differentiable."""
+
+    def needs(self, side: int) -> int:
+        """How long a picture's side must be so that it is certainly at least ``side`` afterward."""
+
+
+@dataclass(frozen=True)
+class Pad:
+    """``pixels`` of mid gray on every side."""
+
+    pixels: int
+
+    def draw(self, height: int, width: int, chance: torch.Generator) -> Change:  # noqa: ARG002
+        return lambda image: F.pad(image, (self.pixels,) * 4, value=0.5)
+
+    def needs(self, side: int) -> int:
+        return max(1, side - 2 * self.pixels)
+
+
+@dataclass(frozen=True)
+class Roll:
+    """Moved by up to ``pixels`` both ways, what leaves on one side coming in on the other."""
+
+    pixels: int
+
+    def draw(self, height: int, width: int, chance: torch.Generator) -> Change:
+        # Never more than a quarter of the picture: a small octave would be torn apart at the seam.
+        limits = [min(self.pixels, side // 4) for side in (height, width)]
+        offset = [int(torch.randint(-limit, limit + 1, (), generator=chance)) for limit in limits]
+        return lambda image: torch.roll(image, offset, dims=(2, 3))
+
+    def needs(self, side: int) -> int:
+        return side
+
+
+@dataclass(frozen=True)
+class Jitter:
+    """Cut to a place at random, ``pixels`` smaller both ways."""
+
+    pixels: int
+
+    def draw(self, height: int, width: int, chance: torch.Generator) -> Change:
+        spare = [min(self.pixels, side - 1) for side in (height, width)]
+        top, left = (int(torch.randint(room + 1, (), generator=chance)) for room in spare)
+        rows, columns = height - spare[0], width - spare[1]
+        return lambda image: image[..., top : top + rows, left : left + columns]
+
+    def needs(self, side: int) -> int:
+        return side + self.pixels
+
+
+@dataclass(frozen=True)
+class Scale:
+    """Made larger or smaller by a factor between ``low`` and ``high``."""
+
+    low: float
+    high: float
+
+    def draw(self, height: int, width: int, chance: torch.Generator) -> Change:
+        factor = _between(self.low, self.high, chance)
+        size = [max(1, round(side * factor)) for side in (height, width)]
+        return lambda image: F.interpolate(
+            image, size=size, mode="bilinear", align_corners=False, antialias=True
+        )
+
+    def needs(self, side: int) -> int:
+        return math.ceil((side + 0.5) / self.low)
+
+
+@dataclass(frozen=True)
+class Rotate:
+    """Turned about the middle by an angle between ``low`` and ``high`` degrees, counterclockwise.
+
+    The corners that come into view continue the border (gray where ``pad`` went before), not black as in lucid.
+    """
+
+    low: float
+    high: float
+
+    def draw(self, height: int, width: int, chance: torch.Generator) -> Change:
+        angle = math.radians(_between(self.low, self.high, chance))
+        cosine, sine, ratio = math.cos(angle), math.sin(angle), height / width
+        matrix = torch.tensor([[[cosine, -sine * ratio, 0.0], [sine / ratio, cosine, 0.0]]])
+        grid = F.affine_grid(matrix, [1, 1, height, width], align_corners=False)
+
+        def turn(image: Tensor) -> Tensor:
+            where = grid.to(image).expand(len(image), -1, -1, -1)
+            return F.grid_sample(image, where, padding_mode="border", align_corners=False)
+
+        return turn
+
+    def needs(self, side: int) -> int:
+        return side
+
+
+@dataclass(frozen=True)
+class Crops:
+    """``count`` squares of a share between ``low`` and ``high`` of the shorter side, each seen at ``side`` pixels.
+
+    A picture becomes ``count`` neighboring pictures of the batch, of which its objective takes the mean.
+
+    Source: Fel et al. 2023, MACO, arXiv:2306.06805.
+    """
+
+    count: int
+    low: float
+    high: float
+    side: int
+
+    def draw(self, height: int, width: int, chance: torch.Generator) -> Change:
+        boxes = [self._box(height, width, chance) for _ in range(self.count)]
+        size = (self.side, self.side)
+
+        def cut(image: Tensor) -> Tensor:
+            seen = [
+                F.interpolate(
+                    image[..., top : top + edge, left : left + edge],
+                    size=size, mode="bilinear", align_corners=False, antialias=True,
+                )
+                for top, left, edge in boxes
+            ]  # fmt: skip
+            return torch.stack(seen, dim=1).flatten(0, 1)
+
+        return cut
+
+    def _box(self, height: int, width: int, chance: torch.Generator) -> tuple[int, int, int]:
+        edge = max(1, round(min(height, width) * _between(self.low, self.high, chance)))
+        top, left = (int(torch.randint(side - edge + 1, (), generator=chance)) for side in (height, width))
+        return top, left, edge
+
+    def needs(self, side: int) -> int:
+        if side > self.side:
+            raise UsageError(f"crops of {self.side} pixels are smaller than the {side} that the layers need.")
+        return 1
+
+
+@dataclass(frozen=True)
+class Noise:
+    """Gaussian noise of this standard deviation added, the same to every picture of the batch."""
+
+    deviation: float
+
+    def draw(self, height: int, width: int, chance: torch.Generator) -> Change:
+        noise = self.deviation * torch.randn(1, 3, height, width, generator=chance)
+        return lambda image: image + noise.to(image) if image.shape[1] == 3 else image
+
+    def needs(self, side: int) -> int:
+        return side
+
+
+@dataclass(frozen=True)
+class Resize:
+    """Brought to exactly this size, for networks that take no other."""
+
+    height: int
+    width: int
+
+    def draw(self, height: int, width: int, chance: torch.Generator) -> Change:  # noqa: ARG002
+        size = (self.height, self.width)
+        return lambda image: F.interpolate(
+            image, size=size, mode="bilinear", align_corners=False, antialias=True
+        )
+
+    def needs(self, side: int) -> int:  # noqa: ARG002
+        return 1
+
+
+TRANSFORMS: dict[str, type] = {
+    kind.__name__.lower(): kind for kind in (Pad, Roll, Jitter, Scale, Rotate, Crops, Noise, Resize)
+}
+#: The least and the most that each argument of a kind may be.
+_RANGES: dict[str, tuple[tuple[float, float], ...]] = {
+    "pad": ((0, 512),),
+    "roll": ((0, 512),),
+    "jitter": ((0, 512),),
+    "scale": ((0.1, 4), (0.1, 4)),
+    "rotate": ((-180, 180), (-180, 180)),
+    "crops": ((1, 64), (0.01, 1), (0.01, 1), (8, 1024)),
+    "noise": ((0, 1),),
+    "resize": ((1, 4096), (1, 4096)),
+}
+_ONE = re.compile(r"([a-z]+)\s*\(([^()]*)\)")
+
+
+def parse_transforms(text: str) -> tuple[Transform, ...]:
+    """The transforms that ``text`` spells, in order; none for an empty text.
+
+    Raises:
+        UnknownNameError: no such transform.
+        UsageError: anything else that cannot be read, or a number outside its range.
+    """
+    if not text.strip():
+        return ()
+    return tuple(_parse_one(part.strip()) for part in re.split(r"\+(?![^()]*\))", text))
+
+
+def _parse_one(word: str) -> Transform:
+    match = _ONE.fullmatch(word)
+    if match is None:
+        raise UsageError(
+            f"Cannot read the transform {word[:40]!r}. Example: pad(12) + jitter(8) + scale(0.9, 1.1)"
+        )
+    name, arguments = match[1], [part.strip() for part in match[2].split(",")]
+    if name not in TRANSFORMS:
+        raise UnknownNameError("transform", name, TRANSFORMS)
+    kinds = [entry.type for entry in fields(TRANSFORMS[name])]
+    if len(arguments) != len(kinds):
+        expected = ", ".join(entry.name for entry in fields(TRANSFORMS[name]))
+        raise UsageError(f"{name}() takes ({expected}), not {len(arguments)} arguments.")
+    numbers = [
+        _number(name, i, text, whole=kind == "int")
+        for i, (text, kind) in enumerate(zip(arguments, kinds, strict=True))
+    ]
+    bounds = {"scale": numbers[:2], "rotate": numbers[:2], "crops": numbers[1:3]}.get(name, [])
+    if bounds != sorted(bounds):
+        raise UsageError(f"{word}: the first bound must not be above the second.")
+    made: Transform = TRANSFORMS[name](*numbers)
+    return made
+
+
+def _number(name: str, index: int, text: str, *, whole: bool) -> float:
+    low, high = _RANGES[name][index]
+    try:
+        value = int(text) if whole else float(text)
+    except ValueError:
+        kind = "whole number" if whole else "number"
+        raise UsageError(f"{name}() takes a {kind} where {text[:20]!r} stands.") from None
+    if not low <= value <= high:
+        raise UsageError(f"{name}() takes numbers between {low:g} and {high:g} there, not {text[:20]}.")
+    return value
+
+
+def join_transforms(transforms: Sequence[Transform]) -> str:
+    """The text of which ``transforms`` is the meaning."""
+    return " + ".join(
+        f"{type(one).__name__.lower()}({', '.join(_printed(value) for value in astuple(one))})"  # type: ignore[call-overload]
+        for one in transforms
+    )
+
+
+def _printed(value: float) -> str:
+    return repr(int(value)) if value == int(value) else repr(value)
+
+
+def draw_all(transforms: Sequence[Transform], height: int, width: int, chance: torch.Generator) -> Change:
+    """One change of each, made one after the other."""
+    changes: list[Change] = []
+    shape = torch.empty(1, 3, height, width, device="meta")
+    for one in transforms:
+        change = one.draw(shape.shape[-2], shape.shape[-1], chance)
+        changes.append(change)
+        shape = _after(one, change, shape)
+
+    def make(image: Tensor) -> Tensor:
+        for change in changes:
+            image = change(image)
+        return image
+
+    return make
+
+
+def _after(one: Transform, change: Change, shape: Tensor) -> Tensor:
+    return shape if isinstance(one, (Noise, Rotate)) else change(shape)
+
+
+def side_needed(transforms: Sequence[Transform], side: int) -> int:
+    """How long a picture's side must be so that it is certainly at least ``side`` after all of them.
+
+    Raises:
+        UsageError: no picture is large enough, since the last crops are too small.
+    """
+    for one in reversed(transforms):
+        side = one.needs(side)
+    return side
+
+
+def _between(low: float, high: float, chance: torch.Generator) -> float:
+    return low + (high - low) * float(torch.rand((), generator=chance))
