@@ -114,7 +114,7 @@ def _vargrad(problem: Problem) -> float:
     return _apart(_values(problem, "vargrad", samples=4), square - mean.square())
 
 
-@_identity("gradient-shap", "sums on average over draws, |z| ≤ 4")
+@_identity("gradient-shap", "sums on average over draws, to four standard errors")
 def _gradient_shap(problem: Problem) -> float:
     gaps = []
     for seed in range(24):
