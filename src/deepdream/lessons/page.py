@@ -63,9 +63,12 @@ def _first_channel(why: Exhibit) -> str:
     return f"{network['layer']}:{channels[0]['channel'] if channels else 0}"
 
 
-def lessons_page(model: Model, picture: Picture, exhibits: Sequence[Exhibit], *, decided_by: str = "") -> str:
+def lessons_page(
+    model: Model, picture: Picture, exhibits: Sequence[Exhibit], *, seed: int = 0, decided_by: str = ""
+) -> str:
     """The HTML document: a section for each exhibit, and all numbers inside."""
-    record = run_record([model], picture, decided_by=decided_by)
+    told = {"lessons": [exhibit.name for exhibit in exhibits]}
+    record = run_record([model], picture, seed=seed, plan=told, decided_by=decided_by)
     values = {
         "schema": SCHEMA,
         "lesson": "lessons",

@@ -45,7 +45,7 @@ def lessons(
     network = load(model, weights, device)
     tell = (lambda _: None) if quiet else say
     told = tell_all(network, picture, others=others, seed=seed, decided_by=decided_by, tell=tell)
-    write_text(output, lessons_page(network, picture, list(told), decided_by=decided_by))
+    write_text(output, lessons_page(network, picture, list(told), seed=seed, decided_by=decided_by))
     put(str(output))
 
 
