@@ -130,7 +130,8 @@ def test_any_json_gives_a_plan_or_a_usage_error(values: dict[str, Any]) -> None:
 
 
 # What the sources say. Google: dream.ipynb, make_step and deepdream. TensorFlow: render_lapnorm. Gordic:
-# deepdream.py's defaults and utils.py's CascadeGaussianSmoothing. Distill: appendix of Feature Visualization.
+# deepdream.py's defaults and utils.py's CascadeGaussianSmoothing. Distill: appendix of Feature Visualization. Fel: the
+# paper's and xplique's 256 steps.
 PUBLISHED = {
     "balanced": {},
     "classic": {
@@ -153,6 +154,14 @@ PUBLISHED = {
     "lucid": {
         "rate": 0.05, "octaves": 1, "parameterization": "fourier", "optimizer": "adam", "smoothing": "cascade",
         "strength": None, "normalization": "none", "calm": 0.0,
+    },
+    "maco": {
+        "steps": 256, "octaves": 1, "parameterization": "maco", "optimizer": "adam", "smoothing": "none",
+        "strength": None, "normalization": "none", "calm": 0.0,
+    },
+    "pixels": {
+        "rate": 0.05 / 4, "octaves": 1, "parameterization": "pixels", "optimizer": "adam", "smoothing": "none",
+        "strength": None, "normalization": "none", "color": 0.0, "calm": 0.0,
     },
 }  # fmt: skip
 

@@ -53,7 +53,11 @@ class Plan:
         high=1.0,
     )
     seed: int = setting(0, "seed of every random choice", low=0, high=2**63 - 1)
-    parameterization: str = setting("logit", "what is changed", choices=("pixels", "logit", "fourier"))
+    parameterization: str = setting(
+        "logit",
+        "what is changed: numbers that stand for the picture (cppn and maco start from noise only)",
+        choices=("pixels", "logit", "fourier", "laplacian", "shared", "cppn", "maco"),
+    )
     optimizer: str = setting("ascent", "how a gradient becomes a step", choices=("ascent", "adam"))
     smoothing: str = setting(
         "cascade", "how the gradient is smoothed", choices=("none", "gaussian", "cascade", "laplacian")
@@ -255,6 +259,27 @@ RECIPES: dict[str, Recipe] = {
             {
                 "octaves": 1, "steps": 256, "rate": 0.05, "jitter": 16, "zoom": 0.15, "strength": None,
                 "parameterization": "fourier", "optimizer": "adam", "smoothing": "cascade", "color": 0.0,
+                "normalization": "none", "reduction": "mean", "calm": 0.0,
+            },
+        ),
+        Recipe(
+            "maco",
+            "feature visualization of deep layers: only the phases of the spectrum move, its magnitudes are a photo's",
+            "Fel et al. 2023, arXiv:2306.06805; with Adam for its NAdam, and lucid's transforms for its crops",
+            {
+                "octaves": 1, "steps": 256, "rate": 0.1, "jitter": 8, "zoom": 0.1, "strength": None,
+                "parameterization": "maco", "optimizer": "adam", "smoothing": "none", "color": 0.0,
+                "normalization": "none", "reduction": "mean", "calm": 0.0,
+            },
+        ),
+        Recipe(
+            "pixels",
+            "feature visualization with nothing in the way: the pixels themselves, for comparison",
+            "Olah, Mordvintsev, Schubert 2017, Feature Visualization, Distill; lucid's render_vis of pixel_image",
+            {
+                # lucid's 0.05 is before a sigmoid, whose slope at gray is a quarter
+                "octaves": 1, "steps": 256, "rate": 0.0125, "jitter": 8, "zoom": 0.1, "strength": None,
+                "parameterization": "pixels", "optimizer": "adam", "smoothing": "none", "color": 0.0,
                 "normalization": "none", "reduction": "mean", "calm": 0.0,
             },
         ),

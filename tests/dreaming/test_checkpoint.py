@@ -42,11 +42,16 @@ def kept(tiny_model: Model, picture: Picture, tmp_path: Path) -> Path:
     return tmp_path / "d.png.state"
 
 
-@pytest.mark.parametrize("recipe", RECIPES)
+@pytest.mark.parametrize(
+    ("recipe", "changed"),
+    [(recipe, {"start": "noise"} if recipe == "maco" else {}) for recipe in RECIPES]
+    + [("natural", {"parameterization": name}) for name in ("laplacian", "shared")]
+    + [("natural", {"parameterization": "cppn", "start": "noise"})],
+)
 def test_at_every_step_a_kept_dream_goes_on_bit_for_bit(
-    recipe: str, tiny_model: Model, picture: Picture, tmp_path: Path
+    recipe: str, changed: dict[str, Any], tiny_model: Model, picture: Picture, tmp_path: Path
 ) -> None:
-    draft, state = begin(tiny_model, picture, plan_for(recipe, **SHORT))
+    draft, state = begin(tiny_model, picture, plan_for(recipe, **SHORT, **changed))
     whole = go_on(tiny_model, draft, state)
     states = [step.state for step in dream(tiny_model, state.plan, state=state)]
     for number, stopped in enumerate([state, *states[:-1]]):

@@ -8,8 +8,10 @@ from torch import Tensor
 
 from deepdream.ascent import channel
 from deepdream.ascent.goals import join_goals, parse_goals
+from deepdream.ascent.parameterizations import PARAMETERIZATIONS
 from deepdream.dreaming import dream, render, start, visualize
-from deepdream.dreaming.result import noise_picture
+from deepdream.dreaming.loop import advance
+from deepdream.dreaming.result import full_size, noise_picture
 from deepdream.errors import UsageError
 from deepdream.models import Model
 from deepdream.plan import plan_for
@@ -29,7 +31,7 @@ def test_goals_are_written_with_a_semicolon_between_them() -> None:
         parse_goals("layer(a);")
 
 
-@pytest.mark.parametrize("recipe", ["balanced", "classic", "lucid"])
+@pytest.mark.parametrize("recipe", ["balanced", "classic", "lucid", "pixels"])
 @pytest.mark.parametrize("batch", [1, 2, 8])
 def test_each_picture_of_a_batch_is_the_one_it_would_be_alone(
     recipe: str, batch: int, tiny_model: Model, photo: Tensor
@@ -115,3 +117,60 @@ def test_watching_stops_the_whole_batch(tiny_model: Model) -> None:
     made = visualize(tiny_model, list(GOALS), size=40, steps=9, watch=watch)
     assert seen == [1, 2]
     assert [dreamed.recipe.finished for dreamed in made] == [False] * 3
+
+
+# What may change.
+
+#: The rates suit what they move: weights of a network, radians, and the rest.
+RATES = {"cppn": 0.01, "maco": 0.1}
+
+
+@pytest.mark.parametrize("kind", PARAMETERIZATIONS)
+@pytest.mark.parametrize("octaves", [1, 2])
+def test_whatever_is_changed_climbs_from_noise(kind: str, octaves: int, tiny_model: Model) -> None:
+    plan = plan_for(
+        "lucid", objective="channel(second, 3); -channel(second, 3)", start="noise", steps=12, octaves=octaves,
+        parameterization=kind, rate=RATES.get(kind, 0.05), jitter=0, zoom=0.0,
+    )  # fmt: skip
+    steps = list(dream(tiny_model, plan, torch.zeros(1, 3, 64, 72)))
+    assert steps[-1].image.shape == (2, 3, 64, 72)
+    score = steps[-1].state.score
+    assert score is not None
+    assert (score > steps[0].state.score).all()
+
+
+@pytest.mark.parametrize("kind", [kind for kind in PARAMETERIZATIONS if kind != "shared"])
+def test_whatever_is_changed_each_picture_is_the_one_it_would_be_alone(kind: str, tiny_model: Model) -> None:
+    def made(goals: list[str]) -> list[Tensor]:
+        options = {"parameterization": kind, "rate": RATES.get(kind, 0.05), "steps": 3, "size": (40, 48)}
+        return [torch.as_tensor(one.pixels) for one in visualize(tiny_model, goals, **options)]  # type: ignore[arg-type]
+
+    goals = ["channel(second, 1)", "-channel(second, 4)"]
+    for together, goal in zip(made(goals), goals, strict=True):
+        torch.testing.assert_close(together, made([goal])[0], atol=2e-3, rtol=0)
+
+
+@pytest.mark.parametrize("kind", ["cppn", "maco"])
+def test_what_cannot_hold_a_photo_refuses_one(kind: str, tiny_model: Model, photo: Tensor) -> None:
+    plan = plan_for("lucid", objective="layer(second)", parameterization=kind)
+    with pytest.raises(
+        UsageError, match=f"'{kind}' cannot hold a given picture exactly. Use `deepdream visualize`"
+    ):
+        start(tiny_model, plan, photo)
+    for wanted in ({"strength": 0.1}, {"stop_at": "l2=0.1"}):
+        with pytest.raises(UsageError, match="knows no way back"):
+            start(tiny_model, plan_for("lucid", parameterization=kind, start="noise", **wanted), photo)
+
+
+@pytest.mark.parametrize("kind", ["cppn", "maco"])
+def test_one_that_is_stopped_early_is_brought_to_full_size(kind: str, tiny_model: Model) -> None:
+    plan = plan_for(
+        "lucid", objective="layer(second)", parameterization=kind, start="noise", octaves=2, octave_scale=2.0,
+        steps=2, detail=False, rate=RATES[kind],
+    )  # fmt: skip
+    state = advance(tiny_model, start(tiny_model, plan, torch.zeros(1, 3, 64, 80)))
+    assert (state.size.height, state.size.width) == (32, 40)
+    full = full_size(state)
+    assert full.shape == (1, 3, 64, 80)
+    small = torch.nn.functional.interpolate(full, (32, 40), mode="bilinear", antialias=True)
+    assert float((small - state.image()).abs().mean()) < 0.05

@@ -18,7 +18,7 @@ from deepdream.ascent.climbing import direction_of, measure_gradient
 from deepdream.ascent.goals import join_goals, parse_goals
 from deepdream.ascent.gradients import texture_emphasis, unit_size
 from deepdream.ascent.objectives import Need, Objective, layer
-from deepdream.ascent.parameterizations import move_detail
+from deepdream.ascent.parameterizations import check_start, move_detail
 from deepdream.ascent.references import references_for
 from deepdream.ascent.resampling import resize, resize_picture
 from deepdream.ascent.resolving import pin_files, read_mask, resolve
@@ -152,11 +152,13 @@ def start(model: Model, plan: Plan, image: Tensor, *, places: Iterable[Path] = (
         places: Where files that the objective names by hash are looked for, besides this folder and ``images``.
 
     Raises:
-        UsageError: a picture the network cannot take, an unknown layer, or pictures that cannot be shared out.
+        UsageError: a picture the network cannot take or the parameters cannot hold, an unknown layer, or pictures
+            that cannot be shared out.
         PictureError: a file that the objective names is not there or unreadable.
     """
     if image.dim() != 4 or image.shape[1] != 3 or image.shape[0] == 0:
         raise UsageError(f"A dream starts from pictures (B, 3, H, W) in [0, 1], not {tuple(image.shape)}.")
+    check_start(plan)
     sizes = sizes_for(plan, model, *image.shape[-2:])
     if model.preprocessing.fixed:  # such a network can take no other size
         plan = replace(plan, zoom=0.0, transforms=_back_to(plan.transforms, *image.shape[-2:]))
@@ -403,7 +405,7 @@ def _adam(direction: Tensor, state: State) -> tuple[Tensor, tuple[Tensor, ...]]:
 def _enter_next_octave(state: State) -> State:
     after = state.octaves[state.octave + 1]
     larger = state.base(state.octave + 1)
-    if state.plan.detail:
+    if state.plan.detail or not state.parameterization.exact:
         parameters = move_detail(
             state.parameterization, state.parameters, state.base(), larger, how=state.plan.resampling
         )

@@ -1,0 +1,79 @@
+"""A small network that paints: from where a pixel lies to its color."""
+
+from __future__ import annotations
+
+import math
+
+import torch
+from torch import Tensor
+
+from deepdream.ascent.parameterizations.protocol import Squashed, chain_rule, squash
+from deepdream.errors import UsageError
+
+_LAYERS, _CHANNELS = 8, 24
+_SHAPES = ((2, _CHANNELS), *[(2 * _CHANNELS, _CHANNELS)] * (_LAYERS - 1), (2 * _CHANNELS, 3))
+# Root mean squares of arctan(x) and arctan(x)^2 for normal x, which keep the layers at unit size.
+_ODD, _EVEN = 0.67, 0.6
+
+
+class CPPN(Squashed):
+    """A compositional pattern producing network: coordinates in, decorrelated colors out, weights free to move.
+
+    It has no pixels: the same parameters paint any size, with smooth lines that never blur. Eight layers of 24
+    channels, each followed by arctan(x) / 0.67 beside arctan(x)^2 / 0.6, then a sigmoid. The coordinates of the
+    longer side run from -sqrt(3) to sqrt(3) (unit deviation). Parameters are (B, N): weights and biases, layer
+    after layer. A photograph has no such weights, so a dream in it starts from noise.
+
+    Source: Mordvintsev, Pezzotti, Schubert, Olah 2018, Differentiable Image Parameterizations, Distill; lucid's
+    cppn; the networks are Stanley's (2007).
+    """
+
+    exact = False
+
+    def encode(self, image: Tensor) -> Tensor:
+        """Raises UsageError: no weights are known for a picture."""
+        size = f"{image.shape[-1]}x{image.shape[-2]}"
+        raise UsageError(f"No weights are known that paint a given picture ({size}): start from noise.")
+
+    def decode(self, parameters: Tensor, height: int, width: int) -> Tensor:
+        place = _coordinates(height, width, parameters.device).to(parameters.dtype)
+        value = place.expand(len(parameters), -1, -1)
+        *hidden, (weight, bias) = _layers(parameters)
+        for inner, shift in hidden:
+            angle = torch.atan(torch.baddbmm(shift, value, inner))
+            value = torch.cat([angle / _ODD, angle.square() / _EVEN], dim=2)
+        colors = torch.baddbmm(bias, value, weight)
+        return squash(colors.transpose(1, 2).reshape(-1, 3, height, width))
+
+    def pull_back(self, parameters: Tensor, direction: Tensor) -> Tensor:
+        """One picture at a time: a pixel takes four kilobytes on the way."""
+        parts = zip(torch.split(parameters, 1), torch.split(direction, 1), strict=True)
+        return torch.cat([chain_rule(self, own, way) for own, way in parts])
+
+    def start(self, count: int, height: int, width: int, chance: torch.Generator) -> Tensor:  # noqa: ARG002
+        """Weights of unit gain, biases of standard deviation 0.1, a last layer of zero weights: an even gray."""
+        parts = []
+        for number, (inputs, outputs) in enumerate(_SHAPES):
+            gain = 0.0 if number == len(_SHAPES) - 1 else inputs**-0.5
+            parts.append(gain * torch.randn(count, inputs * outputs, generator=chance))
+            parts.append(0.1 * torch.randn(count, outputs, generator=chance))
+        return torch.cat(parts, dim=1)
+
+
+def _layers(parameters: Tensor) -> list[tuple[Tensor, Tensor]]:
+    """Weights (B, inputs, outputs) and biases (B, 1, outputs) of every layer."""
+    sizes = [size for inputs, outputs in _SHAPES for size in (inputs * outputs, outputs)]
+    parts = torch.split(parameters, sizes, dim=1)
+    return [
+        (weight.reshape(-1, *shape), bias[:, None, :])
+        for weight, bias, shape in zip(parts[::2], parts[1::2], _SHAPES, strict=True)
+    ]
+
+
+def _coordinates(height: int, width: int, device: torch.device) -> Tensor:
+    """(1, H W, 2): x and y of every pixel, zero in the middle."""
+    longest = max(height, width)
+    rows, columns = (math.sqrt(3) * side / longest for side in (height, width))
+    y = torch.linspace(-rows, rows, height, device=device)[:, None].expand(height, width)
+    x = torch.linspace(-columns, columns, width, device=device)[None, :].expand(height, width)
+    return torch.stack([x, y], dim=-1).reshape(1, height * width, 2)

@@ -1,0 +1,58 @@
+"""Pixels, as they are and before a sigmoid."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+
+class Pixels:
+    """The pixels themselves, clipped after every step."""
+
+    exact = True
+
+    def encode(self, image: Tensor) -> Tensor:
+        return image
+
+    def decode(self, parameters: Tensor, height: int, width: int) -> Tensor:  # noqa: ARG002
+        return parameters
+
+    def pull_back(self, parameters: Tensor, direction: Tensor) -> Tensor:  # noqa: ARG002
+        return direction
+
+    def project(self, parameters: Tensor) -> Tensor:
+        return parameters.clamp(0, 1)
+
+    def start(self, count: int, height: int, width: int, chance: torch.Generator) -> Tensor:
+        """Gray with noise of standard deviation 0.01, the deviation of lucid's pixel_image."""
+        return 0.5 + 0.01 * torch.randn(count, 3, height, width, generator=chance)
+
+
+class Logit:
+    """Pixels before a sigmoid: a step moves mid grays most and can hardly push a pixel into black or white.
+
+    The picture is squeezed into [margin, 1 - margin] first, so that black and white have finite logits, and
+    comes back unsqueezed: what is not changed returns exactly. A direction is applied as it is, times 4, the
+    inverse slope at mid gray: there a step of 0.02 is a change of 0.02.
+    """
+
+    exact = True
+
+    def __init__(self, margin: float = 0.002) -> None:
+        self.margin = margin
+
+    def encode(self, image: Tensor) -> Tensor:
+        return torch.logit(self.margin + (1 - 2 * self.margin) * image)
+
+    def decode(self, parameters: Tensor, height: int, width: int) -> Tensor:  # noqa: ARG002
+        return ((torch.sigmoid(parameters) - self.margin) / (1 - 2 * self.margin)).clamp(0, 1)
+
+    def pull_back(self, parameters: Tensor, direction: Tensor) -> Tensor:  # noqa: ARG002
+        return 4 * direction
+
+    def project(self, parameters: Tensor) -> Tensor:
+        return parameters
+
+    def start(self, count: int, height: int, width: int, chance: torch.Generator) -> Tensor:
+        """Noise of standard deviation 0.01 before the sigmoid, as lucid's pixel_image."""
+        return 0.01 * torch.randn(count, 3, height, width, generator=chance)
