@@ -152,7 +152,7 @@ PUBLISHED = {
         "smoothing": "none", "strength": None, "calm": 0.0,
     },
     "lucid": {
-        "rate": 0.05, "octaves": 1, "parameterization": "fourier", "optimizer": "adam", "smoothing": "cascade",
+        "octaves": 1, "parameterization": "fourier", "optimizer": "adam", "smoothing": "cascade",
         "strength": None, "normalization": "none", "calm": 0.0,
     },
     "maco": {

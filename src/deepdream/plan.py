@@ -255,9 +255,10 @@ RECIPES: dict[str, Recipe] = {
         Recipe(
             "lucid",
             "feature visualization: the spectrum in decorrelated colors, seen through many small changes",
-            "Olah, Mordvintsev, Schubert 2017, Feature Visualization, Distill; lucid's render_vis; ours: the cascade",
+            "Olah, Mordvintsev, Schubert 2017, Distill, and lucid's render_vis; ours: larger transforms, the cascade",
             {
-                "octaves": 1, "steps": 256, "rate": 0.05, "jitter": 16, "zoom": 0.15, "strength": None,
+                "octaves": 1, "steps": 192, "rate": 0.04, "jitter": 0, "strength": None,
+                "transforms": "pad(16) + jitter(16) + scale(0.8, 1.2) + rotate(-15, 15) + jitter(8)",
                 "parameterization": "fourier", "optimizer": "adam", "smoothing": "cascade", "color": 0.0,
                 "normalization": "none", "reduction": "mean", "calm": 0.0,
             },
