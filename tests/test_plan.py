@@ -156,7 +156,8 @@ PUBLISHED = {
         "strength": None, "normalization": "none", "calm": 0.0,
     },
     "maco": {
-        "steps": 256, "octaves": 1, "parameterization": "maco", "optimizer": "adam", "smoothing": "none",
+        "steps": 256, "octaves": 1, "jitter": 0, "zoom": 0.0, "parameterization": "maco",
+        "optimizer": "adam", "smoothing": "none",
         "strength": None, "normalization": "none", "calm": 0.0,
     },
     "pixels": {

@@ -265,10 +265,11 @@ RECIPES: dict[str, Recipe] = {
         ),
         Recipe(
             "maco",
-            "feature visualization of deep layers: only the phases of the spectrum move, its magnitudes are a photo's",
-            "Fel et al. 2023, arXiv:2306.06805; with Adam for its NAdam, and lucid's transforms for its crops",
+            "feature visualization of deep layers: only the phases of the spectrum move, and crops are seen",
+            "Fel et al. 2023, arXiv:2306.06805; ours: Adam for NAdam, and 4 larger crops for their 32",
             {
-                "octaves": 1, "steps": 256, "rate": 0.1, "jitter": 8, "zoom": 0.1, "strength": None,
+                "octaves": 1, "steps": 256, "rate": 0.2, "jitter": 0, "strength": None,
+                "transforms": "crops(4, 0.4, 0.9, 160) + noise(0.04)",
                 "parameterization": "maco", "optimizer": "adam", "smoothing": "none", "color": 0.0,
                 "normalization": "none", "reduction": "mean", "calm": 0.0,
             },

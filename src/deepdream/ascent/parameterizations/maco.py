@@ -11,11 +11,11 @@ from torch import Tensor
 from deepdream.ascent.parameterizations.fourier import radial_frequency
 from deepdream.ascent.parameterizations.protocol import Squashed, squash, unsquash
 
-# How photographs are, for each decorrelated color: the magnitude falls as frequency ** -exponent, and the values
-# before the sigmoid deviate by so much. ``measure_spectrum`` of the seven photographs in images/, cut square in the
+# How photographs are, for each decorrelated color before the sigmoid: the magnitude falls as frequency ** -exponent,
+# and the deviations compare like this. ``measure_spectrum`` of the seven photographs in images/, cut square in the
 # middle, at 256 pixels; tests/ascent/test_parameterizations.py measures them again.
 _EXPONENTS = (1.258, 1.272, 1.042)
-_DEVIATIONS = (2.116, 2.628, 2.010)
+_DEVIATIONS = (0.933, 1.159, 0.887)
 
 
 class MACO(Squashed):
@@ -26,7 +26,8 @@ class MACO(Squashed):
     noise; ``encode`` keeps its phases only.
 
     Source: Fel et al. 2023, Unlocking Feature Visualization for Deeper Networks with MAgnitude Constrained
-    Optimization, arXiv:2306.06805. They take the mean magnitudes of ImageNet; here it is a smooth fit.
+    Optimization, arXiv:2306.06805. They take the mean magnitudes of ImageNet, at unit deviation; so here, but for a
+    smooth fit in their place.
     """
 
     exact = False
@@ -66,7 +67,7 @@ def measure_spectrum(pictures: Tensor) -> tuple[list[float], list[float]]:
 
     The magnitude under a Hann window, which keeps the borders from adding frequencies, is averaged over the
     pictures in 16 rings from 3 cycles per picture to half a cycle per pixel; the exponent is the slope of a line
-    through them on logarithmic axes. The deviation is the pictures' mean.
+    through them on logarithmic axes. The deviations are the pictures' mean, over their root mean square.
     """
     side = pictures.shape[-1]
     colors = unsquash(pictures)
@@ -81,7 +82,7 @@ def measure_spectrum(pictures: Tensor) -> tuple[list[float], list[float]]:
     middles = (edges[:-1] * edges[1:]).sqrt().log()
     line = torch.stack([middles, torch.ones_like(middles)], dim=1)
     slopes = torch.linalg.lstsq(line, sizes.log()).solution[0]
-    return (-slopes).tolist(), deviations.tolist()
+    return (-slopes).tolist(), (deviations / deviations.square().mean().sqrt()).tolist()
 
 
 def _multiplicity(width: int, device: torch.device) -> Tensor:
