@@ -488,3 +488,37 @@ def test_the_embedded_network_is_the_default(command: Any, monkeypatch: pytest.M
     (plan,) = json.loads(done.out)["plans"]
     assert plan["objective"] == "layer(blocks.4)"
     assert plan["output"] == "outputs/noise_efficientnet_lite0_blocks.4.png"
+
+
+def test_any_setting_can_be_said_with_set(command: Any, tmp_path: Path) -> None:
+    done = command(
+        "run",
+        "noise",
+        "--size",
+        "48",
+        "--set",
+        "parameterization=laplacian",
+        "--set",
+        "octaves=1",
+        "--dry-run",
+        "--json",
+    )
+    plan = json.loads(done.out)["plans"][0]["plan"]
+    assert (plan["parameterization"], plan["octaves"]) == ("laplacian", 1)
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (("--set", "stepps=3"), "Did you mean 'steps'"),
+        (("--set", "steps=x"), "takes int"),
+        (("--set", "steps=3", "--steps", "4"), "once for each setting"),
+        (("--set", "recipe=classic"), "--recipe"),
+        (("--set", "objective=layer(second)"), "--objective"),
+        (("--set", "steps"), "once for each setting"),
+    ],
+)
+def test_settings_that_cannot_be_said_with_set(words: tuple[str, ...], message: str, command: Any) -> None:
+    done = command("run", "noise", "--size", "48", *words)
+    assert done.code == 2
+    assert message in done.err

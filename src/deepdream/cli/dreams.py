@@ -28,6 +28,7 @@ from deepdream.cli.options import (
     SizeOption,
     WeightsOption,
     load_network,
+    read_settings,
     setting,
 )
 from deepdream.cli.terminal import put, put_json, say
@@ -41,6 +42,9 @@ from deepdream.errors import (
 from deepdream.plan import Plan, plan_for
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from deepdream.dreaming.axes import Value
     from deepdream.images import Picture
     from deepdream.models import Model
 
@@ -104,6 +108,14 @@ def run(
     seed: Annotated[int | None, setting("seed", "--seed")] = None,
     tile: Annotated[int | None, setting("tile", "--tile")] = None,
     tile_halo: Annotated[str | None, setting("tile_halo", "--tile-halo")] = None,
+    more: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--set",
+            metavar="NAME=VALUE",
+            help="Any other setting of a dream: --set parameterization=laplacian --set transforms='rotate(-10, 10)'.",
+        ),
+    ] = None,
     size: SizeOption = None,
     models: Annotated[
         list[str],
@@ -158,27 +170,28 @@ def run(
     from deepdream.dreaming.loop import objective_of
 
     asked = Goal(layer or (), objective, classes or (), guide or (), minus or ())
-    plan = plan_for(
-        recipe,
-        relu=relu,
-        strength=strength,
-        octaves=octaves,
-        octave_scale=octave_scale,
-        steps=steps,
-        rate=rate,
-        jitter=jitter,
-        color=color,
-        calm=calm,
-        stop_at=stop_at,
-        keep=keep,
-        blend=blend,
-        mask=mask,
-        mask_outside=mask_outside,
-        feather=feather,
-        seed=seed,
-        tile=tile,
-        tile_halo=tile_halo,
-    )
+    named = {
+        "relu": relu,
+        "strength": strength,
+        "octaves": octaves,
+        "octave_scale": octave_scale,
+        "steps": steps,
+        "rate": rate,
+        "jitter": jitter,
+        "color": color,
+        "calm": calm,
+        "stop_at": stop_at,
+        "keep": keep,
+        "blend": blend,
+        "mask": mask,
+        "mask_outside": mask_outside,
+        "feather": feather,
+        "seed": seed,
+        "tile": tile,
+        "tile_halo": tile_halo,
+    }
+    given = {name: value for name, value in named.items() if value is not None}
+    plan = plan_with(recipe, read_settings(more, given))
     _check_bits(bits)
     if not decided_by.isprintable() or len(decided_by) > 200:
         raise UsageError("--decided-by is one line of at most 200 characters.")
@@ -208,6 +221,17 @@ def run(
             {"schema": 1, "results": results, "failed": [{"input": i, "error": str(e)} for i, e in failures]}
         )
     _raise_failures(failures, len(jobs))
+
+
+def plan_with(recipe: str, settings: Mapping[str, Value]) -> Plan:
+    """The recipe with ``settings`` over it. Raises UsageError for what has an option of its own."""
+    from deepdream.dreaming.axes import BESIDES
+
+    for name in (*BESIDES, "objective", "recipe"):
+        if name in settings:
+            raise UsageError(f"Not --set {name}=...: it has an option of its own, --{name}.")
+    nothing: dict[str, Any] = {name: None for name, value in settings.items() if value is None}
+    return replace(plan_for(recipe, **settings), **nothing)
 
 
 def _run_all(

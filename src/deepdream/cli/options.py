@@ -7,9 +7,13 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from deepdream.errors import UsageError
 from deepdream.plan import RECIPES, Plan
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from deepdream.dreaming.axes import Value
     from deepdream.models import Model
 
 DEFAULT_MODEL = "efficientnet_lite0"
@@ -93,6 +97,25 @@ OutputOption = Annotated[
 ]
 JsonOption = Annotated[bool, typer.Option("--json", help="One JSON object on stdout.")]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No progress and no messages but errors.")]
+
+
+def read_settings(words: list[str] | None, said: Mapping[str, Value]) -> dict[str, Value]:
+    """What every ``--set NAME=VALUE`` says, besides what other options have ``said``.
+
+    Raises:
+        UnknownNameError: no such setting.
+        UsageError: a setting that is said twice, or a value of another kind.
+    """
+    from deepdream.dreaming.axes import check_setting, parse_value
+
+    found = dict(said)
+    for word in words or ():
+        name, sign, value = word.partition("=")
+        name = check_setting(name.strip())
+        if not sign or name in found:
+            raise UsageError(f"Cannot read --set {word[:60]!r}: once for each setting, such as steps=8.")
+        found[name] = parse_value(name, value.strip())
+    return found
 
 
 def load_network(name: str, weights: str | None, device: str) -> Model:

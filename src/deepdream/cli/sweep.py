@@ -21,6 +21,7 @@ from deepdream.cli.options import (
     RangeOption,
     WeightsOption,
     load_network,
+    read_settings,
 )
 from deepdream.cli.process import Interruption, interruptible
 from deepdream.cli.progress import dream_progress
@@ -99,7 +100,7 @@ def sweep(
       deepdream sweep photo.jpg --x recipe=balanced,classic --y seed=0,1,2 --cells cells/ --skip-existing
     """
     reading = Reading(size, value_range, max_pixels, 8, True, "", quiet)
-    axes, same = _axes(x, y), _fixed(fixed, size)
+    axes, same = _axes(x, y), read_settings(fixed, {} if size is None else {"size": size})
     job = _job(Path(image), axes, same, reading, cells, lambda name: load_network(name, weights, device))
     names = "-".join(axis.name for axis in axes)
     target = output or Path("outputs") / f"{Path(image).stem}_sweep_{names}.png"
@@ -129,20 +130,6 @@ def _axes(x: str, y: str | None) -> list[Axis]:
     from deepdream.dreaming import parse_axis
 
     return [parse_axis(text) for text in (x, y) if text is not None]
-
-
-def _fixed(words: list[str] | None, size: str | None) -> dict[str, Value]:
-    """What --set and --size say. Raises UsageError for a name that is said twice."""
-    from deepdream.dreaming.axes import check_setting, parse_value
-
-    found: dict[str, Value] = {} if size is None else {"size": size}
-    for word in words or ():
-        name, sign, value = word.partition("=")
-        name = check_setting(name.strip())
-        if not sign or name in found:
-            raise UsageError(f"Cannot read --set {word[:60]!r}: once for each setting, such as steps=8.")
-        found[name] = parse_value(name, value.strip())
-    return found
 
 
 def _job(

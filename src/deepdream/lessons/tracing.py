@@ -349,7 +349,9 @@ def _channel_bars(place: Any, told: Trace, theme: Theme) -> None:
     place.barh(heights + 0.2, after, 0.38, color=theme.positive, label="after")
     place.set_yticks(heights, [f"{channel}" for channel in chosen])
     place.invert_yaxis()
-    place.legend(loc="upper center", bbox_to_anchor=(0.5, -0.32), ncols=2, frameon=False)  # below: bars fill the box
+    place.legend(
+        loc="upper center", bbox_to_anchor=(0.5, -0.32), ncols=2, frameon=False
+    )  # below: bars fill the box
     label(place, "mean activation", "channel", "channels that changed most")
 
 
