@@ -139,6 +139,10 @@ def test_small_octaves_are_left_out_and_the_picture_itself_never(tiny_model: Mod
 def test_strange_sizes_are_dreamed(size: tuple[int, int], recipe: str, tiny_model: Model) -> None:
     image = torch.rand(1, 3, *size, generator=torch.Generator().manual_seed(0))
     plan = plan_for(recipe, objective="layer(second)", steps=2)
+    if plan.transforms and size == (1, 1):  # one pixel is moved out of sight
+        with pytest.raises(DeepDreamError, match="The gradient of layer.second. is zero everywhere"):
+            last_image(tiny_model, plan, image)
+        return
     out = last_image(tiny_model, plan, image)
     assert out.shape == image.shape
     assert out.isfinite().all()
