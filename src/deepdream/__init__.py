@@ -30,6 +30,7 @@ _HOMES = {
     "direction": "deepdream.ascent",
     "diversity": "deepdream.ascent",
     "dream": "deepdream.dreaming",
+    "estimate": "deepdream.dreaming",
     "explain": "deepdream.attribution",
     "guide": "deepdream.ascent",
     "layer": "deepdream.ascent",

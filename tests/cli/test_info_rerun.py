@@ -158,6 +158,18 @@ def test_rerun_gives_the_same_pixels(made: Path, command: Any) -> None:
     assert Path("made_again.png").read_bytes() == made.read_bytes()
 
 
+def test_rerun_asks_for_no_other_tiles_where_memory_is_short(
+    made: Path, command: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from deepdream.dreaming import estimating
+
+    def asked_for(_: object) -> int:
+        raise AssertionError("free memory was asked for")
+
+    monkeypatch.setattr(estimating, "free_memory", asked_for)
+    assert command("rerun", made, "-o", "again.png").code == 0
+
+
 @pytest.mark.parametrize(
     "words",
     [

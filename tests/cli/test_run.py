@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -453,7 +454,9 @@ def test_a_dry_run_says_all_and_writes_nothing(command: Any) -> None:
     before = sorted(Path().rglob("*"))
     done = command("run", "photo.png", "--dry-run", "--octaves", "6", "--steps", "3", "-l", "second")
     assert done.code == 0
-    assert done.out.splitlines() == [
+    lines = done.out.splitlines()
+    assert re.fullmatch(r"  takes about \d+\.\d GB of memory and \d+(\.\d)? s", lines.pop(2))
+    assert lines == [
         "photo.png -> outputs/photo_tiny_second.png",
         "  climbs layer(second), recipe balanced, 9 gradients at 46x36 64x50 90x70",
         "  3 octaves are left out: they would be too small for the layer",
@@ -463,7 +466,31 @@ def test_a_dry_run_says_all_and_writes_nothing(command: Any) -> None:
     ][0]
     assert plan["plan"]["seed"] == 9
     assert plan["octaves"][-1] == [70, 90]
+    assert plan["estimate"]["bytes"] > max(octave["bytes"] for octave in plan["estimate"]["octaves"])
+    assert plan["estimate"]["seconds"] > 0
+    assert plan["estimate"]["octaves"][-1]["tiles"] == 1
     assert sorted(Path().rglob("*")) == before
+
+
+def test_where_memory_is_short_the_tile_is_said_and_kept_in_the_recipe(
+    command: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from deepdream.dreaming import estimating
+
+    monkeypatch.setattr(estimating, "free_memory", lambda _: 1000)
+    save("photo.png", (300, 280))
+    words = ("run", "photo.png", "-l", "second", "-o", "d.png", *FAST)
+    assert "300x280 (5 tiles)" in command(*words, "--dry-run").out
+    assert "in tiles of 256 pixels" in command(*words).err
+    recipe = read_recipe("d.png")
+    assert recipe is not None
+    assert json.loads(recipe)["plan"]["tile"] == 256
+    monkeypatch.setattr(estimating, "free_memory", lambda _: 10**12)
+    assert "in tiles of" not in command(*words, "--tile", "256", "--overwrite").err
+    again = read_picture("d.png").pixels
+    monkeypatch.setattr(estimating, "free_memory", lambda _: 1000)
+    command(*words, "--overwrite")
+    assert np.array_equal(again, read_picture("d.png").pixels)
 
 
 def test_a_dry_run_finds_what_the_run_would_refuse(command: Any) -> None:

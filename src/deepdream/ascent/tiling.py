@@ -21,6 +21,9 @@ from deepdream.tensors import is_out_of_memory
 #: Pictures above so many pixels are cut into tiles by default.
 LARGE = 3_000_000
 CORE = 1024
+#: Above so many pixels the picture itself needs the memory, and tiles are smaller; they take hardly longer.
+VERY_LARGE = 10_000_000
+SMALLER_CORE = 768
 NEAR_HALO = 64
 _SMALLEST = 96
 
@@ -72,6 +75,28 @@ def grid(height: int, width: int, core: int, chance: torch.Generator) -> list[Bo
     """Cores that cover the picture once, on a grid with a random offset."""
     down, right = (int(torch.randint(core, (), generator=chance)) for _ in range(2))
     return [Box(*r, *c) for r in _cut(0, height, core, down) for c in _cut(0, width, core, right)]
+
+
+def usual_core(height: int, width: int) -> int:
+    """The side of the tiles of a picture of this size, where nobody chose one."""
+    return SMALLER_CORE if height * width > VERY_LARGE else CORE
+
+
+def expected_tiles(height: int, width: int, tiling: Tiling) -> tuple[float, float]:
+    """How many tiles ``grid`` gives on average over its offsets, and how many pixels they see with their halos.
+
+    Every row but the first is an edge for one of ``core`` offsets, so there are (height - 1) / core edges on
+    average, at each of which two tiles look a halo farther. Halos cut off by the picture's end are counted whole.
+    """
+    edges = [(side - 1) / tiling.core for side in (height, width)]
+    down, right = (side + 2 * tiling.halo * count for side, count in zip((height, width), edges, strict=True))
+    return (1 + edges[0]) * (1 + edges[1]), down * right
+
+
+def largest_tile(height: int, width: int, tiling: Tiling) -> int:
+    """The most pixels that a tile can see."""
+    side = tiling.core + 2 * tiling.halo + 2 * tiling.stride
+    return min(height, side) * min(width, side)
 
 
 def blocks(height: int, width: int, largest: int) -> list[Box]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -68,6 +68,8 @@ class Reading:
     checkpoint_every: int = 0
     again: str = ""
     places: tuple[Path, ...] = ()
+    #: Whether tiles are chosen by the memory that is free; never for a picture that is made again.
+    fit_tiles: bool = False
 
 
 def run(
@@ -210,7 +212,7 @@ def run(
             check_no_checkpoint(job.output)
     reading = Reading(
         size, value_range, max_pixels, bits, not no_metadata, decided_by, quiet, checkpoint_every,
-        f" --weights {weights}" if weights else "",
+        f" --weights {weights}" if weights else "", fit_tiles=True,
     )  # fmt: skip
     if dry_run:
         _show_plans(jobs, network, plan, reading, json=json)
@@ -273,6 +275,7 @@ def run_one(job: Job, network: Model, plan: Plan, reading: Reading) -> dict[str,
     from deepdream.dreaming.result import begin
 
     picture = read_input(job.source, reading, plan.seed)
+    plan = _fitted(job, network, plan, reading, picture)
     for note in () if reading.quiet else picture.notes:
         say(f"{picture.name}: {note}")
     draft, state = begin(
@@ -282,7 +285,7 @@ def run_one(job: Job, network: Model, plan: Plan, reading: Reading) -> dict[str,
         size=_size_of(job.source, reading.size),
         decided_by=reading.decided_by,
         value_range=reading.value_range,
-        places=[*reading.places, job.source, job.output],
+        places=_places(job, reading),
     )
     notes = picture.notes
     del picture  # as large as the state's own copy
@@ -292,26 +295,65 @@ def run_one(job: Job, network: Model, plan: Plan, reading: Reading) -> dict[str,
     return {"input": str(job.source), **told, "notes": list(notes)}
 
 
+def _fitted(job: Job, network: Model, plan: Plan, reading: Reading, picture: Picture) -> Plan:
+    """``plan`` with tiles that fit into the memory that is free, where ``reading`` asks for that."""
+    if not reading.fit_tiles:
+        return plan
+    from deepdream.dreaming.estimating import fit_to_memory
+    from deepdream.dreaming.result import parse_size
+
+    size = _size_of(job.source, reading.size)
+    height, width = parse_size(size or f"{picture.width}x{picture.height}", picture.height, picture.width)
+    fitted = fit_to_memory(network, plan, height, width, places=_places(job, reading))
+    if fitted.tile != plan.tile and not reading.quiet:
+        say(f"{picture.name}: in tiles of {fitted.tile} pixels, since memory is short")
+    return fitted
+
+
+def _places(job: Job, reading: Reading) -> list[Path]:
+    """Where files that the objective names are looked for."""
+    return [*reading.places, job.source, job.output]
+
+
 def _show_plans(jobs: list[Job], network: Model, plan: Plan, reading: Reading, *, json: bool) -> None:
     described = [_describe(job, network, plan, reading) for job in jobs]
     if json:
         put_json({"schema": 1, "plans": described})
         return
     for entry in described:
-        sizes = " ".join(f"{width}x{height}" for height, width in entry["octaves"])
+        sizes = " ".join(map(_size_in_words, entry["estimate"]["octaves"]))
         put(f"{entry['input']} -> {entry['output']}" + (" (exists, skipped)" if entry["skipped"] else ""))
         put(f"  climbs {entry['objective']}, recipe {plan.recipe}, {entry['gradients']} gradients at {sizes}")
+        told = entry["estimate"]
+        put(f"  takes about {told['bytes'] / 1e9:.1f} GB of memory and {_duration(told['seconds'])}")
         if entry["left_out"]:
             put(f"  {entry['left_out']} octaves are left out: they would be too small for the layer")
 
 
+def _size_in_words(octave: dict[str, Any]) -> str:
+    size = f"{octave['width']}x{octave['height']}"
+    return size if octave["tiles"] == 1 else f"{size} ({octave['tiles']} tiles)"
+
+
+def _duration(seconds: float) -> str:
+    """Roughly: 0.4 s, 12 s, 3 min, 2.5 h."""
+    if seconds < 10:
+        return f"{seconds:.1f} s"
+    if seconds < 120:
+        return f"{seconds:.0f} s"
+    return f"{seconds / 60:.0f} min" if seconds < 7200 else f"{seconds / 3600:.1f} h"
+
+
 def _describe(job: Job, network: Model, plan: Plan, reading: Reading) -> dict[str, Any]:
     """What ``--dry-run`` says about one picture."""
+    from deepdream.dreaming.estimating import estimate
     from deepdream.dreaming.loop import objective_of, sizes_for
     from deepdream.dreaming.result import fit_picture
 
     picture = fit_picture(read_input(job.source, reading, plan.seed), _size_of(job.source, reading.size))
     sizes = sizes_for(plan, network, picture.height, picture.width)
+    plan = _fitted(job, network, plan, reading, picture)
+    takes = estimate(network, plan, picture.height, picture.width, places=_places(job, reading))
     return {
         "input": str(job.source),
         "output": str(job.output),
@@ -320,6 +362,11 @@ def _describe(job: Job, network: Model, plan: Plan, reading: Reading) -> dict[st
         "octaves": [[size.height, size.width] for size in sizes],
         "left_out": plan.octaves - len(sizes),
         "gradients": sum(size.steps for size in sizes),
+        "estimate": {
+            "octaves": [asdict(octave) for octave in takes.octaves],
+            "bytes": takes.bytes,
+            "seconds": takes.seconds,
+        },
         "plan": plan.to_dict(),
     }
 

@@ -1,6 +1,7 @@
 """The dream: a generator of steps, and the picture with its recipe that comes out."""
 
 from deepdream.dreaming.axes import Axis, parse_axis, variations
+from deepdream.dreaming.estimating import Estimate, estimate, fit_to_memory
 from deepdream.dreaming.loop import Step, advance, dream, start
 from deepdream.dreaming.measures import Measures, measure
 from deepdream.dreaming.result import Dreamed, render, render_all
@@ -11,12 +12,15 @@ from deepdream.dreaming.visualization import visualize
 __all__ = [
     "Axis",
     "Dreamed",
+    "Estimate",
     "Measures",
     "State",
     "Step",
     "Swept",
     "advance",
     "dream",
+    "estimate",
+    "fit_to_memory",
     "measure",
     "parse_axis",
     "render",

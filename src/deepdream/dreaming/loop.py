@@ -23,7 +23,7 @@ from deepdream.ascent.references import references_for
 from deepdream.ascent.resampling import resize, resize_picture
 from deepdream.ascent.resolving import pin_files, read_mask, resolve
 from deepdream.ascent.sizes import Octave, octaves
-from deepdream.ascent.tiling import CORE, LARGE, NEAR_HALO, Tiling
+from deepdream.ascent.tiling import LARGE, NEAR_HALO, Tiling, usual_core
 from deepdream.ascent.transforms import parse_transforms, side_needed
 from deepdream.dreaming.control import allowed, at_distance, distances, mask_at, result, shape_mask, target
 from deepdream.dreaming.state import State
@@ -140,7 +140,9 @@ def tiling_for(plan: Plan, model: Model, objective: Objective, height: int, widt
                 f"{objective} sees the whole picture, so no halo is exact. Use --tile-halo near."
             )
         halo = max((field or 1) - 1 for field in fields) if fields else 0
-    return Tiling(max(plan.tile or CORE, 2 * stride), halo, stride, fixed=bool(plan.tile))
+    return Tiling(
+        max(plan.tile or usual_core(height, width), 2 * stride), halo, stride, fixed=bool(plan.tile)
+    )
 
 
 def start(model: Model, plan: Plan, image: Tensor, *, places: Iterable[Path] = ()) -> State:

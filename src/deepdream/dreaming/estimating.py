@@ -1,0 +1,244 @@
+"""What a dream will take, before it is begun: tiles, memory and time; and tiles that fit into the memory there is.
+
+A gradient of a small picture is measured; the rest is arithmetic, since time and memory grow with the pixels.
+"""
+
+from __future__ import annotations
+
+import time
+import weakref
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils._pytree import tree_leaves
+
+from deepdream.ascent.sizes import Octave
+from deepdream.ascent.tiling import CORE, SMALLER_CORE, Tiling, expected_tiles, largest_tile
+from deepdream.dreaming.loop import advance, objective_of, sizes_for, start, tiling_for
+from deepdream.errors import UsageError
+from deepdream.models.network import Model
+from deepdream.plan import Plan
+from deepdream.tensors import free_memory, generator, resident_memory
+
+_SIDE = 256
+#: Cores that are tried, from the usual one down.
+_CORES = (CORE, SMALLER_CORE, 512, 384, 256)
+#: float32 copies of a picture that lie beside a pass, with what the allocator keeps between them; and how much more
+#: than its tensors a pass takes, for the scratch of its operations and blocks that do not fit into each other. Both
+#: from benchmarks/memory.py.
+_COPIES = 10
+_SLACK = 1.4
+#: No known network takes more bytes than this for a pixel; a picture that needs less is not measured.
+_MOST = 10_000
+
+
+@dataclass(frozen=True)
+class Costs:
+    """What one step takes for each pixel, on the machine where it was measured.
+
+    Attributes:
+        network_bytes: The most that is held at once, as far as it passes through the network.
+        canvas_bytes: The same of all that is done with the picture without a network.
+        network_seconds, canvas_seconds: Likewise.
+        resting_bytes: What the process holds anyway: Python, torch, the weights.
+    """
+
+    network_bytes: float
+    canvas_bytes: float
+    network_seconds: float
+    canvas_seconds: float
+    resting_bytes: int = 0
+
+
+@dataclass(frozen=True)
+class OctaveEstimate:
+    """One size: ``tiles`` is how many a step cuts it into on average (the grid moves), 1 where it is seen whole."""
+
+    height: int
+    width: int
+    steps: int
+    tiles: int
+    bytes: int
+    seconds: float
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """What a dream will take: the most bytes held at once, of the whole process, and the seconds of its steps.
+
+    Reading and writing the picture, and measuring the result, are not in the seconds.
+    """
+
+    octaves: tuple[OctaveEstimate, ...]
+    resting_bytes: int
+
+    @property
+    def bytes(self) -> int:
+        return self.resting_bytes + max(octave.bytes for octave in self.octaves)
+
+    @property
+    def seconds(self) -> float:
+        return sum(octave.seconds for octave in self.octaves)
+
+
+def estimate(
+    model: Model,
+    plan: Plan,
+    height: int,
+    width: int,
+    *,
+    places: Iterable[Path] = (),
+    costs: Costs | None = None,
+) -> Estimate:
+    """What the dream of a picture of this size takes, from ``costs`` (measured now if not given).
+
+    Raises:
+        UsageError, UnknownNameError, PictureError: as ``start`` of the same plan.
+    """
+    sizes = sizes_for(plan, model, height, width)
+    goal = objective_of(plan, model)
+    tilings = [tiling_for(plan, model, goal, size.height, size.width) for size in sizes]
+    return add_up(costs or probe(model, plan, height, width, places=places), sizes, tilings)
+
+
+def add_up(costs: Costs, sizes: Iterable[Octave], tilings: Iterable[Tiling | None]) -> Estimate:
+    """The arithmetic of ``estimate``: every size with how it is cut."""
+    sizes = tuple(sizes)
+    full = sizes[-1].height * sizes[-1].width
+    octaves = tuple(_octave(costs, size, tiling, full) for size, tiling in zip(sizes, tilings, strict=True))
+    return Estimate(octaves, costs.resting_bytes)
+
+
+def _octave(costs: Costs, size: Octave, tiling: Tiling | None, full: int) -> OctaveEstimate:
+    pixels = size.height * size.width
+    tiles, seen, largest = 1.0, float(pixels), pixels
+    if tiling is not None:
+        tiles, seen = expected_tiles(size.height, size.width, tiling)
+        largest = largest_tile(size.height, size.width, tiling)
+    held = 12 * _COPIES * pixels + 24 * (full - pixels)
+    most = held + max(_SLACK * costs.network_bytes * largest, costs.canvas_bytes * pixels - held)
+    seconds = size.steps * (costs.network_seconds * seen + costs.canvas_seconds * pixels)
+    return OctaveEstimate(size.height, size.width, size.steps, max(1, round(tiles)), round(most), seconds)
+
+
+def fit_to_memory(model: Model, plan: Plan, height: int, width: int, *, places: Iterable[Path] = ()) -> Plan:
+    """``plan`` with tiles of which a pass takes at most half of the memory that is free now.
+
+    The tile is written into the plan, so that the same plan gives the same picture where other memory is free. It
+    stays as it is where it was chosen already, where the usual rule fits, where the objective sees the picture as a
+    whole, and where nobody knows how much is free.
+
+    Raises:
+        UsageError, UnknownNameError, PictureError: as ``start`` of the same plan.
+    """
+    free = free_memory(model.device)
+    whole = height * width * _MOST
+    if plan.tile or free is None or whole <= free / 2 or not _cuttable(model, plan, height, width):
+        return plan
+    return choose_tile(model, plan, height, width, probe(model, plan, height, width, places=places), free)
+
+
+def choose_tile(model: Model, plan: Plan, height: int, width: int, costs: Costs, free: int) -> Plan:
+    """``plan`` with the largest tile that fits into half of ``free`` bytes, the smallest there is if none does."""
+
+    def fits(trial: Plan) -> bool:
+        found = estimate(model, trial, height, width, costs=costs)
+        return max(octave.bytes for octave in found.octaves) <= free / 2
+
+    if fits(plan):
+        return plan
+    trials = [replace(plan, tile=core) for core in _CORES if core * core < height * width]
+    return next((trial for trial in trials if fits(trial)), trials[-1] if trials else plan)
+
+
+def _cuttable(model: Model, plan: Plan, height: int, width: int) -> bool:
+    try:
+        trial = replace(plan, tile=_CORES[-1])
+        return tiling_for(trial, model, objective_of(plan, model), height, width) is not None
+    except UsageError:
+        return False
+
+
+def probe(model: Model, plan: Plan, height: int, width: int, *, places: Iterable[Path] = ()) -> Costs:
+    """The costs of a step of ``plan``, measured on gray noise of 256 x 256 (less where the picture is smaller).
+
+    Raises:
+        UsageError, UnknownNameError, PictureError: as ``start`` of the same plan.
+    """
+    places = tuple(places)
+    resting = resident_memory()
+    bytes_, seconds = _one_step(model, plan, height, width, places)
+    without = replace(plan, objective="total_variation()")
+    canvas_bytes, canvas_seconds = _one_step(model, without, height, width, places)
+    return Costs(bytes_, canvas_bytes, max(seconds - canvas_seconds, 0.0), canvas_seconds, resting)
+
+
+def _one_step(
+    model: Model, plan: Plan, height: int, width: int, places: tuple[Path, ...]
+) -> tuple[float, float]:
+    """The most bytes held and the seconds taken, for each pixel, by a step in a single octave."""
+    small = replace(plan, octaves=1, steps=3, tile=0, strength=None, stop_at="")
+    rows, columns = _probe_size(model, small, height, width)
+    noise = torch.rand(1, 3, rows, columns, generator=generator(0)) * 0.5 + 0.25
+    state = start(model, small, noise, places=places)
+    with _Alive() as alive:
+        advance(model, state)
+    began = time.perf_counter()
+    score = advance(model, state).score
+    assert score is not None
+    float(score.sum())  # waits for the device
+    return alive.most / (rows * columns), (time.perf_counter() - began) / (rows * columns)
+
+
+def _probe_size(model: Model, plan: Plan, height: int, width: int) -> tuple[int, int]:
+    """The smallest of the probe's size, twice that and the picture's own that the layers can take."""
+    for side in (_SIDE, 2 * _SIDE):
+        if min(height, width) < side:
+            break
+        try:
+            sizes_for(plan, model, side, side)
+        except UsageError:
+            continue
+        return side, side
+    return height, width
+
+
+class _Alive(TorchDispatchMode):  # type: ignore[no-untyped-call]
+    """Counts the bytes of all tensors that live at once of those made inside; ``most`` is the peak."""
+
+    def __init__(self) -> None:
+        super().__init__()  # type: ignore[no-untyped-call]
+        self.now = self.most = 0
+        self._seen: dict[int, Any] = {}
+
+    @classmethod
+    def _should_skip_dynamo(cls) -> bool:
+        return False  # or its first call imports torch._dynamo, which takes seconds
+
+    def __torch_dispatch__(
+        self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None
+    ) -> Any:
+        result = func(*args, **(kwargs or {}))
+        for leaf in tree_leaves(result):
+            if isinstance(leaf, Tensor):
+                self._count(leaf)
+        return result
+
+    def _count(self, tensor: Tensor) -> None:
+        storage = tensor.untyped_storage()
+        key, size = id(storage), storage.nbytes()
+        if key in self._seen:
+            return
+
+        def forget(_: Any) -> None:
+            self.now -= size
+            self._seen.pop(key, None)
+
+        self._seen[key] = weakref.ref(storage, forget)
+        self.now += size
+        self.most = max(self.most, self.now)
