@@ -140,7 +140,7 @@ def test_strange_sizes_are_dreamed(size: tuple[int, int], recipe: str, tiny_mode
     image = torch.rand(1, 3, *size, generator=torch.Generator().manual_seed(0))
     plan = plan_for(recipe, objective="layer(second)", steps=2)
     if plan.transforms and size == (1, 1):  # one pixel is moved out of sight
-        with pytest.raises(DeepDreamError, match="The gradient of layer.second. is zero everywhere"):
+        with pytest.raises(DeepDreamError, match=r"The gradient of layer.second. is zero everywhere"):
             last_image(tiny_model, plan, image)
         return
     out = last_image(tiny_model, plan, image)
