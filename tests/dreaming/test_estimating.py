@@ -108,6 +108,10 @@ def test_the_largest_tile_that_fits_is_chosen(tiny_model: Model, free: int, tile
         assert takes.bytes - takes.resting_bytes <= free / 2
 
 
+def test_a_picture_that_takes_the_memory_itself_keeps_the_usual_tiles(tiny_model: Model) -> None:
+    assert choose_tile(tiny_model, PLAN, 9000, 11000, COSTS, 10**9) is PLAN
+
+
 def test_short_memory_cuts_a_picture_that_is_seen_whole_otherwise(
     tiny_model: Model, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -18,7 +18,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
 from deepdream.ascent.sizes import Octave
-from deepdream.ascent.tiling import CORE, SMALLER_CORE, Tiling, expected_tiles, largest_tile
+from deepdream.ascent.tiling import CORE, LARGE, SMALLER_CORE, Tiling, expected_tiles, largest_tile
 from deepdream.dreaming.loop import advance, objective_of, sizes_for, start, tiling_for
 from deepdream.errors import UsageError
 from deepdream.models.network import Model
@@ -33,6 +33,8 @@ _CORES = (CORE, SMALLER_CORE, 512, 384, 256)
 #: from benchmarks/memory.py.
 _COPIES = 10
 _SLACK = 1.4
+#: Smaller tiles that do not fit either must bring memory down to this share.
+_WORTH = 0.8
 #: No known network takes more bytes than this for a pixel; a picture that needs less is not measured.
 _MOST = 10_000
 
@@ -144,16 +146,23 @@ def fit_to_memory(model: Model, plan: Plan, height: int, width: int, *, places: 
 
 
 def choose_tile(model: Model, plan: Plan, height: int, width: int, costs: Costs, free: int) -> Plan:
-    """``plan`` with the largest tile that fits into half of ``free`` bytes, the smallest there is if none does."""
+    """``plan`` with the largest tile that fits into half of ``free`` bytes.
 
-    def fits(trial: Plan) -> bool:
+    If none does it is the smallest, or ``plan`` as it is where the picture itself takes nearly all of the memory:
+    smaller tiles would then only take longer.
+    """
+
+    def needs(trial: Plan) -> int:
         found = estimate(model, trial, height, width, costs=costs)
-        return max(octave.bytes for octave in found.octaves) <= free / 2
+        return max(octave.bytes for octave in found.octaves)
 
-    if fits(plan):
-        return plan
+    usual = needs(plan)
     trials = [replace(plan, tile=core) for core in _CORES if core * core < height * width]
-    return next((trial for trial in trials if fits(trial)), trials[-1] if trials else plan)
+    if usual <= free / 2 or not trials:
+        return plan
+    in_tiles_anyway = height * width > LARGE
+    last = plan if in_tiles_anyway and needs(trials[-1]) > _WORTH * usual else trials[-1]
+    return next((trial for trial in trials if needs(trial) <= free / 2), last)
 
 
 def _cuttable(model: Model, plan: Plan, height: int, width: int) -> bool:
