@@ -56,7 +56,7 @@ class Plan:
     parameterization: str = setting(
         "logit",
         "what is changed: numbers that stand for the picture (cppn and maco start from noise only)",
-        choices=("pixels", "logit", "fourier", "laplacian", "shared", "cppn", "maco"),
+        choices=("pixels", "logit", "colors", "fourier", "laplacian", "shared", "cppn", "maco"),
     )
     optimizer: str = setting("ascent", "how a gradient becomes a step", choices=("ascent", "adam"))
     smoothing: str = setting(

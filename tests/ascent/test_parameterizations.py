@@ -15,6 +15,7 @@ from deepdream.ascent.parameterizations import (
     CPPN,
     MACO,
     PARAMETERIZATIONS,
+    Colors,
     Fourier,
     Laplacian,
     Logit,
@@ -369,3 +370,10 @@ def test_a_resized_picture_stays_legal_at_a_hard_edge() -> None:
     edge[..., 4:] = 1
     assert float(resize(edge, 32, 32).max()) > 1  # bicubic overshoots
     assert float(resize_picture(edge, 32, 32).max()) == 1
+
+
+def test_colors_are_plain_pixels_through_the_color_matrix() -> None:
+    signal = fresh("colors", 5, 7) * 100
+    mixed = torch.einsum("ij,bjhw->bihw", correlation_root(), signal)
+    expected = ((torch.sigmoid(mixed) - 0.01) / 0.98).clamp(0, 1)
+    torch.testing.assert_close(Colors().decode(signal, 5, 7), expected)

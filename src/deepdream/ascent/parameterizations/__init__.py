@@ -7,7 +7,7 @@ from torch import Tensor
 from deepdream.ascent.parameterizations.cppn import CPPN
 from deepdream.ascent.parameterizations.fourier import Fourier
 from deepdream.ascent.parameterizations.maco import MACO
-from deepdream.ascent.parameterizations.pixels import Logit, Pixels
+from deepdream.ascent.parameterizations.pixels import Colors, Logit, Pixels
 from deepdream.ascent.parameterizations.protocol import Parameterization
 from deepdream.ascent.parameterizations.pyramid import Laplacian, Shared
 from deepdream.ascent.resampling import resize, resize_picture
@@ -18,6 +18,7 @@ __all__ = [
     "CPPN",
     "MACO",
     "PARAMETERIZATIONS",
+    "Colors",
     "Fourier",
     "Laplacian",
     "Logit",
@@ -31,6 +32,7 @@ __all__ = [
 PARAMETERIZATIONS: dict[str, Parameterization] = {
     "pixels": Pixels(),
     "logit": Logit(),
+    "colors": Colors(),
     "fourier": Fourier(),
     "laplacian": Laplacian(),
     "shared": Shared(),

@@ -5,6 +5,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from deepdream.ascent.parameterizations.protocol import Squashed, squash, unsquash
+
 
 class Pixels:
     """The pixels themselves, clipped after every step."""
@@ -55,4 +57,23 @@ class Logit:
 
     def start(self, count: int, height: int, width: int, chance: torch.Generator) -> Tensor:
         """Noise of standard deviation 0.01 before the sigmoid, as lucid's pixel_image."""
+        return 0.01 * torch.randn(count, 3, height, width, generator=chance)
+
+
+class Colors(Squashed):
+    """Pixels in decorrelated colors before a sigmoid: what photographs seldom do with color costs more to reach.
+
+    Parameters are (B, 3, H, W).
+
+    Source: Olah, Mordvintsev, Schubert 2017, Feature Visualization, Distill; lucid's to_valid_rgb.
+    """
+
+    def encode(self, image: Tensor) -> Tensor:
+        return unsquash(image)
+
+    def decode(self, parameters: Tensor, height: int, width: int) -> Tensor:  # noqa: ARG002
+        return squash(parameters)
+
+    def start(self, count: int, height: int, width: int, chance: torch.Generator) -> Tensor:
+        """Noise of standard deviation 0.01, as lucid's pixel_image."""
         return 0.01 * torch.randn(count, 3, height, width, generator=chance)
