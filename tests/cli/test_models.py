@@ -6,7 +6,6 @@ import json
 import os
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
@@ -191,11 +190,9 @@ def test_help_needs_no_torch_and_shows_examples() -> None:
 
 def test_a_real_process_without_a_network_ends_with_4_in_three_lines() -> None:
     environment = {**os.environ, "HF_HUB_OFFLINE": "1"}
-    start = time.monotonic()
     command = [sys.executable, "-m", "deepdream", "models", "fetch", "googlenet"]
     done = subprocess.run(command, capture_output=True, text=True, env=environment, timeout=60, check=False)
     assert done.returncode == 4
     assert done.stdout == ""
     assert len(done.stderr.splitlines()) == 3
     assert done.stderr.startswith("deepdream: googlenet needs the weights")
-    assert time.monotonic() - start < 20  # most of it is starting Python on a busy machine

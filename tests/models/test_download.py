@@ -9,7 +9,6 @@ import socket
 import subprocess
 import sys
 import threading
-import time
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -118,11 +117,9 @@ def test_silent_server_is_given_up_after_the_reading_time(
     web: Any, target: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(room, "READ_SECONDS", 0.3)
-    web.delay = 2.0
-    start = time.monotonic()
+    web.delay = 2.0  # after which there would be a file and no error
     with pytest.raises(WeightsError, match=r"no answer in time|timed out"):
         download(Wanted(web.add("w.pth", BODY), target, HASH))
-    assert time.monotonic() - start < 1.8
 
 
 def test_times_are_ten_seconds_to_connect_and_thirty_to_read() -> None:
@@ -140,11 +137,9 @@ def test_names_that_take_for_ever_are_given_up(target: Path, monkeypatch: pytest
     release = threading.Event()
     monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: release.wait(20) and [])
     monkeypatch.setattr(room, "REACH_SECONDS", 0.2)
-    start = time.monotonic()
-    try:
+    try:  # a name that had answered would be "an empty list"
         with pytest.raises(UnreachableError, match="no answer in time"):
             download(Wanted("https://example.org/w.pth", target))
-        assert time.monotonic() - start < 2
     finally:
         release.set()
 

@@ -167,7 +167,11 @@ def awakened(model: Model) -> nn.Module:
     for norm in norms:
         norm.train()
         norm.momentum = 1.0
-    brightness = torch.linspace(0, 1, 8)[:, None, None, None]  # as on the path from black
+    blots = (
+        _blots(model, 8, random) * torch.linspace(0, 1, 8)[:, None, None, None]
+    )  # as on the path from black
+    # Fine noise too, on which a readable copy is compared: unseen, it becomes logits of 26,000, all rounding.
+    noise = torch.rand(2, *blots.shape[1:], generator=random)
     with torch.no_grad():
-        twin(model.normalize(_blots(model, 8, random) * brightness))
+        twin(model.normalize(torch.cat([blots, noise])))
     return twin.eval()

@@ -27,8 +27,12 @@ _SHARED: dict[str, Any] = {
 Game = Callable[[Tensor], Tensor]
 
 
-def _players_for(_: Problem, passes: int) -> int:
-    return min(MOST_PLAYERS - 2, max(2, passes.bit_length() - 1))
+def _players_for(problem: Problem, passes: int) -> int:
+    """The most segments that fit: superpixels may be more than were asked for, and one more doubles the passes."""
+    for wanted in range(min(MOST_PLAYERS - 2, passes.bit_length() - 1), 2, -1):
+        if 2 ** count_of(superpixels(problem.image, wanted)) <= passes:
+            return wanted
+    return 2
 
 
 @register(
