@@ -30,6 +30,7 @@ from deepdream.models import Model
 from deepdream.plan import plan_for
 
 CHANNELS = 4
+COLUMNS = CHANNELS + 1
 #: Of the path from black to the picture; the error that is left is said.
 PIECES = 100
 METHOD = "grad-cam"
@@ -135,10 +136,8 @@ def _dream_class(model: Model, target: int, seed: int) -> NDArray[np.float32]:
 
 
 def _caricatures(model: Model, picture: Picture, seed: int, tell: Tell) -> dict[str, NDArray[np.float32]]:
-    layers = chosen_layers(model)
-    middle = list(dict.fromkeys(layers[round(share * (len(layers) - 1))].name for share in (0.25, 0.75)))
     found = {}
-    for name in middle:
+    for name in [layer.name for layer in chosen_layers(model)][:COLUMNS]:
         tell(f"reason: {model.name}, caricature at {name}")
         found[name] = _dream(model, picture, f"caricature({name})", seed)
     return found
@@ -223,22 +222,24 @@ def _table(found: Reason) -> Grid:
 CAPTION = (
     "What: the picture, the channels that carried its class (conductance, in logits) and what each looks for; the "
     "picture dreamed at these channels, the class dreamed from noise, where the network sees it there ({method}), and "
-    "the picture as two layers caricature it. Why: a reason that is named can be looked at, a dream can be explained."
+    "the picture as the layers caricature it, early to late. Why: a reason that is named can be looked at, a "
+    "dream can be explained."
 )
 
 
 @drawn
 def draw_reasons(found: Sequence[Reason], *, theme: Theme = Theme.LIGHT) -> Figure:
-    """Two rows for each network."""
-    rows = 2 * len(found)
+    """Three rows for each network."""
+    rows = 3 * len(found)
     canvas, axes = new_figure(
-        rows, 5, title="The reason, dreamed", size=(17.5, 0.8 + 3.9 * rows), theme=theme
+        rows, COLUMNS, title="The reason, dreamed", size=(17.5, 0.8 + 3.9 * rows), theme=theme
     )
     for index, entry in enumerate(found):
-        _reason_row(axes[2 * index], entry)
-        _dream_row(axes[2 * index + 1], entry)
+        _reason_row(axes[3 * index], entry)
+        _dream_row(axes[3 * index + 1], entry)
+        _caricature_row(axes[3 * index + 2], entry)
         if len(found) > 1:
-            axes[2 * index][0].set_ylabel(entry.model.name, fontsize=16, fontweight="bold")
+            axes[3 * index][0].set_ylabel(entry.model.name, fontsize=16, fontweight="bold")
     for place in axes.flat:
         place.set_xticks([])
         place.set_yticks([])
@@ -260,8 +261,13 @@ def _dream_row(places: Any, found: Reason) -> None:
         (found.dreamed_reason, "these, dreamed"),
         (found.dreamed_class, f"dream: {shortened(found.conductance.label, 14)}"),
         (found.explained, f"seen with {found.recognized:.0%}"),
-        *((pixels, f"{name} caricatures") for name, pixels in found.caricatures.items()),
     ]
-    for place, (pixels, title) in zip(places, shown, strict=False):
+    for place, (pixels, title) in zip(places[1:], shown, strict=False):  # in the middle
         place.imshow(pixels)
         place.set_title(title)
+
+
+def _caricature_row(places: Any, found: Reason) -> None:
+    for place, (name, pixels) in zip(places, found.caricatures.items(), strict=False):
+        place.imshow(pixels)
+        place.set_title(f"{name} caricatures")
