@@ -30,13 +30,20 @@ def only_this_machine(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(socket, "getaddrinfo", guarded)
 
 
-@pytest.fixture(autouse=True)
-def one_torch_thread() -> Iterator[None]:
-    """Small tensors on busy cores: waiting for a second thread takes most of the time."""
-    before = torch.get_num_threads()
+@pytest.fixture(autouse=True, scope="session")
+def one_torch_thread() -> None:
+    """Small tensors on busy cores: waiting for a second thread takes most of the time.
+
+    For the session, so that what a whole module shares is made with one thread, too.
+    """
     torch.set_num_threads(1)
+
+
+@pytest.fixture(autouse=True)
+def still_one_torch_thread(one_torch_thread: None) -> Iterator[None]:
+    """Whatever number a test asked for."""
     yield
-    torch.set_num_threads(before)
+    torch.set_num_threads(1)
 
 
 class SmallNetwork(nn.Module):
