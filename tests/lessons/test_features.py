@@ -157,7 +157,7 @@ def test_two_networks_side_by_side_leave_both_as_they_were(tiny_model: Model, bl
     before = {name: value.clone() for name, value in tiny_model.module.state_dict().items()}
     exhibit = reason([tiny_model, tiny_model], blobs, layer="second")
     assert len(exhibit.numbers["networks"]) == 2
-    assert len(exhibit.figures()[0].canvas.axes) == 20
+    assert len(exhibit.figures()[0].canvas.axes) == 30  # three rows of five for each
     after = tiny_model.module.state_dict()
     assert all(torch.equal(value, after[name]) for name, value in before.items())
     assert not any(part._forward_hooks for part in tiny_model.module.modules())
