@@ -29,7 +29,7 @@ from deepdream.ascent.transforms import (
     side_needed,
 )
 from deepdream.dreaming import dream
-from deepdream.dreaming.loop import sizes_for
+from deepdream.dreaming.fitting import sizes_for
 from deepdream.errors import UnknownNameError, UsageError
 from deepdream.models import Model
 from deepdream.plan import Plan, plan_for

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from deepdream.ascent.parameterizations import PARAMETERIZATIONS
 from deepdream.dreaming import State, advance, dream, start
-from deepdream.dreaming.loop import sizes_for
+from deepdream.dreaming.fitting import sizes_for
 from deepdream.errors import DeepDreamError, UnknownNameError, UsageError
 from deepdream.models import Model
 from deepdream.plan import RECIPES, Plan, plan_for

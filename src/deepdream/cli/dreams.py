@@ -169,7 +169,7 @@ def run(
 
     docs/objectives.md lists everything that can be climbed.
     """
-    from deepdream.dreaming.loop import objective_of
+    from deepdream.dreaming.fitting import objective_of
 
     asked = Goal(layer or (), objective, classes or (), guide or (), minus or ())
     named = {
@@ -347,7 +347,7 @@ def _duration(seconds: float) -> str:
 def _describe(job: Job, network: Model, plan: Plan, reading: Reading) -> dict[str, Any]:
     """What ``--dry-run`` says about one picture."""
     from deepdream.dreaming.estimating import estimate
-    from deepdream.dreaming.loop import objective_of, sizes_for
+    from deepdream.dreaming.fitting import objective_of, sizes_for
     from deepdream.dreaming.result import fit_picture
 
     picture = fit_picture(read_input(job.source, reading, plan.seed), _size_of(job.source, reading.size))

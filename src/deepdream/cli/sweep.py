@@ -187,7 +187,7 @@ def _check_cells(job: _Job, *, overwrite: bool, skip: bool) -> None:
 
 
 def _show_plan(job: _Job, target: Path, *, json: bool) -> None:
-    from deepdream.dreaming.loop import objective_of
+    from deepdream.dreaming.fitting import objective_of
 
     described = [
         {"settings": dict(cell.values), "objective": str(objective_of(cell.plan, job.network(cell.model))),

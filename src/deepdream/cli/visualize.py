@@ -155,7 +155,7 @@ def _plan(wishes: Sequence[Wish], diversity: int, network: Model, recipe: str, *
     """The plan of all the pictures. Raises UsageError: nothing to show, too much, or no such recipe."""
     from deepdream.ascent.goals import join_goals
     from deepdream.ascent.transforms import parse_transforms
-    from deepdream.dreaming.loop import objective_of
+    from deepdream.dreaming.fitting import objective_of
 
     if not wishes:
         raise UsageError("Say what to visualize: blocks.4:17, class:NAME or an objective.")

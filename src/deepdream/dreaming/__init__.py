@@ -1,8 +1,9 @@
 """The dream: a generator of steps, and the picture with its recipe that comes out."""
 
 from deepdream.dreaming.axes import Axis, parse_axis, variations
+from deepdream.dreaming.beginning import start
 from deepdream.dreaming.estimating import Estimate, estimate, fit_to_memory
-from deepdream.dreaming.loop import Step, advance, dream, start
+from deepdream.dreaming.loop import Step, advance, dream
 from deepdream.dreaming.measures import Measures, measure
 from deepdream.dreaming.result import Dreamed, render, render_all
 from deepdream.dreaming.state import State

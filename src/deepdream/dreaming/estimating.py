@@ -19,7 +19,9 @@ from torch.utils._pytree import tree_leaves
 
 from deepdream.ascent.sizes import Octave
 from deepdream.ascent.tiling import CORE, LARGE, SMALLER_CORE, Tiling, expected_tiles, largest_tile
-from deepdream.dreaming.loop import advance, objective_of, sizes_for, start, tiling_for
+from deepdream.dreaming.beginning import start
+from deepdream.dreaming.fitting import objective_of, sizes_for, tiling_for
+from deepdream.dreaming.loop import advance
 from deepdream.errors import UsageError
 from deepdream.models.network import Model
 from deepdream.plan import Plan

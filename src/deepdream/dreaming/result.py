@@ -14,9 +14,11 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from deepdream.ascent.parameterizations import move_detail
+from deepdream.dreaming.beginning import start
 from deepdream.dreaming.control import result
 from deepdream.dreaming.draft import Draft, draft_of
-from deepdream.dreaming.loop import Step, dream, goals_of, start
+from deepdream.dreaming.fitting import goals_of
+from deepdream.dreaming.loop import Step, dream
 from deepdream.dreaming.measures import Measures, measure
 from deepdream.dreaming.state import State
 from deepdream.errors import DeepDreamError, MemoryExhaustedError, UsageError

@@ -11,7 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from deepdream.dreaming.axes import Variation
-from deepdream.dreaming.loop import Step, objective_of
+from deepdream.dreaming.fitting import objective_of
+from deepdream.dreaming.loop import Step
 from deepdream.dreaming.result import begin, render
 from deepdream.errors import DeepDreamError, OutputError, PictureError
 from deepdream.images import Picture, read_picture, read_recipe, write_picture

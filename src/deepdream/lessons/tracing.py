@@ -14,7 +14,7 @@ from torch import Tensor
 
 from deepdream.ascent.objectives import Scene, parse_objective
 from deepdream.dreaming import Dreamed, Step, render
-from deepdream.dreaming.loop import objective_of
+from deepdream.dreaming.fitting import objective_of
 from deepdream.dreaming.result import fit_picture, full_size
 from deepdream.figures import Animation, Figure, Theme, drawn, label, new_figure
 from deepdream.images import Picture

@@ -1,0 +1,125 @@
+"""The beginning of a dream: the state before the first step, from a picture or from noise."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import replace
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from deepdream.ascent.goals import join_goals
+from deepdream.ascent.gradients import texture_emphasis
+from deepdream.ascent.objectives import Need
+from deepdream.ascent.parameterizations import check_start
+from deepdream.ascent.references import references_for
+from deepdream.ascent.resampling import resize_picture
+from deepdream.ascent.resolving import pin_files, read_mask
+from deepdream.dreaming.control import shape_mask
+from deepdream.dreaming.fitting import goals_of, sizes_for
+from deepdream.dreaming.state import State
+from deepdream.errors import UsageError
+from deepdream.models.network import Model
+from deepdream.plan import Plan
+from deepdream.provenance import pin
+from deepdream.provenance.recipe import MAX_SETTING
+from deepdream.tensors import generator
+
+
+def start(model: Model, plan: Plan, image: Tensor, *, places: Iterable[Path] = ()) -> State:
+    """The state before the first step.
+
+    Args:
+        image: (B, 3, H, W) in [0, 1]: a picture for each objective of the plan (or ``plan.pictures`` for each),
+            or one that all of them start from. Of a plan that starts from noise it gives the size only.
+        places: Where files that the objective names by hash are looked for, besides this folder and ``images``.
+
+    Raises:
+        UsageError: a picture the network cannot take or the parameters cannot hold, an unknown layer, or pictures
+            that cannot be shared out.
+        PictureError: a file that the objective names is not there or unreadable.
+    """
+    if image.dim() != 4 or image.shape[1] != 3 or image.shape[0] == 0:
+        raise UsageError(f"A dream starts from pictures (B, 3, H, W) in [0, 1], not {tuple(image.shape)}.")
+    check_start(plan)
+    sizes = sizes_for(plan, model, *image.shape[-2:])
+    if model.preprocessing.fixed:  # such a network can take no other size
+        plan = replace(plan, zoom=0.0, transforms=_back_to(plan.transforms, *image.shape[-2:]))
+    places = tuple(places)
+    pinned = [pin_files(goal, places) for goal in goals_of(plan, model)]
+    files = {key: value for _, found in pinned for key, value in found.items()}
+    mask_name, mask = _mask(plan, places, image)
+    objective = join_goals(goal for goal, _ in pinned)
+    if len(objective) > MAX_SETTING:
+        raise UsageError(
+            f"The objective has {len(objective)} characters, and a recipe holds {MAX_SETTING}. "
+            "Put a long direction into a .npy file."
+        )
+    plan = replace(plan, objective=objective, mask=mask_name)
+    source = _one_for_each(image.to(model.device, torch.float32), len(pinned), plan.pictures)
+    pace, chance = torch.ones(len(source), dtype=torch.float64), generator(plan.seed)
+    state = State(
+        plan, source, sizes, 0, 0, source, (), chance.get_state(), pace=pace, mask=mask, files=files
+    )
+    state = _from_noise(state, chance) if plan.start == "noise" else _from_picture(state)
+    return replace(state, references=references_of(model, state))
+
+
+def _back_to(transforms: str, height: int, width: int) -> str:
+    """The transforms, and at their end the size of the picture again."""
+    last = f"resize({height}, {width})"
+    return transforms if not transforms or transforms.endswith(last) else f"{transforms} + {last}"
+
+
+def _one_for_each(image: Tensor, goals: int, pictures: int) -> Tensor:
+    """As many pictures as are to be made. Raises UsageError where there are neither so many nor one."""
+    count = goals * pictures
+    if len(image) == 1:
+        return image.expand(count, -1, -1, -1)
+    if len(image) % count:
+        raise UsageError(
+            f"{len(image)} pictures cannot be shared out evenly among {goals} objectives of {pictures} each."
+        )
+    return image
+
+
+def references_of(model: Model, state: State) -> dict[Need, Tensor]:
+    """What the objectives are compared with at the current octave's size."""
+    base = state.base()
+    return {
+        need: value
+        for goal in state.goals
+        for need, value in references_for(goal, model, state.files, base).items()
+    }
+
+
+def _from_picture(state: State) -> State:
+    first = state.base()
+    return replace(
+        state, parameters=state.parameterization.encode(first), emphasis=emphasis_of(state.plan, first)
+    )
+
+
+def _from_noise(state: State, chance: torch.Generator) -> State:
+    """The same noise for every objective: a picture is the same whatever its neighbors of the batch climb."""
+    kind, size, last = state.parameterization, state.size, state.octaves[-1]
+    noise = kind.start(state.plan.pictures, size.height, size.width, chance).to(state.source)
+    parameters = noise.repeat(len(state.source) // len(noise), *[1] * (noise.dim() - 1))
+    source = resize_picture(kind.decode(parameters, size.height, size.width), last.height, last.width)
+    state = replace(state, source=source, parameters=parameters, chance=chance.get_state())
+    return replace(state, emphasis=emphasis_of(state.plan, state.base()))
+
+
+def _mask(plan: Plan, places: Iterable[Path], image: Tensor) -> tuple[str, Tensor | None]:
+    """The plan's mask by name and hash, and what it holds, at the size of ``image``."""
+    if not plan.mask:
+        return "", None
+    resource, path = pin(plan.mask, places)
+    gray = resize_picture(read_mask(path), *image.shape[-2:])
+    return str(resource), shape_mask(gray, plan).to(image.device)
+
+
+def emphasis_of(plan: Plan, picture: Tensor) -> Tensor | None:
+    """The weights of the direction on ``picture``; None for the same weight everywhere."""
+    return texture_emphasis(picture, plan.calm) if plan.calm else None
