@@ -13,8 +13,9 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from deepdream.models.frozen import Frozen, has_hooks
+from deepdream.models.frozen import Frozen, has_hooks, masked
 from deepdream.models.rectifiers import are_redirected
+from deepdream.models.strips import Strips
 
 
 class Chain:
@@ -40,6 +41,7 @@ class Chain:
         self.parts = parts
         self.step_by_step = step_by_step
         self.skip = skip
+        self.strips = Strips.of(self.links, skip=skip)
 
     def __call__(self, x: Tensor) -> Tensor:
         """(B, C, H, W) -> (B, C', h, w)."""
@@ -52,6 +54,8 @@ class Chain:
 
     def run(self, x: Tensor, kept: list[Tensor] | None) -> Tensor:
         """The output; the results of the ReLU6s are appended to ``kept``."""
+        if self.strips is not None and self.strips.suit(x):
+            return self.strips.run(x, kept)
         y = x
         for frozen, bounded in self.links:
             y = frozen(y, bounded=bounded)
@@ -61,10 +65,12 @@ class Chain:
 
     def pull_back(self, gradient: Tensor, x: Tensor, kept: list[Tensor]) -> Tensor:
         """The gradient with respect to ``x``; of what came, nothing is changed."""
+        if self.strips is not None and self.strips.suit(x):
+            return self.strips.pull_back(gradient, x, kept)
         moved = gradient
         for frozen, bounded in reversed(self.links):
             if bounded:
-                moved = _masked(moved, kept.pop(), into=None if moved is gradient else moved)
+                moved = masked(moved, kept.pop(), into=None if moved is gradient else moved)
             before = kept[-1] if kept else x
             moved = frozen.pull_back(moved, before.shape, before)
         return moved.add_(gradient) if self.skip else moved
@@ -87,10 +93,3 @@ class _Run(torch.autograd.Function):
             (moved,) = torch.autograd.grad(ctx.chain.step_by_step(x), x, gradient, create_graph=True)
             return moved, None
         return ctx.chain.pull_back(gradient, x, kept), None
-
-
-def _masked(gradient: Tensor, result: Tensor, *, into: Tensor | None) -> Tensor:
-    """``gradient`` where the ReLU6 that gave ``result`` was open, written to ``into`` or to a tensor of its own."""
-    into = torch.empty_like(result) if into is None else into
-    masked: Tensor = torch.ops.aten.hardtanh_backward.grad_input(gradient, result, 0.0, 6.0, grad_input=into)
-    return masked

@@ -18,8 +18,6 @@ from torch import Tensor, nn
 
 #: A convolution counts as a stem where its input's phases, C * stride^2, are at most so many channels.
 _FEW = 16
-#: Below this kernel the phases cost as much to put together as they save.
-_LARGE_KERNEL = 5
 
 
 class Frozen:
@@ -33,6 +31,29 @@ class Frozen:
         self.dilation, self.groups = list(source.dilation), source.groups
         self._back = self._transposed()
         self._phases = _Phases(self.weight, self.stride, self.padding) if self._is_stem else None
+
+    @property
+    def is_pointwise(self) -> bool:
+        """Whether it is a plain 1x1 convolution."""
+        return self.weight.shape[2:] == (1, 1) and self.groups == 1 and self._back is not None
+
+    @property
+    def is_depthwise(self) -> bool:
+        """Whether it filters every channel by itself, with a square odd kernel padded by half its size."""
+        out, within, *kernel = self.weight.shape
+        alone = self.groups == out and within == 1 and self.dilation == [1, 1]
+        padded = [2 * p + 1 for p in self.padding] == kernel
+        return alone and padded and len({*kernel}) == 1 == len({*self.stride})
+
+    def size_of(self, size: torch.Size) -> tuple[int, int]:
+        """Rows and columns of the output for an input of ``size``."""
+        height, width = (
+            (side + 2 * p - d * (k - 1) - 1) // s + 1
+            for side, p, d, k, s in zip(
+                size[-2:], self.padding, self.dilation, self.weight.shape[-2:], self.stride, strict=True
+            )
+        )
+        return height, width
 
     @property
     def needs_input(self) -> bool:
@@ -52,6 +73,16 @@ class Frozen:
             return self._phases.pull_back(gradient, size)
         assert x is not None
         return self.differentiable_pull_back(gradient, x)
+
+    def pull_back_all_rows(self, gradient: Tensor, width: int) -> Tensor:
+        """For a depthwise one: the gradient (B, C, h s + k - s, ``width``) of all rows, the padded ones too."""
+        kernel, (padding, stride) = self.weight.shape[2], (self.padding[1], self.stride[1])
+        if self._back is not None:
+            return _convolve(gradient, self._back, None, self, padding=[kernel - 1, padding])
+        left = (width + 2 * padding - kernel) % stride
+        return F.conv_transpose2d(
+            gradient, self.weight, None, self.stride, (0, padding), (0, left), self.groups, self.dilation
+        )
 
     def differentiable_pull_back(self, gradient: Tensor, x: Tensor) -> Tensor:
         """The same by torch's own operation."""
@@ -77,7 +108,7 @@ class Frozen:
     def _is_stem(self) -> bool:
         few = self.weight.shape[1] * math.prod(self.stride) <= _FEW
         plain = self.groups == 1 and self.dilation == [1, 1]
-        return plain and few and min(self.stride) > 1 and min(self.weight.shape[-2:]) >= _LARGE_KERNEL
+        return plain and few and min(self.stride) > 1
 
 
 class _Phases:
@@ -93,12 +124,12 @@ class _Phases:
         self.first = [low for low, _ in spans]
         self.last = [high for _, high in spans]
         out, channels = weight.shape[:2]
-        kernel = weight.new_zeros(channels, *stride, out, *(b - a + 1 for a, b in spans))
+        kernel = weight.new_zeros(*stride, channels, out, *(b - a + 1 for a, b in spans))
         rows, columns = (range(a, b + 1) for a, b in spans)
         for a, b, d, e in product(range(stride[0]), range(stride[1]), rows, columns):
             u, v = a + padding[0] - stride[0] * d, b + padding[1] - stride[1] * e
             if 0 <= u < weight.shape[2] and 0 <= v < weight.shape[3]:
-                kernel[:, a, b, :, d - rows[0], e - columns[0]] = weight[:, :, u, v].T
+                kernel[a, b, :, :, d - rows[0], e - columns[0]] = weight[:, :, u, v].T
         self.kernel = _channels_last(kernel.flatten(0, 2))
 
     def pull_back(self, gradient: Tensor, size: torch.Size) -> Tensor:
@@ -111,12 +142,15 @@ class _Phases:
                 self.first, self.last, counts, gradient.shape[-2:], strict=True
             )
         ]
-        phases = F.conv2d(gradient, self.kernel, padding=room)
+        phases = F.conv2d(gradient, self.kernel, padding=room).permute(0, 2, 3, 1)
         top, left = (pad + first for pad, first in zip(room, self.first, strict=True))
-        phases = phases[..., top : top + counts[0], left : left + counts[1]]
-        batch, channels = size[:2]
-        split = phases.reshape(batch, channels, *self.stride, *counts).permute(0, 1, 4, 2, 5, 3)
-        woven = split.reshape(batch, channels, counts[0] * self.stride[0], counts[1] * self.stride[1])
+        phases = phases[:, top : top + counts[0], left : left + counts[1]]
+        # Rows of the output in turn; the columns of a phase lie beside each other already, colors innermost.
+        down, right = self.stride
+        split = phases.reshape(*phases.shape[:3], down, -1).transpose(2, 3)
+        woven: Tensor = split.reshape(size[0], counts[0] * down, counts[1] * right, size[1]).permute(
+            0, 3, 1, 2
+        )
         return woven[..., : size[2], : size[3]]
 
 
@@ -185,21 +219,35 @@ def has_hooks(module: nn.Module) -> bool:
     return any(hooks)
 
 
+def masked(gradient: Tensor, result: Tensor, *, into: Tensor | None) -> Tensor:
+    """``gradient`` where the ReLU6 that gave ``result`` was open, written to ``into`` or to a tensor of its own."""
+    into = torch.empty_like(result) if into is None else into
+    found: Tensor = torch.ops.aten.hardtanh_backward.grad_input(gradient, result, 0.0, 6.0, grad_input=into)
+    return found
+
+
 def _convolve(
-    x: Tensor, weight: Tensor, bias: Tensor | None, like: Frozen, *, bounded: bool = False
+    x: Tensor,
+    weight: Tensor,
+    bias: Tensor | None,
+    like: Frozen,
+    *,
+    bounded: bool = False,
+    padding: list[int] | None = None,
 ) -> Tensor:
-    """A convolution with the geometry of ``like``."""
-    if _one_dnn(x):
+    """A convolution with the geometry of ``like``, but for the ``padding`` if one is given."""
+    padding = padding or like.padding
+    if one_dnn(x):
         activation: tuple[str, list[float]] = ("hardtanh", [0.0, 6.0]) if bounded else ("none", [])
         found: Tensor = torch.ops.mkldnn._convolution_pointwise(
-            x, weight, bias, like.padding, like.stride, like.dilation, like.groups, *activation, ""
+            x, weight, bias, padding, like.stride, like.dilation, like.groups, *activation, ""
         )
         return found
-    y = F.conv2d(x, weight, bias, like.stride, like.padding, like.dilation, like.groups)
+    y = F.conv2d(x, weight, bias, like.stride, padding, like.dilation, like.groups)
     return y.clamp_(0, 6) if bounded else y
 
 
-def _one_dnn(x: Tensor) -> bool:
+def one_dnn(x: Tensor) -> bool:
     """Whether oneDNN is called directly: torch would leave 1x1 convolutions in one thread to a slower routine."""
     usable = bool(torch.backends.mkldnn.enabled) and torch._C._has_mkldnn
     return usable and x.device.type == "cpu" and x.dtype == torch.float32 and x.numel() > 0
