@@ -14,6 +14,8 @@ from torch import nn
 from deepdream.attribution import explain, find_layer, make_baseline, methods
 from deepdream.attribution.pictures import QUANTILE, caption_of, draw, draw_all, numbers_of, overlay
 from deepdream.attribution.problem import blur
+from deepdream.attribution.registry import find_method
+from deepdream.attribution.running import map_of, usual_passes
 from deepdream.attribution.segments import cells, count_of, superpixels
 from deepdream.errors import UnknownNameError, UsageError
 from deepdream.models import Model
@@ -231,3 +233,19 @@ def test_an_unknown_method_lists_the_way_out() -> None:
     with pytest.raises(UnknownNameError, match="`deepdream methods` lists all"):
         explain(bend(), picture(16), "wizardry")
     assert len(methods()) == 32
+
+
+@pytest.mark.parametrize("name", ["rise", "smoothgrad", "occlusion", "shapley", "kernel-shap"])
+def test_the_usual_passes_give_the_usual_map(name: str) -> None:
+    model, image = bend(), picture(28)
+    usual = usual_passes(find_method(name))
+    assert usual is not None
+    made = explain(model, image, name, 1)
+    assert torch.equal(explain(model, image, name, 1, passes=usual).heatmap, made.heatmap)
+    assert explain(model, image, name, 1, passes=max(2, usual // 8)).forwards < made.forwards
+
+
+@pytest.mark.parametrize("name", ["saliency", "grad-cam", "rise", "integrated-gradients", "guided-backprop"])
+def test_the_map_alone_is_the_explanations(name: str) -> None:
+    model, image = bend(), picture(16)
+    assert torch.equal(map_of(model, image, name, 1, seed=3), explain(model, image, name, 1, seed=3).heatmap)

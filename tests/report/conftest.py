@@ -11,7 +11,7 @@ from torch import nn
 
 from deepdream.images import Picture, encode, read_picture
 from deepdream.models import Model
-from deepdream.report import CHECKS, Study, Wishes, investigate, write_report
+from deepdream.report import BUDGET, CHECKS, Study, Wishes, investigate, write_report
 
 METHODS = ("saliency", "input-x-gradient", "grad-cam")
 
@@ -47,17 +47,18 @@ def picture() -> Picture:
 
 @pytest.fixture(scope="session")
 def made(picture: Picture) -> Study:
-    told: list[str] = []
-    wishes = Wishes(METHODS, budget=600, decided_by="Ada <Example>")
-    found = investigate(network(), picture, wishes, progress=told.append)
-    assert len(told) == 1 + len(METHODS) + len(METHODS) * len(CHECKS)
+    told: list[tuple[str, int, int]] = []
+    wishes = Wishes(METHODS, budget=BUDGET, decided_by="Ada <Example>")
+    found = investigate(network(), picture, wishes, progress=lambda *step: told.append(step))
+    total = 1 + len(METHODS) + len(METHODS) * len(CHECKS)
+    assert [step[1:] for step in told] == [(done, total) for done in range(total)]
     return found
 
 
 @pytest.fixture(scope="session")
 def other(picture: Picture) -> Study:
     wishes = Wishes(METHODS[:2], ("degeneracy",), budget=600)
-    return investigate(network(6), picture, wishes, progress=lambda words: None)
+    return investigate(network(6), picture, wishes)
 
 
 @pytest.fixture(scope="session")

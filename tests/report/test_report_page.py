@@ -173,7 +173,6 @@ def test_the_network_is_as_it_was(model: Model, picture: Picture) -> None:
         model,
         picture,
         Wishes(("saliency",), ("randomization", "deletion"), budget=60),
-        progress=lambda w: None,
     )
     assert all(torch.equal(value, before[name]) for name, value in model.module.state_dict().items())
     assert all(parameter.requires_grad for parameter in model.module.parameters())
@@ -183,7 +182,7 @@ def test_the_network_is_as_it_was(model: Model, picture: Picture) -> None:
 
 
 def test_a_spent_budget_still_gives_a_page(model: Model, picture: Picture, tmp_path: Path) -> None:
-    found = investigate(model, picture, Wishes(("saliency",), budget=1e-9), progress=lambda w: None)
+    found = investigate(model, picture, Wishes(("saliency",), budget=1e-9))
     assert found.judged() == []
     page = write_report(tmp_path / "p.html", [found])[0].read_text()
     assert "have not been checked against chance" in page or "Nobody" in page
@@ -265,7 +264,7 @@ def test_a_page_can_compare_two_classes(model: Model, picture: Picture) -> None:
     wishes = Wishes(
         ("saliency", "grad-cam"), ("degeneracy", "deletion"), target="dog", against="elk", budget=60
     )
-    found = investigate(model, picture, wishes, progress=lambda words: None)
+    found = investigate(model, picture, wishes)
     assert [made.against for made in found.explanations] == [4, 4]
     assert headline(found) == "Why “dog”, not “elk”?"
     assert report_dict([found], "")["recipe"]["against"] == 4

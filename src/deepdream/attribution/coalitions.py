@@ -41,7 +41,7 @@ def _players_for(problem: Problem, passes: int) -> int:
     paper=_SHAPLEY,
     caveat="Exact for these regions and this baseline only; other regions, other values.",
     cost="2^segments forwards (512)",
-    budgeted=Budgeted("segments", "forward", value=_players_for),
+    budgeted=Budgeted("segments", "forward", value=_players_for, usual=512),
     **_SHARED,
 )
 def shapley(problem: Problem, *, segments: int = 9) -> Outcome:

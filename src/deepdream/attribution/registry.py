@@ -44,6 +44,7 @@ class Budgeted:
         least: The fewest units that make sense.
         value: From the problem and the passes that fit into the time to the option's value, where it is
             not their number.
+        usual: Passes of the usual value, where its default does not say.
     """
 
     option: str
@@ -52,6 +53,7 @@ class Budgeted:
     alone: bool = False
     least: int = 8
     value: Callable[[Problem, int], int] | None = None
+    usual: int | None = None
 
 
 def sampled(values: Tensor, used: int, wanted: int, **more: Any) -> Outcome:

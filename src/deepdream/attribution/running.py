@@ -19,6 +19,8 @@ from deepdream.models import Model
 
 #: A complete method whose sum is further off than this gets a note.
 TOLERANCE = 0.01
+#: What a budget of time never exceeds.
+MOST_PASSES = 100_000
 
 
 def explain(
@@ -32,6 +34,7 @@ def explain(
     baseline: str = "black",
     seed: int = 0,
     budget: float | None = None,
+    passes: int | None = None,
     **options: Any,
 ) -> Explanation:
     """Why the network gives ``target`` (by default its top class) to a picture, as one method sees it.
@@ -42,6 +45,7 @@ def explain(
         layer: For methods that read one; ``auto`` is the last spatial one.
         baseline: black, mean, blur, noise or white: what "nothing" looks like.
         budget: Seconds; sets the number of samples of a method that has one.
+        passes: At most so many passes through the network; sets the same number, and needs no clock.
         options: The method's own, such as ``samples`` or ``steps``; None means its default.
 
     Raises:
@@ -53,7 +57,36 @@ def explain(
     check_applies(entry, problem)
     if budget is not None:
         problem = replace(problem, deadline=time.perf_counter() + budget)
-    return examine(entry, problem, _chosen(entry, options, problem))
+    return examine(entry, problem, _chosen(entry, options, problem, passes))
+
+
+def map_of(
+    model: Model,
+    image: Tensor,
+    method: str,
+    target: int,
+    *,
+    against: int | None = None,
+    layer: str = "auto",
+    baseline: str = "black",
+    seed: int = 0,
+    passes: int | None = None,
+    **options: Any,
+) -> Tensor:
+    """The heatmap (H, W) of ``explain``, without what it measures of it: for maps that are only compared."""
+    entry = find_method(method)
+    problem = pose(model, image, target, against=against, layer=layer, baseline=baseline, seed=seed)
+    check_applies(entry, problem)
+    outcome = entry.run(problem, _chosen(entry, options, problem, passes))
+    return _heatmap(entry, problem, outcome.values.detach().float()).nan_to_num(0.0, 0.0, 0.0)
+
+
+def usual_passes(method: Method) -> int | None:
+    """How many passes ``method`` makes unless told otherwise; None where no option of it sets them."""
+    cost = method.budgeted
+    if cost is None:
+        return None
+    return cost.usual if cost.usual is not None else round(method.options[cost.option] * cost.units)
 
 
 def pose(
@@ -92,7 +125,7 @@ def examine(method: Method, problem: Problem, options: Mapping[str, Any]) -> Exp
     seconds = time.perf_counter() - start
     values = outcome.values.detach().float()
     attribution = values if values.dim() == 3 else None
-    heatmap = enlarge(_reduced(values, method.reduction), problem.size).cpu().contiguous()
+    heatmap = _heatmap(method, problem, values)
     reference = _baseline_score(method, problem, outcome)
     total = float(values.double().sum())
     error = None if reference is None else completeness_gap(total, problem.image_score, reference)
@@ -130,7 +163,9 @@ def _top_class(model: Model, image: Tensor) -> int:
         return int(model(image)[0].argmax())
 
 
-def _chosen(method: Method, options: Mapping[str, Any], problem: Problem) -> dict[str, Any]:
+def _chosen(
+    method: Method, options: Mapping[str, Any], problem: Problem, passes: int | None
+) -> dict[str, Any]:
     given = {name: value for name, value in options.items() if value is not None}
     unknown = [name for name in given if name not in method.options]
     if unknown:
@@ -141,16 +176,17 @@ def _chosen(method: Method, options: Mapping[str, Any], problem: Problem) -> dic
             raise UsageError(f"{name} of {method.name} cannot be negative: {value}.")
     cost = method.budgeted
     # What a value function gives fits the other options' defaults only.
-    if problem.deadline is not None and cost and not (given if cost.value else cost.option in given):
-        given[cost.option] = _affordable(problem, cost)
+    limited = problem.deadline is not None or passes is not None
+    if limited and cost and not (given if cost.value else cost.option in given):
+        given[cost.option] = _affordable(problem, cost, passes or MOST_PASSES)
     return {**method.options, **given}
 
 
-def _affordable(problem: Problem, cost: Budgeted) -> int:
-    """What the option may be before the deadline, by the measured cost of one pass on this machine."""
-    assert problem.deadline is not None
-    each = _seconds_each(problem, cost)
-    passes = min(100_000, int(0.9 * (problem.deadline - time.perf_counter()) / each))
+def _affordable(problem: Problem, cost: Budgeted, passes: int) -> int:
+    """What the option may be within ``passes``, and before the deadline by the measured cost of one of them."""
+    if problem.deadline is not None:
+        each = _seconds_each(problem, cost)
+        passes = min(passes, int(0.9 * (problem.deadline - time.perf_counter()) / each))
     if cost.value is not None:
         return cost.value(problem, max(passes, 1))
     return max(int(passes / cost.units), cost.least)
@@ -173,6 +209,10 @@ def _seconds_each(problem: Problem, cost: Budgeted) -> float:
     if cost.alone or once * problem.chunk > 0.2 * left:
         return once
     return measured(problem.chunk)
+
+
+def _heatmap(method: Method, problem: Problem, values: Tensor) -> Tensor:
+    return enlarge(_reduced(values, method.reduction), problem.size).cpu().contiguous()
 
 
 def _reduced(values: Tensor, reduction: str) -> Tensor:

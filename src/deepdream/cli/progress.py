@@ -80,6 +80,47 @@ def _plain_count(title: str) -> Callable[[int, int], None]:
     return show
 
 
+@contextmanager
+def stage_progress(title: str) -> Iterator[Callable[[str, int, int], None]]:
+    """Yield a function that shows (what is being done, steps done, of how many).
+
+    A bar with the time spent in a terminal; elsewhere a line whenever a tenth is done or another kind of thing begins.
+    """
+    if not sys.stderr.isatty():
+        yield _plain_stages(title)
+        return
+    from rich.console import Console
+    from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeElapsedColumn
+
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(bar_width=16),
+        TaskProgressColumn(),
+        TimeElapsedColumn(),
+        TextColumn("{task.fields[what]}"),
+    )
+    with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
+        task = progress.add_task(_short(title).replace("[", r"\["), total=None, what="")
+
+        def show(what: str, done: int, total: int) -> None:
+            progress.update(task, completed=done, total=total, what=what)
+
+        yield show
+
+
+def _plain_stages(title: str) -> Callable[[str, int, int], None]:
+    began, told, kind = time.monotonic(), -1, ""
+
+    def show(what: str, done: int, total: int) -> None:
+        nonlocal told, kind
+        tenth, begins = 10 * done // max(total, 1), what.split(" of ")[0]
+        if tenth > told or begins != kind:
+            told, kind = tenth, begins
+            say(f"{title}: step {done + 1} of {total} after {time.monotonic() - began:.0f} s, {what}")
+
+    return show
+
+
 def _short(title: str, most: int = 18) -> str:
     """``title`` with its middle left out, so that the whole bar fits into 80 columns."""
     return title if len(title) <= most else f"{title[: most - 9]}…{title[-8:]}"

@@ -13,6 +13,7 @@ import typer
 from deepdream.cli.checks import names_of, seconds_of
 from deepdream.cli.files import PICTURE_SUFFIXES
 from deepdream.cli.options import DEFAULT_MODEL
+from deepdream.cli.progress import stage_progress
 from deepdream.cli.terminal import put, say
 from deepdream.errors import OutputError, PictureError, SomeInputsFailedError, UsageError
 
@@ -37,7 +38,8 @@ def report(
     ] = None,
     against: Annotated[str | None, typer.Option(help="Why the target and not this class?")] = None,
     budget: Annotated[
-        str | None, typer.Option(help="How long one picture may take: 30s, 5m; about two minutes otherwise.")
+        str | None,
+        typer.Option(help="How long one page may take: 60s, 10m. Fewer or more samples; 150s otherwise."),
     ] = None,
     compare: Annotated[str | None, typer.Option(help="A second network, side by side.")] = None,
     decided_by: Annotated[str, typer.Option(help="The person who answers for what is decided.")] = "",
@@ -58,7 +60,7 @@ def report(
 
     wishes = Wishes(
         tuple(names_of([methods])),
-        budget=seconds_of(budget) if budget else BUDGET,
+        budget=seconds_of(budget) / (2 if compare else 1) if budget else BUDGET,
         target=target,
         against=against,
         seed=seed,
@@ -135,11 +137,12 @@ def _page(image: Path, place: Path, networks: Sequence[Model], wishes: Wishes) -
     picture = read_picture(image)
     studies: list[Study] = []
     for network in networks:
-        say(f"{picture.name}: {network.name}, at most about {wishes.budget:.0f} s.")
+        say(f"{picture.name}: {network.name}, at most {wishes.budget:.0f} s.")
         # Both networks are asked about the same class; one that does not know it by name is asked its own.
         other = wishes.against if not studies or wishes.against in network.labels else None
         asked = replace(wishes, target=_same_class(studies, network, wishes.target), against=other)
-        studies.append(investigate(network, picture, asked, progress=say))
+        with stage_progress(picture.name) as show:
+            studies.append(investigate(network, picture, asked, progress=show))
     write_report(place, studies, command=_command(image, place, networks, wishes), overwrite=True)
     return studies[0]
 
@@ -153,7 +156,8 @@ def _same_class(studies: Sequence[Study], network: Model, target: str | None) ->
 
 def _command(image: Path, place: Path, networks: Sequence[Model], wishes: Wishes) -> str:
     """The command as it can be given again; base names only, for folders say who somebody is."""
-    words = ["deepdream", "report", image.name, "-o", place.name, "--budget", f"{wishes.budget:g}s"]
+    words = ["deepdream", "report", image.name, "-o", place.name]
+    words += ["--budget", f"{wishes.budget * len(networks):g}s"]
     words += ["--model", networks[0].name, "--seed", str(wishes.seed)]
     words += ["--methods", ",".join(wishes.methods)] if wishes.methods else []
     words += ["--target", wishes.target] if wishes.target else []

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from functools import cached_property
 from statistics import median
 from typing import Any
@@ -17,7 +17,6 @@ from deepdream.attribution import Explanation, methods
 from deepdream.attribution.checks import (
     Agreement,
     Case,
-    Claim,
     Clock,
     Finding,
     Refusal,
@@ -61,13 +60,28 @@ CHECKS = (
     "sensitivity",
     "road",
 )
+#: One more, which is made where there is time for twice the usual page.
+DEEP_CHECK = "layer-randomization"
+#: Seconds that a page of usual depth may take at most; on a machine that is fast enough it takes fewer.
 BUDGET = 150.0
+#: Seconds of them that the writing of the page may need, at most a tenth.
+WRITING = 6.0
 #: The share of the time that the explanations may take.
-FOR_MAPS = 0.3
+FOR_MAPS = 0.4
 #: The share of what is left after them that deletion and insertion may take.
-FOR_CURVES = 0.35
+FOR_CURVES = 0.4
+#: Points of a curve at usual depth, and the fewest and most of any.
+STEPS, FEWEST_STEPS, MOST_STEPS = 28, 7, 98
+#: Passes through the network of one explanation that a check asks for again, at usual depth.
+AGAIN = 80
 
-Progress = Callable[[str], None]
+#: Told what is being done, how many steps are done, and of how many.
+Progress = Callable[[str, int, int], None]
+
+
+def silent(words: str, done: int, total: int) -> None:
+    """A progress that tells nobody."""
+    del words, done, total
 
 
 @dataclass(frozen=True, eq=False)
@@ -212,24 +226,41 @@ class Wishes:
     """What a page should hold.
 
     Attributes:
-        methods: By name; empty for the usual ones.
+        methods, checks: By name; empty for the usual ones.
         budget: Seconds for everything.
         target: A class by name or index; None for the network's first.
         against: A class by name or index that it is compared with, or None.
     """
 
     methods: Sequence[str] = ()
-    checks: Sequence[str] = CHECKS
+    checks: Sequence[str] = ()
     budget: float = BUDGET
     target: str | None = None
     against: str | None = None
     seed: int = 0
     decided_by: str = ""
-    versions: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def depth(self) -> float:
+        """How many times the usual samples and points there are: what is done does not depend on the machine.
+
+        The time is kept nevertheless: on a slow machine there are fewer, and what is not made says so.
+        """
+        return self.budget / BUDGET
+
+    @property
+    def chosen_checks(self) -> tuple[str, ...]:
+        """The checks asked for, or the usual ones."""
+        return tuple(self.checks) or (*CHECKS, *((DEEP_CHECK,) if self.depth >= 2 else ()))
+
+    @property
+    def chosen_methods(self) -> tuple[str, ...]:
+        """The methods asked for, or the usual ones as far as they exist."""
+        return tuple(dict.fromkeys(self.methods)) or tuple(name for name in METHODS if name in methods())
 
 
 def investigate(
-    model: Model, picture: Picture, wishes: Wishes | None = None, *, progress: Progress = print
+    model: Model, picture: Picture, wishes: Wishes | None = None, *, progress: Progress = silent
 ) -> Study:
     """Predict, explain and check; ``progress`` is told what is being done.
 
@@ -237,19 +268,16 @@ def investigate(
         UnknownNameError: no such method, check or class.
     """
     wishes = wishes or Wishes()
-    clock = Clock(wishes.budget)
+    clock = Clock(wishes.budget - min(WRITING, wishes.budget / 10))
     image = model.crop(picture.tensor()).to(model.device)
     prediction = predict(model, image, wishes.target)
     other = None if wishes.against is None else model.find_class(wishes.against)
     case = Case(model, image, prediction.target, seed=wishes.seed, against=other)
-    wanted = chosen(wishes.methods)
-    progress("how stable the answer is")
+    work = _Work(case, wishes, clock, progress)
+    work.tell("small changes of the picture")
     stability = stability_of(case)
-    made, refused = _explained(case, wanted, clock, progress)
-    case.steps = _affordable_steps(case, len(made), FOR_CURVES * clock.left)
-    findings = _checked(
-        case, [claim_of(entry, seed=wishes.seed) for entry in made], wishes.checks, clock, progress
-    )
+    made, refused = work.explain()
+    findings = work.check(made)
     return Study(
         picture,
         case,
@@ -263,37 +291,48 @@ def investigate(
     )
 
 
-def chosen(names: Sequence[str]) -> list[str]:
-    """The methods asked for, or the usual ones as far as they exist."""
-    return list(dict.fromkeys(names)) or [name for name in METHODS if name in methods()]
+@dataclass(eq=False)
+class _Work:
+    """What is done for a page, within its time, and told step by step."""
+
+    case: Case
+    wishes: Wishes
+    clock: Clock
+    progress: Progress
+    done: int = 0
+
+    def tell(self, words: str) -> None:
+        wanted = len(self.wishes.chosen_methods)
+        self.progress(words, self.done, 1 + wanted + wanted * len(self.wishes.chosen_checks))
+        self.done += 1
+
+    def explain(self) -> tuple[list[Explanation], list[Refusal]]:
+        made: list[Explanation] = []
+        refused: list[Refusal] = []
+        wanted, depth = self.wishes.chosen_methods, self.wishes.depth
+        source = explained(self.case, wanted, budget=FOR_MAPS * self.clock.left, depth=depth)
+        for name in wanted:
+            self.tell(f"map of {name}")
+            found = next(source)
+            made.append(found) if isinstance(found, Explanation) else refused.append(found)
+        return made, refused
+
+    def check(self, made: Sequence[Explanation]) -> list[Finding]:
+        depth, findings = self.wishes.depth, []
+        self.case.steps = _steps(self.case, len(made), depth, FOR_CURVES * self.clock.left)
+        claims = [
+            claim_of(entry, seed=self.wishes.seed, passes=max(1, round(AGAIN * depth))) for entry in made
+        ]
+        source = checked(self.case, claims, self.wishes.chosen_checks, budget=self.clock.left)
+        for check in self.wishes.chosen_checks:
+            for claim in claims:
+                self.tell(f"{check} of {claim.method}")
+                findings.append(next(source))
+        return findings
 
 
-def _explained(
-    case: Case, wanted: Sequence[str], clock: Clock, progress: Progress
-) -> tuple[list[Explanation], list[Refusal]]:
-    made: list[Explanation] = []
-    refused: list[Refusal] = []
-    source = explained(case, wanted, budget=FOR_MAPS * clock.left)
-    for index, name in enumerate(wanted, 1):
-        progress(f"map {index} of {len(wanted)}: {name}")
-        found = next(source)
-        made.append(found) if isinstance(found, Explanation) else refused.append(found)
-    return made, refused
-
-
-def _checked(
-    case: Case, claims: list[Claim], checks: Sequence[str], clock: Clock, progress: Progress
-) -> list[Finding]:
-    findings: list[Finding] = []
-    total = len(checks) * len(claims)
-    for finding in checked(case, claims, checks, budget=clock.left):
-        findings.append(finding)
-        progress(f"check {len(findings)} of {total}: {finding.check} of {finding.method}")
-    return findings
-
-
-def _affordable_steps(case: Case, maps: int, seconds: float) -> int:
-    """As many steps a curve as fit into the time, between 7 and 28."""
+def _steps(case: Case, maps: int, depth: float, seconds: float) -> int:
+    """As many points a curve as the depth asks for and the time allows."""
     images = case.image.expand(8, -1, -1, -1)
     with torch.no_grad():
         case.model(images)
@@ -301,4 +340,4 @@ def _affordable_steps(case: Case, maps: int, seconds: float) -> int:
         case.model(images)
     each = (time.perf_counter() - start) / len(images)
     curves = 4 * (maps + len(case.controls))
-    return int(min(28, max(7, seconds / (curves * each))))
+    return int(max(FEWEST_STEPS, min(STEPS * depth, MOST_STEPS, seconds / (curves * each))))

@@ -18,6 +18,7 @@ from deepdream.attribution.checks import (
     all_checks,
     checked,
     claim_of,
+    compare,
     explained,
     find_check,
 )
@@ -229,7 +230,48 @@ def test_the_registry_from_end_to_end(case: Case) -> None:
 
 def test_a_budget_that_is_used_up_is_said(case: Case, truth: Tensor) -> None:
     (finding,) = checked(case, [Claim("m", truth)], ["deletion"], budget=0.0)
-    assert "0 s are left" in finding.verdict
+    assert finding.verdict == "not made: there was no time left"
     assert finding.to_dict()["value"] is None
     with pytest.raises(UnknownNameError):
         checked(case, [], ["no-such-check"])
+
+
+def test_a_slow_check_says_what_it_would_take(case: Case, truth: Tensor) -> None:
+    claim = Claim("m", truth, lambda *_: truth, seconds=50.0)
+    (finding,) = checked(case, [claim], ["random-logit"], budget=30.0)
+    assert finding.verdict == "not made: it would take 100 s, and 30 s are left"
+
+
+def test_rough_maps_are_compared_with_one_as_rough(case: Case) -> None:
+    (made,) = explained(case, ["rise"])
+    assert not isinstance(made, Refusal)
+    claim = claim_of(made, passes=60)
+    assert claim.rough == "60 passes through the network"
+    assert claim.seconds == pytest.approx(made.seconds * 60 / 1000)
+    before = case.reference(claim)
+    assert not torch.equal(before, made.heatmap)
+    assert case.reference(claim) is before
+    finding = find_check("random-logit")(case, claim)
+    likeness = compare(made.heatmap, before).absolute
+    assert f"maps of {claim.rough}, where it is {likeness:.2f} like the full one" in finding.verdict
+    whole = claim_of(made, passes=5000)
+    assert (whole.rough, case.reference(whole)) == ("", made.heatmap)
+
+
+def test_maps_too_rough_to_be_like_the_full_one_cannot_speak(case: Case, truth: Tensor) -> None:
+    seeds = iter(range(1000, 1100))
+    claim = Claim(
+        "m", truth, lambda *_: random_map(case.image, seed=next(seeds)), rough="3 passes through the network"
+    )
+    finding = find_check("randomization")(case, claim)
+    assert finding.verdict.startswith(
+        "cannot be told: with 3 passes through the network the map is mostly chance"
+    )
+    assert finding.speaks is None
+
+
+def test_a_depth_sets_the_samples_and_the_clock_only_bounds_them(case: Case) -> None:
+    (usual,), (half,) = (list(explained(case, ["rise"], budget=60, depth=depth)) for depth in (1.0, 0.5))
+    assert not isinstance(usual, Refusal)
+    assert not isinstance(half, Refusal)
+    assert (usual.options["samples"], half.options["samples"]) == (1000, 500)

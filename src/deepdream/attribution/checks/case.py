@@ -154,6 +154,18 @@ class Case:
             self._measured[name] = {key: measure(self, heatmap) for key, heatmap in self.controls.items()}
         return self._measured[name]
 
+    def reference(self, claim: Claim) -> Tensor:
+        """What the maps of ``claim.again`` are to be compared with: as rough as they are, made once."""
+        if not claim.rough or claim.again is None:
+            return claim.heatmap
+        if claim.method not in self._references:
+            self._references[claim.method] = claim.again(self.model, self.image, self.target)
+        return self._references[claim.method]
+
+    @cached_property
+    def _references(self) -> dict[str, Tensor]:
+        return {}
+
     @cached_property
     def _measured(self) -> dict[str, dict[str, Measurement]]:
         return {}
@@ -170,12 +182,16 @@ class Claim:
         heatmap: (H, W), signed and unscaled.
         again: The same method on another network, picture or class; None for a map of unknown origin.
         explanation: Where the map comes from, if a method of the registry made it.
+        rough: How ``again`` saves, in words, where its maps are rougher than ``heatmap``.
+        seconds: What ``again`` will take.
     """
 
     method: str
     heatmap: Tensor
     again: Again | None = None
     explanation: Explanation | None = None
+    rough: str = ""
+    seconds: float = 0.0
 
 
 def _parts(

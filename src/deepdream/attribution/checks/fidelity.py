@@ -132,15 +132,18 @@ def sensitivity(case: Case, claim: Claim) -> Finding:
     assert again is not None
 
     def explained(batch: Tensor) -> Tensor:
+        if torch.equal(batch, case.image):  # captum asks for the picture itself first
+            return case.reference(claim)[None]
         with torch.enable_grad():
             return torch.stack([again(case.model, image[None], case.target) for image in batch])
 
     value = sensitivity_of(explained, case.image, seed=case.seed)
     measured = Measurement({"largest change": value})
     band = _controls(case)
-    return finding(
-        "sensitivity", claim, measured, verdict=_steady(value, band), bands={"largest change": band}
-    )
+    verdict = _steady(value, band)
+    if claim.rough:
+        verdict = Verdict(f"{verdict.words}; maps of {claim.rough}", verdict.speaks)
+    return finding("sensitivity", claim, measured, verdict=verdict, bands={"largest change": band})
 
 
 def _controls(case: Case) -> Band:

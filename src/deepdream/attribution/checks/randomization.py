@@ -140,13 +140,25 @@ def _check(name: str, case: Case, claim: Claim, make: Shuffles, what: str) -> Fi
     maps = (
         (layer, again(network, case.image, case.target)) for layer, network in _networks(case, name, make)
     )
-    return _judged(name, case, claim, _measure(claim.heatmap, maps), what)
+    return _judged(name, case, claim, maps, what)
 
 
-def _judged(name: str, case: Case, claim: Claim, measured: Measurement, what: str) -> Finding:
-    bands = control_bands(case)
+def _judged(name: str, case: Case, claim: Claim, maps: Iterable[tuple[str, Tensor]], what: str) -> Finding:
+    measured, bands = _measure(case.reference(claim), maps), control_bands(case)
     verdict = judge_change(measured.values["spearman"], bands["spearman"], what)
+    if claim.rough:
+        verdict = _of_rough_maps(verdict, claim.rough, compare(claim.heatmap, case.reference(claim)).absolute)
     return finding(name, claim, measured, verdict=verdict, bands=bands)
+
+
+def _of_rough_maps(verdict: Verdict, rough: str, likeness: float) -> Verdict:
+    """A verdict on maps made with fewer passes; where those are mostly chance, it can speak neither way."""
+    if likeness < BLIND:
+        words = f"cannot be told: with {rough} the map is mostly chance ({likeness:.2f} like the full one)"
+        return Verdict(words, None)
+    return Verdict(
+        f"{verdict.words}; maps of {rough}, where it is {likeness:.2f} like the full one", verdict.speaks
+    )
 
 
 @check_of_methods(
@@ -192,7 +204,7 @@ def random_logit(case: Case, claim: Claim) -> Finding:
     assert again is not None
     others = other_classes(case.model.classes, case.target, but=case.against, seed=case.seed)
     maps = ((str(index), again(case.model, case.image, index)) for index in others)
-    return _judged("random-logit", case, claim, _measure(claim.heatmap, maps), "another class")
+    return _judged("random-logit", case, claim, maps, "another class")
 
 
 def other_classes(

@@ -13,7 +13,7 @@ from deepdream.attribution.checks.case import Again, Case, Claim
 from deepdream.attribution.checks.registry import Finding, find_check
 from deepdream.attribution.explanation import Explanation
 from deepdream.attribution.registry import find_method
-from deepdream.attribution.running import explain
+from deepdream.attribution.running import explain, map_of, usual_passes
 from deepdream.errors import UsageError
 from deepdream.models import Model
 
@@ -76,30 +76,58 @@ class Refusal:
     reason: str
 
 
-def claim_of(made: Explanation, *, seed: int = 0) -> Claim:
-    """An explanation as a claim that can be checked."""
-    return Claim(made.method, made.heatmap, repeated(made, seed=seed), made)
+def claim_of(made: Explanation, *, seed: int = 0, passes: int | None = None) -> Claim:
+    """An explanation as a claim that can be checked.
+
+    Checks ask for it again many times: with ``passes`` a method that samples may then make only so many passes
+    through the network, and is compared with a map of its own that is as rough.
+    """
+    spent = max(made.forwards, made.backwards)
+    rough = passes is not None and passes < spent and find_method(made.method).budgeted is not None
+    return Claim(
+        made.method,
+        made.heatmap,
+        repeated(made, seed=seed, passes=passes if rough else None),
+        made,
+        rough=f"{passes} passes through the network" if rough else "",
+        seconds=made.seconds * (passes / spent if rough and passes else 1.0),
+    )
 
 
-def repeated(made: Explanation, *, seed: int = 0) -> Again:
-    """The method of ``made`` with the same options, on any network, picture and class."""
-    wanted = _own_options(made) | {"against": made.against}
+def repeated(made: Explanation, *, seed: int = 0, passes: int | None = None) -> Again:
+    """The method of ``made`` with the same options, on any network, picture and class; or within ``passes``."""
+    wanted = _own_options(made, rough=passes is not None)
 
     def again(model: Model, image: Tensor, target: int) -> Tensor:
-        return explain(model, image, made.method, target, seed=seed, **wanted).heatmap
+        return map_of(
+            model, image, made.method, target, against=made.against, seed=seed, passes=passes, **wanted
+        )
 
     return again
 
 
-def _own_options(made: Explanation) -> dict[str, Any]:
-    known = set(find_method(made.method).options) | {"layer", "baseline"}
-    return {name: value for name, value in made.options.items() if name in known}
+def _own_options(made: Explanation, *, rough: bool) -> dict[str, Any]:
+    """The options that ``made`` used; where it will be made anew more roughly, without those that set its cost."""
+    entry = find_method(made.method)
+    names = set(entry.options)
+    if rough and entry.budgeted:
+        names = {name for name in names if entry.options[name] is not None} - {entry.budgeted.option}
+    return {name: value for name, value in made.options.items() if name in names | {"layer", "baseline"}}
 
 
 def explained(
-    case: Case, methods: Sequence[str], *, budget: float | None = None, **options: Any
+    case: Case,
+    methods: Sequence[str],
+    *,
+    budget: float | None = None,
+    depth: float | None = None,
+    **options: Any,
 ) -> Iterator[Explanation | Refusal]:
-    """One explanation a method, in their order; what does not apply is named with its reason."""
+    """One explanation a method, in their order; what does not apply is named with its reason.
+
+    Methods that sample take as many samples as the time allows, but with ``depth`` at most so many times their
+    usual number: then the maps are the same on every machine that is fast enough.
+    """
     clock = Clock(budget)
     for index, method in enumerate(methods):
         reason = find_method(method).applies(case.model)
@@ -108,7 +136,7 @@ def explained(
         if reason is not None:
             yield Refusal(method, reason)
             continue
-        share = clock.share(len(methods) - index, most=2 / len(methods))
+        share = clock.share(len(methods) - index, most=2 / len(methods) if depth is None else 1.0)
         try:
             yield explain(
                 case.model,
@@ -118,10 +146,16 @@ def explained(
                 against=case.against,
                 seed=case.seed,
                 budget=share,
+                passes=_passes(method, depth),
                 **options,
             )
         except UsageError as error:
             yield Refusal(method, str(error))
+
+
+def _passes(method: str, depth: float | None) -> int | None:
+    usual = None if depth is None else usual_passes(find_method(method))
+    return None if usual is None else max(1, round(usual * (depth or 0)))
 
 
 def checked(
@@ -144,13 +178,17 @@ def _checked(case: Case, claims: list[Claim], checks: list[Any], clock: Clock) -
         for claim in claims:
             expected = _expected(check.name, claim)
             if clock.left <= expected / SHARE:
-                words = f"not made: it would take {expected:.0f} s, and {max(clock.left, 0):.0f} s are left"
-                yield Finding(check.name, claim.method, verdict=words)
+                yield Finding(check.name, claim.method, verdict=_no_time(expected, max(clock.left, 0)))
                 continue
             yield check(case, claim)
 
 
+def _no_time(expected: float, left: float) -> str:
+    if expected < 0.5:
+        return "not made: there was no time left"
+    return f"not made: it would take {expected:.0f} s, and {left:.0f} s are left"
+
+
 def _expected(check: str, claim: Claim) -> float:
     """Seconds that the explanations of a check will take, as its first one did."""
-    once = claim.explanation.seconds if claim.explanation else 0.0
-    return once * _EXPLANATIONS.get(check, 0)
+    return claim.seconds * _EXPLANATIONS.get(check, 0)
