@@ -78,6 +78,16 @@ def test_only_plain_convolutions_that_nobody_watches_are_replaced() -> None:
     assert network[4][0] is network[3]
 
 
+def test_a_network_that_has_run_can_be_copied() -> None:
+    network = nn.Sequential(nn.Conv2d(3, 4, 3, padding=1)).requires_grad_(False)
+    freeze_convolutions(network)
+    x = noise(1, 3, 8, 8)
+    before = network(x)
+    twin = copy.deepcopy(network)
+    assert torch.equal(twin(x), before)
+    assert twin[0].frozen is not network[0].frozen
+
+
 @pytest.fixture(scope="module")
 def pair() -> tuple[EfficientNetLite, EfficientNetLite]:
     """A seeded network with norms that do something, and its prepared copy (which sees pictures turned)."""

@@ -9,12 +9,13 @@ its stride. All of it is exact up to rounding.
 from __future__ import annotations
 
 import math
-from itertools import product
 from typing import Any
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
+
+from deepdream.models.kernels import Kernels, Phases
 
 #: A convolution counts as a stem where its input's phases, C * stride^2, are at most so many channels.
 _FEW = 16
@@ -29,8 +30,11 @@ class Frozen:
         assert isinstance(source.padding, tuple)
         self.stride, self.padding = list(source.stride), list(source.padding)
         self.dilation, self.groups = list(source.dilation), source.groups
-        self._back = self._transposed()
-        self._phases = _Phases(self.weight, self.stride, self.padding) if self._is_stem else None
+        geometry: dict[str, Any] = {"stride": self.stride, "dilation": self.dilation, "groups": self.groups}
+        self._forward = Kernels(self.weight, self.bias, **geometry)
+        back = self._transposed()
+        self._back = None if back is None else Kernels(back, **geometry)
+        self._phases = Phases(self.weight, self.stride, self.padding) if self._is_stem else None
 
     @property
     def is_pointwise(self) -> bool:
@@ -62,13 +66,13 @@ class Frozen:
 
     def __call__(self, x: Tensor, *, bounded: bool = False) -> Tensor:
         """(B, C, H, W) -> (B, C', h, w); ``bounded`` lays a ReLU6 over it in the same pass over memory."""
-        return _convolve(x, self.weight, self.bias, self, bounded=bounded)
+        return self._forward(x, self.padding, bounded=bounded)
 
     def pull_back(self, gradient: Tensor, size: torch.Size, x: Tensor | None) -> Tensor:
         """The gradient with respect to an input of ``size``, from that of the output."""
         if self._back is not None:
             gradient = gradient.contiguous(memory_format=torch.channels_last)
-            return _convolve(gradient, self._back, None, self)
+            return self._back(gradient, self.padding)
         if self._phases is not None:
             return self._phases.pull_back(gradient, size)
         assert x is not None
@@ -78,7 +82,7 @@ class Frozen:
         """For a depthwise one: the gradient (B, C, h s + k - s, ``width``) of all rows, the padded ones too."""
         kernel, (padding, stride) = self.weight.shape[2], (self.padding[1], self.stride[1])
         if self._back is not None:
-            return _convolve(gradient, self._back, None, self, padding=[kernel - 1, padding])
+            return self._back(gradient, [kernel - 1, padding])
         left = (width + 2 * padding - kernel) % stride
         return F.conv_transpose2d(
             gradient, self.weight, None, self.stride, (0, padding), (0, left), self.groups, self.dilation
@@ -99,9 +103,9 @@ class Frozen:
         if self.stride != [1, 1] or not all(same):
             return None
         if self.groups == out and within == 1:
-            return _channels_last(self.weight.flip(2, 3))
+            return self.weight.flip(2, 3)
         if kernel == [1, 1] and self.groups == 1:
-            return _channels_last(self.weight.transpose(0, 1))
+            return self.weight.transpose(0, 1)
         return None
 
     @property
@@ -109,54 +113,6 @@ class Frozen:
         few = self.weight.shape[1] * math.prod(self.stride) <= _FEW
         plain = self.groups == 1 and self.dilation == [1, 1]
         return plain and few and min(self.stride) > 1
-
-
-class _Phases:
-    """The way back through a strided convolution: for each phase of the input one small dense kernel.
-
-    With x[s q + a] in the row y[i] = sum_u w[u] x[s i + u - p], the gradient there is the sum over d of
-    w[a + p - s d] g[q + d]. All phases are output channels of one convolution, and are then woven together.
-    """
-
-    def __init__(self, weight: Tensor, stride: list[int], padding: list[int]) -> None:
-        self.stride = stride
-        spans = [_reach(k, s, p) for k, s, p in zip(weight.shape[-2:], stride, padding, strict=True)]
-        self.first = [low for low, _ in spans]
-        self.last = [high for _, high in spans]
-        out, channels = weight.shape[:2]
-        kernel = weight.new_zeros(*stride, channels, out, *(b - a + 1 for a, b in spans))
-        rows, columns = (range(a, b + 1) for a, b in spans)
-        for a, b, d, e in product(range(stride[0]), range(stride[1]), rows, columns):
-            u, v = a + padding[0] - stride[0] * d, b + padding[1] - stride[1] * e
-            if 0 <= u < weight.shape[2] and 0 <= v < weight.shape[3]:
-                kernel[a, b, :, :, d - rows[0], e - columns[0]] = weight[:, :, u, v].T
-        self.kernel = _channels_last(kernel.flatten(0, 2))
-
-    def pull_back(self, gradient: Tensor, size: torch.Size) -> Tensor:
-        """(B, C', h, w) -> (B, C, H, W) of ``size``."""
-        gradient = gradient.contiguous(memory_format=torch.channels_last)
-        counts = [-(-side // s) for side, s in zip(size[-2:], self.stride, strict=True)]
-        room = [
-            max(-first, count + last - side)
-            for first, last, count, side in zip(
-                self.first, self.last, counts, gradient.shape[-2:], strict=True
-            )
-        ]
-        phases = F.conv2d(gradient, self.kernel, padding=room).permute(0, 2, 3, 1)
-        top, left = (pad + first for pad, first in zip(room, self.first, strict=True))
-        phases = phases[:, top : top + counts[0], left : left + counts[1]]
-        # Rows of the output in turn; the columns of a phase lie beside each other already, colors innermost.
-        down, right = self.stride
-        split = phases.reshape(*phases.shape[:3], down, -1).transpose(2, 3)
-        woven: Tensor = split.reshape(size[0], counts[0] * down, counts[1] * right, size[1]).permute(
-            0, 3, 1, 2
-        )
-        return woven[..., : size[2], : size[3]]
-
-
-def _reach(kernel: int, stride: int, padding: int) -> tuple[int, int]:
-    """The smallest and the largest d for which some phase meets the kernel."""
-    return -((kernel - 1 - padding) // stride), (stride - 1 + padding) // stride
 
 
 class FrozenConv2d(nn.Conv2d):
@@ -224,34 +180,3 @@ def masked(gradient: Tensor, result: Tensor, *, into: Tensor | None) -> Tensor:
     into = torch.empty_like(result) if into is None else into
     found: Tensor = torch.ops.aten.hardtanh_backward.grad_input(gradient, result, 0.0, 6.0, grad_input=into)
     return found
-
-
-def _convolve(
-    x: Tensor,
-    weight: Tensor,
-    bias: Tensor | None,
-    like: Frozen,
-    *,
-    bounded: bool = False,
-    padding: list[int] | None = None,
-) -> Tensor:
-    """A convolution with the geometry of ``like``, but for the ``padding`` if one is given."""
-    padding = padding or like.padding
-    if one_dnn(x):
-        activation: tuple[str, list[float]] = ("hardtanh", [0.0, 6.0]) if bounded else ("none", [])
-        found: Tensor = torch.ops.mkldnn._convolution_pointwise(
-            x, weight, bias, padding, like.stride, like.dilation, like.groups, *activation, ""
-        )
-        return found
-    y = F.conv2d(x, weight, bias, like.stride, padding, like.dilation, like.groups)
-    return y.clamp_(0, 6) if bounded else y
-
-
-def one_dnn(x: Tensor) -> bool:
-    """Whether oneDNN is called directly: torch would leave 1x1 convolutions in one thread to a slower routine."""
-    usable = bool(torch.backends.mkldnn.enabled) and torch._C._has_mkldnn
-    return usable and x.device.type == "cpu" and x.dtype == torch.float32 and x.numel() > 0
-
-
-def _channels_last(weight: Tensor) -> Tensor:
-    return weight.contiguous(memory_format=torch.channels_last)

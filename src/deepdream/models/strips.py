@@ -13,7 +13,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from deepdream.models.frozen import Frozen, masked, one_dnn
+from deepdream.models.frozen import Frozen, masked
+from deepdream.models.kernels import one_dnn
 
 #: The wide part of a strip, in bytes (measured best for a second-level cache of 1 MB and a third of 32).
 _STRIP = 4 << 20
