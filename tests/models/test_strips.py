@@ -73,9 +73,10 @@ def test_only_large_pictures_are_cut_and_only_blocks_of_that_kind() -> None:
     assert chain.strips.suit(torch.zeros(1, 6, 1024, 512))
     assert not chain.strips.suit(torch.zeros(1, 6, 1024, 512, dtype=torch.float64))
     assert Chain([(block.widen, True), (block.narrow, False)], parts=[], step_by_step=block).strips is None
-    reflecting = copy.deepcopy(block)
-    reflecting.filter.padding = (0, 0)
-    assert chain_of(reflecting).strips is None
+    unpadded = copy.deepcopy(block)
+    unpadded.filter.padding = (0, 0)
+    assert chain_of(unpadded).strips is None
+    assert chain_of(Block(6, 4, 1, 2)).strips is None  # leaves positions out
 
 
 def test_the_wide_part_is_not_kept(monkeypatch: pytest.MonkeyPatch) -> None:

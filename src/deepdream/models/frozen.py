@@ -43,11 +43,14 @@ class Frozen:
 
     @property
     def is_depthwise(self) -> bool:
-        """Whether it filters every channel by itself, with a square odd kernel padded by half its size."""
+        """Whether it filters every channel by itself, by a square odd kernel padded by half its size, leaving no
+        position out.
+        """
         out, within, *kernel = self.weight.shape
         alone = self.groups == out and within == 1 and self.dilation == [1, 1]
         padded = [2 * p + 1 for p in self.padding] == kernel
-        return alone and padded and len({*kernel}) == 1 == len({*self.stride})
+        square = len({*kernel}) == 1 == len({*self.stride})
+        return alone and padded and square and self.stride[0] <= kernel[0]
 
     def size_of(self, size: torch.Size) -> tuple[int, int]:
         """Rows and columns of the output for an input of ``size``."""

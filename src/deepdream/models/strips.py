@@ -17,8 +17,8 @@ from deepdream.models.frozen import Frozen, masked
 from deepdream.models.kernels import one_dnn
 
 #: The wide part of a strip, in bytes (measured best for a second-level cache of 1 MB and a third of 32).
-_STRIP = 4 << 20
-#: Below so many bytes the whole wide part of a picture stays in the cache as it is.
+_STRIP = 6 << 20
+#: Below so many bytes the whole wide part stays in the cache as it is.
 _CACHED = 16 << 20
 
 
@@ -52,7 +52,7 @@ class Strips:
 
     def suit(self, x: Tensor) -> bool:
         """Whether ``x`` (B, C, H, W) is so large that strips are faster."""
-        return one_dnn(x) and self._row(x) * x.shape[2] > _CACHED
+        return one_dnn(x) and len(x) * x.shape[2] * self._row(x) > _CACHED
 
     def run(self, x: Tensor, kept: list[Tensor] | None) -> Tensor:
         """The output; what the way back wants to know of the filtered strips is appended to ``kept``."""
@@ -70,14 +70,20 @@ class Strips:
 
     def pull_back(self, gradient: Tensor, x: Tensor, kept: list[Tensor]) -> Tensor:
         """The gradient with respect to ``x``, from that of the output."""
-        found = gradient.clone(memory_format=torch.channels_last) if self.skip else torch.zeros_like(x)
+        found = torch.empty_like(x, memory_format=torch.channels_last)
         filtered = iter(kept)
         for i in range(len(x)):
+            one, done = slice(i, i + 1), 0
             for rows in self._strips(x):
-                part = gradient[i : i + 1, :, rows.first : rows.last]
-                low, high, moved = self._backward(part, x[i : i + 1], rows, next(filtered))
-                found[i : i + 1, :, low:high] += moved
-        return found
+                part = gradient[one, :, rows.first : rows.last]
+                low, high, moved = self._backward(part, x[one], rows, next(filtered))
+                found[one, :, low:done] += moved[
+                    :, :, : done - low
+                ]  # neighbors reach a few rows into each other
+                found[one, :, done:high] = moved[:, :, done - low :]
+                done = high
+            found[one, :, done:] = 0
+        return found.add_(gradient) if self.skip else found
 
     def _forward(self, x: Tensor, rows: _Rows) -> tuple[Tensor, Tensor]:
         wide = self.widen(x[:, :, rows.low : rows.high], bounded=True)
@@ -105,12 +111,13 @@ class Strips:
         kernel = self.filter.weight.shape[2]
         height, _ = self.filter.size_of(x.shape)
         # Rows at the edges of strips are computed twice: never so few that these are the most.
-        count = max(round(_STRIP / self._row(x)), 4 * (kernel - 1)) // stride
+        most = max(round(_STRIP / self._row(x)), 4 * (kernel - 1)) // stride
+        count = -(-height // -(-height // most))  # as many in each as can be
         for first in range(0, height, count):
             last = min(first + count, height)
             low = max(0, first - -(-padding // stride)) * stride
             yield _Rows(first, last, low, min((last - 1) * stride - padding + kernel, x.shape[2]))
 
     def _row(self, x: Tensor) -> int:
-        """Bytes of a row of the wide part."""
+        """Bytes of a row of a picture's wide part."""
         return len(self.widen.weight) * x.shape[3] * x.element_size()
