@@ -118,3 +118,23 @@ def test_zennit_hands_down_the_same_relevance() -> None:
     mine = explain(model, image, "lrp", 1, rule="epsilon").attribution
     assert mine is not None
     assert torch.allclose(mine, theirs[0].detach(), rtol=1e-3, atol=1e-5)
+
+
+def test_zennit_has_the_same_composite() -> None:
+    """z-box at the pixels, z+ in convolutions, epsilon in dense layers, biases taking their part."""
+    pytest.importorskip("zennit", reason="zennit is not installed")
+    from zennit.attribution import Gradient
+    from zennit.composites import SpecialFirstLayerMapComposite
+    from zennit.rules import Epsilon, ZBox, ZPlus
+    from zennit.types import Convolution, Linear
+
+    model, image = network(), picture()
+    composite = SpecialFirstLayerMapComposite(
+        [(Convolution, ZPlus(stabilizer=1e-9)), (Linear, Epsilon(epsilon=1e-9))],
+        [(Convolution, ZBox(low=torch.tensor(0.0), high=torch.tensor(1.0), stabilizer=1e-9))],
+    )
+    with Gradient(model.module, composite) as attributor:
+        _, theirs = attributor(model.normalize(image), torch.eye(4)[[1]] * model(image).detach())
+    mine = explain(model, image, "lrp", 1).attribution
+    assert mine is not None
+    assert torch.allclose(mine, theirs[0].detach(), rtol=1e-3, atol=1e-5 * float(mine.abs().max()))

@@ -1,8 +1,9 @@
 """Layer-wise relevance propagation: the score handed down from layer to layer, nothing lost on the way.
 
 Every rule is written as a forward pass whose gradient times input is the rule (Montavon et al. 2019,
-DOI 10.1007/978-3-030-28954-6_10, section 10.3.2): ``z_rule * (z / z_rule).detach()`` has the value of
-the layer and the backward pass of the rule.
+DOI 10.1007/978-3-030-28954-6_10, section 10.3.2): ``z_rule * (z / z_rule).detach()`` has the backward pass of
+the rule. It has the value of the layer too, but where a rule's sum is zero and a bias is not: the value itself
+is put in its place, or what runs next would be another network.
 """
 
 from __future__ import annotations
@@ -48,7 +49,7 @@ _UNKNOWN: WeakKeyDictionary[Model, list[str]] = WeakKeyDictionary()
     "lrp",
     question="How is the score, handed down layer by layer, shared among the pixels?",
     paper="Bach et al. 2015, DOI 10.1371/journal.pone.0130140; Montavon et al. 2019, LRP: An Overview",
-    caveat="The map depends on the rules; other rules tell another story about the same network.",
+    caveat="Other rules tell another story; the map of the composite hardly depends on the class.",
     family="propagation",
     cost="1 forward, 1 backward",
     unit="logits per pixel",
@@ -58,8 +59,9 @@ _UNKNOWN: WeakKeyDictionary[Model, list[str]] = WeakKeyDictionary()
 def lrp(problem: Problem, *, rule: Rule = "composite") -> Outcome:
     """``composite``: epsilon in dense layers, z+ in convolutions, z-box at the pixels. ``epsilon``: everywhere.
 
-    In the composite additions share by size and biases take nothing, so that the sum stays the score but for
-    units that only a bias made active.
+    In the composite additions share by size, and a unit below zero is shared by what made it so (Andeol et al.
+    2021, arXiv:2106.04923). Biases take their part, as in Bach et al.: without it a unit that nothing but its bias made
+    active would hand all it has to inputs of 1e-5, and the map would change with the last bit of the weights.
     """
     if rule not in get_args(Rule):
         raise UnknownNameError("rule", str(rule), get_args(Rule))
@@ -68,7 +70,7 @@ def lrp(problem: Problem, *, rule: Rule = "composite") -> Outcome:
     values = relevance(problem, graph)
     lost = 1 - float(values.double().sum()) / problem.image_score
     notes = (
-        (f"{lost:.0%} of the score did not reach the pixels: it comes from biases",)
+        (f"biases took {lost:.1%} of the score: compare places, not sizes",)
         if abs(lost) > 0.01
         else ()
     )
@@ -127,9 +129,9 @@ class _Composite(fx.Interpreter):
         if isinstance(args[0], _Boxed):
             return _boxed(part, args[0])
         if isinstance(part, nn.Conv2d):
-            return _as_share(part(*args), _positive_part(part, args[0]))
-        if isinstance(part, nn.Linear):
-            return _as_share(part(*args), F.linear(args[0], part.weight))
+            return _shared_by_sign(part(args[0]), _positive_part(part, args[0]))
+        if isinstance(part, nn.BatchNorm2d):
+            return _normed(part, args[0])
         if isinstance(part, _POINTWISE):
             return _as_share(part(args[0]), args[0])
         if isinstance(part, Product):
@@ -166,13 +168,22 @@ def _boxed(part: nn.Module, pixels: _Boxed) -> Any:
 
 
 def _positive_part(part: nn.Conv2d, x: Tensor) -> Tensor:
-    """z+ for inputs of both signs: the sum of all positive contributions, no bias.
-
-    Where there is none, below a Hardswish for instance, all contributions are negative and share as they are.
-    """
+    """z+ for inputs of both signs: the sum of all positive contributions, a positive bias among them."""
     above = _with_weight(part, x.clamp(min=0), part.weight.clamp(min=0))
     above = above + _with_weight(part, x.clamp(max=0), part.weight.clamp(max=0))
-    return torch.where(above > 0, above, _with_weight(part, x, part.weight))
+    return above if part.bias is None else above + part.bias.clamp(min=0)[:, None, None]
+
+
+def _normed(part: nn.BatchNorm2d, x: Tensor) -> Tensor:
+    """A batch norm by the same rule: a convolution of one pixel and one channel."""
+    value = part(x)
+    shift = part(torch.zeros_like(x[:, :, :1, :1]))
+    return _shared_by_sign(value, (value - shift).clamp(min=0) + shift.clamp(min=0))
+
+
+def _shared_by_sign(value: Tensor, above: Tensor) -> Tensor:
+    """A sum above zero is shared by its positive contributions, ``above``; one below zero by the negative ones."""
+    return _as_share(value, torch.where(value >= 0, above, value - above))
 
 
 def _with_weight(part: nn.Conv2d, x: Tensor, weight: Tensor) -> Tensor:
@@ -185,7 +196,8 @@ def _as_share(value: Tensor, share: Tensor) -> Tensor:
     """The value of ``value`` with the backward pass of ``share`` (the epsilon rule's stabilizer included)."""
     size = EPSILON * share.detach().abs().amax() + 1e-30  # relative: scores may be of any size
     stable = share + size * torch.where(share >= 0, 1.0, -1.0)
-    return share * (value / stable).detach()
+    shared = share * (value / stable).detach()
+    return shared + (value - shared).detach()
 
 
 def _gated(a: Tensor, b: Tensor) -> Tensor:
