@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
+from itertools import count, islice
 
 import torch
 from captum.attr import IntegratedGradients
@@ -12,7 +14,7 @@ from deepdream.attribution.explanation import completeness_gap
 from deepdream.attribution.problem import Problem, blur
 from deepdream.attribution.registry import Budgeted, Outcome, register
 
-#: Integrated gradients start with this many steps and never take more than that many.
+#: Paths start with this many steps and never take more than that many.
 FIRST_STEPS, MOST_STEPS = 25, 800
 TOLERANCE = 0.01
 #: The path's ends are asked just inside: at a baseline of zeros a unit without bias lies on its kink.
@@ -39,27 +41,38 @@ def integrated_gradients(problem: Problem, *, steps: int | None = None, most: in
     if steps is not None:
         return Outcome(integrate(problem, problem.baseline, steps), {"steps": steps})
     start, span = problem.baseline, problem.image - problem.baseline
-    ends = (problem.image_score, problem.score_of(start))
+    return _until_it_sums(problem, most, _trapezoids(problem, start, span), problem.score_of(start))
+
+
+def _trapezoids(problem: Problem, start: Tensor, span: Tensor) -> Iterator[tuple[int, Tensor]]:
+    """Steps and the integral (3, H, W) by them, in float64: each time twice as many, all old points kept."""
 
     def collected(shares: Tensor) -> Tensor:
-        """The sum of the gradients at points of the path, in float64."""
         total = torch.zeros_like(span[0], dtype=torch.float64)
         for part in torch.split(shares, problem.chunk):
             total += problem.gradients(start + part[:, None, None, None].to(span) * span).double().sum(dim=0)
         return total
 
-    steps, good = FIRST_STEPS, 0
+    steps = FIRST_STEPS
     gradient = (collected(ENDS) / 2 + collected(torch.arange(1, steps) / steps)) / steps
     while True:
-        values = gradient * span[0]
-        error = completeness_gap(float(values.sum()), *ends)
+        yield steps, gradient * span[0]
+        gradient = (gradient + collected((torch.arange(steps) + 0.5) / steps) / steps) / 2
+        steps *= 2
+
+
+def _until_it_sums(
+    problem: Problem, most: int, estimates: Iterator[tuple[int, Tensor]], baseline_score: float
+) -> Outcome:
+    """The first estimate whose sum is right for the second time in a row, or the last, and that it is not."""
+    good = 0
+    for steps, values in estimates:
+        error = completeness_gap(float(values.sum()), problem.image_score, baseline_score)
         good = good + 1 if error < TOLERANCE else 0
         if good == 2 or 2 * steps > most or problem.late:
             break
-        gradient = (gradient + collected((torch.arange(steps) + 0.5) / steps) / steps) / 2
-        steps *= 2
     notes = () if good == 2 else (f"not converged at {steps} steps (error {error:.1%})",)
-    return Outcome(values.float(), {"steps": steps, "most": most}, notes)
+    return Outcome(values.float(), {"steps": steps, "most": most}, notes, baseline_score)
 
 
 def integrate(problem: Problem, baseline: Tensor, steps: int) -> Tensor:
@@ -78,9 +91,9 @@ def integrate(problem: Problem, baseline: Tensor, steps: int) -> Tensor:
     paper="Lundberg, Lee 2017, arXiv:1705.07874; Erion et al. 2019, Expected Gradients, arXiv:1906.10670",
     caveat="An estimate: it sums only on average over samples.",
     family="gradient",
-    cost="samples forwards, samples backwards",
+    cost="2 x samples forwards, samples backwards",
     complete=True,
-    budgeted=Budgeted("samples", "backward", units=1.4, alone=True),
+    budgeted=Budgeted("samples", "backward", units=1.4),
 )
 def gradient_shap(problem: Problem, *, samples: int = 50, noise: float = 0.1) -> Outcome:
     """Gradient times difference at one random point between the picture and each noisy baseline.
@@ -88,20 +101,27 @@ def gradient_shap(problem: Problem, *, samples: int = 50, noise: float = 0.1) ->
     Deviation: one point in each of ``samples`` equal parts of the way, instead of all drawn freely, which
     has the same mean and less noise.
     """
-    random, image = problem.generator(), problem.image
-    values, scores = torch.zeros_like(image[0]), 0.0
-    for index, baseline in enumerate(noisy_baselines(problem, samples, noise)):
-        share = (index + float(torch.rand((), generator=random))) / samples
-        difference = image - baseline
-        values += (difference * problem.gradients(baseline + share * difference))[0] / samples
-        scores += problem.score_of(baseline) / samples
+    values, scores = torch.zeros_like(problem.image[0]), 0.0
+    for baselines, shares in chunks_of_draws(problem, samples, noise):
+        differences = problem.image - baselines
+        values += (differences * problem.gradients(baselines + shares * differences)).sum(dim=0) / samples
+        scores += float(problem.scores(baselines).double().sum()) / samples
     return Outcome(values, baseline_score=scores)
 
 
-def noisy_baselines(problem: Problem, samples: int, noise: float) -> Iterator[Tensor]:
-    """``samples`` copies of the baseline with Gaussian noise, kept within [0, 1]."""
-    random, baseline = problem.generator(), problem.baseline
-    for _ in range(samples):
+def chunks_of_draws(problem: Problem, samples: int, noise: float) -> Iterator[tuple[Tensor, Tensor]]:
+    """Noisy baselines (B, 3, H, W), and how far to go from each to the picture (B, 1, 1, 1)."""
+    random = problem.generator()
+    places = torch.arange(samples) + torch.rand(samples, generator=random)
+    baselines = noisy_baselines(problem, noise, random)
+    for part in torch.split((places / samples)[:, None, None, None].to(problem.image), problem.chunk):
+        yield torch.cat(list(islice(baselines, len(part)))), part
+
+
+def noisy_baselines(problem: Problem, noise: float, random: torch.Generator) -> Iterator[Tensor]:
+    """Copies of the baseline with Gaussian noise, kept within [0, 1], as many as are asked for."""
+    baseline = problem.baseline
+    while True:
         drawn = torch.randn(baseline.shape, generator=random).to(baseline)
         yield (baseline + noise * drawn).clamp(0, 1)
 
@@ -112,17 +132,32 @@ def noisy_baselines(problem: Problem, samples: int, noise: float) -> Iterator[Te
     paper="Xu, Venugopalan, Sundararajan 2020, Attribution in Scale and Space, arXiv:2004.03383",
     caveat="Nothing is what is left after a strong blur; flat areas get nothing.",
     family="gradient",
-    cost="steps forwards, steps backwards",
+    cost="75 to 1575 forwards and backwards: steps are doubled until it sums",
     complete=True,
-    budgeted=Budgeted("steps", "backward"),
+    budgeted=Budgeted("most", "backward", units=2, least=25),
 )
-def blur_ig(problem: Problem, *, steps: int = 100, sigma: float | None = None) -> Outcome:
+def blur_ig(
+    problem: Problem, *, steps: int | None = None, most: int = MOST_STEPS, sigma: float | None = None
+) -> Outcome:
     """Gradients along ever weaker blurs; ``sigma`` in pixels is where it starts (default: 50 at 224).
 
-    Deviation: the blur shrinks with the square of the step, and each step's exact difference is multiplied
-    by the gradient in its middle, so that fewer steps sum to the score.
+    Steps are doubled until the sum is right twice in a row, unless given. Deviation: the blur shrinks with the
+    square of the step, and each step's exact difference is multiplied by the gradient in its middle, so that
+    fewer steps sum to the score.
     """
     widest = sigma if sigma is not None else 50 * max(problem.size) / 224
+    start = problem.score_of(blur(problem.image, widest))
+    if steps is not None:
+        values = _along_blurs(problem, steps, widest)
+        return Outcome(values, {"steps": steps, "sigma": widest}, baseline_score=start)
+    doubled = (FIRST_STEPS * 2**power for power in count())
+    estimates = ((taken, _along_blurs(problem, taken, widest)) for taken in doubled)
+    found = _until_it_sums(problem, most, estimates, start)
+    return replace(found, options={**found.options, "sigma": widest})
+
+
+def _along_blurs(problem: Problem, steps: int, widest: float) -> Tensor:
+    """(3, H, W): what each of ``steps`` steps into focus brings, by the gradient in its middle."""
 
     def at(place: float) -> Tensor:
         return blur(problem.image, widest * (1 - place / steps) ** 2)
@@ -133,7 +168,7 @@ def blur_ig(problem: Problem, *, steps: int = 100, sigma: float | None = None) -
         rises = torch.cat([at(place + 1) - at(place) for place in places])
         gradients = problem.gradients(torch.cat([at(place + 0.5) for place in places]))
         values += (rises * gradients).sum(dim=0)
-    return Outcome(values, {"sigma": widest}, baseline_score=problem.score_of(at(0)))
+    return values
 
 
 @register(

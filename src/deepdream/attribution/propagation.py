@@ -6,6 +6,7 @@ import threading
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
+from itertools import islice
 from typing import Any
 from weakref import WeakKeyDictionary
 
@@ -206,7 +207,7 @@ def deep_lift(problem: Problem) -> Tensor:
 def deep_lift_shap(problem: Problem, *, samples: int = 8, noise: float = 0.1) -> Outcome:
     """The mean of DeepLIFT over ``samples`` noisy copies of the baseline."""
     values, scores = torch.zeros_like(problem.image[0]), 0.0
-    for baseline in noisy_baselines(problem, samples, noise):
+    for baseline in islice(noisy_baselines(problem, noise, problem.generator()), samples):
         values += _lift(problem, baseline) / samples
         scores += problem.score_of(baseline) / samples
     return Outcome(values, baseline_score=scores)

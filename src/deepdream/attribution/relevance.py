@@ -69,11 +69,7 @@ def lrp(problem: Problem, *, rule: Rule = "composite") -> Outcome:
     relevance = composite_relevance if rule == "composite" else _epsilon
     values = relevance(problem, graph)
     lost = 1 - float(values.double().sum()) / problem.image_score
-    notes = (
-        (f"biases took {lost:.1%} of the score: compare places, not sizes",)
-        if abs(lost) > 0.01
-        else ()
-    )
+    notes = (f"biases took {lost:.1%} of the score: compare places, not sizes",) if abs(lost) > 0.01 else ()
     return Outcome(values, notes=notes, baseline_score=0.0)
 
 
