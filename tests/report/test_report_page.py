@@ -14,6 +14,7 @@ import pytest
 import torch
 
 from deepdream.attribution import methods
+from deepdream.attribution.checks.removal import deletion
 from deepdream.errors import OutputError, UnknownNameError
 from deepdream.images import Picture
 from deepdream.models import Model
@@ -33,6 +34,7 @@ from deepdream.report import (
 )
 from deepdream.report.coloring import colored
 from deepdream.report.health import rounded
+from deepdream.report.plots import plot_removal
 from deepdream.report.said import headline
 from deepdream.report.writing import report_dict
 
@@ -200,17 +202,41 @@ def test_two_networks_stand_side_by_side(made: Study, other: Study, tmp_path: Pa
 
 
 def test_the_index_has_a_row_a_picture_and_means(made: Study, other: Study, tmp_path: Path) -> None:
-    place = write_index(tmp_path, [entry_of(made, "a.html"), entry_of(other, "b.html")], "net-5")
+    entries = [entry_of(made, "a#1.html"), entry_of(other, "b.html")]
+    place = write_index(tmp_path, entries, "net-5", failed={"x.png": "x.png is <broken>."})
     values = json.loads((tmp_path / "index.json").read_text())
     mine = [s.finding("degeneracy", "saliency") for s in (made, other)]
     assert values["means"]["degeneracy"]["saliency"] == pytest.approx(
         sum(f.value for f in mine if f and f.value) / 2
     )
-    assert [p["page"] for p in values["pictures"]] == ["a.html", "b.html"]
+    assert [p["page"] for p in values["pictures"]] == ["a#1.html", "b.html"]
+    assert values["failed"] == [{"name": "x.png", "reason": "x.png is <broken>."}]
     assert values["standing"]["saliency"]["of"] == 1  # the other study made no removal
     reader = Reader(place.read_text())
     links = [a["href"] for n, a in reader.elements if n == "a" and not (a["href"] or "").startswith("#")]
-    assert links == ["a.html", "b.html"]
+    assert links == ["a%231.html", "b.html"]
+    assert "x.png: x.png is <broken>." in reader.text
+
+
+def test_all_three_agreements_are_told(reader: Reader, made: Study) -> None:
+    """A title that appears under the mouse is neither on paper nor on a phone."""
+    found = made.agreement
+    for values in (found.spearman, found.top, found.ssim):
+        line = [f"{value:.2f}".replace("-", "−") for value in values[0]]
+        assert [found.names[0], *line] in reader.rows
+
+
+def test_every_method_has_its_panel_in_the_band_of_the_controls(made: Study) -> None:
+    canvas = plot_removal(made, "mean").canvas
+    panels = [axes for axes in canvas.axes if axes.get_title()]
+    assert [axes.get_title() for axes in panels] == list(METHODS)
+    finding = made.finding("deletion", METHODS[1])
+    assert finding is not None
+    assert panels[1].lines[0].get_ydata().tolist() == list(finding.curves["mean"])
+    controls = [m.curves["mean"] for m in made.case.measured("deletion", deletion).values()]
+    band = panels[1].collections[0].get_paths()[0].vertices
+    inside = [(band[:, 1].min() <= min(c) + 1e-9, max(c) <= band[:, 1].max() + 1e-9) for c in controls[-2:]]
+    assert inside == [(True, True)] * 2  # the blob and the edge detector
 
 
 def test_colors_follow_one_rule_a_family() -> None:

@@ -171,16 +171,17 @@ def _folder(files: Sequence[Path], place: Path, networks: Sequence[Model], wishe
     from deepdream.report import entry_of, write_index
 
     entries: list[Entry] = []
-    names = _page_names(files)
-    failed = []
-    for index, path in enumerate(files, 1):
-        say(f"[{index}/{len(files)}] {path.name}")
-        try:
-            entries.append(entry_of(_page(path, place / names[path], networks, wishes), names[path]))
-        except PictureError as error:
-            say(f"deepdream: {error}")
-            failed.append(path)
-    if entries:
-        put(str(write_index(place, entries, networks[0].name)))
+    names, failed = _page_names(files), dict[str, str]()
+    try:
+        for index, path in enumerate(files, 1):
+            say(f"[{index}/{len(files)}] {path.name}")
+            try:
+                entries.append(entry_of(_page(path, place / names[path], networks, wishes), names[path]))
+            except PictureError as error:
+                say(f"deepdream: {error}")
+                failed[path.name] = str(error)
+    finally:  # also of what was done before an interruption
+        if entries:
+            put(str(write_index(place, entries, networks[0].name, failed=failed)))
     if failed:
         raise SomeInputsFailedError(f"{len(failed)} of {len(files)} pictures failed.")

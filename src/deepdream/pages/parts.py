@@ -47,7 +47,8 @@ def shaded(value: float, text: str | None = None, *, title: str = "") -> Html:
     """A cell of a matrix, its shade the value between -1 and 1."""
     shade = min(SHADES, round(abs(value) * SHADES))
     side = "" if shade == 0 else f" {'p' if value > 0 else 'n'}{shade}"
-    return tag("td", text if text is not None else f"{value:.2f}", class_=f"shade{side}", title=title or None)
+    words = text if text is not None else f"{value:.2f}".replace("-", "−")
+    return tag("td", words, class_=f"shade{side}", title=title or None)
 
 
 def meter(share: float, label: str) -> Html:

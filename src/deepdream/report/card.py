@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from typing import Any
+from urllib.parse import quote
 
 from deepdream.attribution import methods
 from deepdream.errors import DeepDreamError
@@ -83,23 +84,27 @@ def _limits(model: Model) -> str:
 
 def _decision(person: str) -> Html:
     if person:
-        words = (
-            tag("strong", f"Decided by {person}."),
-            " This person answers for what is done with this answer.",
-        )
-    else:
-        words = (
-            tag("strong", "Nobody has signed for a decision that rests on this answer."),
-            " Name the accountable person with --decided-by NAME.",
-        )
-    return tag("div", tag("p", *words), class_="sign signed" if person else "sign")
+        who = tag("strong", f"Decided by {person}.")
+        words = tag("p", who, " This person answers for what is done with this answer.")
+        return tag("div", words, class_="sign signed")
+    words = tag(
+        "p",
+        tag("strong", "Nobody has signed for a decision that rests on this answer."),
+        " Name the accountable person with ",
+        tag("code", "--decided-by NAME"),
+        ", or on paper:",
+    )
+    blanks = (tag("span", name, class_="blank") for name in ("Who decides", "Date", "Signature"))
+    return tag("div", words, tag("p", *blanks, class_="blanks"), class_="sign")
 
 
 def recipe(command: str, recipe_values: Mapping[str, Any], files: tuple[str, str]) -> Html:
     """The command, everything it depended on, and the files with the numbers."""
     links = [
-        stack(tag("a", files[0], href=files[0]), ": every number of this page"),
-        stack(tag("a", files[1], href=files[1]), ": the picture as fed, every map and control, as arrays"),
+        stack(tag("a", files[0], href=quote(files[0])), ": every number of this page"),
+        stack(
+            tag("a", files[1], href=quote(files[1])), ": the picture as fed, every map and control, as arrays"
+        ),
     ]
     text = json.dumps(recipe_values, ensure_ascii=False, indent=2, allow_nan=False)
     return stack(

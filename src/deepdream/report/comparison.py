@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from deepdream.attribution.checks import compare
-from deepdream.pages import Html, drawing, meter, photo, stack, table, tag
+from deepdream.pages import Html, drawing, joined, meter, photo, stack, table, tag, unseen
 from deepdream.report.coloring import colored
 from deepdream.report.study import Study
 
@@ -26,7 +26,7 @@ def _answers(study: Study) -> Html:
 
 
 def _numbers(first: Study, second: Study) -> Html:
-    names = ("", first.model.name, second.model.name)
+    names = (unseen("number"), *(breakable(s.model.name) for s in (first, second)))
     rows = [
         ("margin", *(f"{100 * s.prediction.margin:.1f} points" for s in (first, second))),
         ("entropy", *(f"{s.prediction.entropy:.2f} bits" for s in (first, second))),
@@ -42,20 +42,28 @@ def _numbers(first: Study, second: Study) -> Html:
 def _agreements(first: Study, second: Study, shared: list[str]) -> Html:
     maps = {study: {made.method: made.heatmap for made in study.explanations} for study in (first, second)}
     pairs = [(name, compare(maps[first][name], maps[second][name])) for name in shared]
-    rows = [(name, f"{p.spearman:.2f}", f"{p.top:.2f}", f"{p.ssim:.2f}") for name, p in pairs]
+    rows = [(name, *(_signed(v) for v in (p.spearman, p.top, p.ssim))) for name, p in pairs]
     heads = ("method", "rank correlation", "overlap of the tops", "SSIM")
     caption = "The same method on both networks: do they look at the same places? (On 14 × 14 cells.)"
     return table(heads, rows, caption=caption)
 
 
+def _signed(value: float) -> str:
+    return f"{value:.2f}".replace("-", "−")
+
+
 def _maps(first: Study, second: Study, shared: list[str]) -> Html:
-    return stack(*(_row(first, second, name) for name in shared))
+    return tag("div", *(_row(first, second, name) for name in shared), class_="versus")
 
 
 def _row(first: Study, second: Study, name: str) -> Html:
-    return stack(
-        tag("h3", name), tag("div", *(_map(study, name) for study in (first, second)), class_="pair")
-    )
+    maps = tag("div", *(_map(study, name) for study in (first, second)), class_="sides")
+    return tag("div", tag("h3", name), maps, class_="whole")
+
+
+def breakable(name: str) -> Html:
+    """A network's name that may go on in the next line after an underscore."""
+    return joined(name.split("_"), "_<wbr>")
 
 
 def _map(study: Study, name: str) -> Html:

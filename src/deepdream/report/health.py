@@ -2,23 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 from deepdream.attribution import methods
-from deepdream.attribution.checks import EDGES, GAUSSIAN, Agreement, Finding, find_check
+from deepdream.attribution.checks import EDGES, GAUSSIAN, SUBSTRATES, Finding, find_check
 from deepdream.figures import Figure, Theme
 from deepdream.pages import Html, folded, plot, row, shaded, stack, table, tag, unseen
 from deepdream.report.plots import plot_randomization, plot_removal
 from deepdream.report.study import Study
 
 #: Checks whose number is a matter of taste or of money, not of trust: told in the details, not in the table.
-_ASIDE = ("cost", "complexity", "sparseness")
+ASIDE = ("cost", "complexity", "sparseness")
 
 
 def health_table(study: Study) -> Html:
     """The table of checks with the controls under it, and every verdict in words."""
-    names = [name for name in study.checks if name not in _ASIDE and _anybody(study, name)]
-    heads = ["method", *(_head(name) for name in names), "seconds"]
+    names = [name for name in study.checks if name not in ASIDE and _anybody(study, name)]
+    heads = ["method", *(head(name) for name in names), "seconds"]
     rows = [
         row([made.method, *(_cell(study.finding(n, made.method)) for n in names), round(made.seconds, 2)])
         for made in study.explanations
@@ -29,7 +30,10 @@ def health_table(study: Study) -> Html:
     )
     details = [_verdicts(study, name) for name in study.names]
     return stack(
-        _legend(), table(heads, rows, caption=caption), tag("h3", "Every verdict in words"), *details
+        _legend(),
+        table(heads, rows, caption=caption, class_="health"),
+        tag("h3", "Every verdict in words"),
+        *details,
     )
 
 
@@ -37,7 +41,8 @@ def _anybody(study: Study, check: str) -> bool:
     return any(f.values for f in study.findings if f.check == check)
 
 
-def _head(name: str) -> Html:
+def head(name: str) -> Html:
+    """A check as the head of a column, with the better direction."""
     entry = find_check(name)
     arrow = {"higher": " ↑", "lower": " ↓", None: ""}[entry.better]
     better = unseen(f" ({entry.better} is better)") if entry.better else None
@@ -108,12 +113,13 @@ def _control_cell(check: str, values: list[tuple[float, float]]) -> Html:
     means, deviations = zip(*values, strict=True)
     mean = max(means) if check == "degeneracy" else sum(means) / len(means)
     sd = sum(deviations) / len(deviations)
-    return tag("td", rounded(mean) + (f" ± {rounded(sd)}" if sd >= 0.0005 else ""))
+    spread = tag("span", f" ± {rounded(sd)}", class_="spread") if sd >= 0.0005 else None
+    return tag("td", rounded(mean), spread)
 
 
 def rounded(value: float) -> str:
     """Three decimals, or three figures where that is too many."""
-    text = f"{value:.3f}" if abs(value) < 100 else f"{value:.0f}"
+    text = f"{value:.3f}" if abs(value) < 10 else f"{value:.1f}" if abs(value) < 100 else f"{value:.0f}"
     return text.replace("-", "−")
 
 
@@ -131,30 +137,39 @@ def _values(found: Finding) -> str:
 
 
 def agreement_matrix(study: Study) -> Html:
-    """The matrix of rank correlations, magnitude as shade."""
+    """Three matrices: rank correlations, and folded away the overlap of the tops and SSIM."""
     found = study.agreement
-    rows = [
-        row([name, *(_pair(found, name, other) for other in found.names)], class_="") for name in found.names
-    ]
-    heads = [tag("span", unseen("map")), *found.names]
-    caption = "Rank correlation of two maps on 14 × 14 cells; the titles give the overlap of tops and SSIM."
-    return table(heads, rows, caption=caption, class_="matrix")
+    return stack(
+        _matrix(found.names, found.spearman, "Rank correlation of two maps on 14 × 14 cells."),
+        folded(
+            "Overlap of the tops",
+            _matrix(found.names, found.top, "The tenth of the cells that each ranks first: shared of all."),
+        ),
+        folded(
+            "Structural similarity", _matrix(found.names, found.ssim, "SSIM of the two maps scaled to 0..1.")
+        ),
+    )
 
 
-def _pair(found: Agreement, first: str, second: str) -> Html:
-    i, j = found.names.index(first), found.names.index(second)
-    title = f"{first} and {second}: top overlap {found.top[i][j]:.2f}, SSIM {found.ssim[i][j]:.2f}"
-    return shaded(found.spearman[i][j], title=title)
+def _matrix(names: Sequence[str], values: Sequence[Sequence[float]], caption: str) -> Html:
+    rows = [row([name, *(shaded(v) for v in line)]) for name, line in zip(names, values, strict=True)]
+    return table([tag("span", unseen("map")), *names], rows, caption=caption, class_="matrix")
 
 
 def removal_curves(study: Study) -> Html:
-    """Deletion and insertion in the band of the controls."""
+    """Deletion and insertion in the band of the controls, on the blurred and on the mean-colored picture."""
     caption = (
-        "Probability of the class while cells are hidden (above: lower is better) or shown (below: higher is better) "
-        "in the order of each map. Inside the gray band an order by chance does as well; dashed and dotted are maps "
-        "that know nothing of the network."
+        "The blue line falls while the cells that the map ranks first are hidden, the orange one rises while they "
+        "are shown. The tinted bands are what maps that know nothing of the network reach: random maps (±2 sd), a "
+        "centered blob, an edge detector. Inside its band a line says nothing for the map."
     )
-    return _both(plot_removal(study), plot_removal(study, theme=Theme.DARK), caption)
+    behind = {"blur": "Hidden cells show the picture’s blur.", "mean": "Hidden cells show its mean color."}
+    first, *others = (_removal(study, name, f"{behind[name]} {caption}") for name in SUBSTRATES)
+    return stack(first, folded("The same with the mean color in place of the blur", *others))
+
+
+def _removal(study: Study, substrate: str, caption: str) -> Html:
+    return _both(plot_removal(study, substrate), plot_removal(study, substrate, theme=Theme.DARK), caption)
 
 
 def randomization_curves(study: Study) -> Html:

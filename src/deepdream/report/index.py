@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import fmean
 from typing import Any
+from urllib.parse import quote
 
 from deepdream.images import resize
-from deepdream.pages import Html, Section, card, cards, numbers, page, photo, stack, table, tag
+from deepdream.pages import Html, Section, bullets, card, cards, numbers, page, photo, stack, table, tag
 from deepdream.provenance import write_text
+from deepdream.report.health import ASIDE, head, rounded
 from deepdream.report.study import Study
 from deepdream.report.writing import SCHEMA
 
@@ -33,7 +36,7 @@ def entry_of(study: Study, file: str) -> Entry:
 
 
 def _thumbnail(study: Study) -> Html:
-    return photo(resize(study.fed, THUMB, THUMB), f"{study.picture.name}, as fed.", class_="thumb")
+    return photo(resize(study.fed, THUMB, THUMB), "", class_="thumb")
 
 
 def _values(study: Study) -> dict[str, Any]:
@@ -77,17 +80,18 @@ def standing_counts(entries: Sequence[Entry]) -> dict[str, tuple[int, int]]:
     }
 
 
-def write_index(folder: Path, entries: Sequence[Entry], network: str) -> Path:
-    """Write ``index.html`` and ``index.json`` into ``folder``. Raises OutputError."""
+def write_index(
+    folder: Path, entries: Sequence[Entry], network: str, *, failed: Mapping[str, str] | None = None
+) -> Path:
+    """Write ``index.html`` and ``index.json`` into ``folder``; ``failed`` are reasons by name. Raises OutputError."""
     values = {
         "schema": SCHEMA,
         "network": network,
         "pictures": [{"name": e.name, "page": e.file, **e.values} for e in entries],
+        "failed": [{"name": name, "reason": reason} for name, reason in (failed or {}).items()],
         "means": means_of(entries),
         "standing": {name: {"pictures": a, "of": b} for name, (a, b) in standing_counts(entries).items()},
     }
-    import json
-
     write_text(
         folder / "index.json", json.dumps(values, ensure_ascii=False, indent=1, allow_nan=False) + "\n"
     )
@@ -111,7 +115,7 @@ def index_page(entries: Sequence[Entry], network: str, values: Mapping[str, Any]
         ),
     )
     return page(
-        title=f"{len(entries)} pictures",
+        title="One picture" if len(entries) == 1 else f"{len(entries)} pictures",
         kicker=f"Reports on {network}",
         lead="One page a picture: why did the network say this, and should the answer be believed?",
         opening=opening,
@@ -124,42 +128,51 @@ def index_page(entries: Sequence[Entry], network: str, values: Mapping[str, Any]
                 _means(entries),
                 "A mean over few pictures is an anecdote.",
             ),
+            *_failures(values["failed"]),
         ],
         data=numbers(values),
     )
 
 
+def _failures(failed: Sequence[Mapping[str, str]]) -> list[Section]:
+    if not failed:
+        return []
+    lines = [stack(tag("strong", entry["name"]), ": ", entry["reason"]) for entry in failed]
+    return [Section("failed", "Failed", "Pictures without a report", bullets(lines))]
+
+
 def _pictures(entries: Sequence[Entry]) -> Html:
-    heads = ("picture", "", "class", "probability", "margin", "steady", "standing", "agreement")
-    return table(heads, [_row(entry) for entry in entries], caption="A click on a name opens its report.")
+    heads = ("picture", "class", "probability", "margin", "steady", "standing", "agreement")
+    caption = (
+        "Steady: small changes that kept the first answer. Standing: explanations beyond every control. "
+        "Agreement: median rank correlation between two methods."
+    )
+    return table(heads, [_row(entry) for entry in entries], caption=caption, class_="index")
 
 
 def _row(entry: Entry) -> tuple[object, ...]:
     v = entry.values
-    agreement = None if v["agreement"] is None else f"{v['agreement']:.2f}"
-    link = tag("a", entry.name, href=entry.file)
-    standing = f"{len(v['standing'])} of {len(v['methods'])}"
     return (
-        link,
-        entry.thumbnail,
+        tag("a", entry.thumbnail, tag("span", entry.name), href=quote(entry.file), class_="entry"),
         v["label"],
         f"{v['probability']:.1%}",
-        f"{v['margin']:.1%}",
+        f"{100 * v['margin']:.1f} points",
         f"{v['kept']:.0%}",
-        standing,
-        agreement,
+        f"{len(v['standing'])} of {len(v['methods'])}",
+        None if v["agreement"] is None else f"{v['agreement']:.2f}".replace("-", "−"),
     )
 
 
 def _means(entries: Sequence[Entry]) -> Html:
     means, counts = means_of(entries), standing_counts(entries)
-    checks = [name for name in means if name not in ("cost", "degeneracy")]
+    checks = [name for name in means if name not in (*ASIDE, "degeneracy")]
     rows = [
         (method, f"{a} of {b}", *(_mean(means[check].get(method)) for check in checks))
         for method, (a, b) in counts.items()
     ]
-    return stack(table(("method", "stands on", *checks), rows, caption="Means over the pictures."))
+    heads = ("method", "stands on", *(head(name) for name in checks))
+    return table(heads, rows, caption="Means over the pictures that have the number.", class_="health")
 
 
 def _mean(value: float | None) -> str | None:
-    return None if value is None else f"{value:.3f}"
+    return None if value is None else rounded(value)

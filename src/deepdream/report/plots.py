@@ -2,65 +2,82 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
 
-from deepdream.attribution.checks import EDGES, GAUSSIAN, SUBSTRATES
+from deepdream.attribution.checks import EDGES, GAUSSIAN, Case
 from deepdream.attribution.checks.randomization import layers_with_weights, stages
 from deepdream.attribution.checks.removal import deletion, insertion, steps_of
 from deepdream.attribution.checks.verdicts import WIDTH
 from deepdream.figures import Figure, Theme, drawn, label, new_figure
 from deepdream.report.study import Study
 
-CURVES = ("deletion", "insertion")
+#: Panels beside each other.
+COLUMNS = 4
 _STYLES = ("-", "--", ":", "-.")
 
 
 @drawn
-def plot_removal(study: Study, *, theme: Theme = Theme.LIGHT) -> Figure:
-    """Deletion and insertion curves of every method, on both substrates."""
-    canvas, axes = new_figure(2, 2, title="", size=(11, 9.2), theme=theme)
-    for row, check in enumerate(CURVES):
-        for column, substrate in enumerate(SUBSTRATES):
-            _removal_axes(axes[row, column], study, check, substrate, theme)
-    handles, names = axes[0, 0].get_legend_handles_labels()
-    canvas.legend(handles, names, loc="outside lower center", ncols=3, frameon=False)
-    return Figure(canvas, caption="", alt=_removal_alt(study), theme=theme)
+def plot_removal(study: Study, substrate: str, *, theme: Theme = Theme.LIGHT) -> Figure:
+    """A panel a method: its deletion and insertion curve, each in the band of the controls."""
+    names = [name for name in study.names if _curve(study, "deletion", name, substrate)]
+    rows = max(1, math.ceil(len(names) / COLUMNS))
+    canvas, axes = new_figure(rows, COLUMNS, title="", size=(11, 1.2 + 2.5 * rows), theme=theme)
+    top = 1.06 * max((max(c) for n in names for c in _curves(study, n, substrate)), default=1.0)
+    for index, place in enumerate(axes.flat):
+        if index >= len(names):
+            place.set_axis_off()
+            continue
+        _panel(place, study, names[index], substrate, theme)
+        place.set_ylim(0, top)
+        first, last = index % COLUMNS == 0, index + COLUMNS >= len(names)
+        label(place, "cells, %" if last else "", "probability" if first else "", names[index])
+        place.tick_params(labelleft=first)
+    handles, words = axes.flat[0].get_legend_handles_labels()
+    canvas.legend(handles, words, loc="outside lower center", ncols=2, frameon=False)
+    return Figure(canvas, caption="", alt=_removal_alt(study, substrate), theme=theme)
 
 
-def _removal_axes(axes: Axes, study: Study, check: str, substrate: str, theme: Theme) -> None:
+def _panel(axes: Axes, study: Study, name: str, substrate: str, theme: Theme) -> None:
     case = study.case
-    measured = case.measured(check, deletion if check == "deletion" else insertion)
     steps = steps_of(case.grid[0] * case.grid[1], case.steps)
     share = 100 * (steps / steps[-1]).numpy()
-    random = np.array([m.curves[substrate] for name, m in measured.items() if name.startswith("random")])
+    for check, measure, color, better in (
+        ("deletion", deletion, theme.negative, "lower"),
+        ("insertion", insertion, theme.positive, "higher"),
+    ):
+        low, high = _band([m.curves[substrate] for m in case.measured(check, measure).values()], case)
+        axes.fill_between(
+            share, low, high, color=color, alpha=0.2, linewidth=0, label=f"{check} by the controls"
+        )
+        curve = _curve(study, check, name, substrate)
+        axes.plot(share, curve, color=color, linewidth=2.2, label=f"{check}: {better} is better")
+
+
+def _band(curves: Sequence[Sequence[float]], case: Case) -> tuple[Any, Any]:
+    """At each point, from the least to the most that the controls reach: random maps count with their spread."""
+    by_name = dict(zip(case.controls, np.array(curves), strict=True))
+    random = np.array([curve for name, curve in by_name.items() if name.startswith("random")])
     mean, sd = random.mean(0), random.std(0, ddof=1)
-    band = (mean - WIDTH * sd, mean + WIDTH * sd)
-    axes.fill_between(share, *band, color=theme.faint, alpha=0.55, linewidth=0, label="random maps, ±2 sd")
-    axes.plot(
-        share,
-        measured[GAUSSIAN].curves[substrate],
-        color=theme.ink,
-        linewidth=1.6,
-        linestyle="--",
-        label=GAUSSIAN,
-    )
-    axes.plot(
-        share, measured[EDGES].curves[substrate], color=theme.ink, linewidth=1.6, linestyle=":", label=EDGES
-    )
-    for index, name in enumerate(study.names):
-        found = study.finding(check, name)
-        if found and substrate in found.curves:
-            axes.plot(share, found.curves[substrate], label=name, **_line(index, theme))
-    hidden = "hidden" if check == "deletion" else "shown"
-    label(axes, f"cells {hidden}, %", "probability", f"{check}, {substrate}")
-    axes.set_ylim(bottom=0)
+    all_of_them = np.array([mean - WIDTH * sd, mean + WIDTH * sd, by_name[GAUSSIAN], by_name[EDGES]])
+    return all_of_them.min(0).clip(0), all_of_them.max(0)
+
+
+def _curves(study: Study, name: str, substrate: str) -> list[Sequence[float]]:
+    return [_curve(study, check, name, substrate) for check in ("deletion", "insertion")]
+
+
+def _curve(study: Study, check: str, name: str, substrate: str) -> Sequence[float]:
+    found = study.finding(check, name)
+    return found.curves.get(substrate, ()) if found else ()
 
 
 def _line(index: int, theme: Theme) -> dict[str, Any]:
-    colors = theme.colors
+    colors = theme.colors[:-1]  # the last is too near to the paper
     return {
         "color": colors[index % len(colors)],
         "linestyle": _STYLES[index // len(colors) % len(_STYLES)],
@@ -68,11 +85,11 @@ def _line(index: int, theme: Theme) -> dict[str, Any]:
     }
 
 
-def _removal_alt(study: Study) -> str:
+def _removal_alt(study: Study, substrate: str) -> str:
     standing = study.standing()
     return (
-        f"Four panels of probability curves: deletion and insertion, each on a blurred and on a mean-colored "
-        f"substrate, for {len(study.names)} methods and three kinds of controls. "
+        f"A panel for each of {len(study.names)} methods: the probability while cells are hidden, and while they are "
+        f"shown ({substrate} behind them), each beside the band of the controls. "
         + (
             f"Beyond all controls in both: {', '.join(standing)}."
             if standing

@@ -130,12 +130,12 @@ def _changed(image: Tensor, seed: int) -> Iterator[tuple[str, Tensor]]:
     }
     for name, (top, left) in corners.items():
         part = image[..., top : top + rows, left : left + columns]
-        yield f"cropped to {CROP:.0%}, {name}", _resized(part, height, width)
+        yield f"cropped, {name}", _resized(part, height, width)
     source = generator(seed)
     for sigma in NOISES:
         for draw in range(DRAWS):
             noise = torch.randn(image.shape, generator=source).to(image)
-            yield f"noise of {sigma:.0%}, draw {draw + 1}", (image + sigma * noise).clamp(0, 1)
+            yield f"noise of {sigma:.0%}, {draw + 1}", (image + sigma * noise).clamp(0, 1)
 
 
 def _resized(part: Tensor, height: int, width: int) -> Tensor:

@@ -6,7 +6,7 @@ import math
 
 from deepdream.images import resize
 from deepdream.pages import Html, card, cards, meter, photo, prose, stack, table, tag
-from deepdream.report.prediction import Trial
+from deepdream.report.prediction import CROP, Trial
 from deepdream.report.study import Study
 
 ORIGINAL_SIDE = 720
@@ -38,7 +38,7 @@ def _belief(study: Study) -> str:
     if not total:
         return f"{sure} when the picture changes a little. The explanations below have not been checked against chance."
     better = f"{standing} of {total} explanations beat" if standing else "no explanation beats"
-    words = f"{better} maps that know nothing of the network, at deletion and at insertion"
+    words = f"{better} maps that know nothing of the network at both deletion and insertion"
     return f"{sure} when the picture changes a little; {words}."
 
 
@@ -117,11 +117,15 @@ def draw_answer(study: Study) -> Html:
     """The first classes, and the trials."""
     said = study.prediction
     rows = [(a.label, meter(a.probability, f"{a.probability:.1%}"), round(a.logit, 2)) for a in said.top]
-    first = table(
-        ("class", "probability", "logit"), rows, caption=f"The first {len(rows)} of {said.classes:,} classes."
-    )
+    most = math.log2(said.classes)
+    margin = f"Margin {100 * said.margin:.1f} points, entropy {said.entropy:.2f} of {most:.2f} bits."
+    caption = f"The first {len(rows)} of {said.classes:,} classes. {margin}"
+    first = table(("class", "probability", "logit"), rows, caption=caption)
     kept = f"{study.stability.kept} of {len(study.stability.trials)}"
-    caption = f"The same question about nearly the same picture: {kept} first answers stayed."
+    caption = (
+        f"The same question about nearly the same picture: {kept} first answers stayed. Crops keep {CROP:.0%} of each "
+        "side, noise is Gaussian, its deviation a share of the range from black to white."
+    )
     trials = table(
         ("change", "first answer", f"probability of “{said.label}”"),
         [_trial(trial) for trial in study.stability.trials],

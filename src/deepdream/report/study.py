@@ -57,15 +57,15 @@ CHECKS = (
     "randomization",
     "random-logit",
     "infidelity",
-    "sensitivity",
     "road",
+    "sensitivity",
 )
 #: One more, which is made where there is time for twice the usual page.
 DEEP_CHECK = "layer-randomization"
 #: Seconds that a page of usual depth may take at most; on a machine that is fast enough it takes fewer.
 BUDGET = 150.0
-#: Seconds of them that the writing of the page may need, at most a tenth.
-WRITING = 6.0
+#: Seconds of them that loading the network and writing the page may need, at most a sixth.
+WRITING = 10.0
 #: The share of the time that the explanations may take.
 FOR_MAPS = 0.4
 #: The share of what is left after them that deletion and insertion may take.
@@ -268,7 +268,7 @@ def investigate(
         UnknownNameError: no such method, check or class.
     """
     wishes = wishes or Wishes()
-    clock = Clock(wishes.budget - min(WRITING, wishes.budget / 10))
+    clock = Clock(wishes.budget - min(WRITING, wishes.budget / 6))
     image = model.crop(picture.tensor()).to(model.device)
     prediction = predict(model, image, wishes.target)
     other = None if wishes.against is None else model.find_class(wishes.against)

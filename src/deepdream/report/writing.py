@@ -176,7 +176,9 @@ def _evidence(study: Study, prefix: str) -> list[Section]:
         )
     ]
     if "deletion" in study.checks and "insertion" in study.checks:
-        lead = "The picture is cut into cells of 16 pixels. If a map is right about what matters, its order shows."
+        rows, columns = study.case.grid
+        cut = f"The picture is cut into {rows} × {columns} cells."
+        lead = f"{cut} If a map is right about what matters, its order shows."
         found.append(
             Section(
                 f"{prefix}curves", "Curves", "Taking the picture apart", health.removal_curves(study), lead
