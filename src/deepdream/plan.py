@@ -67,6 +67,11 @@ class Plan:
     normalization: str = setting(
         "std", "what the gradient is divided by", choices=("mean-abs", "std", "none")
     )
+    conditioning: str = setting(
+        "",
+        "what becomes of the gradient, in place of smoothing, blur, color, calm and normalization: "
+        "per_layer() + cascade(1.2) + photo_colors(0.55) + calm(0.8) + unit(std)",
+    )
     reduction: str = setting(
         "mean", "how a layer's squared activations become a score", choices=("mean", "half-sum")
     )
@@ -192,6 +197,10 @@ def _fits(value: Any, annotation: str) -> bool:
     return isinstance(value, kinds) and (not isinstance(value, bool) or bool in kinds)
 
 
+#: Settings that a conditioning of one's own takes the place of.
+CONDITIONING = ("smoothing", "blur", "color", "calm", "normalization")
+
+
 @dataclass(frozen=True)
 class Recipe:
     """A named set of settings, where it comes from, and what it looks like."""
@@ -292,12 +301,12 @@ RECIPES: dict[str, Recipe] = {
 def plan_for(recipe: str = "balanced", **overrides: Any) -> Plan:
     """The settings of ``recipe`` with ``overrides`` (those that are not None) laid over them.
 
-    A rate of one's own without a strength lets the rate decide how strong the dream becomes; a distance to stop
-    at takes the strength's place.
+    A conditioning takes the place of the recipe's settings in ``CONDITIONING``. A rate of one's own without a
+    strength lets the rate decide how strong the dream becomes; a distance to stop at takes the strength's place.
 
     Raises:
         UnknownNameError: no such recipe or setting.
-        UsageError: a value outside its range.
+        UsageError: a value outside its range, or settings that exclude each other.
     """
     if recipe not in RECIPES:
         raise UnknownNameError("recipe", recipe, RECIPES)
@@ -306,6 +315,9 @@ def plan_for(recipe: str = "balanced", **overrides: Any) -> Plan:
     for name in given:
         if name not in known:
             raise UnknownNameError("setting", name, known)
+    instead = [name for name in CONDITIONING if name in given]
+    if given.get("conditioning") and instead:
+        raise UsageError(f"Give a conditioning or {', '.join(instead)}, not both.")
     settings = {"recipe": recipe, **RECIPES[recipe].settings, **given}
     if "stop_at" in given and "strength" in given:
         raise UsageError("Give a strength or a distance to stop at, not both.")

@@ -1,4 +1,4 @@
-"""Conditioning a gradient, against slow literal versions of what the sources say."""
+"""Smoothing a gradient, against slow literal versions of what the sources say."""
 
 from __future__ import annotations
 
@@ -10,20 +10,17 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
 
-from deepdream.ascent.climbing import direction_of
 from deepdream.ascent.color import correlate, correlation_root, decorrelate
 from deepdream.ascent.gradients import (
+    _filter,
     blur,
     cascade,
     equalize_bands,
     gaussian_kernel,
     laplacian_merge,
     laplacian_split,
-    prefer_photo_colors,
     texture_emphasis,
-    unit_size,
 )
-from deepdream.plan import Plan
 
 SIZES = st.integers(1, 70)
 
@@ -56,28 +53,6 @@ def test_the_first_axis_is_nearly_gray_and_the_longest() -> None:
     assert float(lengths[0]) == pytest.approx(1)
     assert lengths[0] > lengths[1] > lengths[2]
     assert float(correlation_root()[:, 0].std() / correlation_root()[:, 0].mean()) < 0.03
-
-
-def test_photo_colors_mix_two_gradients_of_unit_size() -> None:
-    gradient = noise(9, 11)
-    root = correlation_root().double().numpy()
-    pixels = gradient[0].permute(1, 2, 0).double().numpy()
-    photo = pixels @ (root @ root.T).T
-    expected = 0.4 * pixels / pixels.std(ddof=1) + 0.6 * photo / photo.std(ddof=1)
-    got = prefer_photo_colors(gradient, 0.6)[0].permute(1, 2, 0).numpy()
-    np.testing.assert_allclose(got, expected, atol=1e-5)
-    assert prefer_photo_colors(gradient, 0) is gradient
-
-
-def test_more_photo_color_means_less_chroma() -> None:
-    def chroma(image: Tensor) -> float:
-        gray = image.mean(dim=1, keepdim=True)
-        return float((image - gray).square().sum() / image.square().sum())
-
-    shares = [chroma(prefer_photo_colors(noise(32, 32), share)) for share in (0, 0.25, 0.5, 0.75, 1)]
-    assert shares == sorted(shares, reverse=True)
-    assert shares[0] == pytest.approx(2 / 3, abs=0.03)  # three independent channels
-    assert shares[-1] < 0.12
 
 
 # Blurring.
@@ -207,29 +182,6 @@ def test_equalizing_lifts_the_weak_band() -> None:
     assert share(equalize_bands(gradient)) > 10 * share(gradient)
 
 
-# Size.
-
-
-@pytest.mark.parametrize("normalization", ["mean-abs", "std", "none"])
-def test_a_gradient_that_is_zero_stays_zero(normalization: str) -> None:
-    zero = torch.zeros(1, 3, 12, 12)
-    for out in (unit_size(zero, normalization), equalize_bands(zero), prefer_photo_colors(zero, 0.5)):
-        assert torch.equal(out, zero)
-
-
-def test_unit_size_is_what_its_name_says_for_each_picture() -> None:
-    two = torch.cat((noise(8, 9), 1000 * noise(8, 9, 1)))
-    torch.testing.assert_close(unit_size(two, "mean-abs").abs().mean(dim=(1, 2, 3)), torch.ones(2))
-    torch.testing.assert_close(unit_size(two, "std").std(dim=(1, 2, 3)), torch.ones(2))
-    assert unit_size(two, "none") is two
-
-
-@given(scale=st.floats(1e-15, 1e12))
-@settings(deadline=None)
-def test_unit_size_does_not_depend_on_the_gradients_scale(scale: float) -> None:
-    torch.testing.assert_close(unit_size(noise(6, 6) * scale, "std"), unit_size(noise(6, 6), "std"))
-
-
 # Where to dream less.
 
 
@@ -258,34 +210,24 @@ def test_the_emphasis_is_that_of_the_local_deviation() -> None:
     assert float(weights.mean()) == pytest.approx(0.2 + 0.8 * 0.06 / 0.08, abs=1e-3)
 
 
-# The whole chain.
+# In pieces.
 
 
-@pytest.mark.parametrize("smoothing", ["none", "gaussian", "cascade", "laplacian"])
-def test_every_smoothing_is_applied(smoothing: str) -> None:
-    gradient = noise(24, 24)
-    plan = Plan(smoothing=smoothing, color=0.0, normalization="none", blur=1.5)
-    expected = {
-        "none": gradient,
-        "gaussian": blur(gradient, 1.5),
-        "cascade": cascade(gradient, 0.25, 1.5),
-        "laplacian": equalize_bands(gradient),
-    }
-    assert torch.equal(direction_of(gradient, plan, 0.25), expected[smoothing])
-    assert sum(torch.allclose(expected[smoothing], other) for other in expected.values()) == 1
+@pytest.mark.parametrize("channels", [1, 3, 5])
+@pytest.mark.parametrize(("height", "width"), [(9, 70), (27, 9), (100, 33), (145, 20), (171, 31)])
+def test_strips_side_by_side_give_what_one_convolution_gives(channels: int, height: int, width: int) -> None:
+    image = torch.randn(2, channels, height, width, generator=torch.Generator().manual_seed(height))
+    line = gaussian_kernel(1.3, radius=4)
+    kernel = (line[:, None] * line[None, :]).expand(channels, 1, 9, 9)
+    whole = F.conv2d(F.pad(image, (4,) * 4, mode="reflect"), kernel, groups=channels)
+    layouts = image, image.contiguous(memory_format=torch.channels_last), image.mT.contiguous().mT
+    for seen in layouts:
+        torch.testing.assert_close(blur_of(seen, line), whole, atol=1e-6, rtol=1e-5)
 
 
-def test_a_direction_has_unit_size_after_colors() -> None:
-    direction = direction_of(noise(24, 24), Plan(color=0.5, normalization="mean-abs"), 0.5)
-    assert float(direction.abs().mean()) == pytest.approx(1, abs=1e-5)
-
-
-def test_pictures_in_a_batch_do_not_see_each_other() -> None:
-    one, two = noise(20, 20), 50 * noise(20, 20, 1)
-    for plan in (Plan(), Plan(smoothing="laplacian"), Plan(normalization="mean-abs", color=0.3)):
-        both = direction_of(torch.cat((one, two)), plan, 0.5)
-        torch.testing.assert_close(both[:1], direction_of(one, plan, 0.5), rtol=1e-4, atol=1e-5)
-    assert F.mse_loss(texture_emphasis(torch.cat((one, two)), 0.5)[:1], texture_emphasis(one, 0.5)) < 1e-10
+def blur_of(image: Tensor, line: Tensor) -> Tensor:
+    """By both axes one after the other, which takes thin strips and long ones."""
+    return _filter(_filter(image.mT, line[None, :]).mT, line[None, :])
 
 
 @pytest.mark.parametrize("height", [30, 31, 37, 38, 60])

@@ -73,7 +73,7 @@ def contents() -> dict[tuple[str, str], Tensor]:
 def found_for(
     objective: Objective, model: Model, contents: Mapping[tuple[str, str], Tensor], base: Tensor
 ) -> dict[Need, Tensor]:
-    return references_for(objective, model, contents, base)
+    return references_for(objective, model, contents, lambda: base)
 
 
 def pictures_for(kind: str, photo: Tensor) -> Tensor:

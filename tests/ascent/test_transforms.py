@@ -14,7 +14,7 @@ from deepdream.ascent import channel, parse_objective
 from deepdream.ascent.algebra import INPUT, Need
 from deepdream.ascent.climbing import measure_gradient
 from deepdream.ascent.transforms import (
-    TRANSFORMS,
+    LANGUAGE,
     Crops,
     Jitter,
     Noise,
@@ -46,7 +46,7 @@ def apply(one: object, image: Tensor, seed: int = 0) -> Tensor:
 
 
 def test_every_kind_has_an_example() -> None:
-    assert {type(one) for one in EXAMPLES} == set(TRANSFORMS.values())
+    assert {type(one) for one in EXAMPLES} == set(LANGUAGE.kinds)
 
 
 @given(st.lists(st.sampled_from(EXAMPLES), max_size=5))

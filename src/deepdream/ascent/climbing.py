@@ -14,10 +14,10 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from deepdream.ascent.algebra import KINDS, Need, Objective, Scene, Term
-from deepdream.ascent.gradients import blur, cascade, equalize_bands, prefer_photo_colors, unit_size
+from deepdream.ascent.conditioning import conditioning_of
 from deepdream.ascent.references import References
 from deepdream.ascent.tiling import Tiling, tiled_gradient
-from deepdream.ascent.transforms import Change, draw_all, parse_transforms
+from deepdream.ascent.transforms import Change, draw_all, draw_offset, parse_transforms
 from deepdream.models.rectifiers import redirected_gradients
 from deepdream.plan import Plan
 
@@ -52,8 +52,8 @@ def measure_gradient(
     With a ``tiling`` the picture is seen tile by tile. ``references`` holds what the objective is compared with,
     at the size of ``image``; what lies under the picture is rolled and scaled as it is.
     """
-    down, right = _offsets(plan.jitter, image, chance)
-    seen = torch.roll(image, (down, right), dims=(2, 3)).detach()
+    down, right = draw_offset(plan.jitter, image.shape[-2], image.shape[-1], chance)
+    seen = _rolled(image.detach(), down, right, torch.channels_last)
     del image  # the caller's only copy, where it is large
     with torch.enable_grad():
         changed = bool(plan.zoom or plan.transforms)
@@ -70,7 +70,7 @@ def measure_gradient(
     if changed:
         (gradient,) = torch.autograd.grad(view, free, gradient)
     del seen, free, view
-    return torch.roll(gradient, (-down, -right), dims=(2, 3)), score
+    return _rolled(gradient, -down, -right, torch.contiguous_format), score
 
 
 def _sights(
@@ -220,7 +220,7 @@ class _Sight:
     @property
     def balanced(self) -> bool:
         """Whether the terms are brought to the same size before they are summed."""
-        return len(self.objective.terms) > 1 and self.plan.reduction != "half-sum"
+        return len(self.objective.terms) > 1 and conditioning_of(self.plan).per_layer
 
     def _sizes(self, image: Tensor, found: References) -> list[float | Tensor]:
         """The size of every term in a whole picture."""
@@ -276,30 +276,27 @@ def _total(scores: list[tuple[float, Tensor]]) -> Tensor:
     return torch.stack([weight * score.detach() for weight, score in scores]).sum()
 
 
-def direction_of(gradient: Tensor, plan: Plan, progress: float) -> Tensor:
-    """The gradient made ready to step along: smoothed, its colors balanced, brought to unit size.
-
-    ``progress`` is the share of the octave that will be done after this step (0 to 1).
-    """
-    if plan.smoothing == "cascade":
-        gradient = cascade(gradient, progress, plan.blur)
-    elif plan.smoothing == "gaussian":
-        gradient = blur(gradient, plan.blur)
-    elif plan.smoothing == "laplacian":
-        gradient = equalize_bands(gradient)
-    gradient = prefer_photo_colors(gradient, plan.color)
-    return unit_size(gradient, plan.normalization)
-
-
 def _weighted_sum(scores: Sequence[tuple[float | Tensor, Tensor]]) -> Tensor:
     return torch.stack([weight * score for weight, score in scores]).sum()
 
 
-def _offsets(jitter: int, image: Tensor, chance: torch.Generator) -> tuple[int, int]:
-    # Never more than a quarter of the picture: a small octave would be torn apart at the seam.
-    limits = [min(jitter, side // 4) for side in image.shape[-2:]]
-    down, right = (int(torch.randint(-limit, limit + 1, (), generator=chance)) for limit in limits)
-    return down, right
+def _rolled(image: Tensor, down: int, right: int, layout: torch.memory_format) -> Tensor:
+    """``torch.roll`` and a change of layout in one pass: networks read colors side by side, the rest does not."""
+    height, width = image.shape[-2:]
+    down, right = down % height, right % width
+    found = torch.empty_like(image, memory_format=layout)
+    for rows, to_rows in _halves(height, down):
+        for columns, to_columns in _halves(width, right):
+            found[..., to_rows, to_columns] = image[..., rows, columns]
+    return found
+
+
+def _halves(side: int, offset: int) -> list[tuple[slice, slice]]:
+    """What stays on this side of the end and what comes in again at the beginning: from where, to where."""
+    return [
+        (slice(0, side - offset), slice(offset, side)),
+        (slice(side - offset, side), slice(0, offset)),
+    ]
 
 
 def _zoomed(image: Tensor, zoom: float, chance: torch.Generator) -> Tensor:

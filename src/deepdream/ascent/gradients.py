@@ -1,4 +1,4 @@
-"""Making a gradient into a good direction: smoothing, color, size.
+"""Smoothing a gradient, and where it counts less; its colors and its size are in ``conditioning``.
 
 The raw gradient of a network with strided convolutions carries a checkerboard and much hiss (Odena, Dumoulin,
 Olah 2016, Distill; measured here in docs/recipes.md). Each function below takes and gives (B, 3, H, W).
@@ -10,9 +10,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from deepdream.ascent.color import correlation_root, mix_channels
-
 _BAND = 1_500_000  # pixels that are filtered at once
+_LANES = 48  # channels of a depthwise convolution that a processor's vector units are full with
 _BINOMIAL = (1.0, 4.0, 6.0, 4.0, 1.0)
 
 
@@ -26,8 +25,8 @@ def gaussian_kernel(sigma: float, *, radius: int | None = None) -> Tensor:
 
 def blur(gradient: Tensor, sigma: float) -> Tensor:
     """``gradient`` convolved with a Gaussian of ``sigma`` pixels, borders reflected where there is room."""
-    line = gaussian_kernel(sigma)
-    return _filter(_filter(gradient, line[:, None]), line[None, :])
+    line = gaussian_kernel(sigma)[None, :]
+    return _filter(_filter(gradient.mT, line).mT, line)
 
 
 def cascade(gradient: Tensor, progress: float, narrowest: float = 0.5) -> Tensor:
@@ -76,20 +75,6 @@ def equalize_bands(gradient: Tensor, levels: int = 4) -> Tensor:
     return laplacian_merge([band / _floor(_rms(band)) for band in laplacian_split(gradient, levels)])
 
 
-def prefer_photo_colors(gradient: Tensor, share: float) -> Tensor:
-    """Mix in ``share`` of the gradient as seen through the color statistics of photographs.
-
-    With C the root of the color correlation, steepest ascent in decorrelated colors moves RGB by C C^T g. Both
-    parts are brought to unit standard deviation before they are mixed.
-    """
-    if share == 0:
-        return gradient
-    root = correlation_root()
-    photo = mix_channels(gradient, root @ root.T)
-    photo *= share / _floor(_std(photo))  # in place: a large picture has no room for one copy more
-    return photo.addcmul_(gradient, (1 - share) / _floor(_std(gradient)))
-
-
 def texture_emphasis(picture: Tensor, calm: float, *, window: float = 6.0, visible: float = 0.02) -> Tensor:
     """(B, 1, H, W) weights: 1 where ``picture`` is textured, down to 1 - ``calm`` where it is flat.
 
@@ -114,19 +99,6 @@ def _emphasis(picture: Tensor, calm: float, window: float, visible: float) -> Te
     return 1 - calm + calm * deviation / (deviation + visible)
 
 
-def unit_size(gradient: Tensor, normalization: str) -> Tensor:
-    """``gradient`` over its mean absolute value or its standard deviation, each picture by itself."""
-    if normalization == "mean-abs":
-        return gradient / _floor(gradient.abs().mean(dim=(1, 2, 3), keepdim=True))
-    if normalization == "std":
-        return gradient / _floor(_std(gradient))
-    return gradient
-
-
-def _std(gradient: Tensor) -> Tensor:
-    return gradient.std(dim=(1, 2, 3), keepdim=True)
-
-
 def _rms(band: Tensor) -> Tensor:
     return band.square().mean(dim=(1, 2, 3), keepdim=True).sqrt()
 
@@ -141,11 +113,10 @@ def _filter(image: Tensor, kernel: Tensor) -> Tensor:
     down, right = kernel.shape[0] // 2, kernel.shape[1] // 2
     height, width = image.shape[-2:]
     how = "reflect" if height > down and width > right else "replicate"
-    channels = image.shape[1]
-    weight = kernel.to(image).expand(channels, 1, *kernel.shape)
+    kernel = kernel.to(image)
     rows = max(2 * down + 1, _BAND // width)
     if height <= rows:
-        return F.conv2d(F.pad(image, (right, right, down, down), mode=how), weight, groups=channels)
+        return _convolve(F.pad(image, (right, right, down, down), mode=how), kernel)
     filtered = torch.empty_like(image)
     for top in range(0, height, rows):
         bottom = min(top + rows, height)
@@ -157,8 +128,28 @@ def _filter(image: Tensor, kernel: Tensor) -> Tensor:
         band = F.pad(image[..., first:last, :], (right, right, above, below), mode=how)
         skip = top - down - (first - above)
         band = band[..., skip : skip + bottom - top + 2 * down, :]
-        filtered[..., top:bottom, :] = F.conv2d(band, weight, groups=channels)
+        filtered[..., top:bottom, :] = _convolve(band, kernel)
     return filtered
+
+
+def _convolve(padded: Tensor, kernel: Tensor) -> Tensor:
+    """The places of ``padded`` where ``kernel`` lies wholly in it, each channel by itself.
+
+    A processor takes the same time for three channels as for sixteen, so strips of the picture lie side by side
+    as channels.
+    """
+    channels, height = padded.shape[1], padded.shape[2] - kernel.shape[0] + 1
+    most = min(_LANES // channels, height // kernel.shape[0]) if padded.device.type == "cpu" else 0
+    own = -(-height // max(1, most))
+    if own == height:
+        return F.conv2d(padded, kernel.expand(channels, 1, *kernel.shape), groups=channels)
+    tops = [min(top, height - own) for top in range(0, height, own)]  # the last one may overlap
+    count = channels * len(tops)
+    strips = [padded[..., top : top + own + kernel.shape[0] - 1, :] for top in tops]
+    beside = torch.stack(strips, dim=2).flatten(1, 2).contiguous(memory_format=torch.channels_last)
+    found = F.conv2d(beside, kernel.expand(count, 1, *kernel.shape), groups=count)
+    apart = torch.unflatten(found, 1, (channels, len(tops))).unbind(2)
+    return torch.cat([part[..., i * own - tops[i] :, :] for i, part in enumerate(apart)], dim=2)
 
 
 def _binomial() -> Tensor:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Protocol
 
 import torch
@@ -30,18 +30,21 @@ class Looking(Protocol):
 
 
 def references_for(
-    objective: Objective, network: Looking, contents: Contents, base: Tensor
+    objective: Objective, network: Looking, contents: Contents, base: Callable[[], Tensor]
 ) -> dict[Need, Tensor]:
-    """What every need of ``objective`` stands for at the size of ``base``, the picture before the dream.
+    """What every need of ``objective`` stands for at the size of the picture before the dream.
 
     Args:
         contents: What the files hold, as ``pin_files`` gives it.
-        base: (1, 3, h, w) in [0, 1].
+        base: Gives that picture, (B, 3, h, w) in [0, 1]; not asked where nothing is needed.
 
     Raises:
         UsageError: a file was not read before, or a vector has not as many numbers as its layer has channels.
     """
-    return {need: _made(need, network, contents, base) for need in objective.needs}
+    if not objective.needs:
+        return {}
+    picture = base()
+    return {need: _made(need, network, contents, picture) for need in objective.needs}
 
 
 def _made(need: Need, network: Looking, contents: Contents, base: Tensor) -> Tensor:

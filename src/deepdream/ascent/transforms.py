@@ -11,16 +11,16 @@ Source: Olah, Mordvintsev, Schubert 2017, Feature Visualization, Distill, and lu
 from __future__ import annotations
 
 import math
-import re
 from collections.abc import Callable, Sequence
-from dataclasses import astuple, dataclass, fields
+from dataclasses import dataclass
 from typing import Protocol
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from deepdream.errors import UnknownNameError, UsageError
+from deepdream.ascent.parts import Language
+from deepdream.errors import UsageError
 
 #: One drawn change: the same for every picture of a batch and for what lies under them.
 Change = Callable[[Tensor], Tensor]
@@ -56,9 +56,7 @@ class Roll:
     pixels: int
 
     def draw(self, height: int, width: int, chance: torch.Generator) -> Change:
-        # Never more than a quarter of the picture: a small octave would be torn apart at the seam.
-        limits = [min(self.pixels, side // 4) for side in (height, width)]
-        offset = [int(torch.randint(-limit, limit + 1, (), generator=chance)) for limit in limits]
+        offset = draw_offset(self.pixels, height, width, chance)
         return lambda image: torch.roll(image, offset, dims=(2, 3))
 
     def needs(self, side: int) -> int:
@@ -197,21 +195,21 @@ class Resize:
         return 1
 
 
-TRANSFORMS: dict[str, type] = {
-    kind.__name__.lower(): kind for kind in (Pad, Roll, Jitter, Scale, Rotate, Crops, Noise, Resize)
-}
-#: The least and the most that each argument of a kind may be.
-_RANGES: dict[str, tuple[tuple[float, float], ...]] = {
-    "pad": ((0, 512),),
-    "roll": ((0, 512),),
-    "jitter": ((0, 512),),
-    "scale": ((0.1, 4), (0.1, 4)),
-    "rotate": ((-180, 180), (-180, 180)),
-    "crops": ((1, 64), (0.01, 1), (0.01, 1), (8, 1024)),
-    "noise": ((0, 1),),
-    "resize": ((1, 4096), (1, 4096)),
-}
-_ONE = re.compile(r"([a-z]+)\s*\(([^()]*)\)")
+LANGUAGE: Language[Transform] = Language(
+    "transform",
+    (Pad, Roll, Jitter, Scale, Rotate, Crops, Noise, Resize),
+    {
+        "pad": ((0, 512),),
+        "roll": ((0, 512),),
+        "jitter": ((0, 512),),
+        "scale": ((0.1, 4), (0.1, 4)),
+        "rotate": ((-180, 180), (-180, 180)),
+        "crops": ((1, 64), (0.01, 1), (0.01, 1), (8, 1024)),
+        "noise": ((0, 1),),
+        "resize": ((1, 4096), (1, 4096)),
+    },
+    "pad(12) + jitter(8) + scale(0.9, 1.1)",
+)
 
 
 def parse_transforms(text: str) -> tuple[Transform, ...]:
@@ -221,57 +219,16 @@ def parse_transforms(text: str) -> tuple[Transform, ...]:
         UnknownNameError: no such transform.
         UsageError: anything else that cannot be read, or a number outside its range.
     """
-    if not text.strip():
-        return ()
-    return tuple(_parse_one(part.strip()) for part in re.split(r"\+(?![^()]*\))", text))
-
-
-def _parse_one(word: str) -> Transform:
-    match = _ONE.fullmatch(word)
-    if match is None:
-        raise UsageError(
-            f"Cannot read the transform {word[:40]!r}. Example: pad(12) + jitter(8) + scale(0.9, 1.1)"
-        )
-    name, arguments = match[1], [part.strip() for part in match[2].split(",")]
-    if name not in TRANSFORMS:
-        raise UnknownNameError("transform", name, TRANSFORMS)
-    kinds = [entry.type for entry in fields(TRANSFORMS[name])]
-    if len(arguments) != len(kinds):
-        expected = ", ".join(entry.name for entry in fields(TRANSFORMS[name]))
-        raise UsageError(f"{name}() takes ({expected}), not {len(arguments)} arguments.")
-    numbers = [
-        _number(name, i, text, whole=kind == "int")
-        for i, (text, kind) in enumerate(zip(arguments, kinds, strict=True))
-    ]
-    bounds = {"scale": numbers[:2], "rotate": numbers[:2], "crops": numbers[1:3]}.get(name, [])
-    if bounds != sorted(bounds):
-        raise UsageError(f"{word}: the first bound must not be above the second.")
-    made: Transform = TRANSFORMS[name](*numbers)
-    return made
-
-
-def _number(name: str, index: int, text: str, *, whole: bool) -> float:
-    low, high = _RANGES[name][index]
-    try:
-        value = int(text) if whole else float(text)
-    except ValueError:
-        kind = "whole number" if whole else "number"
-        raise UsageError(f"{name}() takes a {kind} where {text[:20]!r} stands.") from None
-    if not low <= value <= high:
-        raise UsageError(f"{name}() takes numbers between {low:g} and {high:g} there, not {text[:20]}.")
-    return value
+    found = LANGUAGE.parse(text)
+    for one in found:
+        if isinstance(one, (Scale, Rotate, Crops)) and one.low > one.high:
+            raise UsageError(f"{join_transforms([one])}: the first bound must not be above the second.")
+    return found
 
 
 def join_transforms(transforms: Sequence[Transform]) -> str:
     """The text of which ``transforms`` is the meaning."""
-    return " + ".join(
-        f"{type(one).__name__.lower()}({', '.join(_printed(value) for value in astuple(one))})"  # type: ignore[call-overload]
-        for one in transforms
-    )
-
-
-def _printed(value: float) -> str:
-    return repr(int(value)) if value == int(value) else repr(value)
+    return LANGUAGE.join(transforms)
 
 
 def draw_all(transforms: Sequence[Transform], height: int, width: int, chance: torch.Generator) -> Change:
@@ -304,6 +261,16 @@ def side_needed(transforms: Sequence[Transform], side: int) -> int:
     for one in reversed(transforms):
         side = one.needs(side)
     return side
+
+
+def draw_offset(pixels: int, height: int, width: int, chance: torch.Generator) -> tuple[int, int]:
+    """How far down and to the right a picture is rolled: up to ``pixels``, and a quarter of the picture at most.
+
+    By more a small octave would be torn apart at the seam.
+    """
+    limits = [min(pixels, side // 4) for side in (height, width)]
+    down, right = (int(torch.randint(-limit, limit + 1, (), generator=chance)) for limit in limits)
+    return down, right
 
 
 def _between(low: float, high: float, chance: torch.Generator) -> float:

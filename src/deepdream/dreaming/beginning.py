@@ -9,6 +9,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
+from deepdream.ascent.conditioning import conditioning_of
 from deepdream.ascent.goals import join_goals
 from deepdream.ascent.gradients import texture_emphasis
 from deepdream.ascent.objectives import Need
@@ -86,11 +87,10 @@ def _one_for_each(image: Tensor, goals: int, pictures: int) -> Tensor:
 
 def references_of(model: Model, state: State) -> dict[Need, Tensor]:
     """What the objectives are compared with at the current octave's size."""
-    base = state.base()
     return {
         need: value
         for goal in state.goals
-        for need, value in references_for(goal, model, state.files, base).items()
+        for need, value in references_for(goal, model, state.files, state.base).items()
     }
 
 
@@ -122,4 +122,5 @@ def _mask(plan: Plan, places: Iterable[Path], image: Tensor) -> tuple[str, Tenso
 
 def emphasis_of(plan: Plan, picture: Tensor) -> Tensor | None:
     """The weights of the direction on ``picture``; None for the same weight everywhere."""
-    return texture_emphasis(picture, plan.calm) if plan.calm else None
+    calm = conditioning_of(plan).calm
+    return texture_emphasis(picture, calm) if calm else None

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 
 import torch
@@ -16,7 +16,9 @@ from deepdream.dreaming.distance import structural_similarity
 from deepdream.dreaming.state import State
 from deepdream.plan import Plan, parse_stop
 
-_BAND = 4_000_000  # pixels that are looked at at once
+_BAND = 250_000  # pixels that are looked at at once: few enough to stay near the processor
+_FARTHEST = 4.0  # times the change as it is
+_EXACT = 1e-5  # of the wanted distance
 _LUMA = (0.299, 0.587, 0.114)  # Rec. 601, as in YCbCr
 
 
@@ -72,13 +74,16 @@ def target(plan: Plan) -> float | None:
     return value if name == "l2" else math.sqrt(1 - value)
 
 
-def distances(state: State) -> list[float]:
+def distances(state: State, base: Tensor | None = None) -> list[float]:
     """How far each picture is from what it was, at the current octave, in a unit that grows as the change does.
+
+    ``base`` is what it was there, ``state.base()`` if not given.
 
     For a strength, the root mean square of the change where the mask lets it be, before blending. For a distance
     to stop at, that of the result: its root mean square, or the root of 1 - SSIM.
     """
-    base, image, mask = state.base(), state.image(), mask_at(state)
+    base = state.base() if base is None else base
+    image, mask = state.image(), mask_at(state)
     return [_distance(state.plan, [(base[i : i + 1], image[i : i + 1], mask)]) for i in range(len(base))]
 
 
@@ -92,7 +97,7 @@ def _distance(plan: Plan, views: _Views) -> float:
         shown = controlled(before, after, plan, mask, blend=plan.blend if plan.stop_at else 1.0)
         if plan.stop_at.startswith("ssim"):
             return math.sqrt(max(0.0, 1 - structural_similarity(before, shown)))
-        squares += float((shown - before).double().square().sum())
+        squares += float(torch.linalg.vector_norm(shown - before)) ** 2
         seen = 1.0 if mask is None or plan.stop_at else float(mask.double().square().mean())
         room += seen * shown.numel()
     return math.sqrt(squares / max(room, 1e-12))
@@ -108,12 +113,28 @@ def at_distance(state: State, wanted: float) -> State:
 
 def _at_distance(state: State, wanted: float) -> Tensor:
     scaling = _Scaling(state)
-    low, high = 0.0, 4.0
-    for _ in range(16):  # to 4 / 2^16 of the factor
-        middle = (low + high) / 2
-        found = _distance(state.plan, scaling.views(middle))
-        low, high = (middle, high) if found < wanted else (low, middle)
-    return scaling.parameters(low)
+    return scaling.parameters(_factor(lambda factor: _distance(state.plan, scaling.views(factor)), wanted))
+
+
+def _factor(distance: Callable[[float], float], wanted: float) -> float:
+    """Where ``distance``, which grows from 0, reaches ``wanted``; the farthest place if it nowhere does.
+
+    By secants, which the distance is nearly, each within the bounds that are known.
+    """
+    low, high = 0.0, math.inf
+    before, factor = (0.0, 0.0), 1.0
+    for _ in range(16):
+        found = distance(factor)
+        if abs(found - wanted) <= _EXACT * wanted or (factor == _FARTHEST and found < wanted):
+            return factor
+        low, high = (factor, high) if found < wanted else (low, factor)
+        if high - low < _EXACT**2:  # as near as numbers can tell
+            break
+        rise = (found - before[1]) / (factor - before[0])
+        before = factor, found
+        guess = min(factor + (wanted - found) / rise, _FARTHEST) if rise > 0 else math.inf
+        factor = guess if low < guess < high else (low + min(high, _FARTHEST)) / 2
+    return low
 
 
 class _Scaling:

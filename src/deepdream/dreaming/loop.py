@@ -14,8 +14,8 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from deepdream.ascent.climbing import direction_of, measure_gradient
-from deepdream.ascent.gradients import unit_size
+from deepdream.ascent.climbing import measure_gradient
+from deepdream.ascent.conditioning import Moment, conditioning_of
 from deepdream.ascent.parameterizations import move_detail
 from deepdream.ascent.resampling import resize
 from deepdream.ascent.tiling import LARGE
@@ -138,14 +138,12 @@ def _failure(state: State) -> DeepDreamError:
     )
 
 
-def _noted(score: Tensor, gradient: Tensor, parameters: Tensor) -> Tensor:
+def _noted(score: Tensor, gradient: Tensor) -> Tensor:
     """``score``; infinity where the gradient is zero everywhere, NaN where a number is not finite."""
     low, high = torch.aminmax(gradient)
-    least, most = torch.aminmax(parameters)
     dead = (low == 0) & (high == 0)
     score = torch.where(dead, torch.full_like(score, math.inf), score)
-    finite = (low - high).isfinite() & (least - most).isfinite()
-    return torch.where(finite, score, torch.full_like(score, math.nan))
+    return torch.where((low - high).isfinite(), score, torch.full_like(score, math.nan))
 
 
 def advance(model: Model, state: State) -> State:
@@ -163,17 +161,21 @@ def advance(model: Model, state: State) -> State:
     )
     if tiling is not None:
         give_back_memory()
-    pulled = state.parameterization.pull_back(state.parameters, _direction(gradient, state))
+    score = _noted(score, gradient)
+    direction = _direction(gradient, state)
+    del gradient
+    pulled = state.parameterization.pull_back(state.parameters, direction)
+    del direction
     change, moments = _optimize(pulled, state)
     del pulled
     if tiling is not None:
         give_back_memory()
-    change = _rates(state) * change
-    change += state.parameters
-    parameters = state.parameterization.project(change)
+    moved = torch.addcmul(state.parameters, _rates(state), change)
     del change
-    score = _noted(score, gradient, parameters)
-    moved = replace(
+    parameters = state.parameterization.project(moved)
+    score = torch.where(moved.sum().isfinite(), score, torch.full_like(score, math.nan))
+    del moved
+    after = replace(
         state,
         step=state.step + 1,
         parameters=parameters,
@@ -183,7 +185,7 @@ def advance(model: Model, state: State) -> State:
         scores=(*state.scores, score, score) if state.step == 0 else (*state.scores[:-1], score),
         references=references,
     )
-    return _at_target(moved)
+    return _at_target(after)
 
 
 def _at_target(state: State) -> State:
@@ -203,12 +205,9 @@ def _rates(state: State) -> Tensor:
 
 
 def _direction(gradient: Tensor, state: State) -> Tensor:
-    """The way to step from ``gradient``, with the weights of ``state`` on it, where and in what it may change."""
-    direction = direction_of(gradient, state.plan, (state.step + 1) / state.size.steps)
-    if state.emphasis is not None:
-        # In place where that is no one else's: a large picture has no room for copies.
-        weighed = direction * state.emphasis if direction is gradient else direction.mul_(state.emphasis)
-        direction = unit_size(weighed, state.plan.normalization)
+    """The way to step from ``gradient``, which is used up, where and in what the picture may change."""
+    moment = Moment((state.step + 1) / state.size.steps, state.emphasis)
+    direction = conditioning_of(state.plan).apply(gradient, moment, own=True)
     mask = mask_at(state)
     return allowed(direction if mask is None else direction * mask, state.plan.keep)
 
@@ -231,10 +230,10 @@ def _adam(direction: Tensor, state: State) -> tuple[Tensor, tuple[Tensor, ...]]:
 
 def _enter_next_octave(state: State) -> State:
     after = state.octaves[state.octave + 1]
-    larger = state.base(state.octave + 1)
+    base, larger = state.base(), state.base(state.octave + 1)
     if state.plan.detail or not state.parameterization.exact:
         parameters = move_detail(
-            state.parameterization, state.parameters, state.base(), larger, how=state.plan.resampling
+            state.parameterization, state.parameters, base, larger, how=state.plan.resampling
         )
     else:
         image = resize(state.image(), after.height, after.width, how=state.plan.resampling).clamp(0, 1)
@@ -245,13 +244,13 @@ def _enter_next_octave(state: State) -> State:
         step=0,
         parameters=parameters,
         moments=(),
-        pace=_pace(state),
+        pace=_pace(state, base),
         emphasis=emphasis_of(state.plan, larger),
         references=None,
     )
 
 
-def _pace(state: State) -> Tensor:
+def _pace(state: State, base: Tensor) -> Tensor:
     """The next octave's factors on the rate: after octave k of n a change should be (k/n)^0.6 of the strength.
 
     The exponent gives the early octaves, which draw the large forms, more than their share.
@@ -260,5 +259,5 @@ def _pace(state: State) -> Tensor:
     if wanted is None:
         return state.pace
     wanted *= float(((state.octave + 1) / len(state.octaves)) ** 0.6)
-    far = torch.tensor(distances(state), dtype=torch.float64)
+    far = torch.tensor(distances(state, base), dtype=torch.float64)
     return (state.pace * wanted / far.clamp_min(1e-6)).clamp(0.25, 4.0)

@@ -47,7 +47,9 @@ class Logit:
         return torch.logit(self.margin + (1 - 2 * self.margin) * image)
 
     def decode(self, parameters: Tensor, height: int, width: int) -> Tensor:  # noqa: ARG002
-        return ((torch.sigmoid(parameters) - self.margin) / (1 - 2 * self.margin)).clamp(0, 1)
+        squeezed = torch.sigmoid(parameters)
+        # The first result is new, so the others need no copy.
+        return squeezed.sub(self.margin).div_(1 - 2 * self.margin).clamp_(0, 1)
 
     def pull_back(self, parameters: Tensor, direction: Tensor) -> Tensor:  # noqa: ARG002
         return 4 * direction

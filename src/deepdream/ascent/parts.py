@@ -1,0 +1,98 @@
+"""Small frozen objects as text: ``name(argument, ...)`` with ``+`` between them, in order."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import astuple, dataclass, fields
+from typing import Any, Generic, TypeVar
+
+from deepdream.errors import UnknownNameError, UsageError
+
+_One = TypeVar("_One")
+_CALL = re.compile(r"([a-z_]+)\s*\(([^()]*)\)")
+
+
+@dataclass(frozen=True)
+class Language(Generic[_One]):
+    """How objects of some dataclasses are written.
+
+    Attributes:
+        what: What one of them is called.
+        kinds: The dataclasses; each is written as its name in small letters, ``PhotoColors`` as ``photo_colors``.
+        ranges: For each written name the least and the most that each argument may be, or the words it may be.
+        example: A text that can be read.
+    """
+
+    what: str
+    kinds: tuple[type[_One], ...]
+    ranges: Mapping[str, tuple[tuple[Any, ...], ...]]
+    example: str
+
+    @property
+    def names(self) -> dict[str, type[_One]]:
+        """Every kind by its written name."""
+        return {written(kind): kind for kind in self.kinds}
+
+    def parse(self, text: str) -> tuple[_One, ...]:
+        """The objects that ``text`` spells, in order; none for an empty text.
+
+        Raises:
+            UnknownNameError: no such name or word.
+            UsageError: anything else that cannot be read, or a number outside its range.
+        """
+        if not text.strip():
+            return ()
+        return tuple(self._one(part.strip()) for part in re.split(r"\+(?![^()]*\))", text))
+
+    def join(self, parts: Sequence[_One]) -> str:
+        """The text of which ``parts`` is the meaning."""
+        return " + ".join(
+            f"{written(type(one))}({', '.join(_printed(value) for value in astuple(one))})"  # type: ignore[call-overload]
+            for one in parts
+        )
+
+    def _one(self, word: str) -> _One:
+        match = _CALL.fullmatch(word)
+        if match is None:
+            raise UsageError(f"Cannot read the {self.what} {word[:40]!r}. Example: {self.example}")
+        name = match[1]
+        arguments = [part.strip() for part in match[2].split(",")] if match[2].strip() else []
+        if name not in self.names:
+            raise UnknownNameError(self.what, name, self.names)
+        wanted = fields(self.names[name])  # type: ignore[arg-type]
+        if len(arguments) != len(wanted):
+            expected = ", ".join(entry.name for entry in wanted)
+            raise UsageError(f"{name}() takes ({expected}), not {len(arguments)} arguments.")
+        entries = zip(arguments, wanted, self.ranges.get(name, ()), strict=True)
+        return self.names[name](
+            *(_value(name, text, entry.type, allowed) for text, entry, allowed in entries)
+        )
+
+
+def written(kind: type) -> str:
+    """The name of a dataclass in a text."""
+    return re.sub(r"(?<=[a-z])(?=[A-Z])", "_", kind.__name__).lower()
+
+
+def _value(name: str, text: str, kind: Any, allowed: tuple[Any, ...]) -> float | str:
+    if kind == "str":
+        word = text.strip("\"'")
+        if word not in allowed:
+            raise UnknownNameError(f"argument of {name}()", word[:40], allowed)
+        return word
+    low, high = allowed
+    try:
+        value = int(text) if kind == "int" else float(text)
+    except ValueError:
+        number = "whole number" if kind == "int" else "number"
+        raise UsageError(f"{name}() takes a {number} where {text[:20]!r} stands.") from None
+    if not low <= value <= high:
+        raise UsageError(f"{name}() takes numbers between {low:g} and {high:g} there, not {text[:20]}.")
+    return value
+
+
+def _printed(value: float | str) -> str:
+    if isinstance(value, str):
+        return value
+    return repr(int(value)) if value == int(value) else repr(value)
