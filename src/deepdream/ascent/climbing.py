@@ -53,7 +53,7 @@ def measure_gradient(
     at the size of ``image``; what lies under the picture is rolled and scaled as it is.
     """
     down, right = draw_offset(plan.jitter, image.shape[-2], image.shape[-1], chance)
-    seen = _rolled(image.detach(), down, right, torch.channels_last)
+    seen = _rolled(image.detach(), down, right)
     del image  # the caller's only copy, where it is large
     with torch.enable_grad():
         changed = bool(plan.zoom or plan.transforms)
@@ -70,7 +70,7 @@ def measure_gradient(
     if changed:
         (gradient,) = torch.autograd.grad(view, free, gradient)
     del seen, free, view
-    return _rolled(gradient, -down, -right, torch.contiguous_format), score
+    return _rolled(gradient, -down, -right), score
 
 
 def _sights(
@@ -280,11 +280,11 @@ def _weighted_sum(scores: Sequence[tuple[float | Tensor, Tensor]]) -> Tensor:
     return torch.stack([weight * score for weight, score in scores]).sum()
 
 
-def _rolled(image: Tensor, down: int, right: int, layout: torch.memory_format) -> Tensor:
-    """``torch.roll`` and a change of layout in one pass: networks read colors side by side, the rest does not."""
+def _rolled(image: Tensor, down: int, right: int) -> Tensor:
+    """``torch.roll`` in one pass, plane by plane: a network leaves the colors of a pixel side by side."""
     height, width = image.shape[-2:]
     down, right = down % height, right % width
-    found = torch.empty_like(image, memory_format=layout)
+    found = torch.empty_like(image, memory_format=torch.contiguous_format)
     for rows, to_rows in _halves(height, down):
         for columns, to_columns in _halves(width, right):
             found[..., to_rows, to_columns] = image[..., rows, columns]
