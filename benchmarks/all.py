@@ -14,6 +14,7 @@ from pathlib import Path
 
 import dream
 import explain
+import many
 from pairs import machine, options_of
 
 RESULTS = Path(__file__).parent / "RESULTS.md"
@@ -29,6 +30,12 @@ def main() -> None:
     lines = [f"`{' '.join(['python', 'benchmarks/all.py', *sys.argv[1:]])}`; {machine(options)}.", ""]
     lines += ["Dreams, 1024x683, 4 octaves x 10 gradients, float32:", "", *dream.table(options), ""]
     lines += ["Explanations of a picture of 224x224:", "", *explain.table(options), ""]
+    lines += [
+        f"{many.COUNT} pictures of 224x224, 2 octaves x 10 gradients, in batches:",
+        "",
+        *many.table(options),
+        "",
+    ]
     lines += _starts()
     if options.print:
         print("\n".join(lines))

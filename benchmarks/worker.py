@@ -18,8 +18,8 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("kind", choices=["dream", "explain"])
-    parser.add_argument("subject", help="a network, or a method")
+    parser.add_argument("kind", choices=["dream", "explain", "many"])
+    parser.add_argument("subject", help="a network, a method, or how many pictures")
     parser.add_argument("name", help="a contestant")
     parser.add_argument("--threads", type=int, default=0, help="0: as many as torch chooses")
     options = parser.parse_args()
@@ -39,11 +39,19 @@ def _measured(kind: str, subject: str, name: str) -> dict[str, float]:
             wall, cpu = contestants.floor_seconds(subject)
             return {"wall": wall, "cpu": cpu, "extra_mb": 0.0}
         return timed(contestants.CONTESTANTS[name](subject))
+    if kind == "many":
+        import many
+
+        return _warm(many.job(name))
     import explainers
 
-    job = explainers.job(subject, name)
+    return _warm(explainers.job(subject, name))
+
+
+def _warm(job: Callable[[], object]) -> dict[str, float]:
+    """As ``timed``, after a first run, whose memory is counted."""
     before = _peak_mb()
-    job()  # warm up
+    job()
     return {**timed(job), "extra_mb": _peak_mb() - before}
 
 

@@ -110,7 +110,7 @@ def test_a_signal_in_the_last_step_finishes_this_picture_and_begins_no_other(
     for name in ("a", "b"):
         command("run", "noise", "--size", "40", "-o", f"in/{name}.png", "--octaves", "1", "--steps", "1")
     stopping(signal.SIGINT, at=2)
-    done = command("run", "in", "-o", "out", "--octaves", "1", "--steps", "2", "--json")
+    done = command("run", "in", "-o", "out", "--octaves", "1", "--steps", "2", "--json", "--batch", "1")
     assert done.code == 130
     (only,) = Path("out").iterdir()
     assert only.name.startswith("a_")
@@ -123,7 +123,7 @@ def test_pictures_that_were_finished_stand_in_the_json(stopping: Any, command: A
     for name in ("a", "b", "c"):
         command("run", "noise", "--size", "40", "-o", f"in/{name}.png", "--octaves", "1", "--steps", "1")
     stopping(signal.SIGTERM, at=4)
-    done = command("run", "in", "-o", "out", "--octaves", "1", "--steps", "3", "--json")
+    done = command("run", "in", "-o", "out", "--octaves", "1", "--steps", "3", "--json", "--batch", "1")
     assert done.code == 143
     document = json.loads(done.out)
     assert [result["input"] for result in document["results"]] == ["in/a.png"]

@@ -94,10 +94,12 @@ def _look_with_each(
 ) -> tuple[Tensor, Tensor]:
     """The gradient of a batch and the scores of its objectives, as many pictures at a time as the plan says.
 
-    Where terms are balanced or pictures cut into tiles, the pictures of one objective at a time.
+    Where pictures are cut into tiles, or objectives have different numbers of terms that are to be balanced, the
+    pictures of one objective at a time.
     """
     share = len(view) // len(sights)
-    alone = tiling is not None or any(sight.balanced for sight in sights)
+    kinds = {(sight.balanced, len(sight.objective.terms)) for sight in sights}
+    alone = tiling is not None or (len(kinds) > 1 and any(balanced for balanced, _ in kinds))
     step = 1 if alone else max(1, sights[0].plan.batch // share)
     state, parts = chance.get_state(), []
     for first in range(0, len(sights), step):
@@ -113,18 +115,32 @@ def _look_with_each(
 
 
 def _look_together(sights: Sequence[_Sight], view: Tensor) -> tuple[Tensor, Tensor]:
-    """One pass for several objectives, each scored by its share of the pictures."""
+    """One pass for several objectives, each scored by its share of the pictures; as ``see`` of each by itself."""
     layers = tuple(dict.fromkeys(name for sight in sights for name in sight.objective.layers))
     image = view.detach().requires_grad_()
     activations = sights[0].activations(image, layers)
     share, found = len(view) // len(sights), []
+    parts = [slice(i * share, (i + 1) * share) for i in range(len(sights))]
     with torch.enable_grad():
-        for i, sight in enumerate(sights):
-            own = slice(i * share, (i + 1) * share)
+        for sight, own in zip(sights, parts, strict=True):
             seen = {name: activations[name][own] for name in sight.objective.layers}
             found.append(sight.scores(seen, image[own]))
-        total = torch.stack([_weighted_sum(scores) for scores in found]).sum()
-    return _gradient(total, image), torch.stack([_total(scores) for scores in found])
+    scores = torch.stack([_total(scores) for scores in found])
+    if not sights[0].balanced:
+        return _gradient(_sum_of([_weighted_sum(scores) for scores in found]), image), scores
+    gradient = torch.zeros_like(view)
+    for place in reversed(range(len(found[0]))):
+        pulled = _gradient(_sum_of([scores[place][1] for scores in found]), image, again=place > 0)
+        for sight, own in zip(sights, parts, strict=True):
+            weight, term = sight.objective.terms[place]
+            gradient[own] += weight * pulled[own] / _size(pulled[own], term)
+    return gradient, scores
+
+
+def _sum_of(scores: Sequence[Tensor]) -> Tensor:
+    """One score whose gradient at each picture is that of its own."""
+    with torch.enable_grad():
+        return torch.stack(list(scores)).sum()
 
 
 def _alike(need: Need, value: Tensor, offset: tuple[int, int], zoomed: Tensor, change: Change) -> Tensor:

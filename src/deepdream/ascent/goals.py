@@ -9,12 +9,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
+from functools import lru_cache
 
 from deepdream.ascent.objectives import Objective, parse_objective
 
 _BETWEEN = re.compile(r';(?=(?:[^"]*"[^"]*")*[^"]*$)')  # a name in quotes may hold one
 
 
+@lru_cache(maxsize=256)  # a dream asks at every step
 def parse_goals(text: str) -> tuple[Objective, ...]:
     """The objectives in ``text``, in order. Raises what ``parse_objective`` raises."""
     return tuple(parse_objective(part) for part in _BETWEEN.split(text))

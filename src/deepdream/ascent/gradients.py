@@ -100,7 +100,8 @@ def _emphasis(picture: Tensor, calm: float, window: float, visible: float) -> Te
 
 
 def _rms(band: Tensor) -> Tensor:
-    return band.square().mean(dim=(1, 2, 3), keepdim=True).sqrt()
+    """(B, 1, 1, 1), one picture after the other: the axes of a batch at once take longer, and round otherwise."""
+    return torch.stack([one.square().mean() for one in band]).view(-1, 1, 1, 1).sqrt()
 
 
 def _floor(size: Tensor) -> Tensor:

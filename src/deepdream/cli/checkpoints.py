@@ -133,16 +133,22 @@ def dream_to_the_end(
 
         dreamed = go_on(network, draft, checkpoint.state, watch=watch)
         if not dreamed.recipe.finished:
-            _save_partial(dreamed, output, checkpoint, interruption.number, again)
+            save_partial(dreamed, output, checkpoint, interruption.number, again)
         dreamed.save(output, bits=draft.recipe.bits, metadata=checkpoint.metadata)
         kept.unlink(missing_ok=True)
     if interruption.number:
         raise InterruptedRunError(f"stopped; {output} was finished.", interruption.number)
-    return _summary(output, dreamed, round(time.monotonic() - began, 3))
+    return summary(output, dreamed, round(time.monotonic() - began, 3))
 
 
-def _save_partial(dreamed: Dreamed, output: Path, checkpoint: Checkpoint, number: int, again: str) -> None:
-    path = output.with_stem(f"{output.stem}_partial")
+def partial_path(output: Path) -> Path:
+    """Where an interrupted dream's picture goes: ``dream_partial.png``."""
+    return output.with_stem(f"{output.stem}_partial")
+
+
+def save_partial(dreamed: Dreamed, output: Path, checkpoint: Checkpoint, number: int, again: str) -> None:
+    """Save an interrupted dream beside ``output``. Raises InterruptedRunError, which says where and what next."""
+    path = partial_path(output)
     dreamed.save(path, bits=checkpoint.draft.recipe.bits, metadata=checkpoint.metadata)
     message = f"stopped; the picture so far is in {path}."
     if checkpoint.every:
@@ -150,7 +156,7 @@ def _save_partial(dreamed: Dreamed, output: Path, checkpoint: Checkpoint, number
     raise InterruptedRunError(message, number)
 
 
-def _summary(output: Path, dreamed: Dreamed, seconds: float) -> dict[str, Any]:
+def summary(output: Path, dreamed: Dreamed, seconds: float) -> dict[str, Any]:
     """What ``--json`` says about one picture."""
     recipe = dreamed.recipe
     return {
@@ -162,6 +168,7 @@ def _summary(output: Path, dreamed: Dreamed, seconds: float) -> dict[str, Any]:
         "octaves": [list(size) for size in recipe.octaves],
         "score": recipe.score,
         "gains": list(recipe.gains),
+        "together": recipe.together,
         "measures": recipe.measures,
         "warnings": dreamed.measures.warnings(),
         "before": [asdict(entry) for entry in recipe.before],

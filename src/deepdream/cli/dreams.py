@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from deepdream.cli.batches import Begun, read_batch, run_all
 from deepdream.cli.checkpoints import check_no_checkpoint, dream_to_the_end
 from deepdream.cli.files import Existing, Job, check_writable, expand_inputs, plan_outputs
 from deepdream.cli.goals import Goal, check_files, networks_for, recommended_layers, tail
@@ -32,13 +33,7 @@ from deepdream.cli.options import (
     setting,
 )
 from deepdream.cli.terminal import put, put_json, say
-from deepdream.errors import (
-    DeepDreamError,
-    InterruptedRunError,
-    PictureError,
-    SomeInputsFailedError,
-    UsageError,
-)
+from deepdream.errors import PictureError, UsageError
 from deepdream.plan import Plan, plan_for
 
 if TYPE_CHECKING:
@@ -47,6 +42,7 @@ if TYPE_CHECKING:
     from deepdream.dreaming.axes import Value
     from deepdream.images import Picture
     from deepdream.models import Model
+    from deepdream.provenance import Prediction
 
 
 def register(app: typer.Typer) -> None:
@@ -110,6 +106,14 @@ def run(
     seed: Annotated[int | None, setting("seed", "--seed")] = None,
     tile: Annotated[int | None, setting("tile", "--tile")] = None,
     tile_halo: Annotated[str | None, setting("tile_halo", "--tile-halo")] = None,
+    batch: Annotated[
+        str,
+        typer.Option(
+            metavar="N|auto",
+            help="How many small pictures of one size are dreamed together, each as it would be alone; "
+            "auto goes by their size and the memory that is free.",
+        ),
+    ] = "auto",
     more: Annotated[
         list[str] | None,
         typer.Option(
@@ -159,6 +163,8 @@ def run(
 
       deepdream run photo.jpg --mask face.png --feather 40 --keep color
 
+      deepdream run pictures/ --batch 8
+
       deepdream run noise --size 600x400 --seed 1
 
       deepdream run photo.jpg --class "golden retriever" --layer blocks.4
@@ -192,6 +198,9 @@ def run(
         "tile": tile,
         "tile_halo": tile_halo,
     }
+    together = read_batch(batch)
+    if together is not None:
+        named["batch"] = together
     given = {name: value for name, value in named.items() if value is not None}
     plan = plan_with(recipe, read_settings(more, given))
     _check_bits(bits)
@@ -217,12 +226,15 @@ def run(
     if dry_run:
         _show_plans(jobs, network, plan, reading, json=json)
         return
-    results, failures = _run_all(jobs, network, plan, reading, announce=not json)
+    ledger = run_all(
+        jobs, network, lambda job: begin_one(job, network, plan, reading, before=()), reading,
+        batch=together, announce=not json,
+    )  # fmt: skip
     if json:
-        put_json(
-            {"schema": 1, "results": results, "failed": [{"input": i, "error": str(e)} for i, e in failures]}
-        )
-    _raise_failures(failures, len(jobs))
+        failed = [{"input": str(job.source), "error": str(error)} for job, error in ledger.failures.items()]
+        results = [ledger.results[job] for job in jobs if job in ledger.results]
+        put_json({"schema": 1, "results": results, "failed": failed})
+    ledger.raise_failures()
 
 
 def plan_with(recipe: str, settings: Mapping[str, Value]) -> Plan:
@@ -236,41 +248,22 @@ def plan_with(recipe: str, settings: Mapping[str, Value]) -> Plan:
     return replace(plan_for(recipe, **settings), **nothing)
 
 
-def _run_all(
-    jobs: list[Job], network: Model, plan: Plan, reading: Reading, *, announce: bool
-) -> tuple[list[dict[str, Any]], list[tuple[str, DeepDreamError]]]:
-    """Dream one after the other; a picture that fails does not stop the rest."""
-    results: list[dict[str, Any]] = []
-    failures: list[tuple[str, DeepDreamError]] = []
-    for job in jobs:
-        if job.skip:
-            results.append({"input": str(job.source), "output": str(job.output), "skipped": True})
-            continue
-        try:
-            results.append(run_one(job, network, plan, reading))
-        except DeepDreamError as error:
-            failures.append((str(job.source), error))
-            if isinstance(error, InterruptedRunError):
-                break
-            if len(jobs) > 1:
-                say(f"deepdream: {job.source}: {error}")
-            continue
-        if announce:
-            put(str(job.output))
-    return results, failures
-
-
-def _raise_failures(failures: list[tuple[str, DeepDreamError]], count: int) -> None:
-    if failures and (count == 1 or isinstance(failures[-1][1], InterruptedRunError)):
-        raise failures[-1][1]
-    if failures:
-        raise SomeInputsFailedError(
-            f"{len(failures)} of {count} inputs failed: {failures[0][0]} and so on, see above."
-        )
-
-
 def run_one(job: Job, network: Model, plan: Plan, reading: Reading) -> dict[str, Any]:
     """Dream one picture with progress, save it, and tell of it what ``--json`` shows."""
+    begun = begin_one(job, network, plan, reading)
+    told = dream_to_the_end(job.output, network, begun.checkpoint, quiet=reading.quiet, again=reading.again)
+    return {"input": str(job.source), **told, "notes": list(begun.notes)}
+
+
+def begin_one(
+    job: Job,
+    network: Model,
+    plan: Plan,
+    reading: Reading,
+    *,
+    before: tuple[Prediction, ...] | None = None,
+) -> Begun:
+    """Read one picture and make its dream ready; ``before`` are its classes, asked of the network if not given."""
     from deepdream.dreaming.checkpoint import Checkpoint
     from deepdream.dreaming.result import begin
 
@@ -286,13 +279,10 @@ def run_one(job: Job, network: Model, plan: Plan, reading: Reading) -> dict[str,
         decided_by=reading.decided_by,
         value_range=reading.value_range,
         places=_places(job, reading),
+        before=before,
     )
-    notes = picture.notes
-    del picture  # as large as the state's own copy
     draft = replace(draft, recipe=replace(draft.recipe, bits=reading.bits))
-    checkpoint = Checkpoint(state, draft, reading.metadata, reading.checkpoint_every)
-    told = dream_to_the_end(job.output, network, checkpoint, quiet=reading.quiet, again=reading.again)
-    return {"input": str(job.source), **told, "notes": list(notes)}
+    return Begun(job, Checkpoint(state, draft, reading.metadata, reading.checkpoint_every), picture.notes)
 
 
 def _fitted(job: Job, network: Model, plan: Plan, reading: Reading, picture: Picture) -> Plan:

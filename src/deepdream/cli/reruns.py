@@ -63,7 +63,9 @@ def info(
     for when, classes in (("before", recipe.before), ("after", recipe.after)):
         if classes:
             _put_entry(when, ", ".join(f"{entry.label} {entry.probability:.1%}" for entry in classes))
-    _put_entry("ran on", f"{recipe.device}, {recipe.threads} thread{'s' if recipe.threads > 1 else ''}")
+    beside = f", together with {recipe.together - 1} others" if recipe.together > 1 else ""
+    threads = f"{recipe.threads} thread{'s' if recipe.threads > 1 else ''}"
+    _put_entry("ran on", f"{recipe.device}, {threads}{beside}")
     _put_entry("versions", ", ".join(f"{k} {v}" for k, v in recipe.versions.items()))
     if recipe.decided_by:
         _put_entry("decided by", recipe.decided_by)
@@ -154,7 +156,9 @@ def rerun(
     result = run_one(Job(origin, target), network, recipe.plan, reading)
     same = _same_pixels(picture, target, max_pixels)
     if not quiet:
-        say("the same pixels, bit for bit" if same else "the pixels differ")
+        batch = recipe.together > 1
+        rounding = " (it was dreamed in a batch, where sums may round otherwise)" if batch else ""
+        say("the same pixels, bit for bit" if same else f"the pixels differ{rounding}")
     if json:
         put_json({"schema": 1, "results": [{**result, "same_pixels": same, "differences": differing}]})
     else:

@@ -89,7 +89,7 @@ def references_of(model: Model, state: State) -> dict[Need, Tensor]:
     """What the objectives are compared with at the current octave's size."""
     return {
         need: value
-        for goal in state.goals
+        for goal in dict.fromkeys(state.goals)
         for need, value in references_for(goal, model, state.files, state.base).items()
     }
 

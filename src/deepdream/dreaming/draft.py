@@ -29,8 +29,16 @@ class Draft:
     recipe: Recipe
     alpha: NDArray[np.float32] | None = None
 
-    def completed(self, model: Model, state: State, image: Tensor, measures: Measures) -> Recipe:
-        """The recipe of ``image``, which ``state`` has come to."""
+    def completed(
+        self,
+        model: Model,
+        state: State,
+        image: Tensor,
+        measures: Measures,
+        *,
+        after: tuple[Prediction, ...] | None = None,
+    ) -> Recipe:
+        """The recipe of ``image``, which ``state`` has come to; ``after`` is asked of the model if not given."""
         return replace(
             self.recipe,
             plan=state.plan,
@@ -38,7 +46,7 @@ class Draft:
             score=_finite(state.score),
             gains=gains(state),
             measures=measures.to_dict(),
-            after=top_classes(model, image),
+            after=top_classes(model, image)[0] if after is None else after,
             finished=state.done,
         )
 
@@ -51,8 +59,9 @@ def draft_of(
     alpha: NDArray[np.float32] | None,
     decided_by: str,
     value_range: str,
+    before: tuple[Prediction, ...] | None = None,
 ) -> Draft:
-    """The draft of the dream that begins with ``state``."""
+    """The draft of the dream that begins with ``state``; ``before`` is asked of the model if not given."""
     height, width = state.source.shape[-2:]
     recipe = Recipe(
         plan=state.plan,
@@ -71,7 +80,7 @@ def draft_of(
         device=str(model.device),
         threads=torch.get_num_threads(),
         versions=versions(),
-        before=top_classes(model, state.source),
+        before=top_classes(model, state.source)[0] if before is None else before,
         finished=False,
         decided_by=decided_by,
     )
@@ -88,13 +97,16 @@ def _record(model: Model) -> dict[str, str | None]:
     }
 
 
-def top_classes(model: Model, image: Tensor) -> tuple[Prediction, ...]:
-    """The five most probable classes of a picture (1, 3, H, W); none where the network is no classifier."""
+def top_classes(model: Model, images: Tensor) -> list[tuple[Prediction, ...]]:
+    """The five most probable classes of each picture (B, 3, H, W); none where the network is no classifier."""
     try:
-        found = model.classify(image[:1])[0]
+        found = model.classify(images)
     except UsageError:
-        return ()
-    return tuple(Prediction(index, label, round(share, 6)) for index, label, share in found if share == share)
+        return [()] * len(images)
+    return [
+        tuple(Prediction(index, label, round(share, 6)) for index, label, share in classes if share == share)
+        for classes in found
+    ]
 
 
 def gains(state: State) -> tuple[float, ...]:

@@ -39,6 +39,8 @@ _SLACK = 1.4
 _WORTH = 0.8
 #: No known network takes more bytes than this for a pixel; a picture that needs less is not measured.
 _MOST = 10_000
+#: Pixels of all the pictures of a batch; eight of 256 x 256.
+_TOGETHER = 8 * 256 * 256
 
 
 @dataclass(frozen=True)
@@ -165,6 +167,25 @@ def choose_tile(model: Model, plan: Plan, height: int, width: int, costs: Costs,
     in_tiles_anyway = height * width > LARGE
     last = plan if in_tiles_anyway and needs(trials[-1]) > _WORTH * usual else trials[-1]
     return next((trial for trial in trials if needs(trial) <= free / 2), last)
+
+
+def choose_batch(model: Model, plan: Plan, height: int, width: int, *, places: Iterable[Path] = ()) -> int:
+    """How many pictures of this size to dream together: at most ``plan.batch``, fewer of large ones.
+
+    A batch of more pixels than eight small pictures have gains nothing any more; it takes at most half of the
+    memory that is free now.
+
+    Raises:
+        UsageError, UnknownNameError, PictureError: as ``start`` of the same plan.
+    """
+    pixels = height * width
+    most = max(1, min(plan.batch, _TOGETHER // pixels))
+    free = free_memory(model.device)
+    if most == 1 or free is None or most * pixels * _MOST <= free / 2:
+        return most
+    costs = probe(model, plan, height, width, places=places)
+    each = _octave(costs, Octave(height, width, 1), None, pixels).bytes
+    return max(1, min(most, int(free / 2 / each)))
 
 
 def _cuttable(model: Model, plan: Plan, height: int, width: int) -> bool:

@@ -100,7 +100,7 @@ def _steps(model: Model, state: State) -> Iterator[Step]:
     earlier, good, failures, furthest = None, state, 0, 0
     while not state.done:
         state = advance(model, state)
-        if _is_due(state) and not _is_sound(state):
+        if is_due(state) and not _is_sound(state):
             failures += 1
             if failures > _TRIES:
                 raise _failure(state)
@@ -108,13 +108,13 @@ def _steps(model: Model, state: State) -> Iterator[Step]:
             back = earlier or good
             state = replace(back, pace=back.pace / 2**failures, chance=state.chance)
             continue
-        if _is_due(state):
+        if is_due(state):
             earlier, good = (good if state.source.numel() <= 3 * LARGE else None), state
             failures = 0 if state.number > furthest else failures
         yield Step(state)
 
 
-def _is_due(state: State) -> bool:
+def is_due(state: State) -> bool:
     """Whether the score is to be looked at after this step."""
     at_hand = state.parameters.device.type == "cpu"
     return at_hand or state.number % _LOOK_EVERY == 0 or state.step == state.size.steps

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -16,7 +16,7 @@ from torch import Tensor
 from deepdream.ascent.parameterizations import move_detail
 from deepdream.dreaming.beginning import start
 from deepdream.dreaming.control import result
-from deepdream.dreaming.draft import Draft, draft_of
+from deepdream.dreaming.draft import Draft, draft_of, top_classes
 from deepdream.dreaming.fitting import goals_of
 from deepdream.dreaming.loop import Step, dream
 from deepdream.dreaming.measures import Measures, measure
@@ -25,7 +25,7 @@ from deepdream.errors import DeepDreamError, MemoryExhaustedError, UsageError
 from deepdream.images import Picture, encode, resize, write_picture
 from deepdream.models import Model
 from deepdream.plan import Plan
-from deepdream.provenance import Recipe
+from deepdream.provenance import Prediction, Recipe
 from deepdream.tensors import give_back_memory
 
 #: The name of the input that is no file.
@@ -133,25 +133,30 @@ def begin(
     decided_by: str = "",
     value_range: str = "auto",
     places: Iterable[Path] = (),
+    before: tuple[Prediction, ...] | None = None,
 ) -> tuple[Draft, State]:
-    """The first half of ``render``: a dream before its first step. ``picture`` is not needed any more."""
+    """The first half of ``render``: a dream before its first step. ``picture`` is not needed any more.
+
+    ``before`` are the picture's most probable classes, asked of the model if not given.
+    """
     plan = plan or Plan()
     if len(goals_of(plan, model)) * plan.pictures > 1:
         raise UsageError("This plan is for several pictures, which render_all gives.")
-    with _enough_memory(size or f"{picture.width}x{picture.height}"):
+    with enough_memory(size or f"{picture.width}x{picture.height}"):
         fitted = fit_picture(picture, size)
         state = start(model, plan, fitted.tensor(), places=places)
         give_back_memory()
         return draft_of(
-            model, picture, state, alpha=fitted.alpha, decided_by=decided_by, value_range=value_range
-        ), state
+            model, picture, state, alpha=fitted.alpha, decided_by=decided_by, value_range=value_range,
+            before=before,
+        ), state  # fmt: skip
 
 
 def go_on(
     model: Model, draft: Draft, state: State, *, watch: Callable[[Step], bool | None] | None = None
 ) -> Dreamed:
     """The second half of ``render``: from ``state`` to the end, or until ``watch`` returns True."""
-    with _enough_memory(f"{draft.recipe.width}x{draft.recipe.height}"):
+    with enough_memory(f"{draft.recipe.width}x{draft.recipe.height}"):
         for step in dream(model, state.plan, state=state):
             state = step.state
             if watch is not None and watch(step):
@@ -170,7 +175,7 @@ def render_all(
     places: Iterable[Path] = (),
 ) -> list[Dreamed]:
     """Every picture of a plan, in the order of its objectives; otherwise as ``render``."""
-    with _enough_memory(size or f"{picture.width}x{picture.height}"):
+    with enough_memory(size or f"{picture.width}x{picture.height}"):
         fitted = fit_picture(picture, size)
         state = start(model, plan, fitted.tensor(), places=places)
         for step in dream(model, plan, state=state):
@@ -190,7 +195,7 @@ def _finished(model: Model, picture: Picture, fitted: Picture, state: State, dec
 
 
 @contextmanager
-def _enough_memory(size: str) -> Iterator[None]:
+def enough_memory(size: str) -> Iterator[None]:
     """Names every way in which memory runs out: Python, NumPy and Pillow, torch on a device, torch on the CPU."""
     try:
         yield
@@ -208,14 +213,32 @@ def _enough_memory(size: str) -> Iterator[None]:
 
 def finish(model: Model, draft: Draft, state: State) -> Dreamed:
     """The result that ``state`` stands for, brought to full size if it was interrupted earlier."""
-    image = full_size(state)
+    (found,) = finish_all(model, [draft], state)
+    if isinstance(found, DeepDreamError):
+        raise found
+    return found
+
+
+def finish_all(model: Model, drafts: Sequence[Draft], state: State) -> list[Dreamed | DeepDreamError]:
+    """The results of a batch, in the order of ``drafts``; an error in the place of a picture that went bad."""
+    images = full_size(state)
     give_back_memory()
+    classes = top_classes(model, images)
+    return [
+        _finished_one(model, draft, state if len(drafts) == 1 else state.alone(place), image[None], after)
+        for place, (draft, image, after) in enumerate(zip(drafts, images, classes, strict=True))
+    ]
+
+
+def _finished_one(
+    model: Model, draft: Draft, state: State, image: Tensor, after: tuple[Prediction, ...]
+) -> Dreamed | DeepDreamError:
     if not image.isfinite().all():
-        raise DeepDreamError(
+        return DeepDreamError(
             "The dream left the range of numbers (NaN or infinity). Choose a smaller --rate."
         )
     measures = measure(state.source.cpu(), image.cpu())
-    recipe = draft.completed(model, state, image, measures)
+    recipe = draft.completed(model, state, image, measures, after=after)
     pixels = np.ascontiguousarray(image[0].permute(1, 2, 0).cpu().numpy())
     return Dreamed(pixels, draft.alpha, recipe, measures)
 

@@ -10,6 +10,7 @@ import json
 import platform
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields
+from functools import cache
 from importlib import metadata
 from typing import Any
 
@@ -53,6 +54,7 @@ class Recipe:
         bits: Per sample of the file.
         decided_by: The person accountable for a decision that rests on the picture, if one was named.
         networks: As ``model``, those that dreamed beside it.
+        together: How many pictures of its size went through the network with it, itself included.
     """
 
     plan: Plan
@@ -73,6 +75,7 @@ class Recipe:
     bits: int = 8
     decided_by: str = ""
     networks: tuple[Mapping[str, Any], ...] = ()
+    together: int = 1
 
     def to_dict(self) -> dict[str, Any]:
         """Ready for JSON."""
@@ -95,6 +98,11 @@ class Recipe:
 
 def versions() -> dict[str, str]:
     """Versions of everything that can change a result."""
+    return dict(_versions())
+
+
+@cache  # reading them takes 20 ms, as long as two steps on a small picture
+def _versions() -> Mapping[str, str]:
     found = {"python": platform.python_version(), "deepdream": __version__}
     for package in ("torch", "torchvision", "pillow", "numpy", "timm"):
         try:
@@ -169,6 +177,7 @@ def _checked(values: dict[str, Any]) -> Recipe:
         "device": _text(values.get("device", "cpu"), "the device"),
         "decided_by": _text(values.get("decided_by", ""), "decided_by"),
         "threads": _count(values["threads"], "threads", most=1024),
+        "together": _count(values.get("together", 1), "together", most=1024),
     }
     return Recipe(
         width=_count(values["width"], "the width"), height=_count(values["height"], "the height"), **rest

@@ -1,0 +1,71 @@
+"""Many small pictures: a folder of 224x224 dreamed in batches against one by one, in alternating fresh processes.
+
+python benchmarks/many.py [--rounds 2] [--threads 1 --measure cpu]
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import io
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+
+from pairs import HEADER, machine, options_of, rows
+
+COUNT, SIDE, OCTAVES, STEPS = 16, 224, 2, 10
+RIVALS = ["one by one"]
+
+
+def table(options: argparse.Namespace) -> list[str]:
+    """The Markdown lines; seconds are those of all the pictures."""
+    return [*HEADER, *rows("many", f"{COUNT} pictures", RIVALS, options)]
+
+
+def job(name: str) -> Callable[[], None]:
+    """``deepdream run FOLDER`` in this process, with the network loaded: reading, dreaming, measuring, saving."""
+    from deepdream.cli import dreams
+    from deepdream.cli.process import keep_large_blocks
+    from deepdream.models import load_model
+
+    keep_large_blocks()
+    network = load_model("efficientnet_lite0")
+    dreams.load_network = lambda *_: network  # type: ignore[assignment]
+    folder = Path(tempfile.mkdtemp(prefix="deepdream-many-"))
+    _make_pictures(folder / "in")
+    batch = "1" if name == "one by one" else "auto"
+
+    def run() -> None:
+        with contextlib.redirect_stdout(io.StringIO()):
+            dreams.run(
+                [str(folder / "in")], ["blocks.4"], octaves=OCTAVES, steps=STEPS, batch=batch, quiet=True,
+                output=f"{folder}/out", overwrite=True,
+            )  # fmt: skip
+
+    return run
+
+
+def _make_pictures(folder: Path) -> None:
+    """Crops of the shipped pictures."""
+    from PIL import Image
+
+    folder.mkdir()
+    sources = sorted((Path(__file__).parents[1] / "images").glob("*.jpg"))
+    for number in range(COUNT):
+        with Image.open(sources[number % len(sources)]) as image:
+            side = min(image.size) * (2 if number < len(sources) else 1) // 2
+            left, top = (image.width - side) // 2, (image.height - side) // 2
+            box = (left, top, left + side, top + side)
+            image.convert("RGB").crop(box).resize((SIDE, SIDE)).save(folder / f"{number:02d}.png")
+
+
+def main() -> None:
+    options = options_of(__doc__).parse_args()
+    print(f"{SIDE}x{SIDE}, {OCTAVES} octaves x {STEPS} gradients, batches of auto. {machine(options)}")
+    print("\n".join(HEADER))
+    table(options)
+
+
+if __name__ == "__main__":
+    main()
