@@ -262,6 +262,8 @@ class _Alive(TorchDispatchMode):  # type: ignore[no-untyped-call]
         return result
 
     def _count(self, tensor: Tensor) -> None:
+        if tensor.is_mkldnn:  # a kernel in oneDNN's own order, made once, has no storage to look at
+            return
         storage = tensor.untyped_storage()
         key, size = id(storage), storage.nbytes()
         if key in self._seen:
