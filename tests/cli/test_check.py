@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 
 import numpy as np
@@ -108,6 +109,20 @@ def test_the_table_shows_the_controls(picture: Path) -> None:
     assert "random maps" in out
     assert "mass-inside" in out
     assert "±" in out
+
+
+@pytest.mark.weights
+def test_the_table_fits_into_a_narrow_terminal(picture: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    words = (str(picture), "--method", "saliency", "--method", "grad-cam", "--checks", f"{QUICK},mass-inside")
+    wide = run(*words)[1]
+    assert re.search(r"^· +sparseness +0\.\d{3} +0\.\d{3} ± .*sparser than every control", wide, re.M)
+    monkeypatch.setattr(commands, "width_of_output", lambda: 80)
+    narrow = run(*words)[1]
+    assert max(len(line) for line in narrow.splitlines()) <= 80
+    assert re.search(
+        r"^· sparseness +0\.\d{3} +0\.\d{3} ± [^\n]+\n    (not )?sparser than every", narrow, re.M
+    )
+    assert "  mass-inside\n    not made: nobody said where the object is (--mask)\n" in narrow
 
 
 @pytest.mark.weights

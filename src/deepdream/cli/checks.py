@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import textwrap
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -10,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from deepdream.cli.options import DEFAULT_MODEL
-from deepdream.cli.terminal import put_json, put_table, say
+from deepdream.cli.terminal import put, put_json, put_table, say, width_of_output
 from deepdream.errors import UsageError
 
 if TYPE_CHECKING:
@@ -153,8 +154,9 @@ def _mask(path: Path | None, picture: Picture, model: Model) -> Tensor | None:
 
 
 def _claims(case: Case, methods: Sequence[str], clock: Any) -> list[Claim]:
-    from deepdream.attribution.checks import Refusal, claim_of, explained
+    from deepdream.attribution.checks import AGAIN, Refusal, claim_of, explained
 
+    passes = None if clock.seconds is None else AGAIN
     claims: list[Claim] = []
     refusals = []
     for found in explained(case, methods, budget=None if clock.seconds is None else clock.seconds / 3):
@@ -163,7 +165,7 @@ def _claims(case: Case, methods: Sequence[str], clock: Any) -> list[Claim]:
             say(f"deepdream: {refusals[-1]}")
             continue
         say(f"{found.method}: explained in {found.seconds:.1f} s.")
-        claims.append(claim_of(found, seed=case.seed))
+        claims.append(claim_of(found, seed=case.seed, passes=passes))
     if not claims:
         raise UsageError(
             refusals[0] if len(refusals) == 1 else "None of these methods applies to this network."
@@ -186,16 +188,56 @@ def _show(case: Case, claims: Sequence[Claim], findings: Sequence[Finding], as_j
     if as_json:
         put_json(_document(case, claims, findings))
         return
-    columns = ("check", "method", "value", "random maps", "blob", "edges", "verdict")
-    put_table(columns, [_row(found) for found in findings])
+    for claim in claims:
+        _show_method(claim.method, [found for found in findings if found.method == claim.method])
     if len(claims) > 1:
         _show_agreement(claims)
 
 
+#: From this many columns on a verdict stands beside its numbers, else below them.
+_WIDE = 110
+_MARKS = {True: "●", False: "○", None: "·"}
+
+
+def _show_method(method: str, findings: Sequence[Finding]) -> None:
+    judged = [found for found in findings if found.speaks is not None]
+    for_it = sum(found.speaks is True for found in judged)
+    put(f"{method}: {for_it} of {len(judged)} checks speak for it (●)")
+    width = width_of_output()
+    if width >= _WIDE:
+        columns = ("", "check", "value", "random maps", "blob", "edges", "verdict")
+        put_table(columns, [(_mark(f), f.check, *_numbers(f), f.verdict) for f in findings])
+    else:
+        put(_line("  check", ("value", "random maps", "blob", "edges")))
+        for found in findings:
+            _show_narrow(found, width)
+    put("")
+
+
+def _show_narrow(found: Finding, width: int) -> None:
+    numbers = _numbers(found)
+    name = f"{_mark(found)} {found.check}"
+    put(_line(name, numbers) if numbers[0] is not None else name)
+    put(textwrap.fill(found.verdict, width - 4, initial_indent="    ", subsequent_indent="    "))
+
+
+def _mark(found: Finding) -> str:
+    return _MARKS[found.speaks] if found.values else " "
+
+
+def _line(name: str, numbers: Sequence[str | None]) -> str:
+    value, random, blob, edges = ("-" if n is None else n for n in numbers)
+    return f"{name:<23}{value:>9}  {random:>18}{blob:>10}{edges:>10}"
+
+
 def _show_agreement(claims: Sequence[Claim]) -> None:
     found = _agreement(claims)
-    rows = [(name, *values) for name, values in zip(found.names, found.spearman, strict=True)]
-    put_table(("", *found.names), rows, title="Agreement: rank correlation of two maps, on cells")
+    columns = ("", *(str(number) for number, _ in enumerate(found.names, 1)))
+    rows = [
+        (f"{number} {name}", *(f"{value:.2f}" for value in values))
+        for number, (name, values) in enumerate(zip(found.names, found.spearman, strict=True), 1)
+    ]
+    put_table(columns, rows, title="Agreement: rank correlation of two maps, on cells")
 
 
 def _agreement(claims: Sequence[Claim]) -> Agreement:
@@ -206,24 +248,19 @@ def _agreement(claims: Sequence[Claim]) -> Agreement:
     )
 
 
-def _row(found: Finding) -> tuple[object, ...]:
-    bands = list(found.bands.values())
-    if not bands:
-        return (found.check, found.method, found.value, None, None, None, found.verdict)
-    means = [
-        sum(values) / len(bands)
-        for values in zip(*((b.mean, b.sd, b.gaussian, b.edges) for b in bands), strict=True)
-    ]
-    random = f"{means[0]:.3g} ± {means[1]:.2g}"
-    return (
-        found.check,
-        found.method,
-        found.value,
-        random,
-        f"{means[2]:.3g}",
-        f"{means[3]:.3g}",
-        found.verdict,
-    )
+def _numbers(found: Finding) -> tuple[str | None, str | None, str | None, str | None]:
+    """The value and what the controls reach; None where there is none."""
+    if found.value is None:
+        return None, None, None, None
+    shown = [_figures(found.value)]
+    for mean, sd in found.controls.values():
+        shown.append(f"{_figures(mean)} ± {_figures(sd)}" if sd else _figures(mean))
+    value, random, blob, edges = (*shown, None, None, None)[:4]
+    return value, random, blob, edges
+
+
+def _figures(value: float) -> str:
+    return f"{value:.3f}" if abs(value) < 10 else f"{value:.3g}"
 
 
 def _document(case: Case, claims: Sequence[Claim], findings: Sequence[Finding]) -> dict[str, Any]:

@@ -6,12 +6,17 @@ Rich is imported where it is used, so that ``deepdream --help`` stays fast.
 from __future__ import annotations
 
 import json
+import shutil
 import sys
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from deepdream.errors import DeepDreamError
+
+
+#: Of a table that no terminal shows.
+WIDTH = 200
 
 
 def say(message: str) -> None:
@@ -44,6 +49,11 @@ def put_json(value: Any) -> None:
     print(json.dumps(value, ensure_ascii=False, indent=2, allow_nan=False), flush=True)
 
 
+def width_of_output() -> int:
+    """Columns that a line on stdout may have: the terminal's, and many where it is none."""
+    return shutil.get_terminal_size().columns if sys.stdout.isatty() else WIDTH
+
+
 def put_table(columns: Sequence[str], rows: Sequence[Sequence[object]], *, title: str = "") -> None:
     """A table on stdout under its title, which is never wrapped; numbers are right-aligned.
 
@@ -60,7 +70,7 @@ def put_table(columns: Sequence[str], rows: Sequence[Sequence[object]], *, title
         table.add_column(name, justify="right" if numeric else "left", overflow="fold")
     for row in rows:
         table.add_row(*(_cell(value) for value in row))
-    Console(width=None if sys.stdout.isatty() else 200).print(table)
+    Console(width=None if sys.stdout.isatty() else WIDTH).print(table)
 
 
 def _cell(value: object) -> str:

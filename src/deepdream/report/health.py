@@ -12,8 +12,8 @@ from deepdream.pages import Html, folded, plot, row, shaded, stack, table, tag, 
 from deepdream.report.plots import plot_randomization, plot_removal
 from deepdream.report.study import Study
 
-#: Checks whose number is a matter of taste or of money, not of trust: told in the details, not in the table.
-ASIDE = ("cost", "complexity", "sparseness")
+#: Checks whose number is a matter of taste, money or company, not of trust: in the details, not in the table.
+ASIDE = ("cost", "complexity", "sparseness", "agreement")
 
 
 def health_table(study: Study) -> Html:
@@ -26,7 +26,8 @@ def health_table(study: Study) -> Html:
     ]
     rows += [_control_row(study, kind, names) for kind in ("random maps", GAUSSIAN, EDGES)]
     caption = (
-        "One row a method; the last three rows are the controls. Checks on two substrates show their mean."
+        "One row a method; the last three rows are the controls. Checks on two substrates show their mean, those that "
+        "compare maps the rank correlation."
     )
     details = [_verdicts(study, name) for name in study.names]
     return stack(
@@ -76,43 +77,25 @@ def _cell(found: Finding | None) -> Html:
         words = found.verdict if found else "not made"
         return tag("td", "–" if not found or found.speaks is None else "×", unseen(words), title=words)
     mark, kind = _MARKS[found.speaks]
-    text = _number(found)
     return tag(
         "td",
         tag("span", mark, class_="mark", aria_hidden="true"),
-        text,
+        rounded(found.value),
         unseen(f": {found.verdict}"),
         class_=kind or None,
         title=found.verdict,
     )
 
 
-def _number(found: Finding) -> str:
-    value = max(found.values.values()) if found.check == "degeneracy" else found.value
-    return "–" if value is None else rounded(value)
-
-
 def _control_row(study: Study, kind: str, names: list[str]) -> Html:
     cells = []
     for name in names:
-        bands = next((f.bands for f in study.findings if f.check == name and f.bands), {})
-        cells.append(_control_cell(name, [_control(band, kind) for band in bands.values()]))
+        beside = next((f.controls for f in study.findings if f.check == name and f.bands), {})
+        cells.append(_control_cell(*beside[kind]) if beside else tag("td", "–"))
     return row([kind, *cells, "–"], class_="control")
 
 
-def _control(band: object, kind: str) -> tuple[float, float]:
-    values = {GAUSSIAN: "gaussian", EDGES: "edges"}
-    if kind in values:
-        return getattr(band, values[kind]), 0.0
-    return getattr(band, "mean"), getattr(band, "sd")  # noqa: B009 - the same two words for every kind
-
-
-def _control_cell(check: str, values: list[tuple[float, float]]) -> Html:
-    if not values:
-        return tag("td", "–")
-    means, deviations = zip(*values, strict=True)
-    mean = max(means) if check == "degeneracy" else sum(means) / len(means)
-    sd = sum(deviations) / len(deviations)
+def _control_cell(mean: float, sd: float) -> Html:
     spread = tag("span", f" ± {rounded(sd)}", class_="spread") if sd >= 0.0005 else None
     return tag("td", rounded(mean), spread)
 

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from deepdream.attribution import Explanation, methods
 from deepdream.attribution.checks import (
+    AGAIN,
     Agreement,
     Case,
     Clock,
@@ -51,6 +52,7 @@ CHECKS = (
     "cost",
     "complexity",
     "sparseness",
+    "agreement",
     "deletion",
     "insertion",
     "sufficiency",
@@ -72,8 +74,6 @@ FOR_MAPS = 0.4
 FOR_CURVES = 0.4
 #: Points of a curve at usual depth, and the fewest and most of any.
 STEPS, FEWEST_STEPS, MOST_STEPS = 28, 7, 98
-#: Passes through the network of one explanation that a check asks for again, at usual depth.
-AGAIN = 80
 
 #: Told what is being done, how many steps are done, and of how many.
 Progress = Callable[[str, int, int], None]

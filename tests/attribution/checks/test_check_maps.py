@@ -103,6 +103,25 @@ def test_ssim_of_unrelated_maps_is_near_zero() -> None:
     assert abs(float(np.mean(values))) < 0.08
 
 
+def test_ssim_is_its_definition_window_by_window() -> None:
+    """Wang et al. 2004, equation 13, written out: weighted moments in every 7 x 7 window."""
+    pair = [drawn(10, 9, seed=seed).double().numpy() for seed in (0, 1)]
+    first, second = ((values - values.min()) / (values.max() - values.min()) for values in pair)
+    offsets = np.arange(-3, 4)
+    weights = np.exp(-(offsets[:, None] ** 2 + offsets[None] ** 2) / (2 * 1.5**2))
+    weights /= weights.sum()
+    values = []
+    for row in range(4):
+        for column in range(3):
+            a, b = (m[row : row + 7, column : column + 7] for m in (first, second))
+            mean_a, mean_b = (weights * a).sum(), (weights * b).sum()
+            variances = (weights * (a - mean_a) ** 2).sum(), (weights * (b - mean_b) ** 2).sum()
+            covariance = (weights * (a - mean_a) * (b - mean_b)).sum()
+            above = (2 * mean_a * mean_b + 1e-4) * (2 * covariance + 9e-4)
+            values.append(above / ((mean_a**2 + mean_b**2 + 1e-4) * (sum(variances) + 9e-4)))
+    assert ssim(*(torch.from_numpy(values) for values in pair)) == pytest.approx(np.mean(values), abs=1e-9)
+
+
 def test_the_agreement_matrix_is_symmetric() -> None:
     found = agreement({name: drawn(28, 28, seed=i) for i, name in enumerate("abc")})
     matrix = np.array(found.spearman)

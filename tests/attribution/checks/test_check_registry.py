@@ -22,7 +22,7 @@ from deepdream.attribution.checks import (
     explained,
     find_check,
 )
-from deepdream.attribution.checks.maps import edge_map, gaussian_map, random_map
+from deepdream.attribution.checks.maps import claimed_order, edge_map, gaussian_map, random_map, to_cells
 from deepdream.attribution.checks.randomization import (
     cascade,
     layers_with_weights,
@@ -275,3 +275,61 @@ def test_a_depth_sets_the_samples_and_the_clock_only_bounds_them(case: Case) -> 
     assert not isinstance(usual, Refusal)
     assert not isinstance(half, Refusal)
     assert (usual.options["samples"], half.options["samples"]) == (1000, 500)
+
+
+def test_agreement_is_the_mean_likeness_to_the_others_beside_the_controls(case: Case, truth: Tensor) -> None:
+    noise = random_map(case.image, seed=7)
+    claims = [Claim("a", truth), Claim("b", 2 * truth), Claim("c", noise)]
+    first, _, third = checked(case, claims, ["agreement"])
+    expected = (compare(truth, 2 * truth).spearman + compare(truth, noise).spearman) / 2
+    assert first.value == pytest.approx(expected)
+    assert first.values["top overlap"] == pytest.approx((1 + compare(truth, noise).top) / 2)
+    assert first.bands["ssim"].gaussian == pytest.approx(
+        (compare(gaussian_map(case.image), 2 * truth).ssim + compare(gaussian_map(case.image), noise).ssim)
+        / 2
+    )
+    assert first.verdict == "agrees with the others more than every control; they may share a fault"
+    assert third.verdict.startswith("agrees with the others no more than")
+    assert {found.speaks for found in (first, third)} == {None}
+
+
+def test_one_method_alone_has_nobody_to_agree_with(case: Case, truth: Tensor) -> None:
+    (finding,) = checked(case, [Claim("a", truth)], ["agreement"])
+    assert finding.verdict == "not made: it needs another method to agree with (--method twice)"
+
+
+def test_the_table_shows_the_number_that_the_verdict_is_about(case: Case, truth: Tensor) -> None:
+    still = found("randomization", case, edge_map(case.image), lambda model, image, target: edge_map(image))
+    assert still.value == still.values["spearman"] == 1.0
+    assert still.controls["centered blob"] == (1.0, 0.0)
+    both = found("deletion", case, truth)
+    assert both.value == pytest.approx((both.values["blur"] + both.values["mean"]) / 2)
+    twin = found("degeneracy", case, gradient(case.model, case.image, 0))
+    assert twin.value == max(twin.values.values())
+
+
+def test_the_cost_is_what_a_hook_counts(case: Case) -> None:
+    counted = []
+    handle = case.model.module.register_forward_hook(lambda m, inputs, output: counted.append(len(output)))
+    try:
+        (made,) = explained(case, ["rise"], samples=24)
+    finally:
+        handle.remove()
+    assert not isinstance(made, Refusal)
+    finding = find_check("cost")(case, claim_of(made))
+    assert finding.verdict.startswith("24 forward and 0 backward passes")
+    assert sum(counted) in (24, 25)  # the picture's own score is not the method's cost
+
+
+def test_sufficiency_is_what_a_loop_over_the_cells_finds(case: Case, truth: Tensor) -> None:
+    """One cell after the other is uncovered, until half of the probability is there."""
+    whole = Case(case.model, case.image, 0, steps=196)
+    order = claimed_order(to_cells(truth), seed=0)
+    image, shown = case.substrates["mean"].clone(), 0
+    with torch.no_grad():
+        while float(case.model(image).softmax(1)[0, 0]) < 0.5 * case.probability:
+            row, column = divmod(int(order[shown]), 14)
+            place = (..., slice(4 * row, 4 * row + 4), slice(4 * column, 4 * column + 4))
+            image[place] = case.image[place]
+            shown += 1
+    assert found("sufficiency", whole, truth).values["mean"] == pytest.approx(shown / 196)

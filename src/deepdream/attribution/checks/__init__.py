@@ -14,11 +14,20 @@ from deepdream.attribution.checks.registry import (
     check_of_methods,
     find_check,
 )
-from deepdream.attribution.checks.running import DEFAULT_CHECKS, Clock, Refusal, checked, claim_of, explained
+from deepdream.attribution.checks.running import (
+    AGAIN,
+    DEFAULT_CHECKS,
+    Clock,
+    Refusal,
+    checked,
+    claim_of,
+    explained,
+)
 from deepdream.attribution.checks.similarity import Agreement, Similarity, agreement, compare
 from deepdream.attribution.checks.verdicts import Band, Verdict, judge
 
 __all__ = [
+    "AGAIN",
     "CELLS",
     "DEFAULT_CHECKS",
     "EDGES",

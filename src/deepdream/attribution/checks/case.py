@@ -41,6 +41,7 @@ class Case:
         steps: How many times cells are taken away between all and none.
         chunk: Pictures in one pass.
         networks: Shuffled copies of a small network, kept from one method to the next.
+        maps: The maps (H, W) of all methods that are checked together, by name.
     """
 
     model: Model
@@ -53,6 +54,7 @@ class Case:
     cost: Cost = field(default_factory=Cost)
     networks: dict[str, list[tuple[str, Model]]] = field(default_factory=dict)
     against: int | None = None
+    maps: dict[str, Tensor] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         if self.against == self.target:

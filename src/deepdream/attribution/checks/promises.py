@@ -99,7 +99,9 @@ def degeneracy(case: Case, claim: Claim) -> Finding:
     found = degeneracies(case, claim.heatmap)
     controls = case.measured("degeneracy", degeneracies)
     bands = {key: Band.of({name: m.values[key] for name, m in controls.items()}) for key in found.values}
-    return finding("degeneracy", claim, found, verdict=_same(claim.method, found.values), bands=bands)
+    nearest = max(found.values, key=lambda name: found.values[name])
+    verdict = _same(claim.method, found.values)
+    return finding("degeneracy", claim, found, verdict=verdict, bands=bands, main=(nearest,))
 
 
 def _broken(heatmap: Tensor) -> str:

@@ -148,7 +148,7 @@ def _judged(name: str, case: Case, claim: Claim, maps: Iterable[tuple[str, Tenso
     verdict = judge_change(measured.values["spearman"], bands["spearman"], what)
     if claim.rough:
         verdict = _of_rough_maps(verdict, claim.rough, compare(claim.heatmap, case.reference(claim)).absolute)
-    return finding(name, claim, measured, verdict=verdict, bands=bands)
+    return finding(name, claim, measured, verdict=verdict, bands=bands, main=("spearman",))
 
 
 def _of_rough_maps(verdict: Verdict, rough: str, likeness: float) -> Verdict:

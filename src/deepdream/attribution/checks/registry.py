@@ -7,12 +7,14 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cache
+from statistics import fmean
 from types import MappingProxyType
 from typing import Any
 
 from torch import Tensor
 
 from deepdream.attribution.checks.case import Case, Claim, Measurement
+from deepdream.attribution.checks.maps import EDGES, GAUSSIAN
 from deepdream.attribution.checks.verdicts import Band, Better, Verdict, judge_all, number
 from deepdream.errors import UnknownNameError
 
@@ -23,6 +25,7 @@ class Finding:
 
     Attributes:
         values: The numbers by variant (two substrates, say); empty where the check could not be made.
+        main: The variants whose mean a table shows; all if empty.
         bands: The same of the controls, by the same variants.
         verdict: In words.
         speaks: Whether the check speaks for the method; None where it can speak neither way.
@@ -40,11 +43,25 @@ class Finding:
     forwards: int = 0
     backwards: int = 0
     seconds: float = 0.0
+    main: tuple[str, ...] = ()
 
     @property
     def value(self) -> float | None:
-        """The one number for a table: the mean over the variants."""
-        return sum(self.values.values()) / len(self.values) if self.values else None
+        """The one number for a table: the mean over the main variants."""
+        shown = [self.values[name] for name in self.main or self.values]
+        return sum(shown) / len(shown) if shown else None
+
+    @property
+    def controls(self) -> dict[str, tuple[float, float]]:
+        """What stands beside ``value``: mean and standard deviation of the random maps, the blob, the edges."""
+        bands = [self.bands[name] for name in self.main or self.bands]
+        if not bands:
+            return {}
+        return {
+            "random maps": (fmean(b.mean for b in bands), fmean(b.sd for b in bands)),
+            GAUSSIAN: (fmean(b.gaussian for b in bands), 0.0),
+            EDGES: (fmean(b.edges for b in bands), 0.0),
+        }
 
     def to_dict(self) -> dict[str, Any]:
         """Ready for JSON."""
@@ -101,7 +118,7 @@ Run = Callable[[Case, Claim], Finding]
 Applies = Callable[[Case, Claim], str | None]
 
 _CHECKS: dict[str, Check] = {}
-_FILES = ("promises", "removal", "road", "fidelity", "randomization", "localization", "shape")
+_FILES = ("promises", "removal", "road", "fidelity", "randomization", "localization", "shape", "company")
 
 
 def always(case: Case, claim: Claim) -> None:
@@ -150,6 +167,7 @@ def finding(
     *,
     verdict: Verdict,
     bands: Mapping[str, Band] | None = None,
+    main: tuple[str, ...] = (),
 ) -> Finding:
     """A finding from a measurement and what was judged of it."""
     return Finding(
@@ -160,6 +178,7 @@ def finding(
         verdict=verdict.words,
         speaks=verdict.speaks,
         curves={key: tuple(curve) for key, curve in measured.curves.items()},
+        main=main,
     )
 
 

@@ -17,7 +17,7 @@ from deepdream.attribution.running import explain, map_of, usual_passes
 from deepdream.errors import UsageError
 from deepdream.models import Model
 
-#: What ``check`` does unless told otherwise: everything that needs the map only once or a few times.
+#: What ``check`` does unless told otherwise: everything.
 DEFAULT_CHECKS = (
     "completeness",
     "degeneracy",
@@ -28,13 +28,17 @@ DEFAULT_CHECKS = (
     "sufficiency",
     "road",
     "randomization",
+    "layer-randomization",
     "random-logit",
     "sensitivity",
     "pointing-game",
     "mass-inside",
     "complexity",
     "sparseness",
+    "agreement",
 )
+#: Passes through the network of one explanation that a check asks for again, where there is little time.
+AGAIN = 80
 #: The share of the remaining time that one slow method may take for one check, so that the others get theirs.
 SHARE = 0.2
 #: How many explanations a check asks for anew; everything else costs only forwards.
@@ -170,7 +174,9 @@ def checked(
     Raises:
         UnknownNameError: no such check.
     """
-    return _checked(case, list(claims), [find_check(name) for name in checks], Clock(budget))
+    all_claims = list(claims)
+    case.maps |= {claim.method: claim.heatmap for claim in all_claims}
+    return _checked(case, all_claims, [find_check(name) for name in checks], Clock(budget))
 
 
 def _checked(case: Case, claims: list[Claim], checks: list[Any], clock: Clock) -> Iterator[Finding]:

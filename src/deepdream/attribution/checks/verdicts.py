@@ -95,8 +95,8 @@ def judge(value: float, band: Band, better: Better) -> Verdict:
     behind = value < band.low if better == "higher" else value > band.high
     if behind:
         return Verdict("worse than every control", False)
-    words = "inside the band of the controls: this number does not speak for the method"
-    return Verdict(f"{words} ({name} reach{'' if name.endswith('s') else 'es'} {best:.3g})", False)
+    reached = f"{name} reach{'' if name.endswith('s') else 'es'} {best:.3g}"
+    return Verdict(f"inside the band of the controls ({reached})", False)
 
 
 def judge_all(values: Mapping[str, float], bands: Mapping[str, Band], better: Better) -> Verdict:

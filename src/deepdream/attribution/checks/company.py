@@ -1,0 +1,70 @@
+"""Does a map agree with the other methods' maps, more than a map that knows nothing does?"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from statistics import fmean
+
+from torch import Tensor
+
+from deepdream.attribution.checks.case import Case, Claim, Measurement
+from deepdream.attribution.checks.maps import to_cells
+from deepdream.attribution.checks.registry import Finding, check_of_methods, finding
+from deepdream.attribution.checks.similarity import compare
+from deepdream.attribution.checks.verdicts import Band, Verdict
+
+
+def company(heatmap: Tensor, others: Mapping[str, Tensor]) -> Measurement:
+    """The mean similarity of a map to several others: Spearman of signed values, overlap of the tops, SSIM."""
+    cells = to_cells(heatmap)
+    pairs = [compare(cells, to_cells(other)) for other in others.values()]
+    return Measurement(
+        {
+            "spearman": fmean(pair.spearman for pair in pairs),
+            "top overlap": fmean(pair.top for pair in pairs),
+            "ssim": fmean(pair.ssim for pair in pairs),
+        }
+    )
+
+
+def _others(case: Case, claim: Claim) -> dict[str, Tensor]:
+    return {
+        name: heatmap
+        for name, heatmap in case.maps.items()
+        if name != claim.method and bool(heatmap.isfinite().all())
+    }
+
+
+def _needs_others(case: Case, claim: Claim) -> str | None:
+    return None if _others(case, claim) else "it needs another method to agree with (--method twice)"
+
+
+@check_of_methods(
+    "agreement",
+    better="higher",
+    applies=_needs_others,
+    question="Does the map agree with the other methods' maps?",
+    paper="Krishna et al. 2022, The disagreement problem in explainable machine learning, arXiv:2202.01602",
+    good="above every control; methods that agree may share a fault",
+    cost="nothing",
+)
+def agreement(case: Case, claim: Claim) -> Finding:
+    """The mean similarity to the other methods' maps; the controls are compared with the same maps."""
+    others = _others(case, claim)
+    mine = company(claim.heatmap, others)
+    controls = {name: company(heatmap, others) for name, heatmap in case.controls.items()}
+    bands = {
+        key: Band.of({name: found.values[key] for name, found in controls.items()}) for key in mine.values
+    }
+    verdict = _together(mine.values["spearman"], bands["spearman"])
+    return finding("agreement", claim, mine, verdict=verdict, bands=bands, main=("spearman",))
+
+
+def _together(value: float, band: Band) -> Verdict:
+    """In words only: that methods agree does not make them right, nor does it make an outsider wrong."""
+    name, best = band.best("higher")
+    if value > best:
+        return Verdict("agrees with the others more than every control; they may share a fault", None)
+    return Verdict(
+        f"agrees with the others no more than {name} ({best:.2g}): they do not all show one thing", None
+    )
