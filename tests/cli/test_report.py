@@ -41,7 +41,7 @@ def test_a_page_and_its_numbers(picture: Path, tmp_path: Path) -> None:
     code, out, err = run(str(picture), "-o", str(place), *QUICK, "--decided-by", "Ada", "--target", "tabby")
     assert code == 0
     assert out.strip() == str(place)
-    assert re.search(r"^noise\.png: step 2 of 15 after \d+ s, map of saliency$", err, re.M)
+    assert re.search(r"^noise\.png: step 2 of 16 after \d+ s, map of saliency$", err, re.M)
     values = json.loads(place.with_suffix(".json").read_text())
     command = values["recipe"]["command"]
     assert command.startswith("deepdream report noise.png -o why.html")

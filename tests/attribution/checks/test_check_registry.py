@@ -318,7 +318,7 @@ def test_the_cost_is_what_a_hook_counts(case: Case) -> None:
     assert not isinstance(made, Refusal)
     finding = find_check("cost")(case, claim_of(made))
     assert finding.verdict.startswith("24 forward and 0 backward passes")
-    assert sum(counted) in (24, 25)  # the picture's own score is not the method's cost
+    assert counted == [1, 24, 1]  # the picture's and the baseline's own scores are not the method's cost
 
 
 def test_sufficiency_is_what_a_loop_over_the_cells_finds(case: Case, truth: Tensor) -> None:
