@@ -18,6 +18,9 @@ FIELDS = {entry.name: entry for entry in dataclasses.fields(Plan)}
 RANGED = {name: entry.metadata for name, entry in FIELDS.items() if entry.metadata["low"] is not None}
 CHOSEN = {name: entry.metadata["choices"] for name, entry in FIELDS.items() if entry.metadata["choices"]}
 
+#: Settings of which the plan itself reads the text.
+SPELLED = {"stop_at": ["ssim=0.6", "l2=0.1"], "magnitudes": ["1 1.5 2; 0.5 1 1.25"]}
+
 
 def values_of(name: str) -> st.SearchStrategy[Any]:
     """Legal values of a setting, by its declaration."""
@@ -25,8 +28,8 @@ def values_of(name: str) -> st.SearchStrategy[Any]:
     if name in CHOSEN:
         return st.sampled_from(CHOSEN[name])
     if name not in RANGED:
-        if entry.name == "stop_at":
-            return st.sampled_from(["", "ssim=0.6", "l2=0.1"])
+        if entry.name in SPELLED:
+            return st.sampled_from(["", *SPELLED[entry.name]])
         return st.booleans() if entry.type == "bool" else st.text(max_size=20)
     low, high = RANGED[name]["low"], RANGED[name]["high"]
     if entry.type == "int":
@@ -214,3 +217,11 @@ def test_unknown_recipes_and_settings_are_answered() -> None:
         plan_for("clasic")
     with pytest.raises(UnknownNameError, match=r"No setting 'octave'\. Did you mean 'octaves'"):
         plan_for(octave=3)
+
+
+@pytest.mark.parametrize(
+    "text", ["1", "1 2 3", "1 2 3; 4 5", "a b c; d e f", "1 1 1; 1 1 -1", "nan 1 1; 1 1 1", "1 1 1; 1 1 11"]
+)
+def test_magnitudes_that_cannot_be_read(text: str) -> None:
+    with pytest.raises(UsageError, match="Cannot read the magnitudes"):
+        Plan(magnitudes=text)

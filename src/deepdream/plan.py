@@ -58,6 +58,17 @@ class Plan:
         "what is changed: numbers that stand for the picture (cppn and maco start from noise only)",
         choices=("pixels", "logit", "colors", "fourier", "laplacian", "shared", "cppn", "maco"),
     )
+    decorrelated: bool = setting(
+        True,
+        "colors on the axes of photographs' colors, or plain red, green, blue (pixels and logit are always plain)",
+    )
+    magnitudes: str = setting(
+        "", "of the frequencies of photographs, for maco, as `visualize --magnitudes` measures them"
+    )
+    alpha: bool = setting(False, "a picture from noise with transparent ground")
+    alpha_weight: float = setting(
+        0.4, "how strongly a transparent picture's opacity is held down", low=0.0, high=10.0
+    )
     optimizer: str = setting("ascent", "how a gradient becomes a step", choices=("ascent", "adam"))
     smoothing: str = setting(
         "cascade", "how the gradient is smoothed", choices=("none", "gaussian", "cascade", "laplacian")
@@ -131,6 +142,8 @@ class Plan:
     def __post_init__(self) -> None:
         if isinstance(self.stop_at, str) and self.stop_at:
             parse_stop(self.stop_at)
+        if isinstance(self.magnitudes, str) and self.magnitudes:
+            parse_magnitudes(self.magnitudes)
         for entry in fields(self):
             value = getattr(self, entry.name)
             if not _fits(value, str(entry.type)):
@@ -172,6 +185,42 @@ def parse_stop(text: str) -> tuple[str, float]:
             "(root mean square); values lie between 0 and 1."
         )
     return name, value
+
+
+@dataclass(frozen=True)
+class Magnitudes:
+    """How much of each frequency photographs hold, for each of three colors.
+
+    Attributes:
+        exponents: The magnitude falls as frequency ** -exponent.
+        deviations: How strongly each color varies, beside the others.
+    """
+
+    exponents: tuple[float, ...]
+    deviations: tuple[float, ...]
+
+    def __str__(self) -> str:
+        return "; ".join(
+            " ".join(f"{value:g}" for value in part) for part in (self.exponents, self.deviations)
+        )
+
+
+def parse_magnitudes(text: str) -> Magnitudes:
+    """The magnitudes that ``text`` spells: three exponents, a semicolon, three deviations.
+
+    >>> print(parse_magnitudes("1.26 1.27 1.04; 0.93 1.16 0.89"))
+    1.26 1.27 1.04; 0.93 1.16 0.89
+    """
+    try:
+        found = [tuple(float(word) for word in part.split()) for part in text.split(";")]
+    except ValueError:
+        found = []
+    if [len(part) for part in found] != [3, 3] or not all(0 <= v <= 10 for part in found for v in part):
+        raise UsageError(
+            f"Cannot read the magnitudes {text[:60]!r}. Example: 1.26 1.27 1.04; 0.93 1.16 0.89 (exponents, "
+            "deviations, 0 to 10). `deepdream visualize --magnitudes PICTURES` measures them."
+        )
+    return Magnitudes(*found)
 
 
 def _check(name: str, value: Any, meta: Mapping[str, Any]) -> None:

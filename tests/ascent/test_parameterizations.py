@@ -19,27 +19,37 @@ from deepdream.ascent.parameterizations import (
     Fourier,
     Laplacian,
     Logit,
+    Palette,
+    Parameterization,
     Pixels,
     Shared,
     move_detail,
+    parameterization_for,
 )
-from deepdream.ascent.parameterizations.maco import _DEVIATIONS, _EXPONENTS, magnitude, measure_spectrum
+from deepdream.ascent.parameterizations.maco import _DECORRELATED, _PLAIN, magnitude, measure_magnitudes
 from deepdream.ascent.resampling import resize, resize_picture
 from deepdream.errors import UsageError
 from deepdream.images import read_picture
-from deepdream.plan import Plan
+from deepdream.plan import Magnitudes, Plan
 
 SIDES = st.integers(1, 40)
-EXACT = [name for name, kind in PARAMETERIZATIONS.items() if kind.exact]
+EXACT = [name for name, kind in PARAMETERIZATIONS.items() if kind(Palette()).exact]
+PALETTES = [Palette(), Palette(decorrelated=False), Palette(opacity=True), Palette(False, True)]
 ROOT = Path(__file__).parents[2]
 
 
-def fresh(name: str, height: int, width: int, count: int = 1, seed: int = 0) -> Tensor:
-    return PARAMETERIZATIONS[name].start(count, height, width, torch.Generator().manual_seed(seed))
+def kind_of(name: str, palette: Palette | None = None) -> Parameterization:
+    return PARAMETERIZATIONS[name](palette or Palette())
 
 
-def picture(height: int, width: int, seed: int = 0) -> Tensor:
-    return torch.rand(1, 3, height, width, generator=torch.Generator().manual_seed(seed))
+def fresh(
+    name: str, height: int, width: int, count: int = 1, seed: int = 0, palette: Palette | None = None
+) -> Tensor:
+    return kind_of(name, palette).start(count, height, width, torch.Generator().manual_seed(seed))
+
+
+def picture(height: int, width: int, seed: int = 0, channels: int = 3) -> Tensor:
+    return torch.rand(1, channels, height, width, generator=torch.Generator().manual_seed(seed))
 
 
 def test_every_choice_of_the_plan_exists() -> None:
@@ -47,32 +57,37 @@ def test_every_choice_of_the_plan_exists() -> None:
     assert set(PARAMETERIZATIONS) == set(choices)
 
 
+@pytest.mark.parametrize("palette", PALETTES, ids=str)
 @pytest.mark.parametrize("name", EXACT)
 @given(height=SIDES, width=SIDES)
-@settings(max_examples=25, deadline=None)
-def test_a_picture_that_is_not_changed_returns(name: str, height: int, width: int) -> None:
-    kind, image = PARAMETERIZATIONS[name], picture(height, width)
+@settings(max_examples=10, deadline=None)
+def test_a_picture_that_is_not_changed_returns(name: str, palette: Palette, height: int, width: int) -> None:
+    kind, image = kind_of(name, palette), picture(height, width, channels=palette.channels)
     back = kind.decode(kind.encode(image), height, width)
     torch.testing.assert_close(back, image, atol=1e-4, rtol=0)
 
 
 @pytest.mark.parametrize("name", ["pixels", "logit"])
 def test_black_and_white_return_exactly(name: str) -> None:
-    kind = PARAMETERIZATIONS[name]
+    kind = kind_of(name)
     image = torch.linspace(0, 1, 256 * 3).reshape(1, 3, 16, 16)
     assert (kind.decode(kind.encode(image), 16, 16) - image).abs().max() < 1e-6
 
 
+@pytest.mark.parametrize("palette", PALETTES, ids=str)
 @pytest.mark.parametrize("name", EXACT)
-def test_every_kind_can_be_fitted_to_a_photo(name: str, photo: Tensor) -> None:
+def test_every_kind_can_be_fitted_to_a_photo(name: str, palette: Palette, photo: Tensor) -> None:
     """lucid's test: mean |error| below 0.01 from fresh parameters, here in 400 steps of Adam."""
-    assert float((fitted(name, photo, steps=400) - photo).abs().mean()) < 0.01
+    goal = torch.cat([photo, photo[:, :1]], dim=1)[:, : palette.channels]
+    assert float((fitted(name, goal, steps=400, palette=palette) - goal).abs().mean()) < 0.01
 
 
-def fitted(name: str, goal: Tensor, *, steps: int, rate: float = 0.05) -> Tensor:
+def fitted(
+    name: str, goal: Tensor, *, steps: int, rate: float = 0.05, palette: Palette | None = None
+) -> Tensor:
     """The picture that Adam makes of fresh parameters on its way to ``goal``."""
-    kind, (height, width) = PARAMETERIZATIONS[name], goal.shape[-2:]
-    free = fresh(name, height, width).requires_grad_()
+    kind, (height, width) = kind_of(name, palette), goal.shape[-2:]
+    free = fresh(name, height, width, palette=palette).requires_grad_()
     optimizer = torch.optim.Adam([free], lr=rate)
     for _ in range(steps):
         optimizer.zero_grad()
@@ -85,7 +100,7 @@ def fitted(name: str, goal: Tensor, *, steps: int, rate: float = 0.05) -> Tensor
 @given(seed=st.integers(0, 50), size=st.floats(-100, 100))
 @settings(max_examples=20, deadline=None)
 def test_whatever_the_parameters_the_picture_is_legal(name: str, seed: int, size: float) -> None:
-    kind = PARAMETERIZATIONS[name]
+    kind = kind_of(name)
     wild = fresh(name, 9, 12, seed=seed) * size + size
     image = kind.decode(kind.project(wild), 9, 12)
     assert 0 <= float(image.min()) <= float(image.max()) <= 1
@@ -151,7 +166,7 @@ def test_fresh_parameters_are_those_of_the_seed(name: str) -> None:
 @pytest.mark.parametrize("name", PARAMETERIZATIONS)
 def test_a_batch_is_its_pictures_one_by_one(name: str) -> None:
     """What is shared in a batch is shared when it is changed, below."""
-    kind, parameters = PARAMETERIZATIONS[name], fresh(name, 9, 14, count=3)
+    kind, parameters = kind_of(name), fresh(name, 9, 14, count=3)
     direction = torch.rand(3, 3, 9, 14, generator=torch.Generator().manual_seed(1)) - 0.5
     together = kind.decode(parameters, 9, 14)
     pulled = kind.pull_back(parameters, direction)
@@ -164,23 +179,24 @@ def test_a_batch_is_its_pictures_one_by_one(name: str) -> None:
 @pytest.mark.parametrize("name", PARAMETERIZATIONS)
 def test_sizes_are_known_without_numbers(name: str) -> None:
     """A checkpoint is looked through on the meta device."""
-    seen = PARAMETERIZATIONS[name].decode(fresh(name, 7, 10, count=2).to("meta"), 7, 10)
+    seen = kind_of(name).decode(fresh(name, 7, 10, count=2).to("meta"), 7, 10)
     assert seen.shape == (2, 3, 7, 10)
 
 
 @pytest.mark.parametrize("name", ["laplacian", "shared", "cppn"])
 def test_packed_numbers_of_another_length_are_an_error(name: str) -> None:
     with pytest.raises(RuntimeError):
-        PARAMETERIZATIONS[name].decode(fresh(name, 7, 10)[:, :-1], 7, 10)
+        kind_of(name).decode(fresh(name, 7, 10)[:, :-1], 7, 10)
 
 
+@pytest.mark.parametrize("palette", PALETTES, ids=str)
 @pytest.mark.parametrize("name", ["fourier", "laplacian", "cppn", "maco"])
-def test_a_change_pulled_back_is_a_slope_of_the_picture(name: str) -> None:
+def test_a_change_pulled_back_is_a_slope_of_the_picture(name: str, palette: Palette) -> None:
     """Against a finite difference, in double precision, along a random way."""
-    kind, chance = PARAMETERIZATIONS[name], torch.Generator().manual_seed(4)
-    parameters = fresh(name, 7, 10).double() * (1 if name == "maco" else 5)
+    kind, chance = kind_of(name, palette), torch.Generator().manual_seed(4)
+    parameters = fresh(name, 7, 10, palette=palette).double() * (1 if name == "maco" else 5)
     way = torch.randn(parameters.shape, generator=chance, dtype=torch.float64)
-    direction = torch.rand(1, 3, 7, 10, generator=chance, dtype=torch.float64) - 0.5
+    direction = torch.rand(1, palette.channels, 7, 10, generator=chance, dtype=torch.float64) - 0.5
     ahead, behind = (kind.decode(parameters + sign * 1e-6 * way, 7, 10) for sign in (1, -1))
     slope = float(((ahead - behind) * direction).sum()) / 2e-6
     assert float((kind.pull_back(parameters, direction) * way).sum()) == pytest.approx(slope, rel=1e-3)
@@ -257,32 +273,47 @@ def test_a_cppn_learns_a_photo_and_xor(photo: Tensor) -> None:
 @pytest.mark.parametrize("name", ["cppn"])
 def test_a_kind_that_cannot_hold_a_picture_says_so(name: str) -> None:
     with pytest.raises(UsageError, match=r"paint a given picture \(3x2\): start from noise"):
-        PARAMETERIZATIONS[name].encode(picture(2, 3))
+        kind_of(name).encode(picture(2, 3))
 
 
 # Phases.
 
 
-def middle_square(path: Path) -> Tensor:
-    image = torch.from_numpy(read_picture(path).pixels).permute(2, 0, 1)[None].float()
-    height, width = image.shape[-2:]
-    side = min(height, width)
-    top, left = (height - side) // 2, (width - side) // 2
-    return resize_picture(image[..., top : top + side, left : left + side], 256, 256)
-
-
-def test_the_magnitudes_are_those_of_the_photographs_that_come_along() -> None:
-    photos = torch.cat([middle_square(path) for path in sorted((ROOT / "images").glob("*.jpg"))])
+@pytest.mark.parametrize("known", [_DECORRELATED, _PLAIN])
+def test_the_magnitudes_are_those_of_the_photographs_that_come_along(known: Magnitudes) -> None:
+    photos = [read_picture(path).tensor() for path in sorted((ROOT / "images").glob("*.jpg"))]
     assert len(photos) == 7
-    exponents, deviations = measure_spectrum(photos)
-    assert exponents == pytest.approx(_EXPONENTS, abs=2e-3)
-    assert deviations == pytest.approx(_DEVIATIONS, abs=2e-3)
+    found = measure_magnitudes(photos, decorrelated=known is _DECORRELATED)
+    assert found.exponents == pytest.approx(known.exponents, abs=2e-3)
+    assert found.deviations == pytest.approx(known.deviations, abs=2e-3)
+
+
+def test_magnitudes_of_one_s_own_are_what_a_maco_has() -> None:
+    own = Magnitudes((0.5, 1.5, 2.5), (0.5, 1.0, 1.5))
+    kind = parameterization_for(Plan(parameterization="maco", magnitudes=str(own)))
+    signal = kind.signal(fresh("maco", 32, 40), 32, 40)  # type: ignore[attr-defined]
+    assert signal.square().mean(dim=(0, 2, 3)).sqrt().tolist() == pytest.approx(own.deviations, rel=1e-3)
+    sizes = torch.fft.rfft2(signal).abs()[0]
+    # The magnitude falls by 2^-exponent from 4 to 8 cycles over 32 rows.
+    assert (sizes[:, 8, 0] / sizes[:, 4, 0]).tolist() == pytest.approx(
+        [2**-e for e in own.exponents], rel=1e-3
+    )
+
+
+def test_pictures_without_detail_have_no_magnitudes() -> None:
+    with pytest.raises(UsageError, match="hold no detail"):
+        measure_magnitudes([torch.full((1, 3, 256, 256), 0.5)])
+    with pytest.raises(UsageError, match="there are none"):
+        measure_magnitudes([])
+    with pytest.raises(UsageError, match="256 pixels a side or more, not 300x255"):
+        measure_magnitudes([picture(255, 300)])
 
 
 def test_the_measure_finds_the_spectrum_that_a_picture_was_made_with() -> None:
     """Clouds made with the constants give them back, but for the clipping of the brightest and darkest."""
-    exponents, _ = measure_spectrum(MACO().decode(fresh("maco", 256, 256, count=4), 256, 256))
-    assert exponents == pytest.approx(_EXPONENTS, abs=0.1)
+    clouds = MACO().decode(fresh("maco", 256, 256, count=4), 256, 256)
+    found = measure_magnitudes(torch.split(clouds, 1))
+    assert found.exponents == pytest.approx(_DECORRELATED.exponents, abs=0.1)
 
 
 @pytest.mark.parametrize(("height", "width"), [(16, 20), (15, 21), (32, 9)])
@@ -291,9 +322,11 @@ def test_whatever_the_phases_the_magnitudes_stay(height: int, width: int, wild: 
     phases = wild * fresh("maco", height, width)
     signal = MACO().signal(phases, height, width)
     sizes = torch.fft.rfft2(signal).abs()[0]
-    torch.testing.assert_close(sizes, magnitude(height, width, sizes.device), rtol=1e-3, atol=1e-2)
+    torch.testing.assert_close(
+        sizes, magnitude(_DECORRELATED, height, width, sizes.device), rtol=1e-3, atol=1e-2
+    )
     found = signal.square().mean(dim=(0, 2, 3)).sqrt().tolist()
-    assert found == pytest.approx(_DEVIATIONS, rel=1e-3)
+    assert found == pytest.approx(_DECORRELATED.deviations, rel=1e-3)
     assert signal.mean(dim=(0, 2, 3)).abs().max() < 1e-4
 
 
@@ -335,7 +368,7 @@ def test_pulling_back_is_the_chain_rule() -> None:
 
 @pytest.mark.parametrize("name", EXACT)
 def test_without_a_dream_the_larger_octave_is_the_sharp_original(name: str) -> None:
-    kind, larger = PARAMETERIZATIONS[name], picture(37, 51)
+    kind, larger = kind_of(name), picture(37, 51)
     base = resize_picture(larger, 19, 26)
     moved = move_detail(kind, kind.encode(base), base, larger)
     torch.testing.assert_close(kind.decode(moved, 37, 51), larger, atol=1e-4, rtol=0)

@@ -63,6 +63,31 @@ def test_a_real_run_stopped_at_a_random_step_and_resumed_is_the_uninterrupted_ru
     assert not state.exists()
 
 
+@pytest.mark.weights
+@pytest.mark.slow
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL])
+def test_a_transparent_picture_that_was_stopped_and_resumed_is_the_uninterrupted_one(
+    number: signal.Signals, tmp_path: Path
+) -> None:
+    whole, output = tmp_path / "whole.png", tmp_path / "d.png"
+    words = ("visualize", "blocks.2:3", "--alpha", "--size", "64", "--steps", "40", "--bits", "16", "--quiet",
+             "--device", "cpu")  # fmt: skip
+    subprocess.run(deepdream(*words, "-o", whole), check=True, env=ENVIRONMENT)
+    process = subprocess.Popen(deepdream(*words, "-o", output, "--checkpoint-every", "1"), env=ENVIRONMENT)
+    stop, state = random.randrange(1, 35), tmp_path / "d.png.state"
+    while step_of(state) < stop and process.poll() is None:
+        time.sleep(0.002)
+    process.send_signal(number)
+    process.wait(timeout=120)
+    assert process.returncode == (-9 if number == signal.SIGKILL else 128 + number)
+    assert not output.exists()
+    subprocess.run(deepdream("resume", output, "--quiet"), check=True, env=ENVIRONMENT)
+    one, other = read_picture(output), read_picture(whole)
+    assert one.pixels.tobytes() == other.pixels.tobytes()
+    assert one.alpha is not None
+    assert one.alpha.tobytes() == other.alpha.tobytes()  # type: ignore[union-attr]
+
+
 @pytest.fixture
 def folder(tiny_model: Model, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     for room in (dreams, reruns):

@@ -172,3 +172,17 @@ def test_a_huge_picture_is_refused_and_a_guide_is_found_again(command: Any) -> N
     done = command(*words, "--skip-existing", "-o", "b.png")
     assert done.code == 0, done.err
     assert [cell["kept"] for cell in json.loads(done.out)["cells"]] == [True, True]
+
+
+def test_transparent_cells_keep_their_alpha_and_stand_on_checkers(command: Any) -> None:
+    words = ("sweep", "noise", "--x", "alpha_weight=0,2", "--size", "40", "--set", "objective=layer(second)",
+             "--set", "recipe=lucid", "--set", "start=noise", "--set", "alpha=yes", "--set", "steps=3",
+             "--cells", "cells", "-q")  # fmt: skip
+    done = command(*words, "-o", "one.png", "--json")
+    assert done.code == 0, done.err
+    cells = json.loads(done.out)["cells"]
+    assert all(read_picture(cell["output"]).alpha is not None for cell in cells)
+    assert cells[0]["measures"]["mean_alpha"] >= cells[1]["measures"]["mean_alpha"]
+    assert command(*words, "-o", "two.png", "--skip-existing").code == 0
+    fresh, again = (read_picture(name).pixels for name in ("one.png", "two.png"))
+    assert np.abs(fresh - again).max() <= 2 / 255  # the cells were rounded once

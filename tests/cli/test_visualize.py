@@ -6,14 +6,16 @@ import json
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from PIL import Image
 
 from deepdream.cli import reruns
 from deepdream.cli import visualize as commands
 from deepdream.errors import UsageError
-from deepdream.images import read_recipe
+from deepdream.images import on_checkers, read_picture, read_recipe, unlaid, write_picture
 from deepdream.models import Model
+from deepdream.plan import parse_magnitudes
 
 FAST = ("--size", "40", "--steps", "3")
 
@@ -130,3 +132,102 @@ def test_transforms_that_do_not_exist_are_answered_before_anything_is_made(comma
     assert (done.code, done.out) == (2, "")
     assert "No transform 'padd'. Did you mean 'pad'?" in done.err
     assert not Path("v.png").exists()
+
+
+# Transparent pictures.
+
+
+@pytest.mark.parametrize("bits", ["8", "16"])
+def test_a_transparent_picture_is_rgba_tells_its_opacity_and_is_made_again(bits: str, command: Any) -> None:
+    words = ("second:3", "--alpha", *FAST, "-o", "a.png", "--bits", bits, "--json", "-q")
+    done = command("visualize", *words)
+    assert done.code == 0, done.err
+    measures = json.loads(done.out)["results"][0]["measures"]
+    alpha = read_picture("a.png").alpha
+    assert alpha is not None
+    assert measures["mean_alpha"] == pytest.approx(float(alpha.mean()), abs=0.005)
+    with Image.open("a.png") as file:
+        assert file.mode == "RGBA"
+    recipe = json.loads(read_recipe(Path("a.png")) or "")
+    assert (recipe["plan"]["alpha"], recipe["bits"]) == (True, int(bits))
+    assert "mean_alpha=" in command("info", "a.png").out
+    done = command("rerun", "a.png", "-q", "--json")
+    assert json.loads(done.out)["results"][0]["same_pixels"] is True
+
+
+def test_another_opacity_is_another_picture_to_rerun(command: Any) -> None:
+    command("visualize", "second:3", "--alpha", *FAST, "-o", "a.png", "-q")
+    made = read_picture("a.png")
+    assert made.alpha is not None
+    write_picture("a.png", made.pixels, alpha=made.alpha * 0.9, recipe=read_recipe(Path("a.png")))
+    assert json.loads(command("rerun", "a.png", "-q", "--json").out)["results"][0]["same_pixels"] is False
+
+
+def test_a_sheet_shows_transparent_pictures_on_checkers_and_keeps_them_transparent(command: Any) -> None:
+    words = ("second", "--channels", "0-1", "--alpha", "--alpha-weight", "9", "--rate", "0.4")
+    done = command("visualize", *words, *FAST, "-o", "s.jpg", "--cells", "c", "-q")
+    assert done.code == 0, done.err
+    assert read_picture("s.jpg").alpha is None
+    assert all(read_picture(cell).alpha is not None for cell in Path("c").iterdir())
+
+
+def test_checkers_are_two_grays_where_nothing_is_opaque() -> None:
+    pixels, alpha = np.zeros((32, 48, 3), np.float32), np.zeros((32, 48), np.float32)
+    shown = on_checkers(pixels, alpha)
+    assert len(np.unique(shown)) == 2
+    assert shown[0, 0, 0] != shown[0, 2, 0]
+    assert not on_checkers(pixels, alpha + 1).any()
+    half = on_checkers(pixels, alpha + 0.5)
+    np.testing.assert_allclose(half, shown / 2, atol=1e-6)
+    laid = pixels * 0.25 + 0.75  # on white, as a file is read
+    np.testing.assert_allclose(unlaid(laid, alpha + 0.25), pixels, atol=1e-5)
+    assert (unlaid(pixels + 1, alpha) == 1).all()
+
+
+@pytest.mark.parametrize(
+    ("line", "words"),
+    [
+        ("second:3 --alpha -o a.jpg", ".jpg holds no transparency"),
+        ("second:3 --alpha --set blend=0.5", "has no original"),
+        ("second:3 --alpha --set strength=0.1", "knows no way back"),
+        ("second:3 --alpha --set alpha=no", "once for each setting"),
+        ("second:3 --alpha-weight 11", "alpha_weight must lie between"),
+        ("second:3 --set start=picture", "a visualization starts from noise"),
+        ("second:3 --set objective=layer(first)", "stands before the options"),
+        ("second:3 --bits 12", "--bits is 8 or 16"),
+        ("second:3 --magnitudes p.png", "--magnitudes is for --recipe maco"),
+        ("second:3 --recipe maco --set magnitudes=1", "Cannot read the magnitudes '1'"),
+    ],
+)
+def test_what_cannot_be_transparent_or_set_is_one_line(line: str, words: str, command: Any) -> None:
+    done = command("visualize", *line.split())
+    assert (done.code, done.err.count("\n")) == (2, 1)
+    assert words in done.err
+
+
+def test_any_setting_reaches_a_visualization(command: Any) -> None:
+    words = ("second:3", *FAST, "--set", "parameterization=laplacian", "--set", "decorrelated=no")
+    assert command("visualize", *words, "-o", "v.png", "-q").code == 0
+    plan = json.loads(read_recipe(Path("v.png")) or "")["plan"]
+    assert (plan["parameterization"], plan["decorrelated"]) == ("laplacian", False)
+    done = command("rerun", "v.png", "-q", "--json")
+    assert json.loads(done.out)["results"][0]["same_pixels"] is True
+
+
+def test_magnitudes_of_one_s_own_pictures_go_into_the_recipe(command: Any) -> None:
+    chance = np.random.default_rng(0)
+    Path("own").mkdir()
+    for name in ("a.png", "b.png"):
+        write_picture(Path("own") / name, chance.random((260, 300, 3), dtype=np.float32))
+    words = ("second:3", "--recipe", "maco", "--set", "transforms=crops(2, 0.5, 0.9, 40)", *FAST)
+    done = command("visualize", *words, "--magnitudes", "own", "-o", "v.png", "-q")
+    assert done.code == 0, done.err
+    plan = json.loads(read_recipe(Path("v.png")) or "")["plan"]
+    assert (
+        max(parse_magnitudes(plan["magnitudes"]).exponents) < 0.5
+    )  # white noise has no slope; photographs 1
+    for path in Path("own").iterdir():
+        path.unlink()
+    done = command("rerun", "v.png", "-q", "--json")
+    assert json.loads(done.out)["results"][0]["same_pixels"] is True
+    assert command("visualize", *words, "--magnitudes", "own", "-o", "w.png", "-q").code == 3

@@ -9,7 +9,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from deepdream.ascent.parameterizations import PARAMETERIZATIONS
+from deepdream.ascent.parameterizations import parameterization_for
 from deepdream.dreaming import State, advance, dream, start
 from deepdream.dreaming.fitting import sizes_for
 from deepdream.errors import DeepDreamError, UnknownNameError, UsageError
@@ -17,7 +17,7 @@ from deepdream.models import Model
 from deepdream.plan import RECIPES, Plan, plan_for
 from deepdream.tensors import root_mean_square
 
-OF_PICTURES = [name for name in RECIPES if PARAMETERIZATIONS[plan_for(name).parameterization].exact]
+OF_PICTURES = [name for name in RECIPES if parameterization_for(plan_for(name)).exact]
 
 SHORT = {"objective": "layer(second)", "steps": 3, "octaves": 2}
 

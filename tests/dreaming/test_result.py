@@ -12,7 +12,7 @@ import torch
 from PIL import Image
 from torch import Tensor, nn
 
-from deepdream.ascent.parameterizations import PARAMETERIZATIONS
+from deepdream.ascent.parameterizations import parameterization_for
 from deepdream.dreaming import dream, render
 from deepdream.dreaming.result import fit_picture, full_size, noise_picture, parse_size
 from deepdream.errors import DeepDreamError, MemoryExhaustedError, UsageError
@@ -22,7 +22,7 @@ from deepdream.plan import RECIPES, Plan, plan_for
 from deepdream.provenance import read_recipe_text
 from deepdream.tensors import root_mean_square
 
-OF_PICTURES = [name for name in RECIPES if PARAMETERIZATIONS[plan_for(name).parameterization].exact]
+OF_PICTURES = [name for name in RECIPES if parameterization_for(plan_for(name)).exact]
 
 PLAN = Plan(objective="layer(second)", steps=2, octaves=3, octave_scale=1.3)
 

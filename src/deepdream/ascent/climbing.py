@@ -18,6 +18,7 @@ from deepdream.ascent.conditioning import conditioning_of
 from deepdream.ascent.references import References
 from deepdream.ascent.tiling import Tiling, tiled_gradient
 from deepdream.ascent.transforms import Change, draw_all, draw_offset, parse_transforms
+from deepdream.ascent.transparency import on_random_ground
 from deepdream.models.rectifiers import redirected_gradients
 from deepdream.plan import Plan
 
@@ -44,7 +45,9 @@ def measure_gradient(
     tiling: Tiling | None = None,
     references: References = MappingProxyType({}),
 ) -> tuple[Tensor, Tensor]:
-    """d score / d image (B, 3, H, W), and the score (a scalar tensor), through one draw of the plan's transforms.
+    """d score / d image (B, C, H, W), and the score (a scalar tensor), through one draw of the plan's transforms.
+
+    A picture of four channels, the last its opacity, is seen on a random ground.
 
     Of G objectives each is scored by its own B / G neighboring pictures of the batch, so that every picture climbs
     for itself, and the scores are (G,); ``plan.batch`` pictures go through the network at a time.
@@ -56,9 +59,10 @@ def measure_gradient(
     seen = _rolled(image.detach(), down, right)
     del image  # the caller's only copy, where it is large
     with torch.enable_grad():
-        changed = bool(plan.zoom or plan.transforms)
+        changed = bool(plan.zoom or plan.transforms or plan.alpha)
         free = seen.requires_grad_() if changed else seen
-        zoomed = _zoomed(free, plan.zoom, chance)
+        shown = on_random_ground(free, chance) if plan.alpha else free
+        zoomed = _zoomed(shown, plan.zoom, chance)
         change = draw_all(parse_transforms(plan.transforms), zoomed.shape[-2], zoomed.shape[-1], chance)
         view = change(zoomed)
     found = {need: _alike(need, value, (down, right), zoomed, change) for need, value in references.items()}

@@ -81,6 +81,10 @@ class Conditioning:
             found = part.condition(found, moment)
         return found.tensor()
 
+    def only(self, *kinds: type[Part]) -> Conditioning:
+        """Those of the parts that are of these kinds."""
+        return Conditioning(tuple(part for part in self.parts if isinstance(part, kinds)))
+
     @property
     def per_layer(self) -> bool:
         """Whether the terms of an objective are brought to the same size before they are summed."""

@@ -11,7 +11,14 @@ import typer
 
 from deepdream.cli.batches import Begun, read_batch, run_all
 from deepdream.cli.checkpoints import check_no_checkpoint, dream_to_the_end
-from deepdream.cli.files import Existing, Job, check_writable, expand_inputs, plan_outputs
+from deepdream.cli.files import (
+    Existing,
+    Job,
+    check_transparent,
+    check_writable,
+    expand_inputs,
+    plan_outputs,
+)
 from deepdream.cli.goals import Goal, check_files, networks_for, recommended_layers, tail
 from deepdream.cli.options import (
     DEFAULT_MODEL,
@@ -203,7 +210,7 @@ def run(
         named["batch"] = together
     given = {name: value for name, value in named.items() if value is not None}
     plan = plan_with(recipe, read_settings(more, given))
-    _check_bits(bits)
+    check_bits(bits)
     if not decided_by.isprintable() or len(decided_by) > 200:
         raise UsageError("--decided-by is one line of at most 200 characters.")
     sources = expand_inputs(inputs)
@@ -217,6 +224,8 @@ def run(
     jobs = plan_outputs(sources, output, tail(network.name, goal), existing)
     for job in jobs:
         check_writable(job.output, bits=bits)
+        if plan.alpha:
+            check_transparent(job.output)
         if checkpoint_every and not (overwrite or job.skip):
             check_no_checkpoint(job.output)
     reading = Reading(
@@ -367,7 +376,8 @@ def _check_only_input(sources: list[Path]) -> None:
         raise PictureError(f"There is no file {str(sources[0])[:200]}. Check the path.")
 
 
-def _check_bits(bits: int) -> None:
+def check_bits(bits: int) -> None:
+    """Raises UsageError: no such depth."""
     if bits not in (8, 16):
         raise UsageError(f"--bits is 8 or 16, not {bits}.")
 

@@ -161,6 +161,12 @@ def check_writable(path: Path, *, bits: int = 8) -> None:
         raise OutputError(f"Cannot write {path}: no permission in {there}. Choose another place with -o.")
 
 
+def check_transparent(path: Path) -> None:
+    """Raises UsageError if ``path`` has a format without transparency."""
+    if path.suffix.lower() in (".jpg", ".jpeg", ".bmp"):
+        raise UsageError(f"{path.suffix} holds no transparency. Name the output .png, .webp or .tif with -o.")
+
+
 def check_free(path: Path, *, overwrite: bool) -> None:
     """Raises OutputError if ``path`` exists and may not be replaced."""
     if path.exists() and not overwrite:

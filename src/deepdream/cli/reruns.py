@@ -271,4 +271,6 @@ def _same_pixels(first: Path, second: Path, max_pixels: int) -> bool:
     from deepdream.images import read_picture
 
     one, two = (read_picture(path, max_pixels=max_pixels) for path in (first, second))
-    return one.pixels.shape == two.pixels.shape and bool((one.pixels == two.pixels).all())
+    covers = [None if picture.alpha is None else picture.alpha.tobytes() for picture in (one, two)]
+    same = one.pixels.shape == two.pixels.shape and bool((one.pixels == two.pixels).all())
+    return same and covers[0] == covers[1]

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from deepdream.cli.dreams import Reading, run_one
-from deepdream.cli.files import Existing, Job, check_writable, plan_outputs
+from deepdream.cli.dreams import Reading, check_bits, run_one
+from deepdream.cli.files import Existing, Job, check_transparent, check_writable, plan_outputs
 from deepdream.cli.options import (
     DEFAULT_MODEL,
     CheckpointEvery,
@@ -22,21 +22,32 @@ from deepdream.cli.options import (
     Quiet,
     WeightsOption,
     load_network,
+    read_settings,
     setting,
 )
 from deepdream.cli.process import interruptible
 from deepdream.cli.progress import dream_progress
 from deepdream.cli.terminal import put, put_json
 from deepdream.errors import InterruptedRunError, UsageError
-from deepdream.plan import RECIPES, Plan, plan_for
+from deepdream.plan import RECIPES, Plan
 
 if TYPE_CHECKING:
     from deepdream.dreaming import Dreamed
+    from deepdream.dreaming.axes import Value
     from deepdream.models import Model
 
 _RECIPES = tuple(name for name in ("lucid", "maco", "pixels") if name in RECIPES)
 _MOST = 64  # pictures in one call
 _LARGEST = 4096  # pixels a side
+_SAID_ELSEWHERE = {
+    "objective": "it is what stands before the options",
+    "layer": "it is what stands before the options",
+    "pictures": "use --diversity",
+    "start": "a visualization starts from noise",
+    "recipe": "use --recipe",
+    "model": "use --model",
+    "size": "use --size",
+}
 
 
 @dataclass(frozen=True)
@@ -80,6 +91,22 @@ def visualize(
     transforms: Annotated[str | None, setting("transforms", "--transforms")] = None,
     seed: Annotated[int | None, setting("seed", "--seed")] = None,
     batch: Annotated[int | None, setting("batch", "--batch")] = None,
+    alpha: Annotated[
+        bool, typer.Option("--alpha", help="On transparent ground: only what the objective needs is opaque.")
+    ] = False,
+    alpha_weight: Annotated[float | None, setting("alpha_weight", "--alpha-weight")] = None,
+    magnitudes: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--magnitudes",
+            metavar="PICTURES",
+            help="Photographs, or a folder, whose frequencies the recipe maco takes instead of its own.",
+        ),
+    ] = None,
+    more: Annotated[
+        list[str] | None,
+        typer.Option("--set", metavar="NAME=VALUE", help="Any other setting: --set parameterization=cppn."),
+    ] = None,
     model: ModelOption = DEFAULT_MODEL,
     weights: WeightsOption = None,
     device: DeviceOption = "auto",
@@ -91,6 +118,7 @@ def visualize(
         ),
     ] = None,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace outputs that exist.")] = False,
+    bits: Annotated[int, typer.Option("--bits", help="8, or 16 for PNG and TIFF.")] = 8,
     no_metadata: Annotated[
         bool, typer.Option("--no-metadata", help="Write no recipe into the picture.")
     ] = False,
@@ -115,21 +143,30 @@ def visualize(
       deepdream visualize "class:golden retriever" --steps 512
 
       deepdream visualize blocks.4:17 --both --diversity 3 --cells cells/
+
+      deepdream visualize class:goldfish --alpha -o goldfish.png
     """
     network = load_network(model, weights, device)
     wishes = [signed for target in targets or [] for wish in read_target(target, channels, network)
               for signed in signs_of(wish, negative=negative, both=both)]  # fmt: skip
-    plan = _plan(
-        wishes, diversity, network, recipe,
-        steps=steps, rate=rate, relu=relu, transforms=transforms, seed=seed, batch=batch,
-    )  # fmt: skip
+    named = {
+        "steps": steps, "rate": rate, "relu": relu, "transforms": transforms, "seed": seed, "batch": batch,
+        "alpha": alpha or None, "alpha_weight": alpha_weight,
+    }  # fmt: skip
+    given = read_settings(more, {name: value for name, value in named.items() if value is not None})
+    if magnitudes:
+        given["magnitudes"] = _magnitudes(magnitudes, recipe, given)
+    plan = _plan(wishes, diversity, network, recipe, **given)
     count = len(wishes) * plan.pictures
     height, width = read_side(size)
     name = _as_name("+".join(wish.label for wish in wishes[:4]))
     place = output or str(Path("outputs") / f"visualize_{network.name}_{name}.png")
     existing = Existing.of(overwrite=overwrite, skip=False, number=False)
     job = plan_outputs([Path("noise")], place, "", existing)[0]
-    check_writable(job.output)
+    check_bits(bits)
+    check_writable(job.output, bits=bits)
+    if plan.alpha and count == 1:
+        check_transparent(job.output)
     if checkpoint_every and count > 1:
         raise UsageError(
             "--checkpoint-every is for one picture; a sheet keeps its finished cells with --cells."
@@ -138,7 +175,7 @@ def visualize(
         _show(job, plan, (height, width), count, json=json)
         return
     reading = Reading(
-        f"{width}x{height}", "auto", _LARGEST**2, 8, not no_metadata, decided_by, quiet, checkpoint_every,
+        f"{width}x{height}", "auto", _LARGEST**2, bits, not no_metadata, decided_by, quiet, checkpoint_every,
         f" --weights {weights}" if weights else "",
     )  # fmt: skip
     if count == 1:
@@ -153,9 +190,10 @@ def visualize(
 
 def _plan(wishes: Sequence[Wish], diversity: int, network: Model, recipe: str, **settings: Any) -> Plan:
     """The plan of all the pictures. Raises UsageError: nothing to show, too much, or no such recipe."""
-    from deepdream.ascent.goals import join_goals
+    from deepdream.ascent.parameterizations import check_start
     from deepdream.ascent.transforms import parse_transforms
     from deepdream.dreaming.fitting import objective_of
+    from deepdream.dreaming.visualization import visualization_plan
 
     if not wishes:
         raise UsageError("Say what to visualize: blocks.4:17, class:NAME or an objective.")
@@ -171,10 +209,29 @@ def _plan(wishes: Sequence[Wish], diversity: int, network: Model, recipe: str, *
         else wish.objective
         for wish in wishes
     ]
-    plan = plan_for(recipe, objective=join_goals(goals), start="noise", pictures=diversity, **settings)
+    for name in _SAID_ELSEWHERE:
+        if name in settings:
+            raise UsageError(f"Not --set {name}=... here: {_SAID_ELSEWHERE[name]}.")
+    plan = visualization_plan(goals, recipe, pictures=diversity, **settings)
+    check_start(plan)
     parse_transforms(plan.transforms)
     objective_of(plan, network)
     return plan
+
+
+def _magnitudes(words: Sequence[str], recipe: str, given: Mapping[str, Value]) -> str:
+    """What the photographs of ``words`` have of each frequency, as a setting. Raises PictureError, UsageError."""
+    from deepdream.ascent.parameterizations.maco import measure_magnitudes
+    from deepdream.cli.files import expand_inputs
+    from deepdream.images import read_picture
+
+    kind = given.get(
+        "parameterization", RECIPES[recipe].settings["parameterization"] if recipe in RECIPES else ""
+    )
+    if kind != "maco" or "magnitudes" in given:
+        raise UsageError("--magnitudes is for --recipe maco, and says what --set magnitudes=... says.")
+    pictures = (read_picture(path).tensor() for path in expand_inputs(words))
+    return str(measure_magnitudes(pictures, decorrelated=bool(given.get("decorrelated", True))))
 
 
 def read_target(word: str, channels: str, network: Model) -> list[Wish]:
@@ -267,7 +324,7 @@ def _sheet(
         finished = all(dreamed.recipe.finished for dreamed in made)
         path = job.output if finished else job.output.with_stem(f"{job.output.stem}_partial")
         _draw(path, network, plan, made, labels)
-        places = _keep(cells, made, labels, metadata=reading.metadata) if cells else [None] * len(made)
+        places = _keep(cells, made, labels, reading) if cells else [None] * len(made)
     if interruption.number:
         raise InterruptedRunError(f"stopped; the sheet so far is in {path}.", interruption.number)
     return [
@@ -282,23 +339,27 @@ def _draw(path: Path, network: Model, plan: Plan, made: Sequence[Dreamed], label
     from deepdream.images import Cell, contact_sheet, write_picture
 
     sheet = contact_sheet(
-        [Cell(dreamed.pixels, label) for dreamed, label in zip(made, labels, strict=True)],
+        [
+            Cell(dreamed.pixels, label, alpha=dreamed.alpha)
+            for dreamed, label in zip(made, labels, strict=True)
+        ],
         cell_width=max(160, made[0].pixels.shape[1]),
         title=f"What {network.name} answers to",
         caption=(
             f"Each picture was made from noise by {plan.steps} steps of gradient ascent (recipe {plan.recipe}). "
             "It shows one thing that excites the part, not all that does."
+            + (" Checkers show through where nothing was needed." if plan.alpha else "")
         ),
     )
     write_picture(path, sheet)
 
 
-def _keep(folder: Path, made: Sequence[Dreamed], labels: Sequence[str], *, metadata: bool) -> list[Path]:
+def _keep(folder: Path, made: Sequence[Dreamed], labels: Sequence[str], reading: Reading) -> list[Path]:
     """Every picture in a file of its own, with its recipe."""
     folder.mkdir(parents=True, exist_ok=True)
     places = [folder / f"{number:02d}_{_as_name(label)}.png" for number, label in enumerate(labels)]
     for place, dreamed in zip(places, made, strict=True):
-        dreamed.save(place, metadata=metadata)
+        dreamed.save(place, bits=reading.bits, metadata=reading.metadata)
     return places
 
 

@@ -106,7 +106,8 @@ def _from_noise(state: State, chance: torch.Generator) -> State:
     kind, size, last = state.parameterization, state.size, state.octaves[-1]
     noise = kind.start(state.plan.pictures, size.height, size.width, chance).to(state.source)
     parameters = noise.repeat(len(state.source) // len(noise), *[1] * (noise.dim() - 1))
-    source = resize_picture(kind.decode(parameters, size.height, size.width), last.height, last.width)
+    image = kind.decode(parameters, size.height, size.width)[:, :3]
+    source = resize_picture(image, last.height, last.width)
     state = replace(state, source=source, parameters=parameters, chance=chance.get_state())
     return replace(state, emphasis=emphasis_of(state.plan, state.base()))
 

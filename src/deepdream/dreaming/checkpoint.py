@@ -172,7 +172,7 @@ def _check_state(state: State) -> None:
         raise ValueError("the picture has another size")
     shape, size = state.parameters, state.size
     seen = state.parameterization.decode(shape.to("meta"), size.height, size.width)
-    if tuple(seen.shape) != (count, 3, size.height, size.width):
+    if tuple(seen.shape) != (count, 3 + state.plan.alpha, size.height, size.width):
         raise ValueError("the parameters have another size")
     if any(moment.shape != shape.shape for moment in state.moments):
         raise ValueError("the moments have another size")

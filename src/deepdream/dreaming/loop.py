@@ -15,10 +15,19 @@ import torch
 from torch import Tensor
 
 from deepdream.ascent.climbing import measure_gradient
-from deepdream.ascent.conditioning import Moment, conditioning_of
+from deepdream.ascent.conditioning import (
+    Cascade,
+    Gaussian,
+    Laplacian,
+    Moment,
+    Part,
+    Unit,
+    conditioning_of,
+)
 from deepdream.ascent.parameterizations import move_detail
 from deepdream.ascent.resampling import resize
 from deepdream.ascent.tiling import LARGE
+from deepdream.ascent.transparency import held_down
 from deepdream.dreaming.beginning import emphasis_of, references_of, start
 from deepdream.dreaming.control import allowed, at_distance, distances, mask_at, result, target
 from deepdream.dreaming.fitting import sum_of, tiling_for
@@ -157,7 +166,7 @@ def advance(model: Model, state: State) -> State:
     tiling = tiling_for(plan, model, sum_of(goals), size.height, size.width)
     references = references_of(model, state) if state.references is None else state.references
     gradient, score = measure_gradient(
-        model, goals, state.image(), plan, chance, tiling=tiling, references=references
+        model, goals, state.canvas(), plan, chance, tiling=tiling, references=references
     )
     if tiling is not None:
         give_back_memory()
@@ -205,8 +214,28 @@ def _rates(state: State) -> Tensor:
 
 
 def _direction(gradient: Tensor, state: State) -> Tensor:
-    """The way to step from ``gradient``, which is used up, where and in what the picture may change."""
+    """The way to step from ``gradient``, which is used up, of the colors and, where there is one, the opacity."""
     moment = Moment((state.step + 1) / state.size.steps, state.emphasis)
+    if not state.plan.alpha:
+        return _color_direction(gradient, state, moment)
+    colors = _color_direction(gradient[:, :3], state, moment)
+    return torch.cat([colors, _opacity_direction(gradient[:, 3:], state, moment)], dim=1)
+
+
+def _opacity_direction(pull: Tensor, state: State, moment: Moment) -> Tensor:
+    """(B, 1, h, w): the gradient smoothed and brought to size as that of a gray picture, and opacity held down."""
+    opacity, conditioning = state.opacity(), conditioning_of(state.plan)
+    assert opacity is not None
+
+    def made(gray: Tensor, *kinds: type[Part]) -> Tensor:
+        return conditioning.only(*kinds).apply(gray.repeat(1, 3, 1, 1), moment, own=True)[:, :1]
+
+    smooth = made(pull, Gaussian, Cascade, Laplacian)
+    return made(held_down(smooth, opacity, state.plan.alpha_weight), Unit)
+
+
+def _color_direction(gradient: Tensor, state: State, moment: Moment) -> Tensor:
+    """From the gradient of the colors, which is used up, where and in what the picture may change."""
     direction = conditioning_of(state.plan).apply(gradient, moment, own=True)
     mask = mask_at(state)
     return allowed(direction if mask is None else direction * mask, state.plan.keep)
@@ -236,7 +265,7 @@ def _enter_next_octave(state: State) -> State:
             state.parameterization, state.parameters, base, larger, how=state.plan.resampling
         )
     else:
-        image = resize(state.image(), after.height, after.width, how=state.plan.resampling).clamp(0, 1)
+        image = resize(state.canvas(), after.height, after.width, how=state.plan.resampling).clamp(0, 1)
         parameters = state.parameterization.encode(image)
     return replace(
         state,

@@ -26,6 +26,7 @@ class Measures:
         chroma_share: Share of the change's energy that is not gray.
         newly_clipped: Share of pixels with a channel at 0 or 255 that were not so before.
         ssim: Structural similarity of the gray pictures: 1 is the same picture.
+        mean_alpha: How opaque a transparent picture is on average; None where it has no opacity of its own.
     """
 
     strength: float
@@ -34,6 +35,7 @@ class Measures:
     chroma_share: float
     newly_clipped: float
     ssim: float = 1.0
+    mean_alpha: float | None = None
 
     def warnings(self) -> list[str]:
         """What went wrong with the picture, in words; empty where all is well."""
@@ -49,7 +51,7 @@ class Measures:
         return found
 
     def to_dict(self) -> dict[str, float]:
-        return {name: round(value, 6) for name, value in asdict(self).items()}
+        return {name: round(value, 6) for name, value in asdict(self).items() if value is not None}
 
 
 def measure(before: Tensor, after: Tensor) -> Measures:

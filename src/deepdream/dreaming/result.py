@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from deepdream.ascent.parameterizations import move_detail
+from deepdream.ascent.transparency import laid_over
 from deepdream.dreaming.beginning import start
 from deepdream.dreaming.control import result
 from deepdream.dreaming.draft import Draft, draft_of, top_classes
@@ -38,7 +39,7 @@ class Dreamed:
 
     Attributes:
         pixels: float32 (H, W, 3) in [0, 1].
-        alpha: float32 (H, W), or None.
+        alpha: float32 (H, W), how opaque it is; None where it is everywhere.
         recipe: What made it.
         measures: Numbers about what changed.
     """
@@ -54,7 +55,7 @@ class Dreamed:
         write_picture(Path(path), self.pixels, alpha=self.alpha, recipe=text, bits=bits)
 
     def _repr_png_(self) -> bytes:
-        return encode(self.pixels, format="png")
+        return encode(self.pixels, format="png", alpha=self.alpha)
 
 
 def noise_picture(height: int, width: int, seed: int) -> Picture:
@@ -221,34 +222,57 @@ def finish(model: Model, draft: Draft, state: State) -> Dreamed:
 
 def finish_all(model: Model, drafts: Sequence[Draft], state: State) -> list[Dreamed | DeepDreamError]:
     """The results of a batch, in the order of ``drafts``; an error in the place of a picture that went bad."""
-    images = full_size(state)
+    whole = _at_full_size(state)
+    images, opacity = result(whole), whole.opacity()
+    del whole
     give_back_memory()
-    classes = top_classes(model, images)
-    return [
-        _finished_one(model, draft, state if len(drafts) == 1 else state.alone(place), image[None], after)
-        for place, (draft, image, after) in enumerate(zip(drafts, images, classes, strict=True))
-    ]
+    classes = top_classes(model, images if opacity is None else _on_gray(images, opacity))
+    found = []
+    for place, (draft, after) in enumerate(zip(drafts, classes, strict=True)):
+        own = slice(place, place + 1)
+        alone = state if len(drafts) == 1 else state.alone(place)
+        cover = None if opacity is None else opacity[own]
+        found.append(_finished_one(model, draft, alone, images[own], cover, after))
+    return found
 
 
 def _finished_one(
-    model: Model, draft: Draft, state: State, image: Tensor, after: tuple[Prediction, ...]
+    model: Model,
+    draft: Draft,
+    state: State,
+    image: Tensor,
+    opacity: Tensor | None,
+    after: tuple[Prediction, ...],
 ) -> Dreamed | DeepDreamError:
     if not image.isfinite().all():
         return DeepDreamError(
             "The dream left the range of numbers (NaN or infinity). Choose a smaller --rate."
         )
-    measures = measure(state.source.cpu(), image.cpu())
-    recipe = draft.completed(model, state, image, measures, after=after)
+    shown = image if opacity is None else _on_gray(image, opacity)
+    measures, alpha = measure(state.source.cpu(), shown.cpu()), draft.alpha
+    if opacity is not None:
+        measures = replace(measures, mean_alpha=float(opacity.mean()))
+        alpha = opacity[0, 0].cpu().numpy()
+    recipe = draft.completed(model, state, shown, measures, after=after)
     pixels = np.ascontiguousarray(image[0].permute(1, 2, 0).cpu().numpy())
-    return Dreamed(pixels, draft.alpha, recipe, measures)
+    return Dreamed(pixels, alpha, recipe, measures)
+
+
+def _on_gray(image: Tensor, opacity: Tensor) -> Tensor:
+    """A transparent picture as the network is asked about it."""
+    return laid_over(torch.cat([image, opacity], dim=1), torch.full_like(image[:1, :, :1, :1], 0.5))
 
 
 def full_size(state: State) -> Tensor:
     """(B, 3, H, W): the dream so far on the sharp original, whatever octave it is in, its effect controlled."""
+    return result(_at_full_size(state))
+
+
+def _at_full_size(state: State) -> State:
     height, width = state.source.shape[-2:]
     if (state.size.height, state.size.width) == (height, width):
-        return result(state)
+        return state
     parameters = move_detail(
         state.parameterization, state.parameters, state.base(), state.source, how=state.plan.resampling
     )
-    return result(replace(state, parameters=parameters, octave=len(state.octaves) - 1))
+    return replace(state, parameters=parameters, octave=len(state.octaves) - 1)

@@ -94,4 +94,6 @@ def _cell(done: Swept | None, cell: Variation, shape: tuple[int, int]) -> Cell:
         f"checkerboard {found['checkerboard']:.2f}, color {found['chroma_share']:.0%}, "
         f"clipped {found['newly_clipped']:.1%}"
     )
-    return Cell(done.pixels, cell.label, words)
+    if "mean_alpha" in found:
+        words += f", opaque {found['mean_alpha']:.0%}"
+    return Cell(done.pixels, cell.label, words, done.alpha)

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from deepdream.ascent.goals import parse_goals
 from deepdream.ascent.objectives import Need, Objective
-from deepdream.ascent.parameterizations import PARAMETERIZATIONS, Parameterization
+from deepdream.ascent.parameterizations import Parameterization, parameterization_for
 from deepdream.ascent.resampling import shrink_through
 from deepdream.ascent.sizes import Octave
 from deepdream.plan import Plan
@@ -55,7 +55,7 @@ class State:
 
     @property
     def parameterization(self) -> Parameterization:
-        return PARAMETERIZATIONS[self.plan.parameterization]
+        return parameterization_for(self.plan)
 
     @property
     def size(self) -> Octave:
@@ -107,6 +107,14 @@ class State:
             return self.source  # in [0, 1] already, and a large picture has no room for a copy
         return shrink_through(self.source, sizes, how=self.plan.resampling)
 
-    def image(self) -> Tensor:
-        """The pictures as they are now, (B, 3, h, w) in [0, 1] at the current octave's size."""
+    def canvas(self) -> Tensor:
+        """The pictures as they are now, (B, C, h, w) in [0, 1] at the current octave's size; C is 4 with opacity."""
         return self.parameterization.decode(self.parameters, self.size.height, self.size.width).detach()
+
+    def image(self) -> Tensor:
+        """Their colors, (B, 3, h, w)."""
+        return self.canvas()[:, :3]
+
+    def opacity(self) -> Tensor | None:
+        """How opaque they are, (B, 1, h, w); None where they all are, everywhere."""
+        return self.canvas()[:, 3:] if self.plan.alpha else None

@@ -15,7 +15,7 @@ from deepdream.dreaming.fitting import objective_of
 from deepdream.dreaming.loop import Step
 from deepdream.dreaming.result import begin, render
 from deepdream.errors import DeepDreamError, OutputError, PictureError
-from deepdream.images import Picture, read_picture, read_recipe, write_picture
+from deepdream.images import Picture, read_picture, read_recipe, unlaid, write_picture
 from deepdream.models import Model
 from deepdream.provenance import Recipe, read_recipe_text
 
@@ -106,7 +106,9 @@ def _read(cell: Variation, path: Path, model: Model, source: Picture, places: Se
         recipe = None
     if recipe is None or not _is_of(recipe, cell, model, source, places):
         raise OutputError(f"{path} was made with other settings. Use --overwrite, or another folder.")
-    return Swept(cell, picture.pixels, picture.alpha, recipe, kept=True)
+    alpha = picture.alpha
+    pixels = picture.pixels if alpha is None else unlaid(picture.pixels, alpha)
+    return Swept(cell, pixels, alpha, recipe, kept=True)
 
 
 def _is_of(recipe: Recipe, cell: Variation, model: Model, source: Picture, places: Sequence[Path]) -> bool:

@@ -6,6 +6,7 @@ on one. Importing this room does not import torch.
 """
 
 from deepdream.images.animation import write_animation
+from deepdream.images.checkers import on_checkers, unlaid
 from deepdream.images.picture import Picture
 from deepdream.images.reader import MAX_PIXELS, read_picture
 from deepdream.images.recipes import MAX_RECIPE_BYTES, read_recipe
@@ -22,9 +23,11 @@ __all__ = [
     "contact_sheet",
     "encode",
     "notice",
+    "on_checkers",
     "read_picture",
     "read_recipe",
     "resize",
+    "unlaid",
     "write_animation",
     "write_picture",
 ]

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from PIL import Image, ImageDraw
 
 from deepdream.errors import UsageError
+from deepdream.images.checkers import on_checkers
 from deepdream.images.lettering import draw_lines, font, wrap
 from deepdream.images.picture import Floats
 from deepdream.images.resizing import enlarge_blocks, resize
@@ -20,11 +21,19 @@ from deepdream.images.writer import eight_bits
 
 @dataclass(frozen=True, eq=False)
 class Cell:
-    """One picture of a sheet: floats ``(H, W, 3)`` in ``[0, 1]``, a label, and smaller print below it."""
+    """One picture of a sheet: floats ``(H, W, 3)`` in ``[0, 1]``, a label, and smaller print below it.
+
+    Where it has an alpha ``(H, W)`` it is shown on checkers.
+    """
 
     pixels: NDArray[Any]
     label: str
     detail: str = ""
+    alpha: NDArray[Any] | None = None
+
+    @property
+    def shown(self) -> NDArray[Any]:
+        return self.pixels if self.alpha is None else on_checkers(self.pixels, self.alpha)
 
 
 @dataclass(frozen=True)
@@ -177,7 +186,7 @@ def _row(cells: Sequence[Cell], layout: _Layout, ink: _Ink) -> Image.Image:
 
 
 def _place(band: Image.Image, cell: Cell, at: tuple[int, int], box: tuple[int, int]) -> None:
-    fitted = Image.fromarray(eight_bits(_fit(np.asarray(cell.pixels), box)))
+    fitted = Image.fromarray(eight_bits(_fit(np.asarray(cell.shown), box)))
     left, top = at
     band.paste(fitted, (left, top + box[1] - fitted.height))  # against the left and its own label
 

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
+import torch
 from torch import Tensor
 
 from deepdream.ascent.parameterizations.cppn import CPPN
 from deepdream.ascent.parameterizations.fourier import Fourier
 from deepdream.ascent.parameterizations.maco import MACO
+from deepdream.ascent.parameterizations.palette import Palette
 from deepdream.ascent.parameterizations.pixels import Colors, Logit, Pixels
 from deepdream.ascent.parameterizations.protocol import Parameterization
 from deepdream.ascent.parameterizations.pyramid import Laplacian, Shared
 from deepdream.ascent.resampling import resize, resize_picture
 from deepdream.errors import UsageError
-from deepdream.plan import Plan
+from deepdream.plan import Plan, parse_magnitudes
 
 __all__ = [
     "CPPN",
@@ -22,29 +26,42 @@ __all__ = [
     "Fourier",
     "Laplacian",
     "Logit",
+    "Palette",
     "Parameterization",
     "Pixels",
     "Shared",
     "check_start",
     "move_detail",
+    "parameterization_for",
 ]
 
-PARAMETERIZATIONS: dict[str, Parameterization] = {
-    "pixels": Pixels(),
-    "logit": Logit(),
-    "colors": Colors(),
-    "fourier": Fourier(),
-    "laplacian": Laplacian(),
-    "shared": Shared(),
-    "cppn": CPPN(),
-    "maco": MACO(),
+#: Kinds by name, each made with a palette.
+PARAMETERIZATIONS: dict[str, Callable[[Palette], Parameterization]] = {
+    "pixels": Pixels,
+    "logit": Logit,
+    "colors": Colors,
+    "fourier": Fourier,
+    "laplacian": Laplacian,
+    "shared": Shared,
+    "cppn": CPPN,
+    "maco": MACO,
 }
+
+
+def parameterization_for(plan: Plan) -> Parameterization:
+    """What the plan changes, with its colors and, where it is to be transparent, its opacity."""
+    palette = Palette(plan.decorrelated, plan.alpha)
+    if plan.parameterization == "maco" and plan.magnitudes:
+        return MACO(palette, parse_magnitudes(plan.magnitudes))
+    return PARAMETERIZATIONS[plan.parameterization](palette)
 
 
 def check_start(plan: Plan) -> None:
     """Raises UsageError where what the plan changes cannot hold the picture that it starts from, or goes back to."""
     name = plan.parameterization
-    if PARAMETERIZATIONS[name].exact:
+    if plan.alpha:
+        _check_alpha(plan)
+    elif parameterization_for(plan).exact:
         return
     if plan.start != "noise":
         raise UsageError(
@@ -52,10 +69,19 @@ def check_start(plan: Plan) -> None:
             "Use `deepdream visualize`, or start from noise."
         )
     if plan.strength is not None or plan.stop_at:
+        what = "A transparent picture" if plan.alpha else f"The parameterization {name!r}"
         raise UsageError(
-            f"The parameterization {name!r} knows no way back to where it started. "
+            f"{what} knows no way back to where it started. "
             "Leave the strength and the distance to stop at to the rate and the steps."
         )
+
+
+def _check_alpha(plan: Plan) -> None:
+    """Raises UsageError where the plan is to be transparent and asks for what only a photograph has."""
+    if plan.start != "noise":
+        raise UsageError("A transparent picture is made from noise: use `deepdream visualize --alpha`.")
+    if plan.mask or plan.keep != "nothing" or plan.blend < 1:
+        raise UsageError("A transparent picture has no original: mask, keep and blend say nothing to it.")
 
 
 def move_detail(
@@ -70,11 +96,13 @@ def move_detail(
 
     The sharp original is taken anew at every size, so the photograph's own detail is never blurred. Where no
     picture can be written exactly there is no original: a CPPN paints any size, and phases are those of the
-    enlarged picture.
+    enlarged picture. ``base`` and ``larger`` are (B, 3, H, W), half opaque where there is opacity.
     """
     height, width = larger.shape[-2:]
     if isinstance(parameterization, CPPN):
         return parameters
+    if parameterization.palette.opacity:
+        base, larger = _half_opaque(base), _half_opaque(larger)
     if isinstance(parameterization, (Pixels, Logit)):
         detail = parameters - parameterization.encode(base)
         return parameterization.encode(larger) + resize(detail, height, width, how=how)
@@ -82,3 +110,7 @@ def move_detail(
     if not parameterization.exact:
         return parameterization.encode(resize_picture(dreamed, height, width))
     return parameterization.encode((larger + resize(dreamed - base, height, width, how=how)).clamp(0, 1))
+
+
+def _half_opaque(image: Tensor) -> Tensor:
+    return torch.cat([image, torch.full_like(image[:, :1], 0.5)], dim=1)

@@ -7,17 +7,16 @@ import math
 import torch
 from torch import Tensor
 
-from deepdream.ascent.parameterizations.protocol import Squashed, chain_rule, squash
+from deepdream.ascent.parameterizations.protocol import Squashed, chain_rule
 from deepdream.errors import UsageError
 
 _LAYERS, _CHANNELS = 8, 24
-_SHAPES = ((2, _CHANNELS), *[(2 * _CHANNELS, _CHANNELS)] * (_LAYERS - 1), (2 * _CHANNELS, 3))
 # Root mean squares of arctan(x) and arctan(x)^2 for normal x, which keep the layers at unit size.
 _ODD, _EVEN = 0.67, 0.6
 
 
 class CPPN(Squashed):
-    """A compositional pattern producing network: coordinates in, decorrelated colors out, weights free to move.
+    """A compositional pattern producing network: coordinates in, colors out, weights free to move.
 
     It has no pixels: the same parameters paint any size, with smooth lines that never blur. Eight layers of 24
     channels, each followed by arctan(x) / 0.67 beside arctan(x)^2 / 0.6, then a sigmoid. The coordinates of the
@@ -38,12 +37,12 @@ class CPPN(Squashed):
     def decode(self, parameters: Tensor, height: int, width: int) -> Tensor:
         place = _coordinates(height, width, parameters.device).to(parameters.dtype)
         value = place.expand(len(parameters), -1, -1)
-        *hidden, (weight, bias) = _layers(parameters)
+        *hidden, (weight, bias) = self._layers(parameters)
         for inner, shift in hidden:
             angle = torch.atan(torch.baddbmm(shift, value, inner))
             value = torch.cat([angle / _ODD, angle.square() / _EVEN], dim=2)
         colors = torch.baddbmm(bias, value, weight)
-        return squash(colors.transpose(1, 2).reshape(-1, 3, height, width))
+        return self.palette.squash(colors.transpose(1, 2).reshape(-1, self.palette.channels, height, width))
 
     def pull_back(self, parameters: Tensor, direction: Tensor) -> Tensor:
         """One picture at a time: a pixel takes four kilobytes on the way."""
@@ -53,21 +52,26 @@ class CPPN(Squashed):
     def start(self, count: int, height: int, width: int, chance: torch.Generator) -> Tensor:  # noqa: ARG002
         """Weights of unit gain, biases of standard deviation 0.1, a last layer of zero weights: an even gray."""
         parts = []
-        for number, (inputs, outputs) in enumerate(_SHAPES):
-            gain = 0.0 if number == len(_SHAPES) - 1 else inputs**-0.5
+        for number, (inputs, outputs) in enumerate(self._shapes):
+            gain = 0.0 if number == _LAYERS else inputs**-0.5
             parts.append(gain * torch.randn(count, inputs * outputs, generator=chance))
             parts.append(0.1 * torch.randn(count, outputs, generator=chance))
         return torch.cat(parts, dim=1)
 
+    @property
+    def _shapes(self) -> list[tuple[int, int]]:
+        """Inputs and outputs of every layer."""
+        inner = [(2 * _CHANNELS, _CHANNELS)] * (_LAYERS - 1)
+        return [(2, _CHANNELS), *inner, (2 * _CHANNELS, self.palette.channels)]
 
-def _layers(parameters: Tensor) -> list[tuple[Tensor, Tensor]]:
-    """Weights (B, inputs, outputs) and biases (B, 1, outputs) of every layer."""
-    sizes = [size for inputs, outputs in _SHAPES for size in (inputs * outputs, outputs)]
-    parts = torch.split(parameters, sizes, dim=1)
-    return [
-        (weight.reshape(-1, *shape), bias[:, None, :])
-        for weight, bias, shape in zip(parts[::2], parts[1::2], _SHAPES, strict=True)
-    ]
+    def _layers(self, parameters: Tensor) -> list[tuple[Tensor, Tensor]]:
+        """Weights (B, inputs, outputs) and biases (B, 1, outputs) of every layer."""
+        sizes = [size for inputs, outputs in self._shapes for size in (inputs * outputs, outputs)]
+        parts = torch.split(parameters, sizes, dim=1)
+        return [
+            (weight.reshape(-1, *shape), bias[:, None, :])
+            for weight, bias, shape in zip(parts[::2], parts[1::2], self._shapes, strict=True)
+        ]
 
 
 def _coordinates(height: int, width: int, device: torch.device) -> Tensor:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from deepdream.ascent.parameterizations.protocol import Squashed, squash, unsquash
+from deepdream.ascent.parameterizations.protocol import Squashed
 
 
 class Fourier(Squashed):
@@ -13,26 +13,30 @@ class Fourier(Squashed):
 
     Source: Olah, Mordvintsev, Schubert 2017, Feature Visualization, Distill, and lucid's fft_image: the scale
     is sqrt(H W) / max(f, 1 / max(H, W)), ``irfft2`` is normalized backward, and the result is divided by 4.
-    Parameters are (B, 3, H, W // 2 + 1, 2): real and imaginary parts.
+    Parameters are (B, C, H, W // 2 + 1, 2): real and imaginary parts.
     """
 
     def encode(self, image: Tensor) -> Tensor:
-        height, width = image.shape[-2:]
-        spectrum = torch.fft.rfft2(unsquash(image) * 4)
-        return torch.view_as_real(spectrum / self._scale(height, width, image.device))
+        return self.spectrum(self.palette.unsquash(image))
 
     def decode(self, parameters: Tensor, height: int, width: int) -> Tensor:
-        return squash(self.signal(parameters, height, width))
+        return self.palette.squash(self.signal(parameters, height, width))
+
+    def spectrum(self, signal: Tensor) -> Tensor:
+        """The parameters of a signal (B, C, H, W)."""
+        height, width = signal.shape[-2:]
+        spectrum = torch.fft.rfft2(signal * 4)
+        return torch.view_as_real(spectrum / self._scale(height, width, signal.device))
 
     def signal(self, parameters: Tensor, height: int, width: int) -> Tensor:
-        """The decorrelated colors (B, 3, H, W) before the sigmoid."""
+        """What comes before the sigmoid, (B, C, H, W); the inverse of ``spectrum``."""
         spectrum = torch.view_as_complex(parameters) * self._scale(height, width, parameters.device)
         signal: Tensor = torch.fft.irfft2(spectrum, s=(height, width)) / 4
         return signal
 
     def start(self, count: int, height: int, width: int, chance: torch.Generator) -> Tensor:
         """Coefficients of standard deviation 0.01."""
-        return 0.01 * torch.randn(count, 3, height, width // 2 + 1, 2, generator=chance)
+        return 0.01 * torch.randn(count, self.palette.channels, height, width // 2 + 1, 2, generator=chance)
 
     @staticmethod
     def _scale(height: int, width: int, device: torch.device) -> Tensor:

@@ -5,13 +5,17 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from deepdream.ascent.parameterizations.protocol import Squashed, squash, unsquash
+from deepdream.ascent.parameterizations.palette import Palette
+from deepdream.ascent.parameterizations.protocol import Squashed
 
 
 class Pixels:
     """The pixels themselves, clipped after every step."""
 
     exact = True
+
+    def __init__(self, palette: Palette = Palette()) -> None:  # noqa: B008 - immutable
+        self.palette = palette
 
     def encode(self, image: Tensor) -> Tensor:
         return image
@@ -27,7 +31,7 @@ class Pixels:
 
     def start(self, count: int, height: int, width: int, chance: torch.Generator) -> Tensor:
         """Gray with noise of standard deviation 0.01, the deviation of lucid's pixel_image."""
-        return 0.5 + 0.01 * torch.randn(count, 3, height, width, generator=chance)
+        return 0.5 + 0.01 * torch.randn(count, self.palette.channels, height, width, generator=chance)
 
 
 class Logit:
@@ -40,8 +44,8 @@ class Logit:
 
     exact = True
 
-    def __init__(self, margin: float = 0.002) -> None:
-        self.margin = margin
+    def __init__(self, palette: Palette = Palette(), margin: float = 0.002) -> None:  # noqa: B008 - immutable
+        self.palette, self.margin = palette, margin
 
     def encode(self, image: Tensor) -> Tensor:
         return torch.logit(self.margin + (1 - 2 * self.margin) * image)
@@ -59,23 +63,23 @@ class Logit:
 
     def start(self, count: int, height: int, width: int, chance: torch.Generator) -> Tensor:
         """Noise of standard deviation 0.01 before the sigmoid, as lucid's pixel_image."""
-        return 0.01 * torch.randn(count, 3, height, width, generator=chance)
+        return 0.01 * torch.randn(count, self.palette.channels, height, width, generator=chance)
 
 
 class Colors(Squashed):
     """Pixels in decorrelated colors before a sigmoid: what photographs seldom do with color costs more to reach.
 
-    Parameters are (B, 3, H, W).
+    Parameters are (B, C, H, W).
 
     Source: Olah, Mordvintsev, Schubert 2017, Feature Visualization, Distill; lucid's to_valid_rgb.
     """
 
     def encode(self, image: Tensor) -> Tensor:
-        return unsquash(image)
+        return self.palette.unsquash(image)
 
     def decode(self, parameters: Tensor, height: int, width: int) -> Tensor:  # noqa: ARG002
-        return squash(parameters)
+        return self.palette.squash(parameters)
 
     def start(self, count: int, height: int, width: int, chance: torch.Generator) -> Tensor:
         """Noise of standard deviation 0.01, as lucid's pixel_image."""
-        return 0.01 * torch.randn(count, 3, height, width, generator=chance)
+        return 0.01 * torch.randn(count, self.palette.channels, height, width, generator=chance)

@@ -7,19 +7,22 @@ from typing import Protocol
 import torch
 from torch import Tensor
 
-from deepdream.ascent.color import correlate, decorrelate
+from deepdream.ascent.parameterizations.palette import Palette
 
 
 class Parameterization(Protocol):
-    """A way to write a picture (B, 3, H, W) in [0, 1] as numbers that are free to move.
+    """A way to write a picture (B, C, H, W) in [0, 1] as numbers that are free to move.
 
     The parameters of a picture lie along the first dimension, so that a batch is cut and joined like pictures.
+    C is 3, or 4 where the palette has opacity.
 
     Attributes:
         exact: Whether any picture can be written; if not, a dream in it starts from noise.
+        palette: What the channels are.
     """
 
     exact: bool
+    palette: Palette
 
     def encode(self, image: Tensor) -> Tensor:
         """The parameters of ``image``."""
@@ -46,20 +49,13 @@ def chain_rule(kind: Parameterization, parameters: Tensor, direction: Tensor) ->
     return moved
 
 
-def squash(signal: Tensor) -> Tensor:
-    """The picture of decorrelated colors of any size: through a sigmoid whose ends lie just outside [0, 1]."""
-    return ((torch.sigmoid(correlate(signal)) - 0.01) / 0.98).clamp(0, 1)
-
-
-def unsquash(image: Tensor) -> Tensor:
-    """The decorrelated colors of ``image``; the inverse of ``squash``."""
-    return decorrelate(torch.logit(0.01 + 0.98 * image))
-
-
 class Squashed:
-    """What the parameterizations that end in ``squash`` share: nothing is illegal, and the chain rule holds."""
+    """What the parameterizations that end in a sigmoid share: nothing is illegal, and the chain rule holds."""
 
     exact = True
+
+    def __init__(self, palette: Palette = Palette()) -> None:  # noqa: B008 - immutable
+        self.palette = palette
 
     def pull_back(self: Parameterization, parameters: Tensor, direction: Tensor) -> Tensor:
         return chain_rule(self, parameters, direction)

@@ -1,0 +1,44 @@
+"""What the channels of a signal before the sigmoid mean: colors, and how opaque they are."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from deepdream.ascent.color import correlate, decorrelate
+
+#: Opacity moves so many times as fast as colors: it has a long way from one half to nothing.
+_STEEPNESS = 2.0
+
+
+@dataclass(frozen=True)
+class Palette:
+    """How a signal becomes a picture, and back: a sigmoid whose ends lie just outside [0, 1].
+
+    Attributes:
+        decorrelated: Whether the colors are on the decorrelated axes of photographs, or plain red, green and blue.
+        opacity: Whether a fourth channel says how opaque the picture is.
+    """
+
+    decorrelated: bool = True
+    opacity: bool = False
+
+    @property
+    def channels(self) -> int:
+        return 4 if self.opacity else 3
+
+    def squash(self, signal: Tensor) -> Tensor:
+        """The picture (B, C, H, W) in [0, 1] of a signal of any size."""
+        colors, opacity = signal[:, :3], _STEEPNESS * signal[:, 3:]
+        mixed = correlate(colors) if self.decorrelated else colors
+        shown = torch.cat([mixed, opacity], dim=1) if self.opacity else mixed
+        return ((torch.sigmoid(shown) - 0.01) / 0.98).clamp(0, 1)
+
+    def unsquash(self, image: Tensor) -> Tensor:
+        """The signal of ``image``; the inverse of ``squash``."""
+        shown = torch.logit(0.01 + 0.98 * image)
+        mixed, opacity = shown[:, :3], shown[:, 3:] / _STEEPNESS
+        colors = decorrelate(mixed) if self.decorrelated else mixed
+        return torch.cat([colors, opacity], dim=1) if self.opacity else colors
