@@ -5,7 +5,7 @@ and returns a :class:`Figure` or an :class:`Animation`.
 """
 
 from deepdream.figures.animation import Animation
-from deepdream.figures.figure import Figure, drawn, label, look, new_figure
+from deepdream.figures.figure import Figure, drawn, label, look, new_figure, shortened
 from deepdream.figures.theme import (
     BLUE,
     GREEN,
@@ -34,4 +34,5 @@ __all__ = [
     "label",
     "look",
     "new_figure",
+    "shortened",
 ]

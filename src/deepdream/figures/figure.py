@@ -79,6 +79,12 @@ def label(axes: Axes, x: str, y: str, title: str = "") -> None:
     axes.grid(True)
 
 
+def shortened(words: str, most: int = 18) -> str:
+    """The first name of a class, cut where it would not fit a panel."""
+    words = words.partition(",")[0]
+    return words if len(words) <= most else f"{words[: most - 1]}…"
+
+
 @dataclass(frozen=True)
 class Figure:
     """A finished plot.

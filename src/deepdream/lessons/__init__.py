@@ -13,7 +13,8 @@ from deepdream.lessons.reasons import Reason, find_reason, reason
 from deepdream.lessons.rungs import Rung, climb_ladder, ladder
 from deepdream.lessons.shortcuts import Shortcut, plant_shortcut, wrong_reasons
 from deepdream.lessons.stages import Stage, climb_stages, hierarchy
-from deepdream.lessons.tracing import Trace, trace, trace_dream
+from deepdream.lessons.traces import Trace, trace_dream
+from deepdream.lessons.tracing import trace
 from deepdream.lessons.units import Portrait, portray, unit
 
 __all__ = [

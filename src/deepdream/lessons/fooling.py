@@ -15,10 +15,9 @@ from deepdream.attribution.attacks import fgsm, pgd
 from deepdream.attribution.checks.similarity import spearman
 from deepdream.attribution.pictures import overlay
 from deepdream.errors import UsageError
-from deepdream.figures import Figure, Theme, drawn, new_figure
+from deepdream.figures import Figure, Theme, drawn, new_figure, shortened
 from deepdream.images import Picture
 from deepdream.lessons.exhibit import Exhibit, Grid, Tell, in_silence, run_record
-from deepdream.lessons.tracing import shortened
 from deepdream.models import Model
 
 #: Two attacks away from the class, one toward the least likely class (Kurakin et al. 2016, arXiv:1607.02533).

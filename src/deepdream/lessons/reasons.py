@@ -20,12 +20,11 @@ from deepdream.attribution.channels import ChannelScores, explain_channels
 from deepdream.attribution.pictures import overlay
 from deepdream.dreaming import render
 from deepdream.dreaming.result import noise_picture
-from deepdream.figures import Figure, Theme, drawn, new_figure
+from deepdream.figures import Figure, Theme, drawn, new_figure, shortened
 from deepdream.images import Picture
 from deepdream.lessons.exhibit import Exhibit, Grid, Tell, in_silence, run_record
 from deepdream.lessons.features import picture_channels
 from deepdream.lessons.stages import chosen_layers
-from deepdream.lessons.tracing import shortened
 from deepdream.models import Model
 from deepdream.plan import plan_for
 

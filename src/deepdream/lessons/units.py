@@ -15,11 +15,10 @@ from deepdream.attribution.hooks import open_network, replacing_output
 from deepdream.attribution.problem import in_float32
 from deepdream.dreaming.result import fit_picture
 from deepdream.errors import UsageError
-from deepdream.figures import Figure, Theme, drawn, label, new_figure
+from deepdream.figures import Figure, Theme, drawn, label, new_figure, shortened
 from deepdream.images import Picture
 from deepdream.lessons.exhibit import Exhibit, Grid, Tell, in_silence, run_record
 from deepdream.lessons.features import activation_map, check_channel, picture_channels
-from deepdream.lessons.tracing import shortened
 from deepdream.models import Layer, Model
 
 SIZE = "320"
