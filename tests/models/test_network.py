@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from deepdream.errors import UnknownNameError, UsageError
 from deepdream.models import Model, load_model
 from deepdream.models.prepare import prepare
+from deepdream.models.records import Preprocessing
 
 PICTURE = torch.rand(2, 3, 40, 48, generator=torch.Generator().manual_seed(2))
 
@@ -259,6 +260,25 @@ def test_crop_equals_torchvisions_resize_and_center_crop(height: int, width: int
     )
     found = Model(nn.Identity(), preprocessing=plan).crop(picture)
     torch.testing.assert_close(found, witness(picture).clamp(0, 1), rtol=0, atol=1e-5)
+
+
+@pytest.mark.parametrize(("height", "width"), [(40, 60), (90, 30), (300, 20), (64, 64)])
+def test_what_was_cropped_is_laid_where_it_came_from(height: int, width: int) -> None:
+    """A smooth ramp comes back in the square that was seen; around it is nothing."""
+    model = Model(nn.Identity(), preprocessing=Preprocessing((0.5,) * 3, (0.5,) * 3, resize=64, crop=56))
+    ramp = (torch.arange(height)[:, None] / height + torch.arange(width) / width) / 4 + 0.3
+    picture = ramp.expand(1, 3, -1, -1)
+    back = model.uncrop(model.crop(picture), height, width)
+    seen = back[0, 0] > 0.29
+    error = (back[0] - picture[0]).abs()[:, seen]
+    assert float(error.median()) < 0.01
+    rows, columns = seen.any(dim=1).nonzero().flatten(), seen.any(dim=0).nonzero().flatten()
+    side = round(56 / 64 * min(height, width))
+    assert abs(len(rows) - side) <= 2
+    assert abs(len(columns) - side) <= 2
+    assert abs(int(rows[0]) + int(rows[-1]) + 1 - height) <= 2
+    assert abs(int(columns[0]) + int(columns[-1]) + 1 - width) <= 2
+    assert float(back[0, 0][~seen].max() if (~seen).any() else 0) < 0.29
 
 
 # --- layers ----------------------------------------------------------------------------------------------

@@ -7,6 +7,7 @@ from typing import Any, Literal
 
 import matplotlib as mpl
 import numpy as np
+import torch
 from matplotlib.axes import Axes
 from matplotlib.colors import Colormap, Normalize
 from numpy.typing import NDArray
@@ -38,6 +39,12 @@ def smoothing(explanation: Explanation) -> float:
     """The standard deviation in pixels; 0 for maps that are not made of single pixels."""
     pixels = explanation.attribution is not None
     return round(max(explanation.heatmap.shape) / 112, 1) if pixels else 0.0
+
+
+def mask_of(explanation: Explanation) -> Tensor:
+    """(1, 1, H, W) from 0 to 1 where the map has its strongest color; what speaks against a class is 0."""
+    shares = torch.from_numpy(shown_values(explanation)) / color_limit(explanation)
+    return shares.clamp(0, 1)[None, None]
 
 
 def color_limit(explanation: Explanation) -> float:

@@ -32,12 +32,18 @@ from deepdream.errors import UnknownNameError, UsageError
 if TYPE_CHECKING:
     from deepdream.attribution import Explanation
 
-STYLES = ("side-by-side", "overlay", "heatmap", "panel")
+STYLES = ("side-by-side", "overlay", "heatmap", "panel", "mask")
 DRAWINGS, RAW = (".png", ".svg", ".pdf"), (".npy", ".npz")
 #: Seconds for each method of ``--method all``, where no budget is given.
 SECONDS_EACH = 5.0
 
-StyleOption = Annotated[str, typer.Option("--style", help=f"{', '.join(STYLES[:-1])} or {STYLES[-1]}.")]
+StyleOption = Annotated[
+    str,
+    typer.Option(
+        "--style",
+        help=f"{', '.join(STYLES[:-1])} or {STYLES[-1]}: the map alone, white on black, for `run --mask`.",
+    ),
+]
 
 
 def register(app: typer.Typer) -> None:
@@ -111,6 +117,8 @@ def explain(
     _check_method(method)
     showing = _Showing(output, _style(style, overlay), overwrite, dark, as_json)
     showing.check()
+    if showing.style == "mask" and method == "all":
+        raise UsageError("A mask is made from one method: choose it with --method.")
     seconds = parse_seconds(budget)
     scene = Scene.open(image, model, weights, device)
     showing.check_free(scene, method)
@@ -139,6 +147,8 @@ class _Showing:
             raise UsageError(
                 f"Cannot tell from {self.output.name!r} what to write: end it in {', '.join((*DRAWINGS, *RAW))}."
             )
+        if self.style == "mask" and self.output is not None and self.output.suffix.lower() != ".png":
+            raise UsageError(f"A mask is a PNG: end {self.output.name!r} in .png.")
 
     def check_free(self, scene: Scene, what: str) -> None:
         """Before the work: is the place free? With --json nothing is drawn unless a place is named."""
@@ -202,6 +212,9 @@ def _write(scene: Scene, found: Sequence[Explanation], showing: _Showing, path: 
     if path.suffix.lower() in RAW:
         _write_raw(found, path)
         return
+    if showing.style == "mask":
+        _write_mask(scene, found[0], path)
+        return
     from deepdream.attribution.pictures import draw, draw_all
     from deepdream.figures import Theme
 
@@ -213,6 +226,15 @@ def _write(scene: Scene, found: Sequence[Explanation], showing: _Showing, path: 
         style: Any = showing.style
         figure = draw(found[0], scene.image, probability=chance, style=style, theme=theme)
     figure.save(path)
+
+
+def _write_mask(scene: Scene, explanation: Explanation, path: Path) -> None:
+    """A gray picture as large as the one explained."""
+    from deepdream.attribution.pictures import mask_of
+    from deepdream.images import write_picture
+
+    mask = scene.network.uncrop(mask_of(explanation), *scene.size)[0]
+    write_picture(path, mask.expand(3, -1, -1).permute(1, 2, 0).numpy())
 
 
 def _write_raw(found: Sequence[Explanation], path: Path) -> None:

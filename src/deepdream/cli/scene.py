@@ -50,12 +50,13 @@ JsonOption = Annotated[bool, typer.Option("--json", help="One JSON document on s
 
 @dataclass(frozen=True)
 class Scene:
-    """A picture as the network is fed with it."""
+    """A picture as the network is fed with it; ``size`` is that of the whole, (height, width)."""
 
     path: Path
     network: Model
     image: Tensor
     device: str
+    size: tuple[int, int]
 
     @classmethod
     def open(cls, path: Path, model: str, weights: str | None, device: str) -> Scene:
@@ -64,7 +65,7 @@ class Scene:
 
         picture = read_picture(path)
         network = load_model(model, weights=weights, device=device)
-        return cls(path, network, network.crop(picture.tensor()), device)
+        return cls(path, network, network.crop(picture.tensor()), device, (picture.height, picture.width))
 
     def probability(self, target: int) -> float:
         import torch

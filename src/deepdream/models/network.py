@@ -134,14 +134,35 @@ class Model:
         """What is classified: the shorter side resized, then a centered square (B, 3, crop, crop)."""
         plan = self.preprocessing
         image = _middle(image)
-        height, width = image.shape[-2:]
-        # Rounded down, as torchvision and timm do.
-        size = [max(plan.crop, side * plan.resize // min(height, width)) for side in (height, width)]
+        size, (top, left) = self._crop_of(*image.shape[-2:])
         resized = F.interpolate(
             image, size=size, mode=plan.interpolation, antialias=True, align_corners=False
         )
-        top, left = (round((side - plan.crop) / 2) for side in size)
         return resized[..., top : top + plan.crop, left : left + plan.crop].clamp(0, 1)
+
+    def uncrop(self, values: Tensor, height: int, width: int) -> Tensor:
+        """(B, C, H, W): ``values`` (B, C, crop, crop) of what ``crop`` saw, in their place; zero around it."""
+        seen = _middle(values.new_empty(1, 1, height, width, device="meta")).shape[-2:]
+        size, (top, left) = self._crop_of(*seen)
+        down, right = (whole - start - part for whole, start, part in
+                       zip(size, (top, left), values.shape[-2:], strict=True))  # fmt: skip
+        laid = F.interpolate(
+            F.pad(values, (left, right, top, down)),
+            size=seen,
+            mode="bilinear",
+            antialias=True,
+            align_corners=False,
+        )
+        above, before = (height - seen[0]) // 2, (width - seen[1]) // 2
+        return F.pad(laid, (before, width - seen[1] - before, above, height - seen[0] - above))
+
+    def _crop_of(self, height: int, width: int) -> tuple[list[int], tuple[int, int]]:
+        """The size a picture is brought to, and the upper left corner of the square in it."""
+        plan = self.preprocessing
+        # Rounded down, as torchvision and timm do.
+        size = [max(plan.crop, side * plan.resize // min(height, width)) for side in (height, width)]
+        top, left = (round((side - plan.crop) / 2) for side in size)
+        return size, (top, left)
 
     def label(self, index: int) -> str:
         """The name of class ``index``, or ``class 7`` where no names are known."""
