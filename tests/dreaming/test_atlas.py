@@ -20,7 +20,7 @@ from deepdream.dreaming.atlas import (
     readout,
     seen_as,
 )
-from deepdream.dreaming.directions import _agreement, visualize_directions
+from deepdream.dreaming.directions import least_side, visualize_directions
 from deepdream.dreaming.painting import Brush, paint, read_state
 from deepdream.dreaming.samples import Samples, sample
 from deepdream.errors import UsageError
@@ -176,17 +176,10 @@ def test_classes_are_read_off_where_the_logits_are_linear_in_the_mean_and_nowher
     assert [score for _, score in tile.classes] == pytest.approx(logits[best].tolist(), abs=1e-5)
 
 
-def test_agreement_is_the_dot_product_times_the_cosine_squared() -> None:
-    chance = torch.Generator().manual_seed(0)
-    activation = torch.randn(2, 4, 3, 2, generator=chance, dtype=torch.float64)
-    wanted = torch.nn.functional.normalize(torch.randn(2, 4, generator=chance, dtype=torch.float64), dim=1)
-    for number, found in enumerate(_agreement(activation, wanted)):
-        scores = []
-        for y in range(3):
-            for x in range(2):
-                h, v = activation[number, :, y, x], wanted[number]
-                scores.append(float(h @ v) * max(0.1, float(h @ v) / float(h.norm())) ** 2)
-        assert float(found) == pytest.approx(sum(scores) / 6)
+def _agreement(activation: Tensor, wanted: Tensor) -> Tensor:
+    """(N,): the mean over positions of h.v * max(0.1, cos)^2, for activations (N, C, h, w) and unit vectors."""
+    dot = torch.einsum("nchw,nc->nhw", activation, wanted)
+    return (dot * (dot / activation.norm(dim=1)).clamp_min(0.1) ** 2).mean(dim=(1, 2))
 
 
 def test_a_direction_is_climbed_and_does_not_depend_on_its_neighbors(tiny_model: Model) -> None:
@@ -211,6 +204,15 @@ def test_a_direction_is_climbed_and_does_not_depend_on_its_neighbors(tiny_model:
     assert torch.allclose(alone[0], together[1], atol=1e-4)
     assert all(torch.equal(p, before[n]) for n, p in tiny_model.module.named_parameters())
     assert all(not part._forward_hooks for part in tiny_model.module.modules())
+
+
+def test_a_picture_too_small_for_the_layer_is_refused() -> None:
+    network = torch.nn.Sequential(torch.nn.Conv2d(3, 4, 9), torch.nn.Flatten())
+    model = Model.wrap(network, name="wide", input_size=32)
+    assert least_side(model, "0") == 10  # 9 pixels, seen up to a tenth smaller
+    assert visualize_directions(model, "0", torch.ones(1, 4), size=10, steps=1) is not None
+    with pytest.raises(UsageError, match="needs at least 10x10 pixels"):
+        visualize_directions(model, "0", torch.ones(1, 4), size=9, steps=1)
 
 
 def test_a_stopped_atlas_goes_on_to_the_same_pictures(tiny_model: Model, tmp_path: Path) -> None:

@@ -82,10 +82,12 @@ def _sights(
 ) -> list[_Sight]:
     """One for each of the objectives, by whose share of ``count`` pictures it is scored."""
     share = count // len(goals)
-    return [
-        _Sight(network, goal, plan, _those_of(found, slice(i * share, (i + 1) * share), count))
-        for i, goal in enumerate(goals)
-    ]
+    sights = []
+    for i, goal in enumerate(goals):
+        own = {need: found[need] for need in goal.needs}
+        pictures = slice(i * share, (i + 1) * share)
+        sights.append(_Sight(network, goal, plan, _those_of(own, pictures, count)))
+    return sights
 
 
 def _those_of(found: References, pictures: slice, count: int) -> References:
@@ -124,20 +126,22 @@ def _look_together(sights: Sequence[_Sight], view: Tensor) -> tuple[Tensor, Tens
     image = view.detach().requires_grad_()
     activations = sights[0].activations(image, layers)
     share, found = len(view) // len(sights), []
-    parts = [slice(i * share, (i + 1) * share) for i in range(len(sights))]
     with torch.enable_grad():
-        for sight, own in zip(sights, parts, strict=True):
-            seen = {name: activations[name][own] for name in sight.objective.layers}
-            found.append(sight.scores(seen, image[own]))
+        # Cut by torch.split, whose way back is one copy of the batch and not one for every part.
+        parts = {name: torch.split(value, share) for name, value in activations.items()}
+        for i, (sight, own) in enumerate(zip(sights, torch.split(image, share), strict=True)):
+            found.append(sight.scores({name: parts[name][i] for name in sight.objective.layers}, own))
     scores = torch.stack([_total(scores) for scores in found])
     if not sights[0].balanced:
         return _gradient(_sum_of([_weighted_sum(scores) for scores in found]), image), scores
     gradient = torch.zeros_like(view)
     for place in reversed(range(len(found[0]))):
         pulled = _gradient(_sum_of([scores[place][1] for scores in found]), image, again=place > 0)
-        for sight, own in zip(sights, parts, strict=True):
+        for sight, own, part in zip(
+            sights, torch.split(gradient, share), torch.split(pulled, share), strict=True
+        ):
             weight, term = sight.objective.terms[place]
-            gradient[own] += weight * pulled[own] / _size(pulled[own], term)
+            own += weight * part / _size(part, term)
     return gradient, scores
 
 
@@ -301,7 +305,7 @@ def _weighted_sum(scores: Sequence[tuple[float | Tensor, Tensor]]) -> Tensor:
 
 
 def _rolled(image: Tensor, down: int, right: int) -> Tensor:
-    """``torch.roll`` in one pass, plane by plane: a network leaves the colors of a pixel side by side."""
+    """``torch.roll`` in one pass over the picture where it takes two; plane by plane."""
     height, width = image.shape[-2:]
     down, right = down % height, right % width
     found = torch.empty_like(image, memory_format=torch.contiguous_format)

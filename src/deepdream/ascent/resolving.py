@@ -7,9 +7,10 @@ names and hashes and reads the files; ``refuse_paths`` is for texts of strangers
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from fnmatch import fnmatchcase
 from pathlib import Path
+from types import MappingProxyType
 
 import numpy as np
 import torch
@@ -110,12 +111,14 @@ def _blank(need: Need, channels: int) -> Tensor:
 
 
 def pin_files(
-    objective: Objective, places: Iterable[Path] = ()
+    objective: Objective,
+    places: Iterable[Path] = (),
+    vectors: Mapping[Resource, Tensor] = MappingProxyType({}),
 ) -> tuple[Objective, dict[tuple[str, str], Tensor]]:
     """The objective with base names and hashes for its files, and what they hold, by (role, resource).
 
     Pictures are (1, 3, H, W) in [0, 1], masks (1, 1, H, W), vectors (C,). A path that the user typed is followed;
-    a name with a hash is looked for in ``places``, the current folder and ``images``.
+    a name with a hash is looked for in ``vectors``, and then in ``places``, the current folder and ``images``.
 
     Raises:
         PictureError: a file that is not there, not readable, or not what it should be.
@@ -124,6 +127,10 @@ def pin_files(
     names: dict[str | Resource, Resource] = {}
     contents: dict[tuple[str, str], Tensor] = {}
     for source, parameter in objective.sources:
+        if isinstance(source, Resource) and source in vectors:
+            names[source] = source
+            contents[parameter.name, str(source)] = vectors[source]
+            continue
         names[source], path = pin(str(source), places)
         key = (parameter.name, str(names[source]))
         contents[key] = _read(path, parameter)

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from pathlib import Path
+from types import MappingProxyType
 
 import torch
 from torch import Tensor
@@ -23,18 +24,27 @@ from deepdream.dreaming.state import State
 from deepdream.errors import UsageError
 from deepdream.models.network import Model
 from deepdream.plan import Plan
-from deepdream.provenance import pin
+from deepdream.provenance import Resource, pin
 from deepdream.provenance.recipe import MAX_SETTING
 from deepdream.tensors import generator
 
 
-def start(model: Model, plan: Plan, image: Tensor, *, places: Iterable[Path] = ()) -> State:
+def start(
+    model: Model,
+    plan: Plan,
+    image: Tensor,
+    *,
+    places: Iterable[Path] = (),
+    vectors: Mapping[Resource, Tensor] = MappingProxyType({}),
+) -> State:
     """The state before the first step.
 
     Args:
         image: (B, 3, H, W) in [0, 1]: a picture for each objective of the plan (or ``plan.pictures`` for each),
             or one that all of them start from. Of a plan that starts from noise it gives the size only.
         places: Where files that the objective names by hash are looked for, besides this folder and ``images``.
+        vectors: Directions (C,) that the objective names and that are in no file; no recipe can hold them, so
+            the objective may then be of any length.
 
     Raises:
         UsageError: a picture the network cannot take or the parameters cannot hold, an unknown layer, or pictures
@@ -48,11 +58,11 @@ def start(model: Model, plan: Plan, image: Tensor, *, places: Iterable[Path] = (
     if model.preprocessing.fixed:  # such a network can take no other size
         plan = replace(plan, zoom=0.0, transforms=_back_to(plan.transforms, *image.shape[-2:]))
     places = tuple(places)
-    pinned = [pin_files(goal, places) for goal in goals_of(plan, model)]
+    pinned = [pin_files(goal, places, vectors) for goal in goals_of(plan, model)]
     files = {key: value for _, found in pinned for key, value in found.items()}
     mask_name, mask = _mask(plan, places, image)
     objective = join_goals(goal for goal, _ in pinned)
-    if len(objective) > MAX_SETTING:
+    if len(objective) > MAX_SETTING and not vectors:
         raise UsageError(
             f"The objective has {len(objective)} characters, and a recipe holds {MAX_SETTING}. "
             "Put a long direction into a .npy file."

@@ -10,7 +10,7 @@ import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import Tensor
 
-from deepdream.dreaming.directions import visualize_directions
+from deepdream.dreaming.directions import least_side, visualize_directions
 from deepdream.errors import UsageError
 from deepdream.models import Layer, Model
 
@@ -43,7 +43,7 @@ def picture_channels(
     vectors = torch.zeros(len(channels), model.layer(layer).channels)
     for row, (channel, sign) in enumerate(zip(channels, signs or [1] * len(channels), strict=True)):
         vectors[row, channel] = sign
-    side = model.preprocessing.crop if model.preprocessing.fixed else max(side, model.minimum_size([layer]))
+    side = max(side, least_side(model, layer))
     found = visualize_directions(model, layer, vectors, size=side, steps=steps, seed=seed)
     assert found is not None
     return [np.ascontiguousarray(picture.permute(1, 2, 0).cpu().numpy()) for picture in found]
