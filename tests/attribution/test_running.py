@@ -12,7 +12,15 @@ from networks import bend, formula, picture, wrapped
 from torch import nn
 
 from deepdream.attribution import explain, find_layer, make_baseline, methods
-from deepdream.attribution.pictures import QUANTILE, caption_of, draw, draw_all, numbers_of, overlay
+from deepdream.attribution.pictures import (
+    QUANTILE,
+    caption_of,
+    color_scale,
+    draw,
+    draw_all,
+    numbers_of,
+    overlay,
+)
 from deepdream.attribution.problem import blur
 from deepdream.attribution.registry import find_method
 from deepdream.attribution.running import map_of, usual_passes
@@ -122,6 +130,9 @@ def test_a_sampling_stops_when_its_time_is_spent_and_says_so(monkeypatch: pytest
         found = explain(clocked(clock), picture(16), name, 1, budget=1e-3, samples=2000)
         assert found.options["samples"] < 2000
         assert f"the time ended after {found.options['samples']} of 2000 samples" in found.notes
+    found = explain(clocked(clock), picture(16), "guided-ig", 1, budget=0.02, steps=2000)
+    assert found.options["steps"] < 2000
+    assert f"the time ended after {found.options['steps']} of 2000 steps" in found.notes
     few = explain(bend(), picture(16), "ablation-cam", 1, samples=2)
     assert few.options["samples"] == 2
 
@@ -206,6 +217,9 @@ def test_drawings_say_what_is_shown(tmp_path: Path) -> None:
     for style in ("side-by-side", "overlay", "heatmap", "panel"):
         figure = draw(signed, image, probability=0.5, style=style)
         assert figure.title == "Why “class 1” (50%)?  deep-lift"
+    against = explain(model, image, "lrp", 1, against=2)
+    assert draw(against, image, probability=0.5).title == "Why “class 1” (50%) and not “class 2”?  lrp"
+    assert color_scale(against)[1].vmin == -color_scale(against)[1].vmax
     assert "Orange speaks for the class, blue against it" in caption_of(signed)
     assert "Sums to the score within" in caption_of(signed)
     assert "Layer act" in caption_of(unsigned)

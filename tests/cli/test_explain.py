@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import json
+import time
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 import typer
 from typer.testing import CliRunner
 
+from deepdream.attribution import Explanation, find_method
+from deepdream.attribution import explain as explanation_of
 from deepdream.cli import concepts, explain, methods
-from deepdream.cli.scene import parse_seconds
+from deepdream.cli.scene import Scene, parse_seconds
 from deepdream.errors import DeepDreamError, UsageError
 
 IMAGES = Path(__file__).parents[2] / "images"
@@ -56,7 +60,7 @@ def test_explain_as_json_carries_what_was_promised() -> None:
     document = json.loads(out)
     assert code == 0
     assert document["label"] == "tabby"
-    assert document["against"] == 282
+    assert (document["against"], document["against_label"]) == (282, "tiger cat")
     assert document["completeness_error"] < 1e-3
     assert set(document["top_pixel"]) == {"row", "column"}
     assert {"score", "baseline_score", "forwards", "backwards", "notes", "options", "probability"} <= set(
@@ -159,6 +163,26 @@ def test_concepts_want_a_folder_with_enough_pictures(tmp_path: Path) -> None:
     assert document["concept"] == "animals"
     assert document["examples"] == document["counterexamples"] == 4
     assert 0 <= document["accuracy"] <= 1
+
+
+def test_a_budget_for_all_is_shared_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    """By a clock that stands still but for what methods take: those that sample half of their share."""
+    now, shares = [0.0], {}
+
+    def explained(_: Scene, name: str, question: dict[str, Any], __: dict[str, Any]) -> Explanation:
+        shares[name] = question["budget"]
+        now[0] += 0.5 * shares[name] if find_method(name).budgeted else 0.1
+        return finding
+
+    scene = Scene.open(CAT, "efficientnet_lite0", None, "cpu")
+    finding = explanation_of(scene.network, scene.image, "saliency")
+    monkeypatch.setattr(explain, "_explained", explained)
+    monkeypatch.setattr(time, "perf_counter", lambda: now[0])
+    assert len(explain._all(scene, {}, {}, 20.0)) == len(shares)
+    sampling = [share for name, share in shares.items() if find_method(name).budgeted]
+    assert sampling[0] == pytest.approx(19.9 / len(sampling), rel=0.02)
+    assert sampling[-1] > 2 * sampling[0]  # what others leave is passed on
+    assert 10 < now[0] < 20
 
 
 def test_times() -> None:

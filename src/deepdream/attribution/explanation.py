@@ -18,7 +18,7 @@ class Explanation:
     Attributes:
         method: Its name in the registry.
         target, label: The class explained.
-        against: The class it was compared with ("why A and not B"), or None.
+        against, against_label: The class it was compared with ("why A and not B"), or None.
         heatmap: (H, W) float32 on the CPU, unscaled, of the size of the picture the network was fed.
         attribution: (3, H, W) where the method gives a value to each color channel.
         score: What was explained: logit(target), minus logit(against).
@@ -45,6 +45,7 @@ class Explanation:
     seconds: float
     notes: tuple[str, ...] = ()
     options: Mapping[str, Any] = field(default_factory=dict)
+    against_label: str | None = None
 
     def resized(self, height: int, width: int) -> Tensor:
         """The heatmap as (height, width): averaged when it shrinks, bilinear when it grows."""

@@ -183,11 +183,12 @@ def _along_blurs(problem: Problem, steps: int, widest: float) -> Tensor:
 )
 def guided_ig(
     problem: Problem, *, steps: int = 200, fraction: float = 0.25, distance: float = 0.02
-) -> Tensor:
+) -> Outcome:
     """Pixels with the smallest gradients move first, no further than ``distance`` from the straight path.
 
-    ``distance=0`` is integrated gradients by the trapezoid rule. Deviation: the gradient of a step is the mean
-    of those at its two ends, which costs nothing and sums better than the first alone.
+    ``distance=0`` is integrated gradients by the trapezoid rule. Deviations: the gradient of a step is the mean
+    of those at its two ends, which costs nothing and sums better than the first alone; where the time ends
+    before the path does, the last step is straight.
     """
     start, end = problem.baseline[0], problem.image[0]
     span = (end - start).abs().sum()
@@ -196,10 +197,15 @@ def guided_ig(
     for step in range(1, steps + 1):
         limits = [start + min(max(step / steps + d, 0.0), 1.0) * (end - start) for d in (-distance, distance)]
         moved = _guided_step(x, gradient, (limits[0], limits[1], end), span * (1 - step / steps), fraction)
+        late = step < steps and problem.late
+        moved = end if late else moved
         arrived = problem.gradients(moved[None])[0]
         values += (moved - x) * (gradient + arrived) / 2
         x, gradient = moved, arrived
-    return values
+        if late:
+            break
+    notes = (f"the time ended after {step} of {steps} steps",) if step < steps else ()
+    return Outcome(values, {"steps": step}, notes)
 
 
 def _guided_step(

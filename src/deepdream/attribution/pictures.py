@@ -56,7 +56,7 @@ def color_limit(explanation: Explanation) -> float:
 def color_scale(explanation: Explanation, theme: Theme = Theme.LIGHT) -> tuple[Colormap, Normalize]:
     """Symmetric about zero for signed maps; from the lowest value (or zero) for unsigned ones."""
     limit = color_limit(explanation)
-    if explanation.signed and float(explanation.heatmap.min()) < 0:
+    if explanation.signed:
         return theme.diverging, Normalize(-limit, limit)
     low = float(np.quantile(shown_values(explanation), 1 - QUANTILE))
     return mpl.colormaps[GLOW], Normalize(max(low, 0.0) if low < limit else 0.0, limit)
@@ -147,6 +147,7 @@ def numbers_of(explanation: Explanation) -> dict[str, Any]:
         "target": explanation.target,
         "label": explanation.label,
         "against": explanation.against,
+        "against_label": explanation.against_label,
         "score": explanation.score,
         "baseline_score": explanation.baseline_score,
         "completeness_error": _finite(explanation.completeness_error),
@@ -191,8 +192,8 @@ def _color_bar(canvas: Any, place: Axes, explanation: Explanation, theme: Theme)
 
 def _title(explanation: Explanation, probability: float, *, methods: bool = True) -> str:
     why = f"Why “{explanation.label}” ({probability:.0%})"
-    if explanation.against is not None:
-        why += f" and not class {explanation.against}"
+    if explanation.against_label is not None:
+        why += f" and not “{explanation.against_label}”"
     return f"{why}?" + (f"  {explanation.method}" if methods else "")
 
 
@@ -202,7 +203,7 @@ def _mark(explanation: Explanation) -> str:
 
 def _colors_in_words(explanation: Explanation) -> str:
     limit = color_limit(explanation)
-    if explanation.signed and float(explanation.heatmap.min()) < 0:
+    if explanation.signed:
         return f"Orange speaks for the class, blue against it; full color at ±{limit:.3g}."
     return f"Yellow is strongest; full color at {limit:.3g}."
 

@@ -201,7 +201,7 @@ def deep_lift(problem: Problem) -> Tensor:
     paper="Lundberg, Lee 2017, A Unified Approach to Interpreting Model Predictions, arXiv:1705.07874",
     caveat="An average over baselines hides where they disagree.",
     cost="2 x samples forwards, samples backwards",
-    budgeted=Budgeted("samples", "backward", units=8),
+    budgeted=Budgeted("samples", "backward", units=8, least=2),
     **_LIFTED,
 )
 def deep_lift_shap(problem: Problem, *, samples: int = 8, noise: float = 0.1) -> Outcome:

@@ -129,7 +129,9 @@ def examine(method: Method, problem: Problem, options: Mapping[str, Any]) -> Exp
     reference = _baseline_score(method, problem, outcome)
     total = float(values.double().sum())
     error = None if reference is None else completeness_gap(total, problem.image_score, reference)
-    notes = (*outcome.notes, *_warnings(method, problem, attribution, heatmap, error))
+    notes = (*outcome.notes, *_warnings(method, problem, attribution, heatmap))
+    if method.complete and error is not None and error > TOLERANCE and not _says(notes, error):
+        notes += (f"completeness error {error:.1%}",)
     return Explanation(
         method=method.name,
         target=problem.target,
@@ -146,6 +148,7 @@ def examine(method: Method, problem: Problem, options: Mapping[str, Any]) -> Exp
         seconds=seconds,
         notes=notes,
         options=_report(problem, options, outcome),
+        against_label=None if problem.against is None else problem.model.label(problem.against),
     )
 
 
@@ -227,9 +230,11 @@ def _baseline_score(method: Method, problem: Problem, outcome: Outcome) -> float
     return problem.score_of(problem.baseline)
 
 
-def _warnings(
-    method: Method, problem: Problem, attribution: Tensor | None, heatmap: Tensor, error: float | None
-) -> list[str]:
+def _says(notes: tuple[str, ...], error: float) -> bool:
+    return any(f"error {error:.1%}" in note for note in notes)
+
+
+def _warnings(method: Method, problem: Problem, attribution: Tensor | None, heatmap: Tensor) -> list[str]:
     notes = []
     if not torch.isfinite(heatmap).all():
         notes.append("the map holds NaN or infinite values, shown as 0")
@@ -237,8 +242,6 @@ def _warnings(
         notes.append("the map is zero everywhere")
     elif attribution is not None:
         notes += _twins(method, problem, attribution)
-    if method.complete and error is not None and error > TOLERANCE:
-        notes.append(f"completeness error {error:.1%}")
     return notes
 
 

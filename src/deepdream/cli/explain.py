@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -34,8 +35,8 @@ if TYPE_CHECKING:
 
 STYLES = ("side-by-side", "overlay", "heatmap", "panel", "mask")
 DRAWINGS, RAW = (".png", ".svg", ".pdf"), (".npy", ".npz")
-#: Seconds for each method of ``--method all``, where no budget is given.
-SECONDS_EACH = 5.0
+#: Seconds for ``--method all``, where no budget is given.
+SECONDS_FOR_ALL = 90.0
 
 StyleOption = Annotated[
     str,
@@ -98,7 +99,10 @@ def explain(
     seed: SeedOption = 0,
     budget: Annotated[
         str | None,
-        typer.Option("--budget", help="Time for each method, such as 30s or 2m: sets samples or steps."),
+        typer.Option(
+            "--budget",
+            help="Time, such as 30s or 2m: sets samples or steps. With --method all it is for the whole panel (90s).",
+        ),
     ] = None,
     output: OutOption = None,
     style: StyleOption = "side-by-side",
@@ -125,7 +129,7 @@ def explain(
     question = {"target": target, "against": against, "layer": layer, "baseline": baseline, "seed": seed}
     own = {"samples": samples, "steps": steps, "segments": segments}
     if method == "all":
-        found = _all(scene, {**question, "budget": seconds or SECONDS_EACH}, own)
+        found = _all(scene, question, own, seconds or SECONDS_FOR_ALL)
     else:
         found = [_explained(scene, method, {**question, "budget": seconds}, own)]
     _show(scene, found, showing, method)
@@ -175,17 +179,25 @@ def _explained(scene: Scene, name: str, question: dict[str, Any], own: dict[str,
     return run(scene.network, scene.image, name, **question, **own)
 
 
-def _all(scene: Scene, question: dict[str, Any], own: dict[str, Any]) -> list[Explanation]:
-    """Every method that applies; the others are said, with the reason."""
+def _all(scene: Scene, question: dict[str, Any], own: dict[str, Any], seconds: float) -> list[Explanation]:
+    """Every method that applies; the others are said, with the reason.
+
+    Each method that samples gets an equal part of what is left of the time, the others what they need.
+    """
     from deepdream.attribution import methods as registry
     from deepdream.attribution import pose
 
-    pose(scene.network, scene.image, **{k: v for k, v in question.items() if k != "budget"})
+    end = time.perf_counter() + seconds
+    pose(scene.network, scene.image, **question)
+    waiting = sum(entry.budgeted is not None for entry in registry().values())
+    say(f"{seconds:g} s for all: about {seconds / waiting:.1f} s for each of {waiting} methods that sample.")
     found = []
     for number, (name, entry) in enumerate(registry().items(), start=1):
         mine = {option: value for option, value in own.items() if option in entry.options}
+        share = max(end - time.perf_counter(), 0.0) / max(waiting, 1)
+        waiting -= entry.budgeted is not None
         try:
-            found.append(_explained(scene, name, question, mine))
+            found.append(_explained(scene, name, {**question, "budget": share}, mine))
         except UsageError as error:
             say(f"deepdream: left out: {error}")
             continue
@@ -272,7 +284,8 @@ def _document(scene: Scene, explanation: Explanation, written: Path | None) -> d
 def _put_answers(scene: Scene, found: Sequence[Explanation]) -> None:
     first = found[0]
     chance = scene.probability(first.target)
-    put(f"{scene.path}: {first.label} ({chance:.1%}), score {first.score:.4g}")
+    against = "" if first.against_label is None else f", against {first.against_label}"
+    put(f"{scene.path}: {first.label} ({chance:.1%}){against}, score {first.score:.4g}")
     if len(found) > 1:
         columns = ("method", "completeness error", "forwards", "backwards", "seconds", "notes")
         rows = [
