@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -14,6 +15,8 @@ from typer.testing import CliRunner
 from deepdream.cli import report as commands
 from deepdream.errors import OutputError, PictureError, SomeInputsFailedError, UnknownNameError, UsageError
 from deepdream.images import write_picture
+from deepdream.models import load_model
+from deepdream.report import Wishes
 
 pytestmark = pytest.mark.weights
 QUICK = ("--methods", "saliency", "--budget", "1s")
@@ -81,9 +84,40 @@ def test_mistakes_cost_no_time(picture: Path, tmp_path: Path) -> None:
         run(str(picture), "-o", str(tmp_path / "report.pdf"))
     with pytest.raises(UsageError, match="is no time"):
         run(str(picture), "--budget", "soon")
+    with pytest.raises(OutputError, match="no permission in"):
+        run(str(picture), "-o", str(picture / "under-a-file.html"))
+    (tmp_path / "folder.html").mkdir()
+    with pytest.raises(OutputError, match="it is a folder"):
+        run(str(picture), "-o", str(tmp_path / "folder.html"))
     (tmp_path / "empty").mkdir()
     with pytest.raises(PictureError, match="holds no pictures"):
         run(str(tmp_path / "empty"))
     (tmp_path / "file").touch()
     with pytest.raises(OutputError, match="is a file"):
         run(str(picture.parent), "-o", str(tmp_path / "file"))
+
+
+def test_an_interrupted_folder_keeps_what_was_done(
+    picture: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_picture(picture.with_name("second.png"), np.zeros((60, 80, 3), np.float32))
+    real = commands._page
+
+    def stopping(image: Path, *rest: Any) -> Any:
+        if image.name == "second.png":
+            raise KeyboardInterrupt
+        return real(image, *rest)
+
+    monkeypatch.setattr(commands, "_page", stopping)
+    place = tmp_path / "reports"
+    with pytest.raises((KeyboardInterrupt, SystemExit)):
+        commands._folder(
+            sorted(picture.parent.iterdir()), place, [load_model()], Wishes(("saliency",), budget=1.0)
+        )
+    assert sorted(path.name for path in place.iterdir()) == [
+        "index.html",
+        "index.json",
+        "noise.html",
+        "noise.json",
+        "noise.npz",
+    ]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import json
 import re
 import shutil
@@ -194,7 +195,7 @@ def test_two_networks_stand_side_by_side(made: Study, other: Study, tmp_path: Pa
     place = write_report(tmp_path / "two.html", [made, other])[0]
     reader = Reader(place.read_text())
     assert "net-5 beside net-6" in reader.text
-    ids = [a["id"] for _, a in reader.elements if "id" in a and a["id"] not in ("overlay",)]
+    ids = [a["id"] for _, a in reader.elements if "id" in a]
     assert len(ids) == len(set(ids))
     with np.load(tmp_path / "two.npz") as arrays:
         assert "net-6/map/saliency" in arrays
@@ -255,28 +256,101 @@ def test_the_usual_methods_exist() -> None:
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 
 
+def browsed(page: Path, folder: Path, *words: str) -> subprocess.CompletedProcess[str]:
+    """What headless Chromium, which may load nothing, does with a page."""
+    assert CHROMIUM is not None
+    command = [CHROMIUM, "--headless", "--no-sandbox", "--disable-gpu", "--disable-background-networking"]
+    command += [f"--user-data-dir={folder / 'profile'}", "--enable-logging=stderr"]
+    command += ["--virtual-time-budget=3000", *words, page.as_uri()]
+    return subprocess.run(command, capture_output=True, text=True, timeout=120, check=True)
+
+
+def framed(page: Path, folder: Path, *, width: int, script: str) -> str:
+    """What ``script`` says of the page's document ``page`` in a frame ``width`` pixels wide."""
+    inner = html.escape(page.read_text(), quote=True)
+    place = folder / "frame.html"
+    place.write_text(
+        f"""<!doctype html><title>frame</title><p id="said"></p>
+        <iframe id="frame" style="border:0;width:{width}px;height:900px" srcdoc="{inner}"></iframe>
+        <script>document.getElementById("frame").addEventListener("load", (event) => {{
+          const page = event.target.contentDocument, view = event.target.contentWindow;
+          document.getElementById("said").textContent = "said " + JSON.stringify({script});
+        }});</script>"""
+    )
+    found = re.search(r'id="said">said (.*?)</p>', browsed(place, folder, "--dump-dom").stdout)
+    assert found is not None
+    return html.unescape(found[1])
+
+
+needs_chromium = pytest.mark.skipif(CHROMIUM is None, reason="Chromium is not installed")
+
+
 @pytest.mark.browser
-@pytest.mark.skipif(CHROMIUM is None, reason="Chromium is not installed")
+@needs_chromium
 def test_a_browser_shows_it_without_a_complaint(written: Path, tmp_path: Path) -> None:
     """The script ran under the policy (the slider is shown), and the console is silent."""
-    assert CHROMIUM is not None
-    words = [
-        CHROMIUM,
-        "--headless",
-        "--no-sandbox",
-        "--disable-gpu",
-        "--disable-background-networking",
-        f"--user-data-dir={tmp_path / 'profile'}",
-        "--enable-logging=stderr",
-        "--virtual-time-budget=3000",
-        "--dump-dom",
-        written.as_uri(),
-    ]
-    result = subprocess.run(words, capture_output=True, text=True, timeout=120, check=True)
+    result = browsed(written, tmp_path, "--dump-dom")
     assert re.search(r'<div class="slider">', result.stdout)
     assert "--overlay: 0.75" in result.stdout
     complaints = [line for line in result.stderr.splitlines() if "CONSOLE" in line or "Refused" in line]
     assert complaints == []
+
+
+@pytest.mark.browser
+@needs_chromium
+@pytest.mark.parametrize("width", [320, 390, 1400])
+def test_nothing_is_wider_than_the_window(made: Study, other: Study, tmp_path: Path, width: int) -> None:
+    two = write_report(tmp_path / "two.html", [made, other])[0]
+    entries = [entry_of(made, "two.html"), entry_of(other, "two.html")]
+    index = write_index(tmp_path, entries, "net-5", failed={"x.png": "broken"})
+    for page in (two, index):
+        script = (
+            "[page.documentElement.scrollWidth, view.innerWidth, page.querySelectorAll('section').length]"
+        )
+        wide, window, sections = json.loads(framed(page, tmp_path, width=width, script=script))
+        assert wide <= window == width
+        assert sections >= 3
+
+
+@pytest.mark.browser
+@needs_chromium
+def test_the_slider_fades_every_map_and_takes_the_other_along(
+    made: Study, other: Study, tmp_path: Path
+) -> None:
+    two = write_report(tmp_path / "two.html", [made, other])[0]
+    script = """(() => {
+      const sliders = [...page.querySelectorAll("input[type=range]")];
+      const shown = () => new Set([...page.querySelectorAll(".map")].map((m) => view.getComputedStyle(m).opacity));
+      const before = [...shown()];
+      sliders[0].value = 20;
+      sliders[0].dispatchEvent(new view.Event("input", {bubbles: true}));
+      return [before, [...shown()], sliders.map((s) => s.value),
+        sliders.map((s) => page.querySelector(`output[for="${s.id}"]`).textContent)];
+    })()"""
+    before, after, values, words = json.loads(framed(two, tmp_path, width=800, script=script))
+    assert before == ["0.75"]
+    assert after == ["0.2"]
+    assert values == ["20", "20"]
+    assert words == ["20 %", "20 %"]
+
+
+@pytest.mark.browser
+@needs_chromium
+def test_it_prints_with_every_detail_open(written: Path, tmp_path: Path) -> None:
+    browsed(written, tmp_path, f"--print-to-pdf={tmp_path / 'page.pdf'}", "--no-pdf-header-footer")
+    printed = (tmp_path / "page.pdf").read_bytes()
+    assert printed.startswith(b"%PDF")
+    assert len(re.findall(rb"/Type\s*/Page\b", printed)) >= 4
+    script = """(() => {
+      const details = [...page.querySelectorAll("details")];
+      view.dispatchEvent(new view.Event("beforeprint"));
+      const open = details.every((d) => d.open);
+      view.dispatchEvent(new view.Event("afterprint"));
+      return [details.length, open, details.some((d) => d.open)];
+    })()"""
+    count, open_in_print, open_after = json.loads(framed(written, tmp_path, width=800, script=script))
+    assert count > len(METHODS)
+    assert (open_in_print, open_after) == (True, False)
 
 
 def test_the_page_can_be_made_twice_alike(written: Path, made: Study) -> None:

@@ -152,6 +152,15 @@ def check_writable(path: Path, *, bits: int = 8) -> None:
         raise UsageError(f"Cannot write pictures as {path.suffix!r}. Use one of {', '.join(SUFFIXES)}.")
     if bits == 16 and format not in ("png", "tiff"):
         raise UsageError(f"No 16 bits per sample in {format}. Use .png or .tif.")
+    check_place(path)
+
+
+def check_place(path: Path) -> None:
+    """Look before the work whether a file can be written at ``path``: its name, and the folder's rights.
+
+    Raises:
+        OutputError: a folder in the way, a name too long, or no right to write.
+    """
     if len(os.fsencode(path.name)) > 240:  # most file systems hold 255 bytes, and a temporary name is longer
         raise OutputError(f"Cannot write {path.name[:40]}...: the name is too long. Choose another with -o.")
     if path.is_dir():

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from deepdream.cli.checks import names_of, seconds_of
-from deepdream.cli.files import PICTURE_SUFFIXES
+from deepdream.cli.files import PICTURE_SUFFIXES, check_place
 from deepdream.cli.options import DEFAULT_MODEL
 from deepdream.cli.progress import stage_progress
 from deepdream.cli.terminal import put, say
@@ -111,6 +111,8 @@ def _free(files: Sequence[Path], image: Path, place: Path, overwrite: bool) -> N
         if place.suffix.lower() not in (".html", ".htm"):
             raise UsageError(f"A report is a page: give -o a name that ends in .html, not {place.name!r}.")
         places = list(places_of(place))
+    for file in places:
+        check_place(file)
     if not overwrite:
         refuse_existing(places)
 

@@ -1,13 +1,16 @@
 "use strict";
-for (const slider of document.querySelectorAll("input[data-overlay]")) {
-  const output = slider.parentElement.querySelector("output");
-  const show = () => {
-    document.documentElement.style.setProperty("--overlay", String(slider.value / 100));
-    output.textContent = slider.value + " %";
-  };
+const sliders = [...document.querySelectorAll("input[data-overlay]")];
+const show = (value) => {
+  document.documentElement.style.setProperty("--overlay", String(value / 100));
+  for (const slider of sliders) {
+    slider.value = value;
+    slider.parentElement.querySelector("output").textContent = value + " %";
+  }
+};
+for (const slider of sliders) {
   slider.closest("[hidden]")?.removeAttribute("hidden");
-  slider.addEventListener("input", show);
-  show();
+  slider.addEventListener("input", () => show(slider.value));
+  show(slider.value);
 }
 let opened = [];
 addEventListener("beforeprint", () => {

@@ -8,17 +8,17 @@ from deepdream.report.coloring import bar, colored
 from deepdream.report.study import Study
 
 
-def draw_gallery(study: Study) -> Html:
-    """Every map over the picture as fed, and the methods that do not apply."""
+def draw_gallery(study: Study, prefix: str = "") -> Html:
+    """Every map over the picture as fed, and the methods that do not apply; ``prefix`` keeps ids apart."""
     maps = tag("div", *(_figure(study, made) for made in study.explanations), class_="gallery")
-    return stack(_keys(), _slider(), maps, _refused(study))
+    return stack(_keys(), _slider(f"{prefix}overlay"), maps, _refused(study))
 
 
-def _slider() -> Html:
+def _slider(name: str) -> Html:
     inner = (
-        tag("label", "Strength of the maps", for_="overlay"),
-        tag("input", type="range", id="overlay", min=0, max=100, value=75, data_overlay=True),
-        tag("output", "75 %", for_="overlay"),
+        tag("label", "Strength of the maps", for_=name),
+        tag("input", type="range", id=name, min=0, max=100, value=75, data_overlay=True),
+        tag("output", "75 %", for_=name),
     )
     # Without its script the slider would do nothing, so the script shows it.
     return tag("div", *inner, class_="slider", hidden=True)

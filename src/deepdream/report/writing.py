@@ -142,7 +142,7 @@ def _sections(study: Study, prefix: str = "") -> list[Section]:
             f"{prefix}maps",
             "Maps",
             "Where the methods say it looked",
-            gallery.draw_gallery(study),
+            gallery.draw_gallery(study, prefix),
             "Every map answers another question, so they differ. Whether one may be believed is the next section.",
         ),
         Section(

@@ -22,6 +22,7 @@ from deepdream.attribution.checks.running import (
     checked,
     claim_of,
     explained,
+    repeats_of,
 )
 from deepdream.attribution.checks.similarity import Agreement, Similarity, agreement, compare
 from deepdream.attribution.checks.verdicts import Band, Verdict, judge
@@ -55,4 +56,5 @@ __all__ = [
     "explained",
     "find_check",
     "judge",
+    "repeats_of",
 ]

@@ -40,7 +40,7 @@ DEFAULT_CHECKS = (
 #: Passes through the network of one explanation that a check asks for again, where there is little time.
 AGAIN = 80
 #: The share of the remaining time that one slow method may take for one check, so that the others get theirs.
-SHARE = 0.2
+SHARE = 0.35
 #: How many explanations a check asks for anew; everything else costs only forwards.
 _EXPLANATIONS = {"randomization": 5, "layer-randomization": 5, "random-logit": 2, "sensitivity": 3}
 
@@ -78,6 +78,11 @@ class Refusal:
 
     method: str
     reason: str
+
+
+def repeats_of(checks: Iterable[str]) -> int:
+    """How many explanations these checks ask for again of one method that samples, its rough self included."""
+    return 1 + sum(_EXPLANATIONS.get(name, 0) for name in checks)
 
 
 def claim_of(made: Explanation, *, seed: int = 0, passes: int | None = None) -> Claim:

@@ -1,0 +1,214 @@
+"""Finding out what a page says, within a time: the answer, the maps, the checks."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import torch
+
+from deepdream.attribution import Explanation, methods
+from deepdream.attribution.checks import (
+    AGAIN,
+    Case,
+    Clock,
+    Finding,
+    Refusal,
+    checked,
+    claim_of,
+    explained,
+    repeats_of,
+)
+from deepdream.attribution.registry import find_method
+from deepdream.images import Picture
+from deepdream.models import Model
+from deepdream.report.prediction import predict, stability_of
+from deepdream.report.study import Study
+
+#: The methods of a page unless others are asked for, those that exist: one or two of each family, the quick first.
+METHODS = (
+    "saliency",
+    "input-x-gradient",
+    "grad-cam",
+    "layer-cam",
+    "guided-backprop",
+    "deep-lift",
+    "lrp",
+    "smoothgrad",
+    "occlusion",
+    "integrated-gradients",
+    "rise",
+)
+#: The checks of a page, in the order in which time is spent on them.
+CHECKS = (
+    "degeneracy",
+    "completeness",
+    "cost",
+    "complexity",
+    "sparseness",
+    "agreement",
+    "deletion",
+    "insertion",
+    "sufficiency",
+    "randomization",
+    "random-logit",
+    "infidelity",
+    "road",
+    "sensitivity",
+)
+#: One more, which is made where there is time for twice the usual page.
+DEEP_CHECK = "layer-randomization"
+#: Seconds that a page of usual depth may take at most; on a machine that is fast enough it takes fewer.
+BUDGET = 150.0
+#: Seconds of them that loading the network and writing the page may need, at most a sixth.
+WRITING = 10.0
+#: The share of the time that the explanations may take.
+FOR_MAPS = 0.4
+#: The share of what is left after them that deletion and insertion may take.
+FOR_CURVES = 0.4
+#: The share that the maps made again by methods that sample may take.
+FOR_AGAIN = 0.35
+#: Points of a curve at usual depth, and the fewest and most of any.
+STEPS, FEWEST_STEPS, MOST_STEPS = 28, 7, 98
+
+#: Told what is being done, how many steps are done, and of how many.
+Progress = Callable[[str, int, int], None]
+
+
+def silent(words: str, done: int, total: int) -> None:
+    """A progress that tells nobody."""
+    del words, done, total
+
+
+@dataclass(frozen=True)
+class Wishes:
+    """What a page should hold.
+
+    Attributes:
+        methods, checks: By name; empty for the usual ones.
+        budget: Seconds for everything.
+        target: A class by name or index; None for the network's first.
+        against: A class by name or index that it is compared with, or None.
+    """
+
+    methods: Sequence[str] = ()
+    checks: Sequence[str] = ()
+    budget: float = BUDGET
+    target: str | None = None
+    against: str | None = None
+    seed: int = 0
+    decided_by: str = ""
+
+    @property
+    def depth(self) -> float:
+        """How many times the usual samples and points there are: what is done does not depend on the machine.
+
+        The time is kept nevertheless: on a slow machine there are fewer, and what is not made says so.
+        """
+        return self.budget / BUDGET
+
+    @property
+    def chosen_checks(self) -> tuple[str, ...]:
+        """The checks asked for, or the usual ones."""
+        return tuple(self.checks) or (*CHECKS, *((DEEP_CHECK,) if self.depth >= 2 else ()))
+
+    @property
+    def chosen_methods(self) -> tuple[str, ...]:
+        """The methods asked for, or the usual ones as far as they exist."""
+        return tuple(dict.fromkeys(self.methods)) or tuple(name for name in METHODS if name in methods())
+
+
+def investigate(
+    model: Model, picture: Picture, wishes: Wishes | None = None, *, progress: Progress = silent
+) -> Study:
+    """Predict, explain and check; ``progress`` is told what is being done.
+
+    Raises:
+        UnknownNameError: no such method, check or class.
+    """
+    wishes = wishes or Wishes()
+    clock = Clock(wishes.budget - min(WRITING, wishes.budget / 6))
+    image = model.crop(picture.tensor()).to(model.device)
+    prediction = predict(model, image, wishes.target)
+    other = None if wishes.against is None else model.find_class(wishes.against)
+    case = Case(model, image, prediction.target, seed=wishes.seed, against=other)
+    work = _Work(case, wishes, clock, progress)
+    work.tell("small changes of the picture")
+    stability = stability_of(case)
+    made, refused = work.explain()
+    findings = work.check(made)
+    return Study(
+        picture,
+        case,
+        prediction,
+        stability,
+        tuple(made),
+        tuple(refused),
+        tuple(findings),
+        seconds=clock.used,
+        decided_by=wishes.decided_by,
+    )
+
+
+@dataclass(eq=False)
+class _Work:
+    """What is done for a page, within its time, and told step by step."""
+
+    case: Case
+    wishes: Wishes
+    clock: Clock
+    progress: Progress
+    done: int = 0
+
+    def tell(self, words: str) -> None:
+        wanted = len(self.wishes.chosen_methods)
+        self.progress(words, self.done, 1 + wanted + wanted * len(self.wishes.chosen_checks))
+        self.done += 1
+
+    def explain(self) -> tuple[list[Explanation], list[Refusal]]:
+        made: list[Explanation] = []
+        refused: list[Refusal] = []
+        wanted, depth = self.wishes.chosen_methods, self.wishes.depth
+        source = explained(self.case, wanted, budget=FOR_MAPS * self.clock.left, depth=depth)
+        for name in wanted:
+            self.tell(f"map of {name}")
+            found = next(source)
+            made.append(found) if isinstance(found, Explanation) else refused.append(found)
+        return made, refused
+
+    def check(self, made: Sequence[Explanation]) -> list[Finding]:
+        depth, findings = self.wishes.depth, []
+        self.case.steps = _steps(self.case, len(made), depth, FOR_CURVES * self.clock.left)
+        passes = self._passes_again(made)
+        claims = [claim_of(entry, seed=self.wishes.seed, passes=passes.get(entry.method)) for entry in made]
+        source = checked(self.case, claims, self.wishes.chosen_checks, budget=self.clock.left)
+        for check in self.wishes.chosen_checks:
+            for claim in claims:
+                self.tell(f"{check} of {claim.method}")
+                findings.append(next(source))
+        return findings
+
+    def _passes_again(self, made: Sequence[Explanation]) -> dict[str, int]:
+        """For each method that samples, how many passes a map may cost that a check asks for again."""
+        sampling = [entry for entry in made if find_method(entry.method).budgeted]
+        wanted = max(1, round(AGAIN * self.wishes.depth))
+        again = max(1, len(sampling)) * repeats_of(self.wishes.chosen_checks)
+        seconds = FOR_AGAIN * self.clock.left / again
+        found = {}
+        for entry in sampling:
+            each = entry.seconds / max(entry.forwards, entry.backwards, 1)
+            found[entry.method] = min(wanted, max(AGAIN // 2, int(seconds / max(each, 1e-9))))
+        return found
+
+
+def _steps(case: Case, maps: int, depth: float, seconds: float) -> int:
+    """As many points a curve as the depth asks for and the time allows."""
+    images = case.image.expand(8, -1, -1, -1)
+    with torch.no_grad():
+        case.model(images)
+        start = time.perf_counter()
+        case.model(images)
+    each = (time.perf_counter() - start) / len(images)
+    curves = 4 * (maps + len(case.controls))
+    return int(max(FEWEST_STEPS, min(STEPS * depth, MOST_STEPS, seconds / (curves * each))))
