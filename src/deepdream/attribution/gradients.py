@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Literal
 
 import torch
 from torch import Tensor
@@ -55,7 +56,7 @@ def input_x_gradient(problem: Problem) -> Tensor:
 )
 def smoothgrad(problem: Problem, *, samples: int = 25, noise: float = 0.15) -> Outcome:
     """The mean gradient over ``samples`` noisy pictures; ``noise`` is a share of the picture's range."""
-    mean, _, used = _moments(problem, samples, noise)
+    (mean,), used = _moments(problem, samples, noise, 1)
     return sampled(mean, used, samples)
 
 
@@ -72,7 +73,7 @@ def smoothgrad(problem: Problem, *, samples: int = 25, noise: float = 0.15) -> O
 )
 def smoothgrad_squared(problem: Problem, *, samples: int = 25, noise: float = 0.15) -> Outcome:
     """The mean of the squared gradient over noisy pictures."""
-    _, square, used = _moments(problem, samples, noise)
+    (square,), used = _moments(problem, samples, noise, 2)
     return sampled(square, used, samples)
 
 
@@ -89,22 +90,24 @@ def smoothgrad_squared(problem: Problem, *, samples: int = 25, noise: float = 0.
 )
 def vargrad(problem: Problem, *, samples: int = 25, noise: float = 0.15) -> Outcome:
     """The variance of the gradient over noisy pictures."""
-    mean, square, used = _moments(problem, samples, noise)
+    (mean, square), used = _moments(problem, samples, noise, 1, 2)
     return sampled((square - mean.square()).clamp(min=0), used, samples)
 
 
-def _moments(problem: Problem, samples: int, noise: float) -> tuple[Tensor, Tensor, int]:
-    """Mean and mean square (3, H, W) of the gradient in float64, and over how many pictures."""
-    mean = torch.zeros_like(problem.image[0], dtype=torch.float64)
-    square, used = torch.zeros_like(mean), 0
+def _moments(
+    problem: Problem, samples: int, noise: float, *powers: Literal[1, 2]
+) -> tuple[list[Tensor], int]:
+    """The means (3, H, W) of powers of the gradient in float64, and over how many pictures."""
+    sums = [torch.zeros_like(problem.image[0], dtype=torch.float64) for _ in powers]
+    used = 0
     for images in _noisy(problem, samples, noise):
         gradients = problem.gradients(images).double()
-        mean += gradients.sum(dim=0)
-        square += gradients.square().sum(dim=0)
+        for total, power in zip(sums, powers, strict=True):
+            total += (gradients if power == 1 else gradients.square()).sum(dim=0)
         used += len(images)
         if problem.late:
             break
-    return mean / used, square / used, used
+    return [total / used for total in sums], used
 
 
 def _noisy(problem: Problem, samples: int, noise: float) -> Iterator[Tensor]:

@@ -97,20 +97,20 @@ def rise(problem: Problem, *, samples: int = 1000, grid: int = 7, keep: float = 
     score is higher without it.
     """
     random, baseline = problem.generator(), problem.baseline
-    total = torch.zeros(problem.size, dtype=torch.float64)
-    visible, sum_of_scores, used = torch.zeros_like(total), 0.0, 0
+    sums = torch.zeros(2, *problem.size, dtype=torch.float64)  # of scores times masks, and of masks
+    sum_of_scores, used = 0.0, 0
     with torch.no_grad():
         for start in range(0, samples, problem.chunk):
             count = min(problem.chunk, samples - start)
             masks = torch.stack([random_mask(problem.size, grid, keep, random) for _ in range(count)])
             mask = masks[:, None].to(problem.image)
-            scores = problem.score(problem.image * mask + baseline * (1 - mask)).double().cpu()
-            total += torch.einsum("b,bhw->hw", scores, masks.double())
-            visible += masks.double().sum(dim=0)
+            scores = problem.score(baseline.lerp(problem.image, mask)).double().cpu()
+            sums += torch.tensordot(torch.stack([scores, torch.ones_like(scores)]), masks.double(), dims=1)
             sum_of_scores += float(scores.sum())
             used += count
             if problem.late:
                 break
+    total, visible = sums
     return sampled(torch.where(visible > 0, total / visible - sum_of_scores / used, 0.0), used, samples)
 
 

@@ -144,7 +144,7 @@ class Problem:
             if may_stop and found and self.late:
                 break
             mask = masks(start, min(start + self.chunk, count)).to(self.image)
-            found.append(self.scores(self.image * mask + baseline * (1 - mask)))
+            found.append(self.scores(baseline.lerp(self.image, mask)))
         return torch.cat(found)
 
     @cached_property
