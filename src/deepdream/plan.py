@@ -118,6 +118,11 @@ class Plan:
     pictures: int = setting(1, "how many pictures climb each objective together", low=1, high=64)
     batch: int = setting(8, "largest number of pictures in one network pass", low=1, high=1024)
 
+    precision: str = setting(
+        "float32",
+        "numbers inside of the network; lower ones are a draft of another picture",
+        choices=("float32", "bfloat16", "float16"),
+    )
     relu: str = setting(
         "true",
         "gradients of rectifiers: true, or redirected so that dead and saturated units can be lifted",

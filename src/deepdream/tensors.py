@@ -16,6 +16,14 @@ def generator(seed: int) -> torch.Generator:
     return torch.Generator().manual_seed(seed)
 
 
+def sent_to(tensor: Tensor, device: torch.device) -> Tensor:
+    """``tensor`` in float32 on ``device``; to a CUDA device from pinned memory, without waiting for the copy."""
+    tensor = tensor.float()
+    if device.type == "cuda" and tensor.device.type == "cpu":
+        return tensor.pin_memory().to(device, non_blocking=True)
+    return tensor.to(device)
+
+
 def root_mean_square(values: Tensor) -> float:
     """The root of the mean of the squares, as a number."""
     return float(values.double().square().mean().sqrt())

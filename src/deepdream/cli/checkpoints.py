@@ -169,6 +169,7 @@ def summary(output: Path, dreamed: Dreamed, seconds: float) -> dict[str, Any]:
         "score": recipe.score,
         "gains": list(recipe.gains),
         "together": recipe.together,
+        "draft": recipe.plan.precision != "float32",
         "measures": recipe.measures,
         "warnings": dreamed.measures.warnings(),
         "before": [asdict(entry) for entry in recipe.before],

@@ -30,12 +30,14 @@ from deepdream.cli.options import (
     MaskOption,
     MaxPixels,
     OutputOption,
+    PrecisionOption,
     Quiet,
     RangeOption,
     RecipeOption,
     SizeOption,
     WeightsOption,
     load_network,
+    read_precision,
     read_settings,
     setting,
 )
@@ -138,6 +140,7 @@ def run(
     ] = [DEFAULT_MODEL],  # noqa: B006 - typer's way
     weights: WeightsOption = None,
     device: DeviceOption = "auto",
+    precision: PrecisionOption = "auto",
     output: OutputOption = None,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace outputs that exist.")] = False,
     skip_existing: Annotated[bool, typer.Option("--skip-existing", help="Leave outputs that exist.")] = False,
@@ -204,6 +207,7 @@ def run(
         "seed": seed,
         "tile": tile,
         "tile_halo": tile_halo,
+        "precision": read_precision(precision),
     }
     together = read_batch(batch)
     if together is not None:
@@ -280,6 +284,8 @@ def begin_one(
     plan = _fitted(job, network, plan, reading, picture)
     for note in () if reading.quiet else picture.notes:
         say(f"{picture.name}: {note}")
+    if plan.precision != "float32" and not reading.quiet:
+        say(f"{picture.name}: a draft, since the network runs in {plan.precision}")
     draft, state = begin(
         network,
         picture,

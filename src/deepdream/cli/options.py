@@ -58,6 +58,14 @@ WeightsOption = Annotated[
     typer.Option("--weights", help="A checkpoint of one's own (.safetensors, .pth), or random[:SEED]."),
 ]
 DeviceOption = Annotated[str, typer.Option("--device", help="auto, cpu, cuda, cuda:1 or mps.")]
+PrecisionOption = Annotated[
+    str,
+    typer.Option(
+        "--precision",
+        help="Numbers inside of the network: float32 (also auto), or bfloat16 or float16 for a draft, which is "
+        "another picture.",
+    ),
+]
 SizeOption = Annotated[
     str | None,
     typer.Option(
@@ -116,6 +124,11 @@ def read_settings(words: list[str] | None, said: Mapping[str, Value]) -> dict[st
             raise UsageError(f"Cannot read --set {word[:60]!r}: once for each setting, such as steps=8.")
         found[name] = parse_value(name, value.strip())
     return found
+
+
+def read_precision(word: str) -> str | None:
+    """The plan's precision that ``--precision`` asks for; None for ``auto``: a draft is never made unasked."""
+    return None if word == "auto" else word
 
 
 def load_network(name: str, weights: str | None, device: str) -> Model:

@@ -65,7 +65,8 @@ def info(
             _put_entry(when, ", ".join(f"{entry.label} {entry.probability:.1%}" for entry in classes))
     beside = f", together with {recipe.together - 1} others" if recipe.together > 1 else ""
     threads = f"{recipe.threads} thread{'s' if recipe.threads > 1 else ''}"
-    _put_entry("ran on", f"{recipe.device}, {threads}{beside}")
+    draft = f", a draft in {recipe.plan.precision}" if recipe.plan.precision != "float32" else ""
+    _put_entry("ran on", f"{recipe.device}, {threads}{beside}{draft}")
     _put_entry("versions", ", ".join(f"{k} {v}" for k, v in recipe.versions.items()))
     if recipe.decided_by:
         _put_entry("decided by", recipe.decided_by)

@@ -19,15 +19,17 @@ from deepdream.cli.options import (
     JsonOption,
     ModelOption,
     OutputOption,
+    PrecisionOption,
     Quiet,
     WeightsOption,
     load_network,
+    read_precision,
     read_settings,
     setting,
 )
 from deepdream.cli.process import interruptible
 from deepdream.cli.progress import dream_progress
-from deepdream.cli.terminal import put, put_json
+from deepdream.cli.terminal import put, put_json, say
 from deepdream.errors import InterruptedRunError, UsageError
 from deepdream.plan import RECIPES, Plan
 
@@ -110,6 +112,7 @@ def visualize(
     model: ModelOption = DEFAULT_MODEL,
     weights: WeightsOption = None,
     device: DeviceOption = "auto",
+    precision: PrecisionOption = "auto",
     output: OutputOption = None,
     cells: Annotated[
         Path | None,
@@ -151,7 +154,7 @@ def visualize(
               for signed in signs_of(wish, negative=negative, both=both)]  # fmt: skip
     named = {
         "steps": steps, "rate": rate, "relu": relu, "transforms": transforms, "seed": seed, "batch": batch,
-        "alpha": alpha or None, "alpha_weight": alpha_weight,
+        "alpha": alpha or None, "alpha_weight": alpha_weight, "precision": read_precision(precision),
     }  # fmt: skip
     given = read_settings(more, {name: value for name, value in named.items() if value is not None})
     if magnitudes:
@@ -312,6 +315,8 @@ def _sheet(
     from deepdream.dreaming.result import noise_picture, render_all
 
     height, width = read_side(str(reading.size))
+    if plan.precision != "float32" and not reading.quiet:
+        say(f"{job.output.name}: a draft, since the network runs in {plan.precision}")
     with interruptible() as interruption, dream_progress(f"{len(wishes)} goals", quiet=reading.quiet) as show:
 
         def watch(step: Any) -> bool:

@@ -26,7 +26,7 @@ from deepdream.models.network import Model
 from deepdream.plan import Plan
 from deepdream.provenance import Resource, pin
 from deepdream.provenance.recipe import MAX_SETTING
-from deepdream.tensors import generator
+from deepdream.tensors import generator, sent_to
 
 
 def start(
@@ -68,7 +68,7 @@ def start(
             "Put a long direction into a .npy file."
         )
     plan = replace(plan, objective=objective, mask=mask_name)
-    source = _one_for_each(image.to(model.device, torch.float32), len(pinned), plan.pictures)
+    source = _one_for_each(sent_to(image, model.device), len(pinned), plan.pictures)
     pace, chance = torch.ones(len(source), dtype=torch.float64), generator(plan.seed)
     state = State(
         plan, source, sizes, 0, 0, source, (), chance.get_state(), pace=pace, mask=mask, files=files
@@ -97,6 +97,7 @@ def _one_for_each(image: Tensor, goals: int, pictures: int) -> Tensor:
 
 def references_of(model: Model, state: State) -> dict[Need, Tensor]:
     """What the objectives are compared with at the current octave's size."""
+    model = model.in_precision(state.plan.precision)
     return {
         need: value
         for goal in dict.fromkeys(state.goals)

@@ -123,10 +123,14 @@ def _steps(model: Model, state: State) -> Iterator[Step]:
         yield Step(state)
 
 
+def at_hand(tensor: Tensor) -> bool:
+    """Whether the numbers of ``tensor`` can be read without waiting for a device."""
+    return tensor.device.type == "cpu"
+
+
 def is_due(state: State) -> bool:
     """Whether the score is to be looked at after this step."""
-    at_hand = state.parameters.device.type == "cpu"
-    return at_hand or state.number % _LOOK_EVERY == 0 or state.step == state.size.steps
+    return at_hand(state.parameters) or state.number % _LOOK_EVERY == 0 or state.step == state.size.steps
 
 
 def _is_sound(state: State) -> bool:
@@ -166,7 +170,13 @@ def advance(model: Model, state: State) -> State:
     tiling = tiling_for(plan, model, sum_of(goals), size.height, size.width)
     references = references_of(model, state) if state.references is None else state.references
     gradient, score = measure_gradient(
-        model, goals, state.canvas(), plan, chance, tiling=tiling, references=references
+        model.in_precision(plan.precision),
+        goals,
+        state.canvas(),
+        plan,
+        chance,
+        tiling=tiling,
+        references=references,
     )
     if tiling is not None:
         give_back_memory()

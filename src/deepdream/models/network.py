@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from types import MappingProxyType
 from typing import Any
@@ -14,6 +14,7 @@ from torch import Tensor, nn
 
 from deepdream.errors import UnknownNameError, UsageError
 from deepdream.models.layers import Layer, hooked, probe_layers
+from deepdream.models.precision import LOWER, Passage
 from deepdream.models.prepare import Prepared, plain_copy, prepare
 from deepdream.models.records import Preprocessing, WeightsRecord
 from deepdream.tensors import generator
@@ -41,6 +42,7 @@ class Model:
     weights: WeightsRecord = field(default_factory=WeightsRecord)
     preferred_layer: str | None = None
     device: torch.device = field(default_factory=lambda: torch.device("cpu"))
+    precision: str = field(default="float32", kw_only=True)
 
     @classmethod
     def wrap(
@@ -63,10 +65,52 @@ class Model:
 
     def __call__(self, image: Tensor) -> Tensor:
         """The logits (B, classes) of pictures (B, 3, H, W) in [0, 1], taken as they are: no resize, no crop."""
-        logits = self._prepared(self.normalize(image))
+        passage = self._passage
+        logits = self._prepared(passage.enter(self.normalize(image)) if passage else self.normalize(image))
         if not isinstance(logits, Tensor):
             raise UsageError(f"{self.name} gives {type(logits).__name__}, not one tensor of logits.")
-        return logits
+        return passage.leave(logits) if passage else logits
+
+    def in_precision(self, precision: str) -> Model:
+        """This model with its network in ``bfloat16`` or ``float16``, a draft; itself for ``float32``.
+
+        Pictures, activations and gradients are float32 outside of the network. Made once, and remembered.
+
+        Raises:
+            UsageError: the network does not run so on this device.
+        """
+        if precision == self.precision:
+            return self
+        if precision not in self._twins:
+            twin = self._lowered(precision)
+            twin.__dict__ |= {
+                name: getattr(self, name) for name in ("layers", "_minimum_sizes", "_positions")
+            }
+            twin.check_precision()
+            self._twins[precision] = twin
+        return self._twins[precision]
+
+    def _lowered(self, precision: str) -> Model:
+        return replace(self, precision=precision)
+
+    def check_precision(self) -> None:
+        """Raises UsageError: the network does not run in its precision on this device."""
+        try:
+            with torch.no_grad():
+                self._prepared(self._passage.enter(self._example) if self._passage else self._example)
+        except RuntimeError as error:
+            raise UsageError(
+                f"{self.name} does not run in {self.precision} on {self.device}. Use --precision float32."
+            ) from error
+
+    @property
+    def _passage(self) -> Passage | None:
+        """A new one for each pass: it remembers the scale of the gradients that come back."""
+        return Passage(LOWER[self.precision]) if self.precision in LOWER else None
+
+    @cached_property
+    def _twins(self) -> dict[str, Model]:
+        return {}
 
     def activations(self, image: Tensor, layers: Iterable[str]) -> dict[str, Tensor]:
         """The outputs of ``layers`` for pictures (B, 3, H, W) in [0, 1], by name.
@@ -96,13 +140,16 @@ class Model:
 
             return keep
 
-        x = self.normalize(image)
+        x, passage = self.normalize(image), self._passage
+        if passage:
+            x = passage.enter(x)
         try:
             with hooked({prepared.network.get_submodule(layer.name): watch(layer.name) for layer in wanted}):
                 captured[LOGITS] = prepared(x)
         except _Reached:
             pass
-        return {name: prepared.turned(captured[name]) for name in names}
+        found = {name: prepared.turned(captured[name]) for name in names}
+        return {name: passage.leave(value) for name, value in found.items()} if passage else found
 
     def normalize(self, image: Tensor) -> Tensor:
         """(image - mean) / std, on this model's device, channels last.
@@ -317,13 +364,13 @@ class Model:
     @cached_property
     def _prepared(self) -> Prepared:
         with _evaluating(self.module):
-            return prepare(self.module, self._example)
+            return prepare(self.module, self._example, dtype=LOWER.get(self.precision))
 
     @cached_property
     def _plain(self) -> Prepared:
         """A frozen copy whose every part gives its own output (rarely needed)."""
         with _evaluating(self.module):
-            return plain_copy(self.module, self._example)
+            return plain_copy(self.module, self._example, LOWER.get(self.precision))
 
     def _repr_html_(self) -> str:
         return f"<b>{self.name}</b>, {len(self.layers)} layers, weights: {self.weights.origin}"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from types import MappingProxyType
 
@@ -42,6 +42,10 @@ class Networks(Model):
             first.device,
             others,
         )
+
+    def _lowered(self, precision: str) -> Networks:
+        others = {name: model.in_precision(precision) for name, model in self.others.items()}
+        return replace(self, precision=precision, others=others)
 
     @property
     def company(self) -> tuple[Model, ...]:

@@ -58,7 +58,9 @@ class Prepared:
         return x.flip(2, 3) if self.mirrored and x.dim() == 4 else x
 
 
-def prepare(network: nn.Module, example: Tensor, *, tolerance: float = 1e-4) -> Prepared:
+def prepare(
+    network: nn.Module, example: Tensor, *, tolerance: float = 1e-4, dtype: torch.dtype | None = None
+) -> Prepared:
     """A faster copy of ``network``; where folding changed its output by more than ``tolerance``, a plain one.
 
     A convolution that is followed by a batch norm takes up its arithmetic (relative change of the output is
@@ -68,6 +70,7 @@ def prepare(network: nn.Module, example: Tensor, *, tolerance: float = 1e-4) -> 
     Args:
         network: In evaluation mode; not changed.
         example: A normalized (1, 3, H, W) input on the network's device.
+        dtype: That of the copy, if not the network's own; norms are folded before.
     """
     with single_thread(network), torch.no_grad():
         twin = _frozen_copy(network)
@@ -75,17 +78,18 @@ def prepare(network: nn.Module, example: Tensor, *, tolerance: float = 1e-4) -> 
         mirrored = isinstance(twin, EfficientNetLite)
         if isinstance(twin, EfficientNetLite):
             changed |= mirror(twin)
+        lower = None if dtype is None else copy.deepcopy(twin)
         result = Prepared(_arranged(twin, example), changed, mirrored)
         if isinstance(twin, EfficientNetLite) and _can_fuse(twin, example):
             fuse(twin)
         if changed and not _close(expected, result(example), tolerance):
-            return plain_copy(network, example)
-        return result
+            return plain_copy(network, example, dtype)
+        return result if lower is None else Prepared(_arranged(lower, example, dtype), changed, mirrored)
 
 
-def plain_copy(network: nn.Module, example: Tensor) -> Prepared:
+def plain_copy(network: nn.Module, example: Tensor, dtype: torch.dtype | None = None) -> Prepared:
     """A frozen copy in which every part gives the original's own output."""
-    return Prepared(_arranged(_frozen_copy(network), example))
+    return Prepared(_arranged(_frozen_copy(network), example, dtype))
 
 
 def _can_fuse(network: nn.Module, example: Tensor) -> bool:
@@ -98,10 +102,10 @@ def _frozen_copy(network: nn.Module) -> nn.Module:
     return copy.deepcopy(network).eval().requires_grad_(False)
 
 
-def _arranged(network: nn.Module, example: Tensor) -> nn.Module:
-    """Channels last, and on a CPU with convolutions that pull gradients back to their input alone."""
-    network = network.to(memory_format=torch.channels_last)
-    if example.device.type == "cpu":
+def _arranged(network: nn.Module, example: Tensor, dtype: torch.dtype | None = None) -> nn.Module:
+    """Channels last; in its own precision on a CPU with convolutions that pull gradients back to their input alone."""
+    network = (network if dtype is None else network.to(dtype)).to(memory_format=torch.channels_last)
+    if example.device.type == "cpu" and dtype is None:
         freeze_convolutions(network)
     return network
 
