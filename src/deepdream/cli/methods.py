@@ -117,7 +117,12 @@ def _table(found: Mapping[str, Mapping[str, Trial]]) -> Iterator[str]:
     for method in registry().values():
         cells = [trials[method.name].verdict for trials in found.values()]
         yield f"| `{method.name}` | {promise_of(method)} | {' | '.join(cells)} |"
-    reasons = [trial.reason for trials in found.values() for trial in trials.values() if trial.reason]
+    reasons: dict[tuple[str, str], list[str]] = {}
+    for network, trials in found.items():
+        for trial in trials.values():
+            if trial.reason:
+                why = trial.reason.removeprefix(f"{trial.method} does not apply to {network}: ")
+                reasons.setdefault((network, why), []).append(f"`{trial.method}`")
     if reasons:
         yield ""
-        yield from (f"* {reason}" for reason in reasons)
+        yield from (f"* {network}, {', '.join(names)}: {why}" for (network, why), names in reasons.items())
