@@ -140,14 +140,18 @@ def test_products_and_norms_by_parts_are_what_they_replace() -> None:
     assert torch.allclose(LayerNormByParts(norm)(a), norm(a), atol=1e-4)
 
 
-def test_the_positive_part_of_a_convolution_is_the_sum_of_positive_contributions() -> None:
+@pytest.mark.parametrize(("bias", "share"), [(0.5, 0.5), (-0.5, 0.0)])
+def test_the_positive_part_of_a_convolution_is_the_sum_of_positive_contributions(
+    bias: float, share: float
+) -> None:
     conv = nn.Conv2d(2, 1, 1)
     x = torch.tensor([1.0, -2.0]).reshape(1, 2, 1, 1)
     with torch.no_grad():
+        conv.bias.fill_(bias)
         conv.weight.copy_(torch.tensor([3.0, -4.0]).reshape(1, 2, 1, 1))
-        assert float(_positive_part(conv, x)) == pytest.approx(11.0)
+        assert float(_positive_part(conv, x)) == pytest.approx(11.0 + share)
         conv.weight.copy_(torch.tensor([3.0, 4.0]).reshape(1, 2, 1, 1))
-        assert float(_positive_part(conv, x)) == pytest.approx(3.0)
+        assert float(_positive_part(conv, x)) == pytest.approx(3.0 + share)
 
 
 class Winding(nn.Module):
