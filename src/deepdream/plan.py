@@ -90,10 +90,13 @@ class Plan:
     calm: float = setting(0.8, "how much less is dreamed where the picture is flat", low=0.0, high=1.0)
     tile: int = setting(
         0,
-        "side of the tiles large pictures are cut into; 0 decides by itself",
+        "side of the tiles large pictures are cut into, without what they see beyond; 0 decides by itself",
         low=0,
         high=65536,
         unit="pixels",
+    )
+    tile_fitted: bool = setting(
+        False, "the tile was chosen by the memory that was free, and is halved where that runs out"
     )
     tile_halo: str = setting(
         "near",

@@ -12,9 +12,9 @@ from torch import Tensor
 
 from deepdream.ascent.climbing import measure_gradient
 from deepdream.ascent.objectives import parse_objective
-from deepdream.ascent.tiling import Box, Tiling, grid, surroundings, tiled_gradient
+from deepdream.ascent.tiling import CORE, NEAR_HALO, Box, Rolled, Tiling, grid, surroundings, tiled_gradient
 from deepdream.models import Model, load_model
-from deepdream.plan import plan_for
+from deepdream.plan import Plan, plan_for
 from deepdream.tensors import generator
 
 sides = st.integers(1, 700)
@@ -81,35 +81,76 @@ def test_at_the_recommended_layer_the_exact_halo_is_338_pixels_and_exact(exact_m
     assert float((tiled - whole).norm() / whole.norm()) < 1e-5
 
 
+def _seam_energy(size: tuple[int, int], layer: str, tiling: Tiling, *, steps: int, moving: bool) -> float:
+    """Energy of the mean error of ``steps`` gradients in the columns where the tiles of a grid that stands still
+    meet, over that in the others."""
+    model = load_model(device="cpu")
+    picture = torch.nn.functional.avg_pool2d(torch.rand(1, 3, *size, generator=generator(1)), 5, 1, 2)
+    objective, plan = parse_objective(f"layer({layer})"), plan_for(jitter=0)
+    whole, _ = measure_gradient(model, objective, picture, plan, generator(0))
+    total, chance = torch.zeros_like(whole), generator(0)
+    for _ in range(steps):
+        chance = chance if moving else generator(99)
+        tiled, _ = measure_gradient(model, objective, picture, plan, chance, tiling=tiling)
+        total += (tiled - whole) / steps
+    standing = generator(99)
+    for _ in range(2):  # what a jitter of no pixels draws
+        torch.randint(1, (), generator=standing)
+    seams = torch.zeros(size[1], dtype=torch.bool)
+    for box in grid(*size, tiling.core, standing):
+        if box.left:
+            seams[box.left - 4 : box.left + 4] = True
+    energy = total.square().sum(dim=(0, 1, 2))
+    return float(energy[seams].mean() / energy[~seams].mean())
+
+
 @pytest.mark.weights
 def test_random_grids_leave_no_seam() -> None:
-    """Averaged over steps, the columns where tiles met hold no more error than the others."""
-    model = load_model(device="cpu")
-    picture = torch.rand(1, 3, 160, 400, generator=generator(1))
-    picture = torch.nn.functional.avg_pool2d(picture, 5, 1, 2)
-    objective, plan = parse_objective("layer(blocks.2)"), plan_for(jitter=0)
-    whole, _ = measure_gradient(model, objective, picture, plan, generator(0))
-    chance, core, first = generator(5), 96, None
-    total = torch.zeros_like(whole)
-    for _ in range(8):
-        before = chance.get_state()
-        tiled, _ = measure_gradient(model, objective, picture, plan, chance, tiling=Tiling(core, 16, 8))
-        if first is None:
-            replay = torch.Generator()
-            replay.set_state(before)
-            measure_gradient(model, objective, picture, plan, replay, tiling=Tiling(core, 16, 8))
-            draw = torch.Generator()
-            draw.set_state(before)
-            torch.randint(-0, 1, (), generator=draw)
-            torch.randint(-0, 1, (), generator=draw)
-            first = {box.left for box in grid(160, 400, core, draw) if box.left}
-        total += (tiled - whole) / 8
-    energy = total.square().sum(dim=(0, 1, 2))
-    assert first
-    seams = torch.zeros(400, dtype=torch.bool)
-    for column in first:
-        seams[max(0, column - 2) : column + 2] = True
-    assert float(energy[seams].mean()) < 2 * float(energy[~seams].mean())
+    geometry = ((160, 400), "blocks.2", Tiling(96, 16, 8))
+    assert (
+        _seam_energy(*geometry, steps=1, moving=False) > 4
+    )  # the control: a grid that stands still leaves one
+    assert _seam_energy(*geometry, steps=16, moving=True) <= 1
+
+
+@pytest.mark.weights
+@pytest.mark.slow
+def test_the_tiles_that_are_used_by_default_leave_no_seam() -> None:
+    geometry = ((700, 2300), "blocks.4", Tiling(CORE, NEAR_HALO, 16))
+    assert CORE + 2 * NEAR_HALO == 1024
+    assert _seam_energy(*geometry, steps=1, moving=False) > 4
+    assert _seam_energy(*geometry, steps=8, moving=True) <= 1
+
+
+@given(st.integers(1, 40), st.integers(1, 40), st.integers(-50, 50), st.integers(-50, 50), st.data())
+@settings(max_examples=60, deadline=None)
+def test_a_part_of_a_rolled_picture_is_that_part(
+    height: int, width: int, down: int, right: int, data: st.DataObject
+) -> None:
+    whole = torch.rand(2, 3, height, width, generator=generator(0))
+    top, left = data.draw(st.integers(0, height - 1)), data.draw(st.integers(0, width - 1))
+    box = Box(top, data.draw(st.integers(top + 1, height)), left, data.draw(st.integers(left + 1, width)))
+    view = Rolled(whole, down, right, lambda part: 2 * part)
+    part = view.of(box)
+    assert torch.equal(part, box.of(2 * torch.roll(whole, (down, right), dims=(2, 3))))
+    onto, expected = torch.zeros_like(whole), torch.zeros_like(whole)
+    view.put(box, part, onto)
+    box.of(expected).copy_(part)
+    assert torch.equal(onto, torch.roll(expected, (-down, -right), dims=(2, 3)))
+
+
+@pytest.mark.parametrize("goal", ["layer(second)", "layer(second) + 2*channel(first, 1)"])
+def test_a_large_picture_is_rolled_under_its_tiles(tiny_model: Model, goal: str) -> None:
+    """With jitter: the tiles of what lies still give what the tiles of a rolled copy give, rolled back."""
+    picture, objective = torch.rand(1, 3, 150, 170, generator=generator(0)), parse_objective(goal)
+    tiling = Tiling(96, 32, 8)
+    found, score = measure_gradient(tiny_model, objective, picture, Plan(), generator(3), tiling=tiling)
+    chance = generator(3)
+    down, right = (int(torch.randint(-32, 33, (), generator=chance)) for _ in range(2))
+    copy, chance = torch.roll(picture, (down, right), dims=(2, 3)), generator(3)
+    expected, same = measure_gradient(tiny_model, objective, copy, Plan(jitter=0), chance, tiling=tiling)
+    torch.testing.assert_close(found, torch.roll(expected, (-down, -right), dims=(2, 3)))
+    torch.testing.assert_close(score, same)
 
 
 def _squares(tile: Tensor) -> tuple[Tensor, Tensor]:
@@ -120,32 +161,33 @@ def test_out_of_memory_cuts_what_is_left_into_smaller_tiles_and_gives_the_same()
     picture = torch.rand(1, 3, 500, 700, generator=generator(0))
     seen: list[int] = []
 
-    def short_of_memory(tile: Tensor) -> tuple[Tensor, Tensor]:
+    def short_of_memory(box: Box) -> tuple[Tensor, Tensor]:
+        tile = box.of(picture)
         seen.append(tile.shape[-1])
         if len(seen) > 2 and tile.shape[-1] > 200:
             raise RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried to allocate 1 bytes")
         return _squares(tile)
 
-    gradient, score = tiled_gradient(picture, Tiling(256, 8), generator(3), short_of_memory)
+    gradient, score = tiled_gradient(Rolled(picture), Tiling(256, 8), generator(3), short_of_memory)
     torch.testing.assert_close(gradient, 2 * picture)
     assert float(score) == pytest.approx(float(picture.square().mean()), rel=0.05)
     assert max(seen[:2]) > 200 >= max(seen[4:])
 
 
 def test_a_tile_that_the_user_chose_is_kept_and_the_error_comes_through() -> None:
-    def never(tile: Tensor) -> tuple[Tensor, Tensor]:
+    def never(box: Box) -> tuple[Tensor, Tensor]:
         raise RuntimeError("DefaultCPUAllocator: can't allocate memory")
 
     with pytest.raises(RuntimeError, match="can't allocate"):
-        tiled_gradient(torch.rand(1, 3, 300, 300), Tiling(256, 8, fixed=True), generator(0), never)
+        tiled_gradient(Rolled(torch.rand(1, 3, 300, 300)), Tiling(256, 8, fixed=True), generator(0), never)
 
 
 def test_other_errors_are_not_taken_for_a_lack_of_memory() -> None:
-    def broken(tile: Tensor) -> tuple[Tensor, Tensor]:
+    def broken(box: Box) -> tuple[Tensor, Tensor]:
         raise RuntimeError("size mismatch")
 
     with pytest.raises(RuntimeError, match="size mismatch"):
-        tiled_gradient(torch.rand(1, 3, 300, 300), Tiling(256, 8), generator(0), broken)
+        tiled_gradient(Rolled(torch.rand(1, 3, 300, 300)), Tiling(256, 8), generator(0), broken)
 
 
 def test_positions_are_those_of_the_whole_picture(tiny_model: Model) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass
 from types import MappingProxyType
@@ -16,7 +16,7 @@ from torch import Tensor
 from deepdream.ascent.algebra import KINDS, Need, Objective, Scene, Term
 from deepdream.ascent.conditioning import conditioning_of
 from deepdream.ascent.references import References
-from deepdream.ascent.tiling import Tiling, tiled_gradient
+from deepdream.ascent.tiling import Box, Rolled, Tiling, tiled_gradient
 from deepdream.ascent.transforms import Change, draw_all, draw_offset, parse_transforms
 from deepdream.ascent.transparency import on_random_ground
 from deepdream.models.rectifiers import redirected_gradients
@@ -44,6 +44,8 @@ def measure_gradient(
     *,
     tiling: Tiling | None = None,
     references: References = MappingProxyType({}),
+    show: Callable[[Tensor], Tensor] | None = None,
+    shrunk: Callable[[int], None] | None = None,
 ) -> tuple[Tensor, Tensor]:
     """d score / d image (B, C, H, W), and the score (a scalar tensor), through one draw of the plan's transforms.
 
@@ -53,32 +55,58 @@ def measure_gradient(
     for itself, and the scores are (G,); ``plan.batch`` pictures go through the network at a time.
 
     With a ``tiling`` the picture is seen tile by tile. ``references`` holds what the objective is compared with,
-    at the size of ``image``; what lies under the picture is rolled and scaled as it is.
+    at the size of ``image``; what lies under the picture is rolled and scaled as it is. Where ``image`` holds other
+    numbers, each pixel's in its place, ``show`` makes the picture of any part of it. Where memory runs out and the
+    tiles become smaller, ``shrunk`` is told their core.
     """
+    show = show or _detached
     down, right = draw_offset(plan.jitter, image.shape[-2], image.shape[-1], chance)
-    seen = _rolled(image.detach(), down, right)
-    del image  # the caller's only copy, where it is large
+    changed = bool(plan.zoom or plan.transforms or plan.alpha)
+    if tiling is not None and not changed:  # a large picture has no room for a rolled copy
+        rolled = Rolled(image, down, right, show)
+        return _looked(network, goals, plan, references, rolled, chance, tiling, shrunk)
+    seen = _rolled(show(image), down, right)
     with torch.enable_grad():
-        changed = bool(plan.zoom or plan.transforms or plan.alpha)
         free = seen.requires_grad_() if changed else seen
         shown = on_random_ground(free, chance) if plan.alpha else free
         zoomed = _zoomed(shown, plan.zoom, chance)
         change = draw_all(parse_transforms(plan.transforms), zoomed.shape[-2], zoomed.shape[-1], chance)
         view = change(zoomed)
     found = {need: _alike(need, value, (down, right), zoomed, change) for need, value in references.items()}
-    if isinstance(goals, Objective):
-        gradient, score = _Sight(network, goals, plan, found).look(view.detach(), chance, tiling)
-    else:
-        sights = _sights(network, goals, plan, found, len(view))
-        gradient, score = _look_with_each(sights, view.detach(), chance, tiling)
+    gradient, score = _looked(network, goals, plan, found, Rolled(view.detach()), chance, tiling, shrunk)
     if changed:
         (gradient,) = torch.autograd.grad(view, free, gradient)
-    del seen, free, view
     return _rolled(gradient, -down, -right), score
 
 
+def _detached(image: Tensor) -> Tensor:
+    return image.detach()
+
+
+def _looked(
+    network: Network,
+    goals: Objective | Sequence[Objective],
+    plan: Plan,
+    found: References,
+    view: Rolled,
+    chance: torch.Generator,
+    tiling: Tiling | None,
+    shrunk: Callable[[int], None] | None,
+) -> tuple[Tensor, Tensor]:
+    """The gradient of one objective and its score, or those of several, each with its share of the pictures."""
+    if isinstance(goals, Objective):
+        return _Sight(network, goals, plan, found, shrunk).look(view, chance, tiling)
+    sights = _sights(network, goals, plan, found, len(view.whole), shrunk)
+    return _look_with_each(sights, view, chance, tiling)
+
+
 def _sights(
-    network: Network, goals: Sequence[Objective], plan: Plan, found: References, count: int
+    network: Network,
+    goals: Sequence[Objective],
+    plan: Plan,
+    found: References,
+    count: int,
+    shrunk: Callable[[int], None] | None,
 ) -> list[_Sight]:
     """One for each of the objectives, by whose share of ``count`` pictures it is scored."""
     share = count // len(goals)
@@ -86,7 +114,7 @@ def _sights(
     for i, goal in enumerate(goals):
         own = {need: found[need] for need in goal.needs}
         pictures = slice(i * share, (i + 1) * share)
-        sights.append(_Sight(network, goal, plan, _those_of(own, pictures, count)))
+        sights.append(_Sight(network, goal, plan, _those_of(own, pictures, count), shrunk))
     return sights
 
 
@@ -96,14 +124,14 @@ def _those_of(found: References, pictures: slice, count: int) -> References:
 
 
 def _look_with_each(
-    sights: Sequence[_Sight], view: Tensor, chance: torch.Generator, tiling: Tiling | None
+    sights: Sequence[_Sight], view: Rolled, chance: torch.Generator, tiling: Tiling | None
 ) -> tuple[Tensor, Tensor]:
     """The gradient of a batch and the scores of its objectives, as many pictures at a time as the plan says.
 
     Where pictures are cut into tiles, or objectives have different numbers of terms that are to be balanced, the
     pictures of one objective at a time.
     """
-    share = len(view) // len(sights)
+    share = len(view.whole) // len(sights)
     kinds = {(sight.balanced, len(sight.objective.terms)) for sight in sights}
     alone = tiling is not None or (len(kinds) > 1 and any(balanced for balanced, _ in kinds))
     step = 1 if alone else max(1, sights[0].plan.batch // share)
@@ -111,12 +139,14 @@ def _look_with_each(
     for first in range(0, len(sights), step):
         chance.set_state(state)  # a picture meets the same chance whatever its neighbors climb
         some = sights[first : first + step]
-        part = view[first * share : (first + len(some)) * share]
+        part = view.pictures(slice(first * share, (first + len(some)) * share))
         if len(some) > 1:
-            parts.append(_look_together(some, part))
+            parts.append(_look_together(some, part.whole))
         else:
             gradient, score = some[0].look(part, chance, tiling)
             parts.append((gradient, score[None]))
+    if len(parts) == 1:  # a large picture has no room for a copy
+        return parts[0]
     return torch.cat([gradient for gradient, _ in parts]), torch.cat([score for _, score in parts])
 
 
@@ -166,10 +196,11 @@ class _Sight:
     objective: Objective
     plan: Plan
     found: References
+    shrunk: Callable[[int], None] | None = None
 
-    def look(self, view: Tensor, chance: torch.Generator, tiling: Tiling | None) -> tuple[Tensor, Tensor]:
+    def look(self, view: Rolled, chance: torch.Generator, tiling: Tiling | None) -> tuple[Tensor, Tensor]:
         """The gradient of a view, whole or in tiles, and its score."""
-        return self.see(view) if tiling is None else self.see_in_tiles(view, chance, tiling)
+        return self.see(view.whole) if tiling is None else self.see_in_tiles(view, chance, tiling)
 
     def see(self, view: Tensor) -> tuple[Tensor, Tensor]:
         """The gradient of a whole view, and its score."""
@@ -183,33 +214,37 @@ class _Sight:
             gradient += weight * part / _size(part, term)
         return gradient, _total(scores)
 
-    def see_in_tiles(self, view: Tensor, chance: torch.Generator, tiling: Tiling) -> tuple[Tensor, Tensor]:
-        """As ``see``, a tile at a time.
+    def see_in_tiles(self, view: Rolled, chance: torch.Generator, tiling: Tiling) -> tuple[Tensor, Tensor]:
+        """As ``see``, a tile at a time; the gradient lies as ``view.whole`` does, unrolled.
 
         A term is a mean over positions, so a tile's part in the whole picture's gradient is its gradient times
         its share of the positions; a sum needs no share. Several terms are balanced by their sizes in the whole
         picture, which are measured on a smaller one where it is large.
         """
-        under = [need for need in self.found if need.lies_under]
-        below = [self.found[need].to(view).expand(len(view), -1, -1, -1) for need in under]
-        stack = torch.cat([view, *below], dim=1) if below else view
-        widths = [3, *(self.found[need].shape[1] for need in under)]
+        height, width = view.whole.shape[-2:]
+        under = {
+            need: Rolled(value.to(view.whole).expand(len(view.whole), -1, -1, -1), view.down, view.right)
+            for need, value in self.found.items()
+            if need.lies_under
+        }
 
-        def split(tile: Tensor) -> tuple[Tensor, References]:
-            image, *parts = torch.split(tile, widths, dim=1)
-            return image, {**self.found, **dict(zip(under, parts, strict=True))}
+        def part(box: Box, fit: Callable[[Tensor], Tensor] = _detached) -> tuple[Tensor, References]:
+            below = {need: fit(value.of(box)) for need, value in under.items()}
+            return fit(view.of(box)), {**self.found, **below}
 
-        sizes = self._sizes(*split(_shrunk(stack))) if self.balanced else [1.0] * len(self.objective.terms)
+        sizes: Sequence[float | Tensor] = [1.0] * len(self.objective.terms)
+        if self.balanced:
+            sizes = self._sizes(*part(Box(0, height, 0, width), _shrunk))
 
-        def look(tile: Tensor) -> tuple[Tensor, Tensor]:
-            scene, scores = self._scored(*split(tile))
+        def look(box: Box) -> tuple[Tensor, Tensor]:
+            scene, scores = self._scored(*part(box))
             shared = [
-                (weight * self._share(term, tile, view) / size, score)
+                (weight * self._share(term, scene.image, view.whole) / size, score)
                 for (_, term), (weight, score), size in zip(self.objective.terms, scores, sizes, strict=True)
             ]
             return _gradient(_weighted_sum(shared), scene.image), _total(scores)
 
-        return tiled_gradient(stack, tiling, chance, look)
+        return tiled_gradient(view, tiling, chance, look, shrunk=self.shrunk)
 
     def _scored(self, image: Tensor, found: References) -> tuple[Scene, list[tuple[float, Tensor]]]:
         """What the terms look at, and their weights and scores, which can be differentiated in its image."""

@@ -16,16 +16,16 @@ from itertools import pairwise
 import torch
 from torch import Tensor
 
-from deepdream.tensors import is_out_of_memory
+from deepdream.tensors import give_back_memory, is_out_of_memory
 
 #: Pictures above so many pixels are cut into tiles by default.
 LARGE = 3_000_000
-CORE = 1024
-#: Above so many pixels the picture itself needs the memory, and tiles are smaller; they take hardly longer.
-VERY_LARGE = 10_000_000
-SMALLER_CORE = 768
+#: A tile sees 1024 pixels a side unless it ends with the picture: a core, and a halo on both sides, so that neighbors
+#: overlap by 128.
 NEAR_HALO = 64
-_SMALLEST = 96
+CORE = 1024 - 2 * NEAR_HALO
+#: Cores are not halved below this.
+SMALLEST = 96
 
 
 @dataclass(frozen=True)
@@ -36,7 +36,7 @@ class Tiling:
         core: Side in pixels of the square whose gradient a tile gives.
         halo: Pixels it looks at around the core.
         stride: Of the layers: tiles start on this grid, so that units lie where they lie in the whole picture.
-        fixed: Whether the user chose the core; it is then kept when memory runs out.
+        fixed: Whether somebody chose the core; it is then kept when memory runs out.
     """
 
     core: int
@@ -46,7 +46,7 @@ class Tiling:
 
     def halved(self) -> Tiling | None:
         """Tiles of half the core; None where they may not or cannot become smaller."""
-        if self.fixed or self.core // 2 < _SMALLEST:
+        if self.fixed or self.core // 2 < SMALLEST:
             return None
         return Tiling(self.core // 2, self.halo, self.stride)
 
@@ -64,6 +64,11 @@ class Box:
         """This part of (..., H, W)."""
         return image[..., self.top : self.bottom, self.left : self.right]
 
+    @property
+    def area(self) -> int:
+        """How many pixels it has."""
+        return (self.bottom - self.top) * (self.right - self.left)
+
     def quarters(self) -> list[Box]:
         """The same area as up to four boxes."""
         rows = _cut(self.top, self.bottom, -(-(self.bottom - self.top) // 2), 0)
@@ -71,15 +76,65 @@ class Box:
         return [Box(*row, *column) for row in rows for column in columns]
 
 
+def _as_it_is(numbers: Tensor) -> Tensor:
+    return numbers
+
+
+@dataclass(frozen=True, eq=False)
+class Rolled:
+    """A picture rolled down and to the right, of which parts are taken without a copy of the whole.
+
+    Attributes:
+        whole: (B, C, H, W) as it lies.
+        down, right: How far it is rolled, in pixels.
+        show: The picture of any part of ``whole``, where that holds other numbers.
+    """
+
+    whole: Tensor
+    down: int = 0
+    right: int = 0
+    show: Callable[[Tensor], Tensor] = _as_it_is
+
+    def of(self, box: Box) -> Tensor:
+        """The part of the rolled picture in ``box``."""
+        rows = [
+            torch.cat([self.show(part) for part in row], dim=3) if len(row) > 1 else self.show(row[0])
+            for row in self._parts(self.whole, box)
+        ]
+        return torch.cat(rows, dim=2) if len(rows) > 1 else rows[0]
+
+    def put(self, box: Box, values: Tensor, onto: Tensor) -> None:
+        """Lay ``values``, which belong into ``box``, onto the like of ``whole``, where it lies unrolled."""
+        top = 0
+        for row in self._parts(onto, box):
+            left, bottom = 0, top + row[0].shape[-2]
+            for part in row:
+                part.copy_(values[..., top:bottom, left : left + part.shape[-1]])
+                left += part.shape[-1]
+            top = bottom
+
+    def pictures(self, some: slice) -> Rolled:
+        """Some pictures of the batch."""
+        return Rolled(self.whole[some], self.down, self.right, self.show)
+
+    def _parts(self, whole: Tensor, box: Box) -> list[list[Tensor]]:
+        height, width = whole.shape[-2:]
+        columns = _wrapped(box.left - self.right, box.right - self.right, width)
+        rows = _wrapped(box.top - self.down, box.bottom - self.down, height)
+        return [[whole[..., a:b, c:d] for c, d in columns] for a, b in rows]
+
+
+def _wrapped(start: int, end: int, length: int) -> list[tuple[int, int]]:
+    """The span from ``start`` to ``end`` of something that begins again after ``length``, piece by piece."""
+    first = start % length
+    last = first + end - start
+    return [(first, last)] if last <= length else [(first, length), (0, last - length)]
+
+
 def grid(height: int, width: int, core: int, chance: torch.Generator) -> list[Box]:
     """Cores that cover the picture once, on a grid with a random offset."""
     down, right = (int(torch.randint(core, (), generator=chance)) for _ in range(2))
     return [Box(*r, *c) for r in _cut(0, height, core, down) for c in _cut(0, width, core, right)]
-
-
-def usual_core(height: int, width: int) -> int:
-    """The side of the tiles of a picture of this size, where nobody chose one."""
-    return SMALLER_CORE if height * width > VERY_LARGE else CORE
 
 
 def expected_tiles(height: int, width: int, tiling: Tiling) -> tuple[float, float]:
@@ -130,47 +185,60 @@ def _span(start: int, end: int, length: int, tiling: Tiling) -> tuple[int, int]:
 
 
 def tiled_gradient(
-    image: Tensor, tiling: Tiling, chance: torch.Generator, look: Callable[[Tensor], tuple[Tensor, Tensor]]
+    view: Rolled,
+    tiling: Tiling,
+    chance: torch.Generator,
+    look: Callable[[Box], tuple[Tensor, Tensor]],
+    *,
+    shrunk: Callable[[int], None] | None = None,
 ) -> tuple[Tensor, Tensor]:
     """The gradient (B, 3, H, W) and the score of a picture, tile by tile.
 
-    ``image`` may carry further channels behind its three, which are cut alike. ``look`` gives a tile's part in the
-    whole picture's gradient (B, 3, h, w), and the tile's own score; the scores' mean over the picture is returned
-    (for a sum over positions, a mean of sums). Where memory runs out, what is left is cut into smaller tiles and
-    the work goes on from there.
+    ``look`` gives, of what a tile sees, its part in the whole picture's gradient (B, 3, h, w), and the tile's own
+    score; the scores' mean over the picture is returned (for a sum over positions, a mean of sums). The gradient
+    lies as ``view.whole`` does, unrolled. Where memory runs out, what is left is cut into tiles of half the core,
+    ``shrunk`` is told the new core, and the work goes on from there.
 
     Raises:
         RuntimeError: torch's own error, where the smallest tile is still too large.
     """
-    height, width = image.shape[-2:]
-    gradient = torch.empty_like(image[:, :3])
-    score = torch.zeros((), device=image.device)
-    for core, part, share in _looks(image, tiling, grid(height, width, tiling.core, chance), look):
-        core.of(gradient).copy_(part)
+    height, width = view.whole.shape[-2:]
+    gradient = torch.empty(view.whole.shape, dtype=view.whole.dtype, device=view.whole.device)
+    score = torch.zeros((), device=view.whole.device)
+    cores = grid(height, width, tiling.core, chance)
+    for core, part, share in _looks((height, width), tiling, cores, look, shrunk):
+        view.put(core, part, gradient)
         score = score + share
     return gradient, score
 
 
 def _looks(
-    image: Tensor, tiling: Tiling, cores: list[Box], look: Callable[[Tensor], tuple[Tensor, Tensor]]
+    size: tuple[int, int],
+    tiling: Tiling,
+    cores: list[Box],
+    look: Callable[[Box], tuple[Tensor, Tensor]],
+    shrunk: Callable[[int], None] | None,
 ) -> Iterator[tuple[Box, Tensor, Tensor]]:
-    height, width = image.shape[-2:]
+    height, width = size
     while cores:
         core = cores[0]
         seen = surroundings(core, height, width, tiling)
         found = None
         smaller = tiling.halved()
         with suppress(_TooLargeError):
-            found = _look_or_shrink(look, seen.of(image), may_shrink=smaller is not None)
+            found = _look_or_shrink(look, seen, may_shrink=smaller is not None)
         if found is None:
             assert smaller is not None
             tiling, cores = smaller, [quarter for box in cores for quarter in box.quarters()]
+            give_back_memory()
+            if shrunk is not None:
+                shrunk(tiling.core)
             continue
         part, score = found
         inside = Box(
             core.top - seen.top, core.bottom - seen.top, core.left - seen.left, core.right - seen.left
         )
-        yield core, inside.of(part), score * (_area(core) / (height * width))
+        yield core, inside.of(part), score * (core.area / (height * width))
         cores = cores[1:]
 
 
@@ -179,15 +247,11 @@ class _TooLargeError(Exception):
 
 
 def _look_or_shrink(
-    look: Callable[[Tensor], tuple[Tensor, Tensor]], tile: Tensor, *, may_shrink: bool
+    look: Callable[[Box], tuple[Tensor, Tensor]], seen: Box, *, may_shrink: bool
 ) -> tuple[Tensor, Tensor]:
     try:
-        return look(tile)
+        return look(seen)
     except (MemoryError, RuntimeError) as error:
         if not (may_shrink and is_out_of_memory(error)):
             raise
         raise _TooLargeError from error
-
-
-def _area(box: Box) -> int:
-    return (box.bottom - box.top) * (box.right - box.left)

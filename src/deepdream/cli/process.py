@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import os
 import signal
 import sys
 from collections.abc import Iterator
@@ -10,6 +11,7 @@ from contextlib import contextmanager
 from types import FrameType
 
 _MMAP_THRESHOLD, _TRIM_THRESHOLD = -3, -1
+_KEPT_PRIMITIVES = "128"  # more than a pass forth and back through the embedded network needs
 
 
 class StoppedBySignal(BaseException):
@@ -60,6 +62,9 @@ def keep_large_blocks() -> None:
 
     A gradient allocates the same hundreds of megabytes at every step; by default each block above 32 MB is
     mapped and page-faulted anew. Results are the same to the bit. Nothing happens on other C libraries.
+
+    oneDNN, which computes the convolutions, keeps what it prepares for every new shape. Large pictures are cut into
+    ever new shapes, and what is kept between large blocks keeps these apart: it is told to keep less.
     """
     if not sys.platform.startswith("linux"):
         return
@@ -69,3 +74,4 @@ def keep_large_blocks() -> None:
         return  # another C library, such as musl
     mallopt(_MMAP_THRESHOLD, 1 << 30)
     mallopt(_TRIM_THRESHOLD, (1 << 31) - 1)
+    os.environ.setdefault("ONEDNN_PRIMITIVE_CACHE_CAPACITY", _KEPT_PRIMITIVES)

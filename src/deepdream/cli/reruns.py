@@ -67,9 +67,15 @@ def info(
     threads = f"{recipe.threads} thread{'s' if recipe.threads > 1 else ''}"
     draft = f", a draft in {recipe.plan.precision}" if recipe.plan.precision != "float32" else ""
     _put_entry("ran on", f"{recipe.device}, {threads}{beside}{draft}")
+    if recipe.shrinks:
+        _put_entry("memory", f"short: {_shrinks_in_words(recipe)}")
     _put_entry("versions", ", ".join(f"{k} {v}" for k, v in recipe.versions.items()))
     if recipe.decided_by:
         _put_entry("decided by", recipe.decided_by)
+
+
+def _shrinks_in_words(recipe: Recipe) -> str:
+    return ", ".join(f"tiles of {core} from step {step} on" for step, core in recipe.shrinks)
 
 
 def _sheet_of(path: Path) -> SheetRecord | None:
@@ -141,6 +147,8 @@ def rerun(
     differing = differences(recipe, network)
     if not recipe.finished:
         differing.append("the picture was interrupted; this is the whole dream")
+    if recipe.shrinks:
+        differing.append(f"memory was short: {_shrinks_in_words(recipe)}")
     for line in differing:
         say(f"deepdream: differs from then: {line}")
     torch.set_num_threads(recipe.threads)

@@ -89,7 +89,7 @@ def _unpacked(state: State) -> tuple[dict[str, Tensor], dict[str, Any]]:
             continue
         if isinstance(value, Tensor):
             tensors[entry.name] = value
-        elif isinstance(value, tuple):
+        elif isinstance(value, tuple) and entry.name != "shrinks":
             tensors |= {f"{entry.name}.{place}": part for place, part in enumerate(value)}
         else:
             numbers[entry.name] = value
@@ -147,7 +147,8 @@ def _packed(tensors: dict[str, Tensor], numbers: Mapping[str, Any]) -> dict[str,
     for name in sorted(own, key=lambda name: (name.partition(".")[0], len(name), name)):
         field, dot, _ = name.partition(".")
         found[field] = (*found.get(field, ()), tensors[name]) if dot else tensors[name]
-    return {"moments": (), **found}
+    shrinks = tuple((_whole(step, 1), _whole(core, 1)) for step, core in found.get("shrinks", ()))
+    return {"moments": (), **found, "shrinks": shrinks}
 
 
 def _file_names(tensors: Mapping[str, Tensor]) -> set[str]:

@@ -10,7 +10,6 @@ import torch
 from torch import Tensor
 
 from deepdream.ascent.gradients import blur
-from deepdream.ascent.parameterizations import Logit, Pixels
 from deepdream.ascent.resampling import resize_picture
 from deepdream.dreaming.distance import structural_similarity
 from deepdream.dreaming.state import State
@@ -84,10 +83,25 @@ def distances(state: State, base: Tensor | None = None) -> list[float]:
     """
     base = state.base() if base is None else base
     image, mask = state.image(), mask_at(state)
-    return [_distance(state.plan, [(base[i : i + 1], image[i : i + 1], mask)]) for i in range(len(base))]
+    bands = _bands(*base.shape[-2:]) if not state.plan.stop_at.startswith("ssim") else [slice(None)]
+    return [
+        _distance(state.plan, [_rows(band, base[i : i + 1], image[i : i + 1], mask) for band in bands])
+        for i in range(len(base))
+    ]
 
 
-_Views = Iterable[tuple[Tensor, Tensor, Tensor | None]]
+_View = tuple[Tensor, Tensor, Tensor | None]
+_Views = Iterable[_View]
+
+
+def _bands(height: int, width: int) -> list[slice]:
+    """The rows of a picture, so many at a time as a large one has room for."""
+    rows = max(1, _BAND // width)
+    return [slice(top, min(top + rows, height)) for top in range(0, height, rows)]
+
+
+def _rows(band: slice, before: Tensor, after: Tensor, mask: Tensor | None) -> _View:
+    return before[..., band, :], after[..., band, :], None if mask is None else mask[..., band, :]
 
 
 def _distance(plan: Plan, views: _Views) -> float:
@@ -143,9 +157,8 @@ class _Scaling:
     def __init__(self, state: State) -> None:
         self.state = state
         height, width = state.source.shape[-2:]
-        banded = isinstance(state.parameterization, (Pixels, Logit)) and not state.plan.stop_at
-        rows = max(1, _BAND // width) if banded else height
-        self.bands = [slice(top, min(top + rows, height)) for top in range(0, height, rows)]
+        banded = state.parameterization.pixelwise and not state.plan.stop_at
+        self.bands = _bands(height, width) if banded else [slice(0, height)]
         self.start = state.parameterization.encode(state.source) if len(self.bands) == 1 else None
 
     def views(self, factor: float) -> _Views:

@@ -48,6 +48,7 @@ class Draft:
             measures=measures.to_dict(),
             after=top_classes(model, image)[0] if after is None else after,
             finished=state.done,
+            shrinks=state.shrinks,
         )
 
 

@@ -18,7 +18,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
 from deepdream.ascent.sizes import Octave
-from deepdream.ascent.tiling import CORE, LARGE, SMALLER_CORE, Tiling, expected_tiles, largest_tile
+from deepdream.ascent.tiling import CORE, LARGE, Tiling, expected_tiles, largest_tile
 from deepdream.dreaming.beginning import start
 from deepdream.dreaming.fitting import objective_of, sizes_for, tiling_for
 from deepdream.dreaming.loop import advance
@@ -29,7 +29,7 @@ from deepdream.tensors import free_memory, generator, resident_memory
 
 _SIDE = 256
 #: Cores that are tried, from the usual one down.
-_CORES = (CORE, SMALLER_CORE, 512, 384, 256)
+_CORES = (CORE, 640, 512, 384, 256)
 #: float32 copies of a picture that lie beside a pass, with what the allocator keeps between them; and how much more
 #: than its tensors a pass takes, for the scratch of its operations and blocks that do not fit into each other. Both
 #: from benchmarks/memory.py.
@@ -161,7 +161,7 @@ def choose_tile(model: Model, plan: Plan, height: int, width: int, costs: Costs,
         return max(octave.bytes for octave in found.octaves)
 
     usual = needs(plan)
-    trials = [replace(plan, tile=core) for core in _CORES if core * core < height * width]
+    trials = [replace(plan, tile=core, tile_fitted=True) for core in _CORES if core * core < height * width]
     if usual <= free / 2 or not trials:
         return plan
     in_tiles_anyway = height * width > LARGE

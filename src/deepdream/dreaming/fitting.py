@@ -8,7 +8,7 @@ from deepdream.ascent.goals import parse_goals
 from deepdream.ascent.objectives import Objective, layer
 from deepdream.ascent.resolving import resolve
 from deepdream.ascent.sizes import Octave, octaves
-from deepdream.ascent.tiling import LARGE, NEAR_HALO, Tiling, usual_core
+from deepdream.ascent.tiling import CORE, LARGE, NEAR_HALO, Tiling
 from deepdream.ascent.transforms import parse_transforms, side_needed
 from deepdream.errors import UsageError
 from deepdream.models.network import Model
@@ -62,17 +62,22 @@ def sizes_for(plan: Plan, model: Model, height: int, width: int) -> tuple[Octave
     return octaves(height, width, count=plan.octaves, scale=plan.octave_scale, steps=plan.steps, floor=floor)
 
 
-def tiling_for(plan: Plan, model: Model, objective: Objective, height: int, width: int) -> Tiling | None:
+def tiling_for(
+    plan: Plan, model: Model, objective: Objective, height: int, width: int, *, core: int = 0
+) -> Tiling | None:
     """How a picture of this size is cut into tiles; None where it is seen whole.
+
+    ``core`` is what the tiles have come to where memory ran out, 0 where it has not.
 
     Raises:
         UsageError: a tile was asked for that the layers or the objective do not allow.
     """
     layers = [model.layer(name) for name in objective.layers if name in model.layers]
-    cuttable = objective.local and not model.preprocessing.fixed and all(layer.stride for layer in layers)
+    cuttable = can_be_cut(model, objective)
     if plan.tile and not cuttable:
         raise UsageError(f"{objective} looks at the picture as a whole and cannot be seen in tiles.")
-    if not cuttable or (height * width <= (plan.tile**2 or LARGE)):
+    core = core or plan.tile
+    if not cuttable or (height * width <= (core**2 or LARGE)):
         return None
     stride = max((layer.stride or 1 for layer in layers), default=1)
     halo = NEAR_HALO
@@ -83,6 +88,15 @@ def tiling_for(plan: Plan, model: Model, objective: Objective, height: int, widt
                 f"{objective} sees the whole picture, so no halo is exact. Use --tile-halo near."
             )
         halo = max((field or 1) - 1 for field in fields) if fields else 0
-    return Tiling(
-        max(plan.tile or usual_core(height, width), 2 * stride), halo, stride, fixed=bool(plan.tile)
-    )
+    return Tiling(max(core or CORE, 2 * stride), halo, stride, fixed=is_fixed(plan))
+
+
+def can_be_cut(model: Model, objective: Objective) -> bool:
+    """Whether ``objective`` can be seen in tiles."""
+    layers = [model.layer(name) for name in objective.layers if name in model.layers]
+    return objective.local and not model.preprocessing.fixed and all(layer.stride for layer in layers)
+
+
+def is_fixed(plan: Plan) -> bool:
+    """Whether the user chose the tile, which is then kept where memory runs out."""
+    return bool(plan.tile) and not plan.tile_fitted

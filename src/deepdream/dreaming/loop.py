@@ -25,17 +25,18 @@ from deepdream.ascent.conditioning import (
     conditioning_of,
 )
 from deepdream.ascent.parameterizations import move_detail
+from deepdream.ascent.references import References
 from deepdream.ascent.resampling import resize
-from deepdream.ascent.tiling import LARGE
+from deepdream.ascent.tiling import CORE, LARGE, SMALLEST, Tiling
 from deepdream.ascent.transparency import held_down
 from deepdream.dreaming.beginning import emphasis_of, references_of, start
 from deepdream.dreaming.control import allowed, at_distance, distances, mask_at, result, target
-from deepdream.dreaming.fitting import sum_of, tiling_for
+from deepdream.dreaming.fitting import can_be_cut, is_fixed, sum_of, tiling_for
 from deepdream.dreaming.state import State
 from deepdream.errors import DeepDreamError, UsageError
 from deepdream.models.network import Model
 from deepdream.plan import Plan
-from deepdream.tensors import give_back_memory
+from deepdream.tensors import give_back_memory, is_out_of_memory
 
 _TRIES = 3
 _LOOK_EVERY = 8
@@ -115,7 +116,7 @@ def _steps(model: Model, state: State) -> Iterator[Step]:
                 raise _failure(state)
             furthest = max(furthest, state.number)
             back = earlier or good
-            state = replace(back, pace=back.pace / 2**failures, chance=state.chance)
+            state = replace(back, pace=back.pace / 2**failures, chance=state.chance, shrinks=state.shrinks)
             continue
         if is_due(state):
             earlier, good = (good if state.source.numel() <= 3 * LARGE else None), state
@@ -166,18 +167,13 @@ def advance(model: Model, state: State) -> State:
     chance = torch.Generator()
     chance.set_state(state.chance)
     plan, size = state.plan, state.size
-    goals = state.goals
-    tiling = tiling_for(plan, model, sum_of(goals), size.height, size.width)
+    tiling = tiling_for(plan, model, sum_of(state.goals), size.height, size.width, core=state.core)
     references = references_of(model, state) if state.references is None else state.references
-    gradient, score = measure_gradient(
-        model.in_precision(plan.precision),
-        goals,
-        state.canvas(),
-        plan,
-        chance,
-        tiling=tiling,
-        references=references,
-    )
+    found = _gradient_or_cut(model, state, chance, tiling, references)
+    if isinstance(found, State):
+        return advance(model, found)
+    gradient, score, shrinks = found
+    del found
     if tiling is not None:
         give_back_memory()
     score = _noted(score, gradient)
@@ -203,8 +199,51 @@ def advance(model: Model, state: State) -> State:
         score=score,
         scores=(*state.scores, score, score) if state.step == 0 else (*state.scores[:-1], score),
         references=references,
+        shrinks=shrinks,
     )
     return _at_target(after)
+
+
+def _gradient_or_cut(
+    model: Model,
+    state: State,
+    chance: torch.Generator,
+    tiling: Tiling | None,
+    references: References,
+) -> tuple[Tensor, Tensor, tuple[tuple[int, int], ...]] | State:
+    """The gradient, the score and the shrinks so far; the state with tiles where memory ran out without them."""
+    pixelwise = state.parameterization.pixelwise
+    cores: list[int] = []
+    if tiling is not None:
+        give_back_memory()
+    try:
+        gradient, score = measure_gradient(
+            model.in_precision(state.plan.precision),
+            state.goals,
+            state.parameters if pixelwise else state.canvas(),
+            state.plan,
+            chance,
+            tiling=tiling,
+            references=references,
+            show=state.shown if pixelwise else None,
+            shrunk=cores.append,
+        )
+    except (MemoryError, RuntimeError) as error:
+        cut = _cut(model, state) if tiling is None and is_out_of_memory(error) else None
+        if cut is None:
+            raise
+    else:
+        return gradient, score, (*state.shrinks, *((state.number + 1, core) for core in cores[-1:]))
+    give_back_memory()  # here nothing holds the error any more, nor that what filled the memory
+    return cut
+
+
+def _cut(model: Model, state: State) -> State | None:
+    """The state with tiles, for a picture that did not fit into memory whole; None where it cannot be cut."""
+    half = math.isqrt(state.size.height * state.size.width) // 2
+    if is_fixed(state.plan) or half < SMALLEST or not can_be_cut(model, sum_of(state.goals)):
+        return None
+    return replace(state, shrinks=(*state.shrinks, (state.number + 1, min(half, state.core or CORE))))
 
 
 def _at_target(state: State) -> State:

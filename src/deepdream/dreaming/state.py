@@ -34,6 +34,7 @@ class State:
         scores: For every octave so far, the objectives before its first and before its last step.
         mask: (1, 1, H, W) at full size, 1 where the picture may change; None for everywhere.
         files: What the files hold that the objective names, by (role, resource).
+        shrinks: Where memory ran out: (step, core) of the tiles from that step on; see ``core``.
         references: What the objective is compared with at the current octave's size; None until it is made.
     """
 
@@ -51,7 +52,13 @@ class State:
     scores: tuple[Tensor, ...] = ()
     mask: Tensor | None = None
     files: Mapping[tuple[str, str], Tensor] = field(default_factory=dict)
+    shrinks: tuple[tuple[int, int], ...] = ()
     references: Mapping[Need, Tensor] | None = None
+
+    @property
+    def core(self) -> int:
+        """What the tiles have come to where memory ran out; 0 where it has not."""
+        return self.shrinks[-1][1] if self.shrinks else 0
 
     @property
     def parameterization(self) -> Parameterization:
@@ -118,3 +125,7 @@ class State:
     def opacity(self) -> Tensor | None:
         """How opaque they are, (B, 1, h, w); None where they all are, everywhere."""
         return self.canvas()[:, 3:] if self.plan.alpha else None
+
+    def shown(self, parameters: Tensor) -> Tensor:
+        """The canvas of a part of the parameters, of a parameterization that is ``pixelwise``."""
+        return self.parameterization.decode(parameters, *parameters.shape[-2:]).detach()

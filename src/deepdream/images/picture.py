@@ -47,7 +47,7 @@ class Picture:
         """A copy of the pixels as a float32 tensor ``(1, 3, H, W)`` in ``[0, 1]``, on the CPU."""
         import torch
 
-        return torch.from_numpy(np.ascontiguousarray(self.pixels.transpose(2, 0, 1))[None].copy())
+        return torch.from_numpy(self.pixels.transpose(2, 0, 1)[None].copy())
 
     def __repr__(self) -> str:
         transparency = ", with alpha" if self.alpha is not None else ""

@@ -55,6 +55,7 @@ class Recipe:
         decided_by: The person accountable for a decision that rests on the picture, if one was named.
         networks: As ``model``, those that dreamed beside it.
         together: How many pictures of its size went through the network with it, itself included.
+        shrinks: Where memory ran out, (step, side of the tiles from there on).
     """
 
     plan: Plan
@@ -76,6 +77,7 @@ class Recipe:
     decided_by: str = ""
     networks: tuple[Mapping[str, Any], ...] = ()
     together: int = 1
+    shrinks: tuple[tuple[int, int], ...] = ()
 
     def to_dict(self) -> dict[str, Any]:
         """Ready for JSON."""
@@ -161,6 +163,9 @@ def _checked(values: dict[str, Any]) -> Recipe:
         "input": _input(values["input"]),
         "octaves": tuple(
             (_count(h, "an octave"), _count(w, "an octave")) for h, w in values.get("octaves", ())
+        ),
+        "shrinks": tuple(
+            (_count(step, "a step"), _count(core, "a tile")) for step, core in values.get("shrinks", ())
         ),
         "versions": {
             _text(k, "a version"): _text(v, "a version") for k, v in values.get("versions", {}).items()

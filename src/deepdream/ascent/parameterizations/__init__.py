@@ -104,8 +104,8 @@ def move_detail(
     if parameterization.palette.opacity:
         base, larger = _half_opaque(base), _half_opaque(larger)
     if isinstance(parameterization, (Pixels, Logit)):
-        detail = parameters - parameterization.encode(base)
-        return parameterization.encode(larger) + resize(detail, height, width, how=how)
+        detail = resize(parameters - parameterization.encode(base), height, width, how=how)
+        return detail.add_(parameterization.encode(larger))
     dreamed = parameterization.decode(parameters, *base.shape[-2:])
     if not parameterization.exact:
         return parameterization.encode(resize_picture(dreamed, height, width))

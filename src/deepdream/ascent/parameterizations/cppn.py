@@ -28,6 +28,7 @@ class CPPN(Squashed):
     """
 
     exact = False
+    pixelwise = False
 
     def encode(self, image: Tensor) -> Tensor:
         """Raises UsageError: no weights are known for a picture."""

@@ -43,6 +43,7 @@ class MACO(Squashed):
     """
 
     exact = False
+    pixelwise = False
 
     def __init__(self, palette: Palette = Palette(), magnitudes: Magnitudes | None = None) -> None:  # noqa: B008
         super().__init__(palette)

@@ -13,6 +13,7 @@ class Pixels:
     """The pixels themselves, clipped after every step."""
 
     exact = True
+    pixelwise = True
 
     def __init__(self, palette: Palette = Palette()) -> None:  # noqa: B008 - immutable
         self.palette = palette
@@ -43,12 +44,13 @@ class Logit:
     """
 
     exact = True
+    pixelwise = True
 
     def __init__(self, palette: Palette = Palette(), margin: float = 0.002) -> None:  # noqa: B008 - immutable
         self.palette, self.margin = palette, margin
 
     def encode(self, image: Tensor) -> Tensor:
-        return torch.logit(self.margin + (1 - 2 * self.margin) * image)
+        return ((1 - 2 * self.margin) * image).add_(self.margin).logit_()
 
     def decode(self, parameters: Tensor, height: int, width: int) -> Tensor:  # noqa: ARG002
         squeezed = torch.sigmoid(parameters)
@@ -73,6 +75,8 @@ class Colors(Squashed):
 
     Source: Olah, Mordvintsev, Schubert 2017, Feature Visualization, Distill; lucid's to_valid_rgb.
     """
+
+    pixelwise = True
 
     def encode(self, image: Tensor) -> Tensor:
         return self.palette.unsquash(image)

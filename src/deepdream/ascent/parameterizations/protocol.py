@@ -19,10 +19,12 @@ class Parameterization(Protocol):
     Attributes:
         exact: Whether any picture can be written; if not, a dream in it starts from noise.
         palette: What the channels are.
+        pixelwise: Whether every pixel's parameters lie in its place, so that a part of them is a part of the picture.
     """
 
     exact: bool
     palette: Palette
+    pixelwise: bool
 
     def encode(self, image: Tensor) -> Tensor:
         """The parameters of ``image``."""
@@ -53,6 +55,7 @@ class Squashed:
     """What the parameterizations that end in a sigmoid share: nothing is illegal, and the chain rule holds."""
 
     exact = True
+    pixelwise = False
 
     def __init__(self, palette: Palette = Palette()) -> None:  # noqa: B008 - immutable
         self.palette = palette
