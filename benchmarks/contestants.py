@@ -19,6 +19,7 @@ from deepdream.models import load_model
 
 HEIGHT, WIDTH = 683, 1024
 OCTAVES, SCALE, STEPS = 4, 1.4, 10
+DEVICE, PRECISION = "cpu", "float32"  # set by gpu.py
 PICTURE = Path(__file__).parents[1] / "images" / "pagoda.jpg"
 NETWORKS = {"efficientnet_lite0": ("blocks.4", None), "googlenet": ("inception4c", "random")}
 
@@ -27,7 +28,7 @@ Job = Callable[[], None]
 
 def photo() -> Tensor:
     """The job's picture, (1, 3, 683, 1024) in [0, 1]."""
-    image = read_picture(PICTURE).tensor()
+    image = read_picture(PICTURE).tensor().to(DEVICE)
     return F.interpolate(image, size=(HEIGHT, WIDTH), mode="bicubic", antialias=True).clamp(0, 1)
 
 
@@ -39,9 +40,14 @@ def ours(network: str) -> Job:
 
     keep_large_blocks()
     layer, weights = NETWORKS[network]
-    model = load_model(network, weights=weights)
+    model = load_model(network, weights=weights, device=DEVICE)
     image = photo()
-    settings = {"objective": f"layer({layer})", "octaves": OCTAVES, "octave_scale": SCALE}
+    settings = {
+        "objective": f"layer({layer})",
+        "octaves": OCTAVES,
+        "octave_scale": SCALE,
+        "precision": PRECISION,
+    }
     for _ in dream(model, plan_for(**settings, steps=1), image[..., :224, :224]):
         pass
 
@@ -56,10 +62,11 @@ def ours(network: str) -> Job:
 def plain(network: str) -> Job:
     """A plain loop: the module as it is, a full forward pass, a hook, trainable weights, clipped pixels."""
     layer, weights = NETWORKS[network]
-    model = load_model(network, weights=weights)
+    model = load_model(network, weights=weights, device=DEVICE)
     module = model.module.eval().requires_grad_(True)
     mean, std = (
-        torch.tensor(v).view(1, 3, 1, 1) for v in (model.preprocessing.mean, model.preprocessing.std)
+        torch.tensor(v, device=DEVICE).view(1, 3, 1, 1)
+        for v in (model.preprocessing.mean, model.preprocessing.std)
     )
     kept: dict[str, Tensor] = {}
     module.get_submodule(layer).register_forward_hook(lambda m, i, o: kept.__setitem__("a", o))
@@ -82,10 +89,11 @@ def cascade_loop(network: str) -> Job:
     roll jitter, clamp to the valid range (github.com/gordicaleksa/pytorch-deepdream, MIT).
     """
     layer, weights = NETWORKS[network]
-    model = load_model(network, weights=weights)
+    model = load_model(network, weights=weights, device=DEVICE)
     module = model.module.eval().requires_grad_(False)
     mean, std = (
-        torch.tensor(v).view(1, 3, 1, 1) for v in (model.preprocessing.mean, model.preprocessing.std)
+        torch.tensor(v, device=DEVICE).view(1, 3, 1, 1)
+        for v in (model.preprocessing.mean, model.preprocessing.std)
     )
     kept: dict[str, Tensor] = {}
     module.get_submodule(layer).register_forward_hook(lambda m, i, o: kept.__setitem__("a", o))
@@ -113,9 +121,10 @@ def lucent(network: str) -> Job:
     from lucent.optvis import objectives, render, transform
 
     layer, weights = NETWORKS[network]
-    model = load_model(network, weights=weights)
+    model = load_model(network, weights=weights, device=DEVICE)
     mean, std = (
-        torch.tensor(v).view(1, 3, 1, 1) for v in (model.preprocessing.mean, model.preprocessing.std)
+        torch.tensor(v, device=DEVICE).view(1, 3, 1, 1)
+        for v in (model.preprocessing.mean, model.preprocessing.std)
     )
     module = _Normalized(model.module, mean, std).eval()
     name = ("module_" + layer).replace(".", "_")
@@ -150,7 +159,7 @@ def torch_dreams(network: str) -> Job:
     from torchvision.transforms import RandomAffine
 
     layer, weights = NETWORKS[network]
-    model = load_model(network, weights=weights)
+    model = load_model(network, weights=weights, device=DEVICE)
     dreamer = Dreamer(model.module.eval(), quiet=True, device="cpu")
     dreamer.set_custom_transforms(RandomAffine(degrees=0, translate=(0.03, 0.03)))
     part = model.module.get_submodule(layer)
@@ -178,7 +187,7 @@ def floor_seconds(network: str) -> tuple[float, float]:
     A gradient costs the forward pass twice: each convolution once, and once back to its input.
     """
     layer, weights = NETWORKS[network]
-    model = load_model(network, weights=weights)
+    model = load_model(network, weights=weights, device=DEVICE)
     total = [0.0]
 
     def count(module: nn.Module, _: object, output: Tensor) -> None:
@@ -235,7 +244,7 @@ class _Normalized(nn.Module):
 
 
 def _gauss(gradient: Tensor, sigma: float) -> Tensor:
-    x = torch.arange(-4, 5, dtype=torch.float32)
+    x = torch.arange(-4, 5, dtype=torch.float32, device=gradient.device)
     line = torch.exp(-0.5 * (x / sigma) ** 2)
     kernel = (line[:, None] * line[None, :] / line.sum() ** 2).expand(3, 1, 9, 9)
     return F.conv2d(F.pad(gradient, (4,) * 4, mode="reflect"), kernel, groups=3)

@@ -49,12 +49,12 @@ def _ours(method: str, image: Tensor) -> Job:
     from deepdream.cli.process import keep_large_blocks
 
     keep_large_blocks()
-    model = load_model("efficientnet_lite0")
+    model = load_model("efficientnet_lite0", device="cpu")
     return lambda: explain(model, image, method, TARGET, **OPTIONS[method])
 
 
 def _network() -> nn.Module:
-    model = load_model("efficientnet_lite0")
+    model = load_model("efficientnet_lite0", device="cpu")
     mean, std = (
         torch.tensor(v).view(1, 3, 1, 1) for v in (model.preprocessing.mean, model.preprocessing.std)
     )

@@ -59,7 +59,7 @@ def _one(job: dict[str, float], threads: int) -> dict[str, float]:
     keep_large_blocks()
     if threads:
         torch.set_num_threads(threads)
-    model = load_model("efficientnet_lite0")
+    model = load_model("efficientnet_lite0", device="cpu")
     side = round((job["megapixels"] * 1e6) ** 0.5)
     plan = plan_for(octaves=int(job["octaves"]), steps=int(job["steps"]), objective="layer(blocks.4)")
     image = torch.rand(1, 3, side, side, generator=torch.Generator().manual_seed(0))

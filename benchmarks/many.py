@@ -30,7 +30,7 @@ def job(name: str) -> Callable[[], None]:
     from deepdream.models import load_model
 
     keep_large_blocks()
-    network = load_model("efficientnet_lite0")
+    network = load_model("efficientnet_lite0", device="cpu")
     dreams.load_network = lambda *_: network  # type: ignore[assignment]
     folder = Path(tempfile.mkdtemp(prefix="deepdream-many-"))
     _make_pictures(folder / "in")

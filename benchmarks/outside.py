@@ -50,7 +50,7 @@ def main() -> None:
     """Print the fastest of some runs, and of its parts."""
     torch.set_num_threads(1)
     keep_large_blocks()
-    model, image, watch = load_model("efficientnet_lite0"), photo(), _Stopwatch()
+    model, image, watch = load_model("efficientnet_lite0", device="cpu"), photo(), _Stopwatch()
     gradients: dict[torch.Size, Tensor] = {}
 
     def planted(

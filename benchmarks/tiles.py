@@ -49,7 +49,7 @@ def _one(core: int | None, threads: int) -> dict[str, float]:
     keep_large_blocks()
     if threads:
         torch.set_num_threads(threads)
-    model = load_model("efficientnet_lite0")
+    model = load_model("efficientnet_lite0", device="cpu")
     chance = torch.Generator().manual_seed(0)
     image = torch.rand(1, 3, 3000, 4000, generator=chance)
     tiling = None if core is None else Tiling(core, NEAR_HALO, 16, fixed=True)

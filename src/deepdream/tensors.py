@@ -24,9 +24,14 @@ def sent_to(tensor: Tensor, device: torch.device) -> Tensor:
     return tensor.to(device)
 
 
+def doubled(values: Tensor) -> Tensor:
+    """``values`` in float64; on the CPU where their device (MPS) knows no such numbers."""
+    return (values.cpu() if values.device.type == "mps" else values).double()
+
+
 def root_mean_square(values: Tensor) -> float:
     """The root of the mean of the squares, as a number."""
-    return float(values.double().square().mean().sqrt())
+    return float(doubled(values).square().mean().sqrt())
 
 
 def is_out_of_memory(error: BaseException) -> bool:

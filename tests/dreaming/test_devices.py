@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from torch import Tensor
@@ -15,10 +17,13 @@ from torch.utils._pytree import tree_leaves
 
 from deepdream.ascent.climbing import measure_gradient
 from deepdream.dreaming import dream, loop, start
-from deepdream.models import Model, load_model
+from deepdream.images import write_picture
+from deepdream.models import Model, load_model, prepare
+from deepdream.models.precision import LOWER
 from deepdream.plan import plan_for
 from deepdream.tensors import generator, sent_to
 
+NOISE_ONLY = ("cppn", "maco")
 NO_CUDA = "no CUDA device here: this has never been run by who wrote it"
 cuda = [pytest.mark.cuda, pytest.mark.skipif(not torch.cuda.is_available(), reason=NO_CUDA)]
 
@@ -94,6 +99,54 @@ def test_nothing_waits_inside_of_an_octave(
                 next(steps)
 
 
+@pytest.fixture
+def elsewhere(tiny_model: Model, monkeypatch: pytest.MonkeyPatch) -> Model:
+    """The model on the device ``meta``, which computes nothing and refuses tensors of another device."""
+    monkeypatch.setattr(prepare, "freeze_convolutions", lambda _: None)  # only on a CPU
+    monkeypatch.setattr(loop, "at_hand", lambda _: False)
+    assert tiny_model.minimum_size(["first"]) <= tiny_model.minimum_size(["second", "logits"])
+    models = [tiny_model, *(tiny_model.in_precision(name) for name in LOWER)]
+    for model in models:
+        for ready in (model._prepared, model._plain):
+            ready.network.to("meta")
+        model.__dict__["_statistics"] = tuple(one.to("meta") for one in model._statistics)
+        model.device = torch.device("meta")
+    return tiny_model
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {}, {"recipe": "classic"}, {"recipe": "lapnorm"}, {"recipe": "natural"}, {"recipe": "smooth"},
+        {"mask": "mask.png", "feather": 3}, {"keep": "color"}, {"keep": "luminance", "blend": 0.5},
+        {"objective": 'layer(second) + 0.5*masked(layer(first), "mask.png") - distance() - blur() - l1()'},
+        {"objective": 'guide(second, "guide.png") + neuron(first, 3)'},
+        {"objective": 'direction(second, "vector.npy") + logit(2)'},
+        {"transforms": "pad(4) + jitter(4) + roll(3) + scale(0.9, 1.1) + rotate(-9, 9) + noise(0.02)"},
+        {"transforms": "crops(2, 0.5, 0.9, 32)", "optimizer": "adam"},
+        {"precision": "bfloat16"}, {"precision": "float16"}, {"relu": "redirected"}, {"tile": 40},
+        *({"parameterization": name} for name in ("pixels", "colors", "fourier", "laplacian", "shared")),
+        *({"recipe": "maco", "parameterization": name, "start": "noise", "transforms": ""} for name in NOISE_ONLY),
+    ],
+)  # fmt: skip
+def test_nothing_is_left_on_another_device(
+    settings: dict[str, Any], elsewhere: Model, photo: Tensor, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Every tensor of a step lies where the network is: what is mixed up on a GPU is mixed up here, too."""
+    monkeypatch.chdir(tmp_path)
+    write_picture(Path("mask.png"), np.full((48, 64, 3), 0.5, np.float32))
+    write_picture(Path("guide.png"), np.full((40, 40, 3), 0.4, np.float32))
+    np.save("vector.npy", np.ones(12, np.float32))
+    plan = replace(
+        plan_for(settings.get("recipe", "balanced")), objective="layer(second)", octaves=1, steps=7
+    )
+    steps = dream(elsewhere, replace(plan, **settings), photo)
+    for _ in range(3):
+        last = next(steps)
+    assert last.state.parameters.device.type == "meta"
+    assert last.image.device.type == "meta"
+
+
 def test_on_the_cpu_every_step_is_looked_at(tiny_model: Model, photo: Tensor) -> None:
     steps = dream(tiny_model, plan_for(objective="layer(second)", steps=7, octaves=1), photo)
     next(steps)
@@ -107,7 +160,7 @@ def test_a_picture_is_sent_in_float32(photo: Tensor) -> None:
     assert torch.equal(sent, photo)
 
 
-@pytest.mark.parametrize("precision", ["bfloat16", "float16"])
+@pytest.mark.parametrize("precision", LOWER)
 def test_a_draft_stays_finite_and_is_another_picture(
     precision: str, tiny_model: Model, photo: Tensor
 ) -> None:

@@ -60,7 +60,8 @@ def start(
     places = tuple(places)
     pinned = [pin_files(goal, places, vectors) for goal in goals_of(plan, model)]
     files = {key: value for _, found in pinned for key, value in found.items()}
-    mask_name, mask = _mask(plan, places, image)
+    mask_name, mask = _mask(plan, places, *image.shape[-2:])
+    mask = None if mask is None else mask.to(model.device)
     objective = join_goals(goal for goal, _ in pinned)
     if len(objective) > MAX_SETTING and not vectors:
         raise UsageError(
@@ -123,13 +124,13 @@ def _from_noise(state: State, chance: torch.Generator) -> State:
     return replace(state, emphasis=emphasis_of(state.plan, state.base()))
 
 
-def _mask(plan: Plan, places: Iterable[Path], image: Tensor) -> tuple[str, Tensor | None]:
-    """The plan's mask by name and hash, and what it holds, at the size of ``image``."""
+def _mask(plan: Plan, places: Iterable[Path], height: int, width: int) -> tuple[str, Tensor | None]:
+    """The plan's mask by name and hash, and what it holds, at this size."""
     if not plan.mask:
         return "", None
     resource, path = pin(plan.mask, places)
-    gray = resize_picture(read_mask(path), *image.shape[-2:])
-    return str(resource), shape_mask(gray, plan).to(image.device)
+    gray = resize_picture(read_mask(path), height, width)
+    return str(resource), shape_mask(gray, plan)
 
 
 def emphasis_of(plan: Plan, picture: Tensor) -> Tensor | None:

@@ -14,6 +14,7 @@ from deepdream.ascent.resampling import resize_picture
 from deepdream.dreaming.distance import structural_similarity
 from deepdream.dreaming.state import State
 from deepdream.plan import Plan, parse_stop
+from deepdream.tensors import doubled
 
 _BAND = 250_000  # pixels that are looked at at once: few enough to stay near the processor
 _FARTHEST = 4.0  # times the change as it is
@@ -112,7 +113,7 @@ def _distance(plan: Plan, views: _Views) -> float:
         if plan.stop_at.startswith("ssim"):
             return math.sqrt(max(0.0, 1 - structural_similarity(before, shown)))
         squares += float(torch.linalg.vector_norm(shown - before)) ** 2
-        seen = 1.0 if mask is None or plan.stop_at else float(mask.double().square().mean())
+        seen = 1.0 if mask is None or plan.stop_at else float(doubled(mask).square().mean())
         room += seen * shown.numel()
     return math.sqrt(squares / max(room, 1e-12))
 

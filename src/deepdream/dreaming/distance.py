@@ -8,6 +8,7 @@ from torch import Tensor
 
 from deepdream.ascent.gradients import gaussian_kernel
 from deepdream.ascent.tiling import Box, blocks
+from deepdream.tensors import doubled
 
 _RADIUS = 5
 _BLOCK = 1024
@@ -32,8 +33,9 @@ def structural_similarity(one: Tensor, other: Tensor) -> float:
 
 def _gray(image: Tensor) -> Tensor:
     """The luma of Rec. 601, as MATLAB's rgb2gray, (B, 1, H, W) in float64."""
+    image = doubled(image)
     weights = torch.tensor((0.299, 0.587, 0.114), dtype=torch.float64, device=image.device)
-    return (image.double() * weights.view(1, 3, 1, 1)).sum(dim=1, keepdim=True)
+    return (image * weights.view(1, 3, 1, 1)).sum(dim=1, keepdim=True)
 
 
 def _similarities(one: Tensor, other: Tensor, down: int, right: int) -> Tensor:

@@ -17,7 +17,7 @@ from deepdream.models.layers import Layer, hooked, probe_layers
 from deepdream.models.precision import LOWER, Passage
 from deepdream.models.prepare import Prepared, plain_copy, prepare
 from deepdream.models.records import Preprocessing, WeightsRecord
-from deepdream.tensors import generator
+from deepdream.tensors import doubled, generator
 
 #: Asks ``activations`` for the network's own output.
 LOGITS = "logits"
@@ -170,7 +170,7 @@ class Model:
     def classify(self, image: Tensor, *, top: int = 5) -> list[list[tuple[int, str, float]]]:
         """For each picture the ``top`` classes as (index, label, probability), most probable first."""
         with torch.no_grad():
-            probabilities = self(self.crop(image)).double().softmax(dim=1)
+            probabilities = doubled(self(self.crop(image))).softmax(dim=1)
         values, indexes = probabilities.topk(min(top, probabilities.shape[1]), dim=1)
         return [
             [(int(i), self.label(int(i)), float(p)) for i, p in zip(row, chances, strict=True)]
