@@ -333,3 +333,14 @@ def test_sufficiency_is_what_a_loop_over_the_cells_finds(case: Case, truth: Tens
             image[place] = case.image[place]
             shown += 1
     assert found("sufficiency", whole, truth).values["mean"] == pytest.approx(shown / 196)
+
+
+def test_a_method_that_fails_on_a_shuffled_network_does_not_end_the_others(case: Case, truth: Tensor) -> None:
+    def picky(model: Model, image: Tensor, target: int) -> Tensor:
+        raise UsageError(f"m does not apply to {model.name}: it is too wild")
+
+    claims = [Claim("m", truth, picky), Claim("n", truth, lambda *_: truth)]
+    failed, other = checked(case, claims, ["randomization"])
+    assert failed.verdict == "not made: m does not apply to sees-red with shuffled weights: it is too wild"
+    assert (failed.value, failed.speaks) == (None, None)
+    assert other.value == 1.0

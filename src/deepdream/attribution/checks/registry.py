@@ -16,7 +16,7 @@ from torch import Tensor
 from deepdream.attribution.checks.case import Case, Claim, Measurement
 from deepdream.attribution.checks.maps import EDGES, GAUSSIAN
 from deepdream.attribution.checks.verdicts import Band, Better, Verdict, judge_all, number
-from deepdream.errors import UnknownNameError
+from deepdream.errors import UnknownNameError, UsageError
 
 
 @dataclass(frozen=True)
@@ -102,12 +102,15 @@ class Check:
     applies: Callable[[Case, Claim], str | None]
 
     def __call__(self, case: Case, claim: Claim) -> Finding:
-        """Make the check; one that does not apply says so, and costs nothing."""
+        """Make the check; one that does not apply says so, and so does one that fails on a shuffled network."""
         reason = self.applies(case, claim)
         if reason:
             return Finding(self.name, claim.method, verdict=f"not made: {reason}")
         before, start = (case.cost.forwards, case.cost.backwards), time.perf_counter()
-        found = self.run(case, claim)
+        try:
+            found = self.run(case, claim)
+        except UsageError as error:
+            found = Finding(self.name, claim.method, verdict=f"not made: {error}")
         spent = (case.cost.forwards - before[0], case.cost.backwards - before[1])
         seconds = time.perf_counter() - start
         return replace(found, forwards=spent[0], backwards=spent[1], seconds=seconds)
