@@ -49,14 +49,16 @@ def test_gradients_of_a_linear_model_are_its_weights() -> None:
     assert "the map is zero everywhere" in explain(model, image, "vargrad", 0).notes
 
 
+@pytest.mark.parametrize("baseline", ["black", "white", "mean", "noise"])
 @pytest.mark.parametrize(
     "method", ["occlusion", "feature-ablation", "shapley-sampling", "kernel-shap", "lime"]
 )
-def test_black_box_methods_on_a_linear_model_give_weight_times_difference(method: str) -> None:
+def test_black_box_methods_on_a_linear_model_give_weight_times_difference(method: str, baseline: str) -> None:
     image, model = picture(4), linear(4)
     options = {"window": 1, "stride": 1} if method == "occlusion" else {"segments": 16}
-    found = explain(model, image, method, 0, **options)
-    assert close(found.heatmap, (weights(4) * image[0]).sum(dim=0), 1e-4)
+    found = explain(model, image, method, 0, baseline=baseline, **options)
+    base = pose(model, image, 0, baseline=baseline).baseline
+    assert close(found.heatmap, (weights(4) * (image - base)[0]).sum(dim=0), 1e-4)
 
 
 def test_exact_shapley_values_of_a_linear_model() -> None:
