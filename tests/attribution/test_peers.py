@@ -1,15 +1,19 @@
-"""Second opinions on the methods: grad-cam, torchcam and zennit, on a network small enough for all of them."""
+"""Second opinions on the methods: grad-cam, torchcam, zennit and PAIR's saliency, on networks small enough for them."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
-from networks import SIDE, picture, wrapped
+from networks import SIDE, bend, picture, wrapped
 from torch import Tensor, nn
 
-from deepdream.attribution import explain
+from deepdream.attribution import explain, pose
+from deepdream.attribution.regions import taken_in_order
+from deepdream.attribution.segments import cells
 from deepdream.models import Model
 
 # The peers warn of their own old ways of calling other libraries.
@@ -138,3 +142,58 @@ def test_zennit_has_the_same_composite() -> None:
     mine = explain(model, image, "lrp", 1).attribution
     assert mine is not None
     assert torch.allclose(mine, theirs[0].detach(), rtol=1e-3, atol=1e-5 * float(mine.abs().max()))
+
+
+def gradients_of(model: Model) -> Callable[..., dict[str, Any]]:
+    """What PAIR's methods ask a network: pictures (B, H, W, C) to gradients of the same shape."""
+    core = pytest.importorskip("saliency.core", reason="saliency is not installed")
+
+    def call(images: Any, call_model_args: object = None, expected_keys: object = None) -> dict[str, Any]:
+        pixels = torch.as_tensor(images).float().permute(0, 3, 1, 2)
+        found = pose(model, picture(), 1).gradients(pixels)
+        return {core.INPUT_OUTPUT_GRADIENTS: found.permute(0, 2, 3, 1).double().numpy()}
+
+    return call
+
+
+def channels_last(image: Tensor) -> Any:
+    return image[0].permute(1, 2, 0).double().numpy()
+
+
+def test_pair_walks_the_same_guided_path(monkeypatch: pytest.MonkeyPatch) -> None:
+    core = pytest.importorskip("saliency.core", reason="saliency is not installed")
+    quantile = np.quantile
+    # Its call is of a time before numpy 2.4.
+    monkeypatch.setattr(np, "quantile", lambda a, q, interpolation: quantile(a, q, method=interpolation))
+    model, image = bend(nn.SiLU), picture(16)
+    theirs = core.GuidedIG().GetMask(channels_last(image), gradients_of(model), x_steps=200, max_dist=0.1)
+    mine = explain(model, image, "guided-ig", 1, steps=200, distance=0.1).attribution
+    assert mine is not None
+    assert correlation(mine, torch.from_numpy(theirs).permute(2, 0, 1)) > 0.995
+
+
+def test_pair_walks_the_same_blurs() -> None:
+    core = pytest.importorskip("saliency.core", reason="saliency is not installed")
+    # Beyond the picture theirs is black and ours goes on as at the border: black too, here.
+    model, image = bend(nn.SiLU, 48), nn.functional.pad(picture(16), (16, 16, 16, 16))
+    theirs = core.BlurIG().GetMask(channels_last(image), gradients_of(model), max_sigma=4, steps=400)
+    mine = explain(model, image, "blur-ig", 1, sigma=4.0).attribution
+    assert mine is not None
+    assert correlation(mine, torch.from_numpy(theirs).permute(2, 0, 1)) > 0.99
+
+
+def test_pair_takes_the_same_regions_in_the_same_order() -> None:
+    core = pytest.importorskip("saliency.core", reason="saliency is not installed")
+    density = torch.randn(12, 12, generator=torch.Generator().manual_seed(3))
+    scales = [cells((12, 12), count, count) for count in (2, 3, 4)]
+    masks = torch.cat([scale == torch.arange(int(scale.max()) + 1)[:, None, None] for scale in scales])
+    parameters = core.XRAIParameters(area_threshold=1.0)
+    parameters.experimental_params = {"min_pixel_diff": 1}
+    theirs = core.XRAI().GetMask(
+        channels_last(picture(12)),
+        None,
+        segments=list(masks.numpy()),
+        base_attribution=density[..., None].expand(-1, -1, 3).numpy(),
+        extra_parameters=parameters,
+    )
+    assert correlation(taken_in_order(density, masks), torch.from_numpy(theirs)) > 0.999
