@@ -26,7 +26,9 @@ QUARTERS = cells((SIDE, SIDE), 2, 2)
 
 def network() -> Model:
     head = nn.Conv2d(6, 4, 3, 1, 1), nn.ReLU(), nn.Flatten(), nn.Linear(4 * SIDE**2, 8), nn.ReLU()
-    return wrapped(nn.Sequential(nn.Conv2d(3, 6, 3, 1, 1), nn.ReLU(), *head, nn.Linear(8, 3)), SIDE, seed=SEED)
+    return wrapped(
+        nn.Sequential(nn.Conv2d(3, 6, 3, 1, 1), nn.ReLU(), *head, nn.Linear(8, 3)), SIDE, seed=SEED
+    )
 
 
 def smooth() -> Model:
