@@ -371,3 +371,27 @@ def test_an_objective_that_no_recipe_could_hold_is_refused(tiny_model: Model, ph
     long = " + ".join(["direction(second, [0.123456789, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11])"] * 40)
     with pytest.raises(UsageError, match=r"a recipe holds 2000\. Put a long direction into a \.npy file"):
         dream(tiny_model, Plan(objective=long), photo)
+
+
+def test_a_head_of_zeros_is_named_where_it_stops_a_dream(
+    small_network: torch.nn.Module, photo: Tensor
+) -> None:
+    small_network.head.weight.data.zero_()
+    model = Model.wrap(small_network, mean=(0.5,), std=(0.25,), name="blank", input_size=64)
+    with pytest.raises(
+        DeepDreamError, match=r"All of head.weight in blank are zero: train it, or climb a layer before"
+    ):
+        list(dream(model, plan_for(objective="logit(3)", octaves=1, steps=2), photo))
+    assert list(dream(model, plan_for(objective="layer(second)", octaves=1, steps=2), photo))[-1].last
+
+
+@pytest.mark.parametrize(
+    ("relu", "words"), [("true", "--relu redirected wakes them"), ("redirected", "Choose another")]
+)
+def test_a_dead_gradient_says_what_wakes_dead_units(
+    relu: str, words: str, treacherous: tuple[Model, dict[int, float]], photo: Tensor
+) -> None:
+    model, bad = treacherous
+    bad.update(dict.fromkeys(range(1, 300), 0.0))
+    with pytest.raises(DeepDreamError, match=words):
+        list(dream(model, plan_for(objective="layer(second)", octaves=1, steps=2, relu=relu), photo))

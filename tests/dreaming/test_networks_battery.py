@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 import torch
 from torch import Tensor
 
-from deepdream.dreaming import render
+from deepdream.ascent.transparency import on_random_ground
+from deepdream.attribution.battery import awakened
+from deepdream.dreaming import Dreamed, render, visualize
 from deepdream.images import Picture
 from deepdream.models import Model, load_model
 from deepdream.models.loading import parse_weights
@@ -87,3 +91,73 @@ def test_a_strength_is_the_same_distance_for_every_network_and_layer(recipe: str
                 found.append(float((change**2).mean() ** 0.5))
     assert ends == pytest.approx([0.07] * 6, rel=1e-4)
     assert max(drifted) > 1.1 * min(drifted)
+
+
+#: Layers whose channels are visualized.
+SHOWN_AT = {
+    "googlenet": "inception4c",
+    "inception_v3": "Mixed_5d",
+    "resnet50": "layer2",
+    "vgg16": "features.22",
+    "mobilenet_v3_small": "features.8",
+    "convnext_tiny": "features.3",
+    "vit_b_16": "encoder.layers.encoder_layer_3",
+}
+
+
+@pytest.fixture(scope="module")
+def awake(network: Model) -> Model:
+    """Random weights that reach the logits; untrained, GoogLeNet's gradient is 1e-14."""
+    return replace(network, module=awakened(network))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("alpha", [False, True])
+def test_what_a_channel_answers_to_is_made_on_every_network(awake: Model, alpha: bool) -> None:
+    """Twelve steps raise the answer to the picture itself, of the middle one of the channels that gray wakes."""
+    layer, side = SHOWN_AT[awake.name], NETWORKS[awake.name]
+    if alpha and awake.preprocessing.fixed:
+        pytest.skip("a pass of the transformer takes seconds, and the ground is no matter of the network")
+    before = state_of(awake)
+    to_gray, _ = answers(awake, layer, torch.full((1, 3, side, side), 0.5))
+    rising = to_gray.argsort()
+    alive = rising[to_gray[rising] > 0]
+    channel = int(alive[len(alive) // 2])
+    settings = {"transforms": "", "jitter": 4, "size": side, "alpha": alpha, "alpha_weight": 0.0}
+    (begun,) = visualize(awake, [f"channel({layer}, {channel})"], steps=1, rate=1e-6, **settings)
+    (made,) = visualize(awake, [f"channel({layer}, {channel})"], steps=12, rate=0.1, **settings)
+    first, last = (answers(awake, layer, seen(one))[0][channel] for one in (begun, made))
+    assert last > first
+    assert (made.alpha is not None) == alpha
+    assert all(torch.equal(value, before[name]) for name, value in awake.module.state_dict().items())
+    assert not any(part._forward_hooks for part in awake.module.modules())
+
+
+@pytest.mark.slow
+def test_a_small_step_raises_a_class_on_every_network(awake: Model) -> None:
+    """Along the gradient of the pixels, whatever the architecture; far from there random networks are wild."""
+    layer, side = SHOWN_AT[awake.name], NETWORKS[awake.name]
+    settings = {"recipe": "pixels", "optimizer": "ascent", "normalization": "std", "jitter": 0, "zoom": 0.0,
+                "size": side, "steps": 1}  # fmt: skip
+    (begun,), (made,) = (visualize(awake, ["logit(7)"], rate=rate, **settings) for rate in (1e-6, 3e-4))
+    first, last = (answers(awake, layer, seen(one))[1][7] for one in (begun, made))
+    assert last > first
+
+
+def seen(made: Dreamed) -> Tensor:
+    """A picture as it is, or on four grounds."""
+    image = torch.from_numpy(made.pixels).permute(2, 0, 1)[None]
+    if made.alpha is None:
+        return image
+    chance = torch.Generator().manual_seed(9)
+    whole = torch.cat([image, torch.from_numpy(made.alpha)[None, None]], dim=1)
+    return torch.cat([on_random_ground(whole, chance) for _ in range(4)])
+
+
+def answers(network: Model, layer: str, pictures: Tensor) -> tuple[Tensor, Tensor]:
+    """The mean activation of every channel of the layer, and every logit."""
+    with torch.no_grad():
+        found = network.activations(pictures, [layer, "logits"])
+    values = found[layer]
+    channels = values.mean(dim=(0, 2, 3)) if values.dim() == 4 else values.mean(dim=(0, 1))
+    return channels, found["logits"].mean(dim=0)

@@ -15,6 +15,7 @@ import pytest
 import torch
 import typer
 from safetensors.torch import save_file
+from torch import nn
 from typer.testing import CliRunner
 
 from deepdream.cli.models import register
@@ -22,7 +23,7 @@ from deepdream.errors import UnknownNameError, UsageError, WeightsError
 from deepdream.models import cache, load_model
 from deepdream.models.catalog import find_entry
 from deepdream.models.embedded import EMBEDDED, EmbeddedWeights
-from deepdream.models.loading import RandomWeights, choose_device, fetch, parse_weights
+from deepdream.models.loading import RandomWeights, _draw_zeros, choose_device, fetch, parse_weights
 
 PICTURE = torch.rand(1, 3, 64, 64, generator=torch.Generator().manual_seed(5))
 
@@ -382,6 +383,16 @@ def test_random_weights_are_the_same_for_the_same_seed_and_recorded() -> None:
     assert one.weights.origin == "seeded random (seed 3)"
     assert other.weights.origin == "seeded random (seed 0)"
     assert one.weights.sha256 is None
+
+
+def test_a_head_that_begins_at_zero_is_drawn_too() -> None:
+    """torchvision begins a vision transformer's head with zeros: no class would depend on the picture."""
+    module = nn.Sequential(nn.Conv2d(3, 4, 1), nn.Flatten(), nn.Linear(4, 5), nn.LayerNorm(5))
+    nn.init.zeros_(module[2].weight)
+    before = {name: value.clone() for name, value in module.state_dict().items()}
+    _draw_zeros(module)
+    assert 0.01 < float(module[2].weight.detach().std()) < 0.04
+    assert all(torch.equal(v, before[name]) for name, v in module.state_dict().items() if name != "2.weight")
 
 
 @pytest.mark.parametrize("text", ["random:x", "random:-1", "random:1.5"])

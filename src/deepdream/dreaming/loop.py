@@ -113,7 +113,7 @@ def _steps(model: Model, state: State) -> Iterator[Step]:
         if is_due(state) and not _is_sound(state):
             failures += 1
             if failures > _TRIES:
-                raise _failure(state)
+                raise _failure(model, state)
             furthest = max(furthest, state.number)
             back = earlier or good
             state = replace(back, pace=back.pace / 2**failures, chance=state.chance, shrinks=state.shrinks)
@@ -138,18 +138,29 @@ def _is_sound(state: State) -> bool:
     return state.score is None or math.isfinite(float(state.score.sum()))
 
 
-def _failure(state: State) -> DeepDreamError:
+def _failure(model: Model, state: State) -> DeepDreamError:
     where = f"at step {state.number} of {state.total}, and again {_TRIES} times with smaller steps before it"
     assert state.score is not None
     if math.isinf(float(state.score.sum())):
         return DeepDreamError(
             f"The gradient of {state.plan.objective} is zero everywhere {where}: nothing moves the picture. "
-            "Choose another layer or objective."
+            + _remedy(model, state.plan)
         )
     return DeepDreamError(
         f"The dream left the range of numbers (NaN or infinity) {where}. "
         "Choose a smaller --rate or another layer."
     )
+
+
+def _remedy(model: Model, plan: Plan) -> str:
+    """What to do where nothing moves the picture."""
+    for network in (model, *model.company):
+        for name, weight in network.module.named_parameters():
+            if name.endswith("weight") and weight.dim() > 1 and not weight.any():
+                return f"All of {name} in {network.name} are zero: train it, or climb a layer before it."
+    if plan.relu == "true":
+        return "If its units are off, --relu redirected wakes them; or choose another layer or objective."
+    return "Choose another layer or objective."
 
 
 def _noted(score: Tensor, gradient: Tensor) -> Tensor:

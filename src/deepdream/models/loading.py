@@ -247,7 +247,19 @@ def _builder(entry: Entry) -> Callable[[int, bool], nn.Module]:
 def _random(entry: Entry, weights: RandomWeights) -> tuple[nn.Module, WeightsRecord]:
     with _own_randomness(weights.seed):
         module = _builder(entry)(entry.classes, True)
+        _draw_zeros(module)
     return module, WeightsRecord(origin=str(weights), license="none")
+
+
+def _draw_zeros(module: nn.Module) -> None:
+    """What an architecture begins at zero, such as the head of a vision transformer, drawn, too.
+
+    Training would move it at once; at zero no class depends on the picture.
+    """
+    with torch.no_grad():
+        for part in module.modules():
+            if isinstance(part, (nn.Linear, nn.Conv2d)) and not part.weight.any():
+                part.weight.normal_(std=0.02)
 
 
 class _own_randomness:  # noqa: N801 - used as a verb
