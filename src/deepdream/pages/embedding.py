@@ -35,7 +35,7 @@ def drawing(pixels: NDArray[Any], alt: str, *, alpha: NDArray[Any] | None = None
 
 def plot(light: bytes, dark: bytes, *, alt: str, caption: str) -> Html:
     """A plot in two looks (SVG), the right one chosen by the reader's own; wide ones scroll on a phone."""
-    night = tag("source", srcset=data_uri(dark, "svg"), media="(prefers-color-scheme: dark)")
+    night = tag("source", srcset=data_uri(dark, "svg"), media="screen and (prefers-color-scheme: dark)")
     day = tag("img", src=data_uri(light, "svg"), alt=alt)
     frame = tag("div", tag("picture", night, day), class_="plot", tabindex=0, role="group", aria_label="plot")
     return tag("figure", frame, tag("figcaption", caption))

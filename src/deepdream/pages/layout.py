@@ -100,12 +100,17 @@ def policy() -> str:
 @cache
 def style() -> str:
     """The style sheet, with the shades of matrices."""
-    shades = "".join(
-        f".shade.{side}{i}{{background:color-mix(in srgb,var(--{color}) {i * 7}%,transparent)}}"
+    dark = f"@media screen and (prefers-color-scheme:dark){{{_shades(5)}}}"
+    return f"\n{_text('style.css')}{_shades(7)}{dark}\n"
+
+
+def _shades(step: int) -> str:
+    """Rules for the shades of matrices, ``step`` percent of the color each; light ink needs darker ones."""
+    return "".join(
+        f".shade.{side}{i}{{background:color-mix(in srgb,var(--{color}) {i * step}%,transparent)}}"
         for side, color in (("p", "accent"), ("n", "warm"))
         for i in range(1, SHADES + 1)
     )
-    return f"\n{_text('style.css')}{shades}\n"
 
 
 @cache

@@ -47,7 +47,7 @@ def shaded(value: float, text: str | None = None, *, title: str = "") -> Html:
     """A cell of a matrix, its shade the value between -1 and 1."""
     shade = min(SHADES, round(abs(value) * SHADES))
     side = "" if shade == 0 else f" {'p' if value > 0 else 'n'}{shade}"
-    words = text if text is not None else f"{value:.2f}".replace("-", "−")
+    words = text if text is not None else f"{round(value, 2) + 0.0:.2f}".replace("-", "−")
     return tag("td", words, class_=f"shade{side}", title=title or None)
 
 
