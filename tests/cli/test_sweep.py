@@ -15,6 +15,7 @@ from PIL import Image
 from deepdream.cli import sweep as command_file
 from deepdream.images import read_picture, read_recipe
 from deepdream.models import Model
+from deepdream.plan import Plan
 from deepdream.provenance import read_recipe_text
 
 FAST = ("--set", "octaves=1", "--set", "objective=layer(second)", "-q")
@@ -131,6 +132,34 @@ def test_a_dry_run_does_nothing(command: Any) -> None:
     assert [path.name for path in Path().iterdir()] == ["photo.png"]
     plans = json.loads(command("sweep", "photo.png", "--x", "steps=1,2", *FAST, "--dry-run", "--json").out)
     assert [plan["plan"]["steps"] for plan in plans["plans"]] == [1, 2]
+    one, two = (plan["seconds"] for plan in plans["plans"])
+    assert 0 < one < two == pytest.approx(2 * one)
+    assert plans["seconds"] == pytest.approx(one + two)
+    assert ", about " in done.out.splitlines()[0]
+
+
+def test_a_dry_run_measures_once_what_takes_the_same_and_says_what_cannot_be_made(
+    command: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from deepdream.dreaming import estimating
+
+    asked: list[str] = []
+    measured = estimating.probe
+
+    def probe(model: Model, plan: Plan, *rest: Any, **more: Any) -> Any:
+        asked.append(plan.objective)
+        return measured(model, plan, *rest, **more)
+
+    monkeypatch.setattr(estimating, "probe", probe)
+    words = ("--x", "layer=first,second", "--y", "strength=0.01,0.02,0.03", "--set", "octaves=1", "--dry-run")
+    told = json.loads(command("sweep", "photo.png", *words, "--json").out)
+    assert asked == ["layer(first)", "layer(second)"]
+    assert all(plan["seconds"] > 0 for plan in told["plans"])
+    done = command(
+        "sweep", "photo.png", "--x", "objective=layer(second),logit(3)", "--set", "tile=40", "--dry-run"
+    )
+    assert done.code == 0
+    assert "climbs logit(3), 5 octaves of 14 steps: logit(3) looks at the picture as a whole" in done.out
 
 
 def test_noise_takes_its_seed_from_the_cell(command: Any) -> None:

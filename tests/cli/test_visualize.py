@@ -81,6 +81,7 @@ def test_a_class_and_an_objective(command: Any) -> None:
     (plan,) = json.loads(done.out)["plans"]
     assert plan["objective"] == "logit(3); layer(first) - 0.1*total_variation()"
     assert plan["output"].startswith("outputs/visualize_")
+    assert plan["estimate"]["seconds"] > 0
     assert not Path("outputs").exists()
 
 

@@ -41,7 +41,7 @@ from deepdream.cli.options import (
     read_settings,
     setting,
 )
-from deepdream.cli.terminal import put, put_json, say
+from deepdream.cli.terminal import duration, put, put_json, say
 from deepdream.errors import PictureError, UsageError
 from deepdream.plan import Plan, plan_for
 
@@ -330,7 +330,7 @@ def _show_plans(jobs: list[Job], network: Model, plan: Plan, reading: Reading, *
         put(f"{entry['input']} -> {entry['output']}" + (" (exists, skipped)" if entry["skipped"] else ""))
         put(f"  climbs {entry['objective']}, recipe {plan.recipe}, {entry['gradients']} gradients at {sizes}")
         told = entry["estimate"]
-        put(f"  takes about {told['bytes'] / 1e9:.1f} GB of memory and {_duration(told['seconds'])}")
+        put(f"  takes about {told['bytes'] / 1e9:.1f} GB of memory and {duration(told['seconds'])}")
         if entry["left_out"]:
             put(f"  {entry['left_out']} octaves are left out: they would be too small for the layer")
 
@@ -338,15 +338,6 @@ def _show_plans(jobs: list[Job], network: Model, plan: Plan, reading: Reading, *
 def _size_in_words(octave: dict[str, Any]) -> str:
     size = f"{octave['width']}x{octave['height']}"
     return size if octave["tiles"] == 1 else f"{size} ({octave['tiles']} tiles)"
-
-
-def _duration(seconds: float) -> str:
-    """Roughly: 0.4 s, 12 s, 3 min, 2.5 h."""
-    if seconds < 10:
-        return f"{seconds:.1f} s"
-    if seconds < 120:
-        return f"{seconds:.0f} s"
-    return f"{seconds / 60:.0f} min" if seconds < 7200 else f"{seconds / 3600:.1f} h"
 
 
 def _describe(job: Job, network: Model, plan: Plan, reading: Reading) -> dict[str, Any]:

@@ -25,11 +25,12 @@ from deepdream.cli.options import (
 )
 from deepdream.cli.process import Interruption, interruptible
 from deepdream.cli.progress import dream_progress
-from deepdream.cli.terminal import put, put_json, say
-from deepdream.errors import InterruptedRunError, SomeInputsFailedError, UsageError
+from deepdream.cli.terminal import duration, put, put_json, say
+from deepdream.errors import DeepDreamError, InterruptedRunError, SomeInputsFailedError, UsageError
 
 if TYPE_CHECKING:
     from deepdream.dreaming.axes import Axis, Value, Variation
+    from deepdream.dreaming.estimating import Estimator
     from deepdream.dreaming.sheets import Sheet
     from deepdream.dreaming.sweeping import Swept
     from deepdream.images import Picture
@@ -187,20 +188,37 @@ def _check_cells(job: _Job, *, overwrite: bool, skip: bool) -> None:
 
 
 def _show_plan(job: _Job, target: Path, *, json: bool) -> None:
-    from deepdream.dreaming.fitting import objective_of
+    from deepdream.dreaming.estimating import Estimator
 
-    described = [
-        {"settings": dict(cell.values), "objective": str(objective_of(cell.plan, job.network(cell.model))),
-         "model": cell.model, "size": cell.size, "output": _where(job, cell), "plan": cell.plan.to_dict()}
-        for cell in job.cells
-    ]  # fmt: skip
+    measured = Estimator()
+    described = [_describe(job, cell, measured) for cell in job.cells]
+    total = sum(entry["seconds"] or 0.0 for entry in described)
     if json:
-        put_json({"schema": 1, "output": str(target), "plans": described})
+        put_json({"schema": 1, "output": str(target), "seconds": total, "plans": described})
         return
-    put(f"{len(described)} cells -> {target}")
+    put(f"{len(described)} cells -> {target}, about {duration(total)}")
     for entry, cell in zip(described, job.cells, strict=True):
+        takes = f", about {duration(entry['seconds'])}" if entry["error"] is None else f": {entry['error']}"
         put(f"  {cell.label}: climbs {entry['objective']}, {cell.plan.octaves} octaves of {cell.plan.steps} steps"
-            + (f" -> {entry['output']}" if entry["output"] else ""))  # fmt: skip
+            + takes + (f" -> {entry['output']}" if entry["output"] else ""))  # fmt: skip
+
+
+def _describe(job: _Job, cell: Variation, measured: Estimator) -> dict[str, Any]:
+    """What a dry run says of a cell; of one that cannot be made, why."""
+    from deepdream.dreaming.fitting import objective_of
+    from deepdream.dreaming.result import parse_size
+
+    network, picture = job.network(cell.model), job.picture(cell)
+    told: dict[str, Any] = {"settings": dict(cell.values), "objective": cell.plan.objective, "model": cell.model,
+            "size": cell.size, "output": _where(job, cell), "seconds": None, "error": None,
+            "plan": cell.plan.to_dict()}  # fmt: skip
+    try:
+        told["objective"] = str(objective_of(cell.plan, network))
+        size = parse_size(cell.size or f"{picture.width}x{picture.height}", picture.height, picture.width)
+        told["seconds"] = measured.estimate(network, cell.plan, *size, places=job.places).seconds
+    except DeepDreamError as error:
+        told["error"] = str(error)
+    return told
 
 
 def _where(job: _Job, cell: Variation) -> str | None:

@@ -29,7 +29,7 @@ from deepdream.cli.options import (
 )
 from deepdream.cli.process import interruptible
 from deepdream.cli.progress import dream_progress
-from deepdream.cli.terminal import put, put_json, say
+from deepdream.cli.terminal import duration, put, put_json, say
 from deepdream.errors import InterruptedRunError, UsageError
 from deepdream.plan import RECIPES, Plan
 
@@ -175,7 +175,7 @@ def visualize(
             "--checkpoint-every is for one picture; a sheet keeps its finished cells with --cells."
         )
     if dry_run:
-        _show(job, plan, (height, width), count, json=json)
+        _show(job, network, plan, (height, width), count, json=json)
         return
     reading = Reading(
         f"{width}x{height}", "auto", _LARGEST**2, bits, not no_metadata, decided_by, quiet, checkpoint_every,
@@ -294,11 +294,15 @@ def read_side(size: str) -> tuple[int, int]:
     return height, width
 
 
-def _show(job: Job, plan: Plan, size: tuple[int, int], count: int, *, json: bool) -> None:
+def _show(job: Job, network: Model, plan: Plan, size: tuple[int, int], count: int, *, json: bool) -> None:
+    from deepdream.dreaming.estimating import estimate
+
     height, width = size
+    takes = estimate(network, plan, height, width)
     told = {
         "output": str(job.output), "objective": plan.objective, "pictures": count, "width": width, "height": height,
-        "gradients": plan.steps, "plan": plan.to_dict(),
+        "gradients": plan.steps, "estimate": {"bytes": takes.bytes, "seconds": takes.seconds},
+        "plan": plan.to_dict(),
     }  # fmt: skip
     if json:
         put_json({"schema": 1, "plans": [told]})
@@ -306,6 +310,7 @@ def _show(job: Job, plan: Plan, size: tuple[int, int], count: int, *, json: bool
     many = f"{count} pictures" if count > 1 else "one picture"
     put(f"{job.output}")
     put(f"  climbs {plan.objective}, recipe {plan.recipe}: {many} of {width}x{height}, {plan.steps} steps")
+    put(f"  takes about {takes.bytes / 1e9:.1f} GB of memory and {duration(takes.seconds)}")
 
 
 def _sheet(

@@ -37,6 +37,10 @@ _COPIES = 10
 _SLACK = 1.4
 #: Smaller tiles that do not fit either must bring memory down to this share.
 _WORTH = 0.8
+#: Settings that say how far steps go and what becomes of them, at these values; a step takes the same at all.
+_COUNTS_NOT: dict[str, Any] = {
+    "recipe": "", "octave_scale": 2.0, "rate": 1.0, "seed": 0, "blend": 1.0, "alpha_weight": 0.0, "tile_fitted": False,
+}  # fmt: skip
 #: No known network takes more bytes than this for a pixel; a picture that needs less is not measured.
 _MOST = 10_000
 #: Pixels of all the pictures of a batch; eight of 256 x 256.
@@ -132,6 +136,23 @@ def _octave(costs: Costs, size: Octave, tiling: Tiling | None, full: int) -> Oct
     return OctaveEstimate(size.height, size.width, size.steps, max(1, round(tiles)), round(most), seconds)
 
 
+class Estimator:
+    """Estimates of many plans; what a step takes is measured once for those that differ in nothing it depends on."""
+
+    def __init__(self) -> None:
+        self._measured: dict[tuple[int, tuple[int, int], Plan], Costs] = {}
+
+    def estimate(
+        self, model: Model, plan: Plan, height: int, width: int, *, places: Iterable[Path] = ()
+    ) -> Estimate:
+        """As the function ``estimate``."""
+        places, same = tuple(places), _one_step_of(replace(plan, **_COUNTS_NOT))
+        key = (id(model), _probe_size(model, same, height, width), same)
+        if key not in self._measured:
+            self._measured[key] = probe(model, plan, height, width, places=places)
+        return estimate(model, plan, height, width, places=places, costs=self._measured[key])
+
+
 def fit_to_memory(model: Model, plan: Plan, height: int, width: int, *, places: Iterable[Path] = ()) -> Plan:
     """``plan`` with tiles of which a pass takes at most half of the memory that is free now.
 
@@ -214,7 +235,7 @@ def _one_step(
     model: Model, plan: Plan, height: int, width: int, places: tuple[Path, ...]
 ) -> tuple[float, float]:
     """The most bytes held and the seconds taken, for each pixel, by a step in a single octave."""
-    small = replace(plan, octaves=1, steps=3, tile=0, strength=None, stop_at="")
+    small = _one_step_of(plan)
     rows, columns = _probe_size(model, small, height, width)
     noise = torch.rand(1, 3, rows, columns, generator=generator(0)) * 0.5 + 0.25
     state = start(model, small, noise, places=places)
@@ -225,6 +246,11 @@ def _one_step(
     assert score is not None
     float(score.sum())  # waits for the device
     return alive.most / (rows * columns), (time.perf_counter() - began) / (rows * columns)
+
+
+def _one_step_of(plan: Plan) -> Plan:
+    """``plan`` in a single octave that ends nowhere before its last step."""
+    return replace(plan, octaves=1, steps=3, tile=0, strength=None, stop_at="")
 
 
 def _probe_size(model: Model, plan: Plan, height: int, width: int) -> tuple[int, int]:
