@@ -34,6 +34,7 @@ def lacks_spatial_end(model: Model) -> str | None:
 _SHARED: dict[str, Any] = {
     "family": "cam",
     "needs": "a late layer with a grid of positions",
+    "cost": "1 forward, 1 backward",
     "applies": lacks_spatial_end,
     "signed": False,
 }
@@ -44,7 +45,6 @@ _SHARED: dict[str, Any] = {
     question="Which places of the last layer speak for the class?",
     paper="Selvaraju et al. 2017, Grad-CAM, arXiv:1610.02391",
     caveat=f"{_COARSE} Evidence against the class is cut off.",
-    cost="1 forward, 1 backward",
     **_SHARED,
 )
 def grad_cam(problem: Problem, *, rectify: bool = True) -> Tensor:
@@ -58,7 +58,6 @@ def grad_cam(problem: Problem, *, rectify: bool = True) -> Tensor:
     question="Which places speak for the class, if several objects of it are there?",
     paper="Chattopadhyay et al. 2018, Grad-CAM++, arXiv:1710.11063",
     caveat=f"{_COARSE} Counts only gradients in favor, so it hardly tells two classes apart.",
-    cost="1 forward, 1 backward",
     **_SHARED,
 )
 def grad_cam_plus_plus(problem: Problem, *, rectify: bool = True) -> Tensor:
@@ -75,7 +74,6 @@ def grad_cam_plus_plus(problem: Problem, *, rectify: bool = True) -> Tensor:
     question="Which places speak for the class, weighted by where each channel is active?",
     paper="Fu et al. 2020, Axiom-based Grad-CAM, arXiv:2008.02312",
     caveat=_COARSE,
-    cost="1 forward, 1 backward",
     **_SHARED,
 )
 def x_grad_cam(problem: Problem, *, rectify: bool = True) -> Tensor:
@@ -91,7 +89,6 @@ def x_grad_cam(problem: Problem, *, rectify: bool = True) -> Tensor:
     question="Which places did the score really use?",
     paper="Draelos, Carin 2020, HiResCAM, arXiv:2011.08891",
     caveat=f"{_COARSE} Faithful only where the rest of the network is linear.",
-    cost="1 forward, 1 backward",
     **_SHARED,
 )
 def hires_cam(problem: Problem, *, rectify: bool = True) -> Tensor:
@@ -105,7 +102,6 @@ def hires_cam(problem: Problem, *, rectify: bool = True) -> Tensor:
     question="Which places speak for the class, also at an earlier, finer layer?",
     paper="Jiang et al. 2021, LayerCAM, DOI 10.1109/TIP.2021.3089943",
     caveat="Counts only gradients in favor.",
-    cost="1 forward, 1 backward",
     **_SHARED,
 )
 def layer_cam(problem: Problem, *, rectify: bool = True) -> Tensor:
@@ -119,7 +115,6 @@ def layer_cam(problem: Problem, *, rectify: bool = True) -> Tensor:
     question="Where is the layer's main pattern, whatever the class?",
     paper="Muhammad, Yeasin 2020, Eigen-CAM, arXiv:2008.00299",
     caveat="Does not know the class: every target gets the same map.",
-    cost="1 forward, 1 backward",
     **_SHARED,
 )
 def eigen_cam(problem: Problem) -> Tensor:
@@ -136,9 +131,7 @@ def eigen_cam(problem: Problem) -> Tensor:
     question="Which places, shown alone, bring the class back?",
     paper="Wang et al. 2020, Score-CAM, arXiv:1910.01279",
     caveat=f"{_COARSE} Its softmax lets a handful of channels decide.",
-    cost="samples forwards",
-    budgeted=Budgeted("samples", "forward"),
-    **_SHARED,
+    **_SHARED | {"cost": "samples forwards", "budgeted": Budgeted("samples", "forward")},
 )
 def score_cam(problem: Problem, *, samples: int = 256) -> Outcome:
     """Channels weighted by the softmax of the scores of the picture seen through them.
@@ -164,8 +157,8 @@ def score_cam(problem: Problem, *, samples: int = 256) -> Outcome:
     question="Which places lie in channels without which the score falls?",
     paper="Desai, Ramaswamy 2020, Ablation-CAM, DOI 10.1109/WACV45572.2020.9093360",
     caveat=_COARSE,
-    cost="1 forward for every 64 channels; for every channel where a later layer joins an earlier one",
-    **_SHARED,
+    **_SHARED
+    | {"cost": "1 forward for every 64 channels; for every channel where a later layer joins an earlier one"},
 )
 def ablation_cam(problem: Problem, *, samples: int | None = None, rectify: bool = True) -> Outcome:
     """Channels weighted by the score's loss when they are silenced; those of the largest mean come first.

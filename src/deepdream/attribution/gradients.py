@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Literal
+from typing import Any, Literal
 
 import torch
 from torch import Tensor
@@ -11,7 +11,12 @@ from torch import Tensor
 from deepdream.attribution.problem import Problem
 from deepdream.attribution.registry import Budgeted, Outcome, register, sampled
 
-_SMOOTH = "Smilkov et al. 2017, SmoothGrad, arXiv:1706.03825"
+_AVERAGED: dict[str, Any] = {
+    "family": "gradient",
+    "cost": "samples forwards, samples backwards",
+    "signed": False,
+    "budgeted": Budgeted("samples", "backward"),
+}
 
 
 @register(
@@ -46,13 +51,10 @@ def input_x_gradient(problem: Problem) -> Tensor:
 @register(
     "smoothgrad",
     question="Which pixels does the score depend on, on average over small disturbances?",
-    paper=_SMOOTH,
+    paper="Smilkov et al. 2017, SmoothGrad, arXiv:1706.03825",
     caveat="The noise level is a choice, and the average explains a neighborhood, not this picture.",
-    family="gradient",
-    cost="samples forwards, samples backwards",
-    signed=False,
     reduction="max-abs",
-    budgeted=Budgeted("samples", "backward"),
+    **_AVERAGED,
 )
 def smoothgrad(problem: Problem, *, samples: int = 25, noise: float = 0.15) -> Outcome:
     """The mean gradient over ``samples`` noisy pictures; ``noise`` is a share of the picture's range."""
@@ -65,11 +67,8 @@ def smoothgrad(problem: Problem, *, samples: int = 25, noise: float = 0.15) -> O
     question="Where is the gradient large, whatever its sign, over small disturbances?",
     paper="Hooker et al. 2019, A Benchmark for Interpretability Methods, arXiv:1806.10758",
     caveat="Squares hide the sign, so disagreement and strong evidence look alike.",
-    family="gradient",
-    cost="samples forwards, samples backwards",
-    signed=False,
     unit="squared gradient",
-    budgeted=Budgeted("samples", "backward"),
+    **_AVERAGED,
 )
 def smoothgrad_squared(problem: Problem, *, samples: int = 25, noise: float = 0.15) -> Outcome:
     """The mean of the squared gradient over noisy pictures."""
@@ -82,11 +81,8 @@ def smoothgrad_squared(problem: Problem, *, samples: int = 25, noise: float = 0.
     question="Where does the gradient change most under small disturbances?",
     paper="Adebayo et al. 2018, Local Explanation Methods for Deep Networks, arXiv:1810.03307",
     caveat="Zero for a linear model: it measures instability, not evidence.",
-    family="gradient",
-    cost="samples forwards, samples backwards",
-    signed=False,
     unit="squared gradient",
-    budgeted=Budgeted("samples", "backward"),
+    **_AVERAGED,
 )
 def vargrad(problem: Problem, *, samples: int = 25, noise: float = 0.15) -> Outcome:
     """The variance of the gradient over noisy pictures."""

@@ -70,7 +70,7 @@ def lrp(problem: Problem, *, rule: Rule = "composite") -> Outcome:
     values = relevance(problem, graph)
     lost = 1 - float(values.double().sum()) / problem.image_score
     notes = (f"biases took {lost:.1%} of the score: compare places, not sizes",) if abs(lost) > 0.01 else ()
-    return Outcome(values, notes=notes, baseline_score=0.0)
+    return Outcome(values, notes=notes)
 
 
 @dataclass(frozen=True)
