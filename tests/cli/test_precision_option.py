@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from deepdream.cli import dreams, reruns, visualize
+from deepdream.cli import dreams, reruns, sweep, visualize
 from deepdream.images import read_recipe
 from deepdream.models import Model
 
@@ -17,7 +17,7 @@ FAST = ("--size", "40", "--octaves", "1", "--steps", "2", "-o", "d.png")
 
 @pytest.fixture(autouse=True)
 def small(tiny_model: Model, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    for room in (dreams, reruns, visualize):
+    for room in (dreams, reruns, sweep, visualize):
         monkeypatch.setattr(room, "load_network", lambda *_: tiny_model)
     monkeypatch.chdir(tmp_path)
 
@@ -49,6 +49,13 @@ def test_a_visualization_in_float16(command: Any) -> None:
     assert "a draft, since the network runs in float16" in done.err
     done = command(*words, "--overwrite", "--both")
     assert "v.png: a draft, since the network runs in float16" in done.err
+
+
+def test_a_sweep_says_that_it_has_drafts(command: Any) -> None:
+    done = command("sweep", "noise", "--x", "precision=float32,bfloat16", "--set", "steps=1", "--set", "octaves=1",
+                   "--size", "40", "-o", "s.png")  # fmt: skip
+    assert done.code == 0
+    assert "s.png: with drafts, since the network runs in bfloat16\n" in done.err
 
 
 def test_what_is_not_there(command: Any, monkeypatch: pytest.MonkeyPatch) -> None:

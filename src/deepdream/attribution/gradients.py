@@ -97,9 +97,9 @@ def _moments(
     sums = [torch.zeros_like(problem.image[0], dtype=torch.float64) for _ in powers]
     used = 0
     for images in _noisy(problem, samples, noise):
-        gradients = problem.gradients(images).double()
+        gradients = problem.gradients(images)
         for total, power in zip(sums, powers, strict=True):
-            total += (gradients if power == 1 else gradients.square()).sum(dim=0)
+            total += (gradients if power == 1 else gradients.double().square()).sum(dim=0, dtype=total.dtype)
         used += len(images)
         if problem.late:
             break

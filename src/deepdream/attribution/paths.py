@@ -50,7 +50,8 @@ def _trapezoids(problem: Problem, start: Tensor, span: Tensor) -> Iterator[tuple
     def collected(shares: Tensor) -> Tensor:
         total = torch.zeros_like(span[0], dtype=torch.float64)
         for part in torch.split(shares, problem.chunk):
-            total += problem.gradients(start + part[:, None, None, None].to(span) * span).double().sum(dim=0)
+            points = start + part[:, None, None, None].to(span) * span
+            total += problem.gradients(points).sum(dim=0, dtype=torch.float64)
         return total
 
     steps = FIRST_STEPS

@@ -116,7 +116,8 @@ class Problem:
 
     def gradients(self, images: Tensor) -> Tensor:
         """The gradient of each picture's score, (B, 3, H, W), chunk by chunk."""
-        return torch.cat([self._gradient(part) for part in self._chunks(images)])
+        parts = [self._gradient(part) for part in self._chunks(images)]
+        return parts[0] if len(parts) == 1 else torch.cat(parts)
 
     def _chunks(self, images: Tensor) -> list[Tensor]:
         return [images[start : start + self.chunk] for start in range(0, len(images), self.chunk)]

@@ -111,6 +111,9 @@ def sweep(
     if dry_run:
         _show_plan(job, target, json=json)
         return
+    lower = sorted({cell.plan.precision for cell in job.cells} - {"float32"})
+    if lower and not quiet:
+        say(f"{target.name}: with drafts, since the network runs in {' and '.join(lower)}")
     with interruptible() as interruption:
         done = _dream_all(job, interruption, quiet=quiet, skip=skip_existing)
     if not any(cell.recipe for cell in done) and done:
