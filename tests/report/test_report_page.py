@@ -7,6 +7,7 @@ import json
 import re
 import shutil
 import subprocess
+from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
 
@@ -238,6 +239,12 @@ def test_every_method_has_its_panel_in_the_band_of_the_controls(made: Study) -> 
     band = panels[1].collections[0].get_paths()[0].vertices
     inside = [(band[:, 1].min() <= min(c) + 1e-9, max(c) <= band[:, 1].max() + 1e-9) for c in controls[-2:]]
     assert inside == [(True, True)] * 2  # the blob and the edge detector
+
+
+def test_a_study_that_stopped_between_two_curves_can_be_drawn(made: Study) -> None:
+    kept = tuple(f for f in made.findings if f.check != "insertion" or f.method == METHODS[0])
+    panels = plot_removal(replace(made, findings=kept), "blur").canvas.axes
+    assert [len(axes.lines) for axes in panels[: len(METHODS)]] == [2, 1, 1]
 
 
 def test_colors_follow_one_rule_a_family() -> None:

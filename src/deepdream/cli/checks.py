@@ -254,7 +254,7 @@ def _numbers(found: Finding) -> tuple[str | None, str | None, str | None, str | 
         return None, None, None, None
     shown = [_figures(found.value)]
     for mean, sd in found.controls.values():
-        shown.append(f"{_figures(mean)} ± {_figures(sd)}" if sd else _figures(mean))
+        shown.append(f"{_figures(mean)} ± {_figures(sd)}" if sd >= 0.0005 else _figures(mean))
     value, random, blob, edges = (*shown, None, None, None)[:4]
     return value, random, blob, edges
 

@@ -51,9 +51,9 @@ CHECKS = (
     "deletion",
     "insertion",
     "sufficiency",
+    "infidelity",
     "randomization",
     "random-logit",
-    "infidelity",
     "road",
     "sensitivity",
 )

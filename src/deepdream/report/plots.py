@@ -24,10 +24,10 @@ _STYLES = ("-", "--", ":", "-.")
 @drawn
 def plot_removal(study: Study, substrate: str, *, theme: Theme = Theme.LIGHT) -> Figure:
     """A panel a method: its deletion and insertion curve, each in the band of the controls."""
-    names = [name for name in study.names if _curve(study, "deletion", name, substrate)]
+    names = [name for name in study.names if any(_curves(study, name, substrate))]
     rows = max(1, math.ceil(len(names) / COLUMNS))
     canvas, axes = new_figure(rows, COLUMNS, title="", size=(11, 1.2 + 2.5 * rows), theme=theme)
-    top = 1.06 * max((max(c) for n in names for c in _curves(study, n, substrate)), default=1.0)
+    top = 1.06 * max((max(c) for n in names for c in _curves(study, n, substrate) if c), default=1.0)
     for index, place in enumerate(axes.flat):
         if index >= len(names):
             place.set_axis_off()
@@ -50,11 +50,13 @@ def _panel(axes: Axes, study: Study, name: str, substrate: str, theme: Theme) ->
         ("deletion", deletion, theme.negative, "lower"),
         ("insertion", insertion, theme.positive, "higher"),
     ):
+        curve = _curve(study, check, name, substrate)
+        if not curve:  # there was no time
+            continue
         low, high = _band([m.curves[substrate] for m in case.measured(check, measure).values()], case)
         axes.fill_between(
             share, low, high, color=color, alpha=0.2, linewidth=0, label=f"{check} by the controls"
         )
-        curve = _curve(study, check, name, substrate)
         axes.plot(share, curve, color=color, linewidth=2.2, label=f"{check}: {better} is better")
 
 
