@@ -16,6 +16,7 @@ import pytest
 import torch
 
 from deepdream.attribution import methods
+from deepdream.attribution.checks import Refusal
 from deepdream.attribution.checks.removal import deletion
 from deepdream.errors import OutputError, UnknownNameError
 from deepdream.images import Picture
@@ -190,6 +191,17 @@ def test_a_spent_budget_still_gives_a_page(model: Model, picture: Picture, tmp_p
     assert found.judged() == []
     page = write_report(tmp_path / "p.html", [found])[0].read_text()
     assert "have not been checked against chance" in page or "Nobody" in page
+
+
+def test_a_page_without_a_map_says_why(made: Study, tmp_path: Path) -> None:
+    none = replace(
+        made, explanations=(), findings=(), refusals=(Refusal("lrp", "no rule for MultiheadAttention."),)
+    )
+    reader = Reader(write_report(tmp_path / "none.html", [none])[0].read_text())
+    assert "None of these methods gave a map." in reader.text
+    assert "lrp: no rule for MultiheadAttention." in reader.text
+    anchors = [attributes.get("id") for name, attributes in reader.elements if name == "section"]
+    assert anchors == ["fed", "said", "maps", "caveats", "card", "recipe"]
 
 
 def test_two_networks_stand_side_by_side(made: Study, other: Study, tmp_path: Path) -> None:

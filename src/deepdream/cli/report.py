@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shlex
+import time
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -56,6 +57,7 @@ def report(
     Examples: deepdream report images/cat.jpg -o report.html | deepdream report photos -o reports --budget 30s
     | deepdream report images/cat.jpg -o two.html --compare efficientnet_lite1
     """
+    began = time.monotonic()
     from deepdream.report import BUDGET, Wishes
 
     wishes = Wishes(
@@ -76,7 +78,8 @@ def report(
     if image.is_dir():
         _folder(files, place, networks, wishes)
     else:
-        _page(image, place, networks, wishes)
+        spent = (time.monotonic() - began) / len(networks)
+        _page(image, place, networks, replace(wishes, spent=spent))
         put(str(place))
 
 

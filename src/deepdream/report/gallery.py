@@ -10,6 +10,8 @@ from deepdream.report.study import Study
 
 def draw_gallery(study: Study, prefix: str = "") -> Html:
     """Every map over the picture as fed, and the methods that do not apply; ``prefix`` keeps ids apart."""
+    if not study.explanations:
+        return stack(tag("p", "None of these methods gave a map."), _refused(study))
     maps = tag("div", *(_figure(study, made) for made in study.explanations), class_="gallery")
     return stack(_keys(), _slider(f"{prefix}overlay"), maps, _refused(study))
 

@@ -61,7 +61,7 @@ CHECKS = (
 DEEP_CHECK = "layer-randomization"
 #: Seconds that a page of usual depth may take at most; on a machine that is fast enough it takes fewer.
 BUDGET = 150.0
-#: Seconds of them that loading the network and writing the page may need, at most a sixth.
+#: Seconds of them that writing the page may need, at most a sixth.
 WRITING = 10.0
 #: The share of the time that the explanations may take.
 FOR_MAPS = 0.4
@@ -88,6 +88,7 @@ class Wishes:
     Attributes:
         methods, checks: By name; empty for the usual ones.
         budget: Seconds for everything.
+        spent: Seconds of them that are gone already: the network had to be loaded.
         target: A class by name or index; None for the network's first.
         against: A class by name or index that it is compared with, or None.
     """
@@ -95,6 +96,7 @@ class Wishes:
     methods: Sequence[str] = ()
     checks: Sequence[str] = ()
     budget: float = BUDGET
+    spent: float = 0.0
     target: str | None = None
     against: str | None = None
     seed: int = 0
@@ -128,7 +130,7 @@ def investigate(
         UnknownNameError: no such method, check or class.
     """
     wishes = wishes or Wishes()
-    clock = Clock(wishes.budget - min(WRITING, wishes.budget / 6))
+    clock = Clock(wishes.budget - wishes.spent - min(WRITING, wishes.budget / 6))
     image = model.crop(picture.tensor()).to(model.device)
     prediction = predict(model, image, wishes.target)
     other = None if wishes.against is None else model.find_class(wishes.against)

@@ -145,15 +145,6 @@ def _sections(study: Study, prefix: str = "") -> list[Section]:
             gallery.draw_gallery(study, prefix),
             "Every map answers another question, so they differ. Whether one may be believed is the next section.",
         ),
-        Section(
-            f"{prefix}health",
-            "Health",
-            "Can the maps be trusted?",
-            health.health_table(study),
-            "A number alone means nothing: a blob in the middle of the picture beats many methods, because things are "
-            "photographed in the middle. So every number stands beside maps that know nothing of the network, and "
-            "speaks for a method only beyond all of them.",
-        ),
         *_evidence(study, prefix),
         Section(
             f"{prefix}caveats",
@@ -166,14 +157,25 @@ def _sections(study: Study, prefix: str = "") -> list[Section]:
 
 
 def _evidence(study: Study, prefix: str) -> list[Section]:
+    if not study.explanations:
+        return []
     found = [
+        Section(
+            f"{prefix}health",
+            "Health",
+            "Can the maps be trusted?",
+            health.health_table(study),
+            "A number alone means nothing: a blob in the middle of the picture beats many methods, because things are "
+            "photographed in the middle. So every number stands beside maps that know nothing of the network, and "
+            "speaks for a method only beyond all of them.",
+        ),
         Section(
             f"{prefix}agreement",
             "Agreement",
             "Do the methods agree?",
             health.agreement_matrix(study),
             "Methods that agree may share a fault; methods that do not cannot all be right.",
-        )
+        ),
     ]
     if "deletion" in study.checks and "insertion" in study.checks:
         rows, columns = study.case.grid
