@@ -58,6 +58,20 @@ def test_a_sweep_says_that_it_has_drafts(command: Any) -> None:
     assert "s.png: with drafts, since the network runs in bfloat16\n" in done.err
 
 
+@pytest.mark.weights
+def test_a_prediction_in_bfloat16(command: Any) -> None:
+    command("run", "noise", *FAST)
+    done = command("predict", "d.png", "--precision", "bfloat16", "--json")
+    assert done.err == "a draft, since the network runs in bfloat16\n"
+    draft = json.loads(done.out)["results"][0]
+    plain = json.loads(command("predict", "d.png", "--json").out)["results"][0]
+    assert (draft["draft"], "draft" in plain) == (True, False)
+    assert draft["top"] != plain["top"]
+    assert command("predict", "d.png", "--precision", "float8").err == (
+        "deepdream: No precision 'float8'. Did you mean 'float32' or 'float16' or 'bfloat16'?\n"
+    )
+
+
 def test_what_is_not_there(command: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     done = command("run", "noise", "--precision", "int8", *FAST)
     assert done.code == 2

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from deepdream.cli.files import PICTURE_SUFFIXES
-from deepdream.cli.options import DEFAULT_MODEL
+from deepdream.cli.options import DEFAULT_MODEL, PrecisionOption, read_precision
 from deepdream.cli.terminal import put, put_json, put_table, say
 from deepdream.errors import PictureError, SomeInputsFailedError, UsageError, WeightsError
 
@@ -257,6 +257,7 @@ def predict(
         str | None, typer.Option(help="Your own checkpoint (.safetensors, .pth), or random:SEED.")
     ] = None,
     device: Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:1 or mps.")] = "auto",
+    precision: PrecisionOption = "auto",
     offline: Annotated[bool, typer.Option("--offline", help="Download nothing.")] = False,
     as_json: Json = False,
 ) -> None:
@@ -267,9 +268,13 @@ def predict(
     pictures = _pictures(files)
     results, failures = [], []
     network = _load(model, weights, device, offline)
+    network = network.in_precision(read_precision(precision) or network.precision)
+    said = {"draft": True} if network.precision != "float32" else {}
+    if said:
+        say(f"a draft, since the network runs in {network.precision}")
     for path in pictures:
         try:
-            results.append({"input": str(path), "top": _classes(network, path, top)})
+            results.append({"input": str(path), **said, "top": _classes(network, path, top)})
         except PictureError as error:
             say(f"deepdream: {error}")
             failures.append(error)

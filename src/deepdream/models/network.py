@@ -77,10 +77,13 @@ class Model:
         Pictures, activations and gradients are float32 outside of the network. Made once, and remembered.
 
         Raises:
+            UnknownNameError: no such precision.
             UsageError: the network does not run so on this device.
         """
         if precision == self.precision:
             return self
+        if precision not in LOWER:
+            raise UnknownNameError("precision", precision, ("float32", *LOWER))
         if precision not in self._twins:
             twin = self._lowered(precision)
             twin.__dict__ |= {
