@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: help demo test test-all lint types rooms format bench docs clean
+.PHONY: help demo test test-all lint types rooms format bench growth docs clean
 
 help:  ## list the targets
 	@grep -E '^[a-z-]+:.*##' Makefile | sed -E 's/:.*## /\t/' | expand -t 12
@@ -40,6 +40,11 @@ rooms: $(READY)  ## the order of the rooms (ARCHITECTURE.md)
 
 bench: $(READY)  ## speed against peers and the machine's limit, as ratios
 	$(BIN)/python benchmarks/all.py
+
+growth: $(READY)  ## how time and memory grow with the picture; tiles against the whole
+	$(BIN)/python benchmarks/growth.py
+	$(BIN)/python benchmarks/tiles.py
+	$(BIN)/python benchmarks/memory.py
 
 docs: $(READY)  ## remake the pictures and tables in docs/
 	$(BIN)/python docs/make_pictures.py

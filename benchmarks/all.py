@@ -16,10 +16,8 @@ import dream
 import explain
 import gpu
 import many
-from pairs import machine, options_of
+from pairs import command_line, machine, options_of, write_between
 
-RESULTS = Path(__file__).parent / "RESULTS.md"
-BEGIN, END = "<!-- made by benchmarks/all.py: begin -->", "<!-- end -->"
 #: The command line, which ends where the first step begins.
 FIRST_STEP = """
 import os
@@ -36,7 +34,7 @@ def main() -> None:
     parser.set_defaults(rounds=1, network=None, method=None)
     parser.add_argument("--print", action="store_true", help="leave RESULTS.md as it is")
     options = parser.parse_args()
-    lines = [f"`{' '.join(['python', 'benchmarks/all.py', *sys.argv[1:]])}`; {machine(options)}.", ""]
+    lines = [f"`{command_line()}`; {machine(options)}.", ""]
     lines += ["Dreams, 1024x683, 4 octaves x 10 gradients, float32:", "", *dream.table(options), ""]
     lines += ["Explanations of a picture of 224x224:", "", *explain.table(options), ""]
     lines += [
@@ -50,7 +48,7 @@ def main() -> None:
     if options.print:
         print("\n".join(lines))
     else:
-        _write("\n".join(lines))
+        write_between("all.py", "\n".join(lines))
 
 
 def _starts() -> list[str]:
@@ -76,12 +74,6 @@ def _seconds(words: list[str]) -> float:
     began = time.perf_counter()
     subprocess.run(words, capture_output=True, check=True)
     return time.perf_counter() - began
-
-
-def _write(text: str) -> None:
-    before, _, rest = RESULTS.read_text(encoding="utf-8").partition(BEGIN)
-    _, _, after = rest.partition(END)
-    RESULTS.write_text(f"{before}{BEGIN}\n\n{text}\n\n{END}{after}", encoding="utf-8")
 
 
 if __name__ == "__main__":

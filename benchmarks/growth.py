@@ -1,6 +1,6 @@
 """How time and memory grow with pixels, steps, octaves and pictures: docs/pictures/growth.png and its numbers.
 
-python benchmarks/growth.py [--threads 1 --measure cpu] [--to docs/pictures/growth.png]
+python benchmarks/growth.py [--threads 1 --measure cpu] [--to docs/pictures/growth.png] [--print]
 """
 
 from __future__ import annotations
@@ -14,12 +14,12 @@ from pathlib import Path
 from matplotlib.axes import Axes
 
 from deepdream.figures import Figure, Theme, drawn, label, new_figure
-from pairs import options_of
+from pairs import command_line, machine, options_of, write_between
 
 PICTURES = Path(__file__).parents[1] / "docs" / "pictures"
 #: What grows -> its values; the rest of the job stays 512x512, 1 octave, 2 steps, 1 picture.
 GROWTH: dict[str, tuple[float, ...]] = {
-    "megapixels": (0.25, 0.5, 1.0, 2.0, 3.0),
+    "megapixels": (0.25, 0.5, 1.0, 2.0, 4.0, 8.0),
     "steps": (1, 2, 4, 8),
     "octaves": (1, 2, 3, 4, 5),
     "pictures": (1, 2, 4, 8),
@@ -31,13 +31,35 @@ def main() -> None:
     parser = options_of(__doc__)
     parser.add_argument("--to", type=Path, default=PICTURES / "growth.png")
     parser.add_argument("--one", help=argparse.SUPPRESS)
+    parser.add_argument("--print", action="store_true", help="leave RESULTS.md as it is")
+    parser.set_defaults(rounds=1)
     options = parser.parse_args()
     if options.one:
         print(json.dumps(_one(json.loads(options.one), options.threads)))
         return
     found = {what: [_measure(what, value, options) for value in values] for what, values in GROWTH.items()}
-    print(json.dumps(found))
+    lines = [f"`{command_line()}`; {machine(options)}.", "", *_table(found)]
+    print("\n".join(lines))
     plot_growth(found, unit=options.measure).save(options.to)
+    if not options.print:
+        write_between("growth.py", "\n".join(lines))
+
+
+def _table(found: dict[str, list[dict[str, float]]]) -> list[str]:
+    """Every measured job, and how much more it takes than the first of its kind."""
+    lines = [
+        "| what grows | from | to | times | seconds | times | extra memory, MB | times |",
+        "|---|---|---|---|---|---|---|---|",
+    ]
+    for what, rows in found.items():
+        first, last = rows[0], rows[-1]
+        more = {key: last[key] / max(first[key], 1e-9) for key in first}
+        lines.append(
+            f"| {what} | {first['value']:g} | {last['value']:g} | {more['value']:.1f} "
+            f"| {first['seconds']:.2f} to {last['seconds']:.2f} | {more['seconds']:.1f} "
+            f"| {first['extra_mb']:.0f} to {last['extra_mb']:.0f} | {more['extra_mb']:.1f} |"
+        )
+    return lines
 
 
 def _measure(what: str, value: float, options: argparse.Namespace) -> dict[str, float]:
@@ -102,17 +124,23 @@ def _words(what: str, rows: list[dict[str, float]]) -> str:
 
 
 def _panel(chart: Axes, what: str, rows: list[dict[str, float]], words: str, theme: Theme) -> None:
+    """Time and memory on logarithmic axes of the same number of decades, so that proportion has one slope."""
     values, seconds = [row["value"] for row in rows], [row["seconds"] for row in rows]
     chart.plot(values, seconds, "o-", color=theme.positive, label=f"time, {words}")
     chart.plot(
         values, [seconds[0] * v / values[0] for v in values], "--", color=theme.faint, label="in proportion"
     )
     label(chart, what, words)
-    chart.set_ylim(0, 1.5 * max(seconds[0] * values[-1] / values[0], *seconds))
     memory = chart.twinx()
-    memory.plot(values, [row["extra_mb"] for row in rows], "s-", color=theme.negative, label="memory, MB")
-    memory.set_ylim(0, 1.6 * max(row["extra_mb"] for row in rows) + 1)
+    used = [max(row["extra_mb"], 1.0) for row in rows]
+    memory.plot(values, used, "s-", color=theme.negative, label="memory, MB")
     memory.set_ylabel("extra memory, MB")
+    for axes, first in ((chart, seconds[0]), (memory, used[0])):
+        axes.set_xscale("log")
+        axes.set_yscale("log")
+        axes.set_ylim(first / 2, first * 100)
+    chart.set_xticks(values, [f"{value:g}" for value in values])
+    chart.minorticks_off()
     lines = [*chart.get_lines(), *memory.get_lines()]
     chart.legend(lines, [str(line.get_label()) for line in lines], loc="upper left")
 

@@ -11,6 +11,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+RESULTS = Path(__file__).parent / "RESULTS.md"
 WORKER = Path(__file__).parent / "worker.py"
 
 
@@ -40,6 +41,21 @@ def machine(options: argparse.Namespace) -> str:
         f"torch {torch.__version__}, Python {platform.python_version()}, {platform.system()}; "
         f"{options.rounds} rounds, {options.measure} seconds"
     )
+
+
+def command_line() -> str:
+    """What was typed, as it stands in a table's caption."""
+    return " ".join(["python", f"benchmarks/{Path(sys.argv[0]).name}", *sys.argv[1:]])
+
+
+def write_between(script: str, text: str) -> None:
+    """Put ``text`` into RESULTS.md, in the place of ``script``. Exits where there is none."""
+    begin, end = f"<!-- made by benchmarks/{script}: begin -->", "<!-- end -->"
+    before, found, rest = RESULTS.read_text(encoding="utf-8").partition(begin)
+    if not found:
+        sys.exit(f"{RESULTS.name} has no place for {script}")
+    after = rest.partition(end)[2]
+    RESULTS.write_text(f"{before}{begin}\n\n{text}\n\n{end}{after}", encoding="utf-8")
 
 
 def rows(kind: str, subject: str, names: Sequence[str], options: argparse.Namespace) -> list[str]:

@@ -1,39 +1,49 @@
 """One gradient at 12 megapixels, whole and in tiles, each in a process of its own: time and extra memory.
 
-python benchmarks/tiles.py [--threads 1 --measure cpu]
+python benchmarks/tiles.py [--rounds 3] [--threads 1 --measure cpu] [--print]
 """
 
 from __future__ import annotations
 
 import argparse
 import json
+import statistics
 import subprocess
 import sys
 
-from pairs import machine, options_of
+from pairs import command_line, machine, options_of, write_between
 
-TILES = {"whole": None, "tiles of 1024": 1024, "tiles of 512": 512}
+#: What a tile sees -> its core; the halo is 64 pixels.
+TILES = {"whole": None, "tiles of 1024 pixels, the default": 896, "tiles of 640 pixels": 512}
 
 
 def main() -> None:
     parser = options_of(__doc__)
     parser.add_argument("--one", choices=list(TILES), help=argparse.SUPPRESS)
+    parser.add_argument("--print", action="store_true", help="leave RESULTS.md as it is")
     options = parser.parse_args()
     if options.one:
         print(json.dumps(_one(TILES[options.one], options.threads)))
         return
-    print(f"4000x3000, one gradient at blocks.4, halo 64. {machine(options)}")
-    print("| how | s | times the whole | extra memory, GB |\n|---|---|---|---|")
-    whole = 0.0
+    rounds = [{name: _measured(name, options) for name in TILES} for _ in range(options.rounds)]
+    lines = [f"`{command_line()}`; 4000x3000, one gradient at `blocks.4`, {machine(options)}.", ""]
+    lines += ["| how | s | times the whole (range) | extra memory, GB |", "|---|---|---|---|"]
     for name in TILES:
-        command = [sys.executable, __file__, "--one", name, "--threads", str(options.threads)]
-        done = subprocess.run(command, capture_output=True, text=True, check=True)
-        found = json.loads(done.stdout.splitlines()[-1])
-        seconds = found[options.measure]
-        whole = whole or seconds
-        print(
-            f"| {name} | {seconds:.2f} | {seconds / whole:.2f} | {found['extra_mb'] / 1024:.2f} |", flush=True
-        )
+        seconds = statistics.median(one[name][options.measure] for one in rounds)
+        ratios = [one[name][options.measure] / one["whole"][options.measure] for one in rounds]
+        extra = statistics.median(one[name]["extra_mb"] for one in rounds) / 1024
+        ratio = f"{statistics.median(ratios):.2f} ({min(ratios):.2f} to {max(ratios):.2f})"
+        lines.append(f"| {name} | {seconds:.2f} | {ratio} | {extra:.2f} |")
+    print("\n".join(lines))
+    if not options.print:
+        write_between("tiles.py", "\n".join(lines))
+
+
+def _measured(name: str, options: argparse.Namespace) -> dict[str, float]:
+    command = [sys.executable, __file__, "--one", name, "--threads", str(options.threads)]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    found: dict[str, float] = json.loads(done.stdout.splitlines()[-1])
+    return found
 
 
 def _one(core: int | None, threads: int) -> dict[str, float]:

@@ -53,18 +53,58 @@ def give_back_memory() -> None:
     trim(0)
 
 
-def free_memory(device: torch.device) -> int | None:
-    """Bytes that are free where ``device`` computes; None where nobody says (other systems, other devices)."""
+def free_memory(device: torch.device, *, root: Path = Path("/")) -> int | None:
+    """Bytes that are free where ``device`` computes; None where nobody says (other systems, other devices).
+
+    On the CPU that is what the machine has left or, where that is less, what a container's limit leaves (control
+    groups of either version). ``root`` is where the system's files lie.
+    """
     if device.type == "cuda":
         return torch.cuda.mem_get_info(device)[0]
     if device.type != "cpu" or not sys.platform.startswith("linux"):
         return None
     try:
-        lines = Path("/proc/meminfo").read_text(encoding="ascii").splitlines()
+        lines = (root / "proc/meminfo").read_text(encoding="ascii").splitlines()
     except OSError:
         return None
     available = [int(line.split()[1]) * 1024 for line in lines if line.startswith("MemAvailable:")]
-    return available[0] if available else None
+    return min([*available, *_left_by_groups(root)]) if available else None
+
+
+def _left_by_groups(root: Path) -> list[int]:
+    """What every control group that this process is in, and every one around it, leaves of its limit."""
+    try:
+        lines = (root / "proc/self/cgroup").read_text(encoding="utf-8").splitlines()
+    except OSError:
+        return []
+    found = []
+    for line in lines:
+        _, controllers, path = line.split(":", 2)
+        if controllers == "":
+            base, limit, use = "sys/fs/cgroup", "memory.max", "memory.current"
+        elif "memory" in controllers.split(","):
+            base, limit, use = "sys/fs/cgroup/memory", "memory.limit_in_bytes", "memory.usage_in_bytes"
+        else:
+            continue
+        inside = Path(path.lstrip("/"))
+        for group in (inside, *inside.parents):  # to the root itself, which is all that a container sees
+            left = _left_by(root / base / group, limit, use)
+            found += [] if left is None else [left]
+    return found
+
+
+def _left_by(group: Path, limit: str, use: str) -> int | None:
+    """What one group leaves; files that it keeps in memory without need do not count. None where it has no limit."""
+    try:
+        most, used = ((group / name).read_text(encoding="ascii").strip() for name in (limit, use))
+        lines = (group / "memory.stat").read_text(encoding="ascii").splitlines()
+    except OSError:
+        return None
+    if not most.isdecimal():  # "max"
+        return None
+    words = dict(line.split() for line in lines)
+    idle = int(words.get("total_inactive_file", words.get("inactive_file", 0)))
+    return max(0, int(most) - int(used) + idle)
 
 
 def resident_memory() -> int:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from dataclasses import replace
 
 import pytest
 import torch
@@ -15,7 +16,7 @@ from deepdream.dreaming.estimating import Costs, add_up, choose_tile, estimate, 
 from deepdream.models import Model
 from deepdream.plan import Plan
 
-COSTS = Costs(1000.0, 100.0, 1e-6, 1e-7, 50_000_000)
+COSTS = Costs(1000.0, 100.0, 1e-6, 1e-7, resting_bytes=50_000_000)
 PLAN = Plan(objective="layer(second)", octaves=1, steps=2)
 
 
@@ -67,6 +68,30 @@ def test_the_process_itself_counts() -> None:
     assert add_up(COSTS, size, [None]).bytes - add_up(COSTS, size, [None]).octaves[0].bytes == 50_000_000
 
 
+def test_the_states_of_other_octaves_count() -> None:
+    """In every one: the picture, its own state, the first one, and the last one of the octave before."""
+    sizes = [Octave(100, 100, 1), Octave(200, 200, 1), Octave(400, 400, 1)]
+    costs = Costs(0.0, 0.0, 0.0, 0.0)
+    assert [octave.bytes for octave in add_up(costs, sizes, [None] * 3).octaves] == [
+        12 * 160_000 + 16 * (10_000 + 10_000),
+        12 * 160_000 + 16 * (40_000 + 10_000 + 10_000),
+        12 * 160_000 + 16 * (160_000 + 10_000 + 40_000),
+    ]
+
+
+def test_what_the_optimizer_and_a_mask_hold_is_measured(tiny_model: Model) -> None:
+    plain = probe(tiny_model, PLAN, 64, 64)
+    assert (plain.state_bytes, plain.source_bytes) == (12 + 4, 12)  # parameters and emphasis; the picture
+    assert probe(tiny_model, replace(PLAN, calm=0.0, optimizer="adam"), 64, 64).state_bytes == 3 * 12
+
+
+def test_the_picture_as_read_is_not_counted_twice(tiny_model: Model) -> None:
+    pixels = torch.ones(200_000_000 // 4)
+    with_it, without = (probe(tiny_model, PLAN, 64, 64, held=held).resting_bytes for held in (0, 200_000_000))
+    assert with_it - without == pytest.approx(200_000_000, abs=20_000_000)
+    del pixels
+
+
 def test_what_lives_at_once_is_counted_and_what_died_is_not() -> None:
     with estimating._Alive() as alive:
         kept = torch.zeros(1000)
@@ -98,7 +123,7 @@ def test_a_probe_leaves_the_network_and_the_chance_alone(tiny_model: Model) -> N
 
 
 @pytest.mark.parametrize(
-    ("free", "tile"), [(10**11, 0), (45 * 10**8, 896), (19 * 10**8, 512), (1, 256)], ids=str
+    ("free", "tile"), [(10**11, 0), (70 * 10**8, 896), (29 * 10**8, 512), (1, 256)], ids=str
 )
 def test_the_largest_tile_that_fits_is_chosen(tiny_model: Model, free: int, tile: int) -> None:
     plan = choose_tile(tiny_model, PLAN, 1500, 1500, COSTS, free)

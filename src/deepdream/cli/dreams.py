@@ -309,7 +309,8 @@ def _fitted(job: Job, network: Model, plan: Plan, reading: Reading, picture: Pic
 
     size = _size_of(job.source, reading.size)
     height, width = parse_size(size or f"{picture.width}x{picture.height}", picture.height, picture.width)
-    fitted = fit_to_memory(network, plan, height, width, places=_places(job, reading))
+    held = picture.pixels.nbytes
+    fitted = fit_to_memory(network, plan, height, width, places=_places(job, reading), held=held)
     if fitted.tile != plan.tile and not reading.quiet:
         say(f"{picture.name}: in tiles of {fitted.tile} pixels, since memory is short")
     return fitted
@@ -349,7 +350,14 @@ def _describe(job: Job, network: Model, plan: Plan, reading: Reading) -> dict[st
     picture = fit_picture(read_input(job.source, reading, plan.seed), _size_of(job.source, reading.size))
     sizes = sizes_for(plan, network, picture.height, picture.width)
     plan = _fitted(job, network, plan, reading, picture)
-    takes = estimate(network, plan, picture.height, picture.width, places=_places(job, reading))
+    takes = estimate(
+        network,
+        plan,
+        picture.height,
+        picture.width,
+        places=_places(job, reading),
+        held=picture.pixels.nbytes,
+    )
     return {
         "input": str(job.source),
         "output": str(job.output),

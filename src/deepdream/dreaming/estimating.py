@@ -25,16 +25,17 @@ from deepdream.dreaming.loop import advance
 from deepdream.errors import UsageError
 from deepdream.models.network import Model
 from deepdream.plan import Plan
-from deepdream.tensors import free_memory, generator, resident_memory
+from deepdream.tensors import free_memory, generator, give_back_memory, resident_memory
 
-_SIDE = 256
+#: Sides of the pictures that are measured. Large ones take less for each pixel: they go through the network in strips.
+_SIDES = (1024, 512, 256)
 #: Cores that are tried, from the usual one down.
 _CORES = (CORE, 640, 512, 384, 256)
-#: float32 copies of a picture that lie beside a pass, with what the allocator keeps between them; and how much more
-#: than its tensors a pass takes, for the scratch of its operations and blocks that do not fit into each other. Both
-#: from benchmarks/memory.py.
-_COPIES = 10
-_SLACK = 1.4
+#: How much more than its tensors a pass takes, for the scratch of its operations and blocks that do not fit into each
+#: other; and how much more again where the tiles of a step, of many shapes, leave holes that others cannot use. From
+#: benchmarks/memory.py.
+_SCRATCH = 1.4
+_HOLES = 2.0
 #: Smaller tiles that do not fit either must bring memory down to this share.
 _WORTH = 0.8
 #: Settings that say how far steps go and what becomes of them, at these values; a step takes the same at all.
@@ -52,9 +53,12 @@ class Costs:
     """What one step takes for each pixel, on the machine where it was measured.
 
     Attributes:
-        network_bytes: The most that is held at once, as far as it passes through the network.
+        network_bytes: The most that a step makes and holds at once, as far as it passes through the network.
         canvas_bytes: The same of all that is done with the picture without a network.
         network_seconds, canvas_seconds: Likewise.
+        state_bytes: What the dream holds between two steps at the size that it has come to: parameters, emphasis,
+            the optimizer's memory, what the objective is compared with.
+        source_bytes: What it holds at full size: the picture, the mask.
         resting_bytes: What the process holds anyway: Python, torch, the weights.
     """
 
@@ -62,6 +66,8 @@ class Costs:
     canvas_bytes: float
     network_seconds: float
     canvas_seconds: float
+    state_bytes: float = 16.0
+    source_bytes: float = 12.0
     resting_bytes: int = 0
 
 
@@ -104,8 +110,11 @@ def estimate(
     *,
     places: Iterable[Path] = (),
     costs: Costs | None = None,
+    held: int = 0,
 ) -> Estimate:
     """What the dream of a picture of this size takes, from ``costs`` (measured now if not given).
+
+    ``held`` are bytes that the process holds now and will not hold during the dream: those of the picture as read.
 
     Raises:
         UsageError, UnknownNameError, PictureError: as ``start`` of the same plan.
@@ -113,25 +122,33 @@ def estimate(
     sizes = sizes_for(plan, model, height, width)
     goal = objective_of(plan, model)
     tilings = [tiling_for(plan, model, goal, size.height, size.width) for size in sizes]
-    return add_up(costs or probe(model, plan, height, width, places=places), sizes, tilings)
+    return add_up(costs or probe(model, plan, height, width, places=places, held=held), sizes, tilings)
 
 
 def add_up(costs: Costs, sizes: Iterable[Octave], tilings: Iterable[Tiling | None]) -> Estimate:
     """The arithmetic of ``estimate``: every size with how it is cut."""
     sizes = tuple(sizes)
-    full = sizes[-1].height * sizes[-1].width
-    octaves = tuple(_octave(costs, size, tiling, full) for size, tiling in zip(sizes, tilings, strict=True))
+    pixels = [size.height * size.width for size in sizes]
+    # Beside the state at hand lie the first one and, in case the numbers go bad, the last of the size before.
+    beside = [pixels[0] + before for before in (0, *pixels[:-1])]
+    octaves = tuple(
+        _octave(costs, size, tiling, round(costs.source_bytes * pixels[-1] + costs.state_bytes * more))
+        for size, tiling, more in zip(sizes, tilings, beside, strict=True)
+    )
     return Estimate(octaves, costs.resting_bytes)
 
 
-def _octave(costs: Costs, size: Octave, tiling: Tiling | None, full: int) -> OctaveEstimate:
+def _octave(costs: Costs, size: Octave, tiling: Tiling | None, beside: int) -> OctaveEstimate:
     pixels = size.height * size.width
-    tiles, seen, largest = 1.0, float(pixels), pixels
+    tiles, seen = 1.0, float(pixels)
+    passing = _SCRATCH * costs.network_bytes * pixels
     if tiling is not None:
         tiles, seen = expected_tiles(size.height, size.width, tiling)
         largest = largest_tile(size.height, size.width, tiling)
-    held = 12 * _COPIES * pixels + 24 * (full - pixels)
-    most = held + max(_SLACK * costs.network_bytes * largest, costs.canvas_bytes * pixels - held)
+        # The whole gradient lies beside its tiles.
+        passing = 12 * pixels + _HOLES * _SCRATCH * costs.network_bytes * largest
+    held = beside + costs.state_bytes * pixels
+    most = held + max(passing, costs.canvas_bytes * pixels)
     seconds = size.steps * (costs.network_seconds * seen + costs.canvas_seconds * pixels)
     return OctaveEstimate(size.height, size.width, size.steps, max(1, round(tiles)), round(most), seconds)
 
@@ -143,22 +160,24 @@ class Estimator:
         self._measured: dict[tuple[int, tuple[int, int], Plan], Costs] = {}
 
     def estimate(
-        self, model: Model, plan: Plan, height: int, width: int, *, places: Iterable[Path] = ()
+        self, model: Model, plan: Plan, height: int, width: int, *, places: Iterable[Path] = (), held: int = 0
     ) -> Estimate:
         """As the function ``estimate``."""
         places, same = tuple(places), _one_step_of(replace(plan, **_COUNTS_NOT))
-        key = (id(model), _probe_size(model, same, height, width), same)
+        key = (id(model), _probe_size(model, same, height, width, _SIDES[0]), same)
         if key not in self._measured:
-            self._measured[key] = probe(model, plan, height, width, places=places)
+            self._measured[key] = probe(model, plan, height, width, places=places, held=held)
         return estimate(model, plan, height, width, places=places, costs=self._measured[key])
 
 
-def fit_to_memory(model: Model, plan: Plan, height: int, width: int, *, places: Iterable[Path] = ()) -> Plan:
+def fit_to_memory(
+    model: Model, plan: Plan, height: int, width: int, *, places: Iterable[Path] = (), held: int = 0
+) -> Plan:
     """``plan`` with tiles of which a pass takes at most half of the memory that is free now.
 
     The tile is written into the plan, so that the same plan gives the same picture where other memory is free. It
     stays as it is where it was chosen already, where the usual rule fits, where the objective sees the picture as a
-    whole, and where nobody knows how much is free.
+    whole, and where nobody knows how much is free. ``held`` as of ``estimate``.
 
     Raises:
         UsageError, UnknownNameError, PictureError: as ``start`` of the same plan.
@@ -167,7 +186,14 @@ def fit_to_memory(model: Model, plan: Plan, height: int, width: int, *, places: 
     whole = height * width * _MOST
     if plan.tile or free is None or whole <= free / 2 or not _cuttable(model, plan, height, width):
         return plan
-    return choose_tile(model, plan, height, width, probe(model, plan, height, width, places=places), free)
+    places = tuple(places)
+    # A small picture is soon measured and takes more for each pixel: what fits by it fits.
+    for side in (_SIDES[-1], _SIDES[0]):
+        costs = probe(model, plan, height, width, places=places, held=held, side=side)
+        chosen = choose_tile(model, plan, height, width, costs, free + held)
+        if chosen == plan:
+            break
+    return chosen
 
 
 def choose_tile(model: Model, plan: Plan, height: int, width: int, costs: Costs, free: int) -> Plan:
@@ -217,35 +243,62 @@ def _cuttable(model: Model, plan: Plan, height: int, width: int) -> bool:
         return False
 
 
-def probe(model: Model, plan: Plan, height: int, width: int, *, places: Iterable[Path] = ()) -> Costs:
-    """The costs of a step of ``plan``, measured on gray noise of 256 x 256 (less where the picture is smaller).
+def probe(
+    model: Model,
+    plan: Plan,
+    height: int,
+    width: int,
+    *,
+    places: Iterable[Path] = (),
+    held: int = 0,
+    side: int = _SIDES[0],
+) -> Costs:
+    """The costs of a step of ``plan``, measured on gray noise of at most ``side`` pixels a side.
+
+    ``held`` as of ``estimate``.
 
     Raises:
         UsageError, UnknownNameError, PictureError: as ``start`` of the same plan.
     """
     places = tuple(places)
-    resting = resident_memory()
-    bytes_, seconds = _one_step(model, plan, height, width, places)
-    without = replace(plan, objective="total_variation()")
-    canvas_bytes, canvas_seconds = _one_step(model, without, height, width, places)
-    return Costs(bytes_, canvas_bytes, max(seconds - canvas_seconds, 0.0), canvas_seconds, resting)
+    give_back_memory()
+    resting = max(resident_memory() - held, 0)
+    step = _one_step(model, plan, height, width, places, side)
+    without = _one_step(model, replace(plan, objective="total_variation()"), height, width, places, side)
+    return Costs(
+        step.made, without.made, max(step.seconds - without.seconds, 0.0), without.seconds,
+        step.state, step.source, resting,
+    )  # fmt: skip
+
+
+@dataclass(frozen=True)
+class _Step:
+    """What a step of a single octave took for each pixel: see ``Costs``."""
+
+    made: float
+    seconds: float
+    state: float
+    source: float
 
 
 def _one_step(
-    model: Model, plan: Plan, height: int, width: int, places: tuple[Path, ...]
-) -> tuple[float, float]:
-    """The most bytes held and the seconds taken, for each pixel, by a step in a single octave."""
+    model: Model, plan: Plan, height: int, width: int, places: tuple[Path, ...], side: int
+) -> _Step:
     small = _one_step_of(plan)
-    rows, columns = _probe_size(model, small, height, width)
+    rows, columns = _probe_size(model, small, height, width, side)
     noise = torch.rand(1, 3, rows, columns, generator=generator(0)) * 0.5 + 0.25
     state = start(model, small, noise, places=places)
     with _Alive() as alive:
-        advance(model, state)
+        state = advance(model, state)
     began = time.perf_counter()
     score = advance(model, state).score
     assert score is not None
     float(score.sum())  # waits for the device
-    return alive.most / (rows * columns), (time.perf_counter() - began) / (rows * columns)
+    seconds, pixels = time.perf_counter() - began, rows * columns
+    source = _bytes_of(state.source, state.mask)
+    beside = state.references.values() if state.references else ()
+    kept = _bytes_of(state.parameters, *state.moments, state.emphasis, *beside)
+    return _Step(alive.most / pixels, seconds / pixels, kept / pixels, source / pixels)
 
 
 def _one_step_of(plan: Plan) -> Plan:
@@ -253,15 +306,20 @@ def _one_step_of(plan: Plan) -> Plan:
     return replace(plan, octaves=1, steps=3, tile=0, strength=None, stop_at="")
 
 
-def _probe_size(model: Model, plan: Plan, height: int, width: int) -> tuple[int, int]:
-    """The smallest of the probe's size, twice that and the picture's own that the layers can take."""
-    for side in (_SIDE, 2 * _SIDE):
-        if min(height, width) < side:
-            break
+def _bytes_of(*tensors: Tensor | None) -> int:
+    return sum(tensor.numel() * tensor.element_size() for tensor in tensors if tensor is not None)
+
+
+def _probe_size(model: Model, plan: Plan, height: int, width: int, most: int) -> tuple[int, int]:
+    """A square of one of the sides that the layers can take, the largest that the picture and ``most`` allow; the
+    picture's own size where none is."""
+    for side in _SIDES:
+        if side > most or side * side > height * width or side > 4 * min(height, width):
+            continue
         try:
             sizes_for(plan, model, side, side)
         except UsageError:
-            continue
+            break
         return side, side
     return height, width
 
