@@ -102,6 +102,7 @@ def test_the_automatic_layer_and_its_name_are_printed() -> None:
         (("--style", "pretty"), "No style 'pretty'"),
         (("--budget", "soon"), "No time 'soon': write it as 30s, 2m or 1h."),
         (("-o", "map.jpg"), "Cannot tell from 'map.jpg' what to write"),
+        (("--method", "all", "-o", "maps.npy"), "One .npy file holds one map"),
     ],
 )
 def test_what_is_wrong_is_one_line_and_exit_code_2(words: tuple[str, ...], text: str) -> None:

@@ -40,8 +40,10 @@ def xrai(problem: Problem, *, steps: int = 50) -> Tensor:
 def _masks(segments: Tensor) -> Tensor:
     """(n, H, W) bool: the segments, each a few pixels larger than it is, so that edges are inside."""
     border = max(1, min(segments.shape) // 56)
-    one_hot = (segments == torch.arange(count_of(segments))[:, None, None]).float()
-    return F.max_pool2d(one_hot[None], 2 * border + 1, stride=1, padding=border)[0].bool()
+    found = (segments == torch.arange(count_of(segments))[:, None, None]).float()[None]
+    for reach in ((border, 0), (0, border)):
+        found = F.max_pool2d(found, tuple(2 * r + 1 for r in reach), stride=1, padding=reach)
+    return found[0].bool()
 
 
 def taken_in_order(density: Tensor, masks: Tensor) -> Tensor:

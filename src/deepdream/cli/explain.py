@@ -71,7 +71,7 @@ def saliency(
     Example: deepdream saliency images/cat.jpg -o map.png
     """
     showing = _Showing(output, _style(style, False), overwrite, dark, as_json)
-    showing.check()
+    showing.check("saliency")
     scene = Scene.open(image, model, weights, device)
     showing.check_free(scene, "saliency")
     _show(
@@ -120,7 +120,7 @@ def explain(
     """
     _check_method(method)
     showing = _Showing(output, _style(style, overlay), overwrite, dark, as_json)
-    showing.check()
+    showing.check(method)
     if showing.style == "mask" and method == "all":
         raise UsageError("A mask is made from one method: choose it with --method.")
     seconds = parse_seconds(budget)
@@ -145,8 +145,10 @@ class _Showing:
     dark: bool
     as_json: bool
 
-    def check(self) -> None:
+    def check(self, method: str) -> None:
         """Before the work: can this be written at all?"""
+        if method == "all" and self.output is not None and self.output.suffix.lower() == ".npy":
+            raise UsageError("One .npy file holds one map; give a .npz file for all methods.")
         if self.output is not None and self.output.suffix.lower() not in (*DRAWINGS, *RAW):
             raise UsageError(
                 f"Cannot tell from {self.output.name!r} what to write: end it in {', '.join((*DRAWINGS, *RAW))}."
@@ -258,8 +260,6 @@ def _write_raw(found: Sequence[Explanation], path: Path) -> None:
     maps = {explanation.method: explanation.heatmap.numpy() for explanation in found}
     if path.suffix.lower() == ".npz":
         np.savez_compressed(stream, **maps)  # type: ignore[arg-type]
-    elif len(maps) > 1:
-        raise UsageError("One .npy file holds one map; give a .npz file for all methods.")
     else:
         np.save(stream, found[0].heatmap.numpy())
     write_bytes(path, stream.getvalue())
