@@ -67,7 +67,7 @@ class Plan:
     )
     alpha: bool = setting(False, "a picture from noise with transparent ground")
     alpha_weight: float = setting(
-        0.4, "how strongly a transparent picture's opacity is held down", low=0.0, high=10.0
+        0.6, "how strongly a transparent picture's opacity is held down", low=0.0, high=10.0
     )
     optimizer: str = setting("ascent", "how a gradient becomes a step", choices=("ascent", "adam"))
     smoothing: str = setting(

@@ -8,6 +8,7 @@ from torch import Tensor
 
 from deepdream.ascent import parse_objective
 from deepdream.ascent.climbing import measure_gradient
+from deepdream.ascent.parameterizations import Palette
 from deepdream.ascent.tiling import Tiling
 from deepdream.ascent.transparency import held_down, laid_over, outskirts, random_ground
 from deepdream.models import Model
@@ -84,6 +85,18 @@ def test_opacity_is_held_down_in_units_of_the_pull() -> None:
             held_down(size * pull, even, 0.4), size * pull - 0.4 * size_of * outskirts(24, 32)
         )
     assert torch.equal(held_down(0 * pull, even, 0.4), 0 * pull)
+    tenth = (pull - held_down(pull, even / 5, 0.4), pull - held_down(pull, even, 0.4))  # d mean^2 = 2 mean
+    torch.testing.assert_close(tenth[0], tenth[1] / 5)
+
+
+def test_what_vanished_can_come_back() -> None:
+    """Where opacity is at 0 its slope is not; colors at their ends have none."""
+    signal = torch.full((1, 4, 1, 2), -20.0, dtype=torch.float64).requires_grad_()
+    image = Palette(decorrelated=False, opacity=True).squash(signal)
+    assert torch.equal(image, torch.zeros_like(image))
+    (slope,) = torch.autograd.grad(image.sum(), signal)
+    assert not slope[:, :3].any()
+    assert slope[:, 3:].min() > 0
 
 
 def test_rough_opacity_is_drawn_to_smoother() -> None:

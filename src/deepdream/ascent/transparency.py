@@ -4,7 +4,7 @@ A picture (B, 4, H, W) has its colors and, last, its opacity. At every step it i
 that what it shows must stand out from anything; and opacity is held down, so that only what the objective needs stays.
 
 Source: Mordvintsev, Pezzotti, Schubert, Olah 2018, Differentiable Image Parameterizations, Distill, and lucid's
-notebook of it. There the objective is multiplied by one minus the mean opacity. Here the mean opacity is subtracted, in
+notebook of it. There the objective is multiplied by one minus the mean opacity. Here the squared mean is subtracted, in
 units of the objective's own pull on the opacity of a typical pixel, which fits objectives of any size and sign.
 """
 
@@ -42,13 +42,14 @@ def random_ground(height: int, width: int, chance: torch.Generator) -> Tensor:
 
 
 def held_down(pull: Tensor, opacity: Tensor, weight: float) -> Tensor:
-    """The way of ``opacity`` (B, 1, H, W): the objective's ``pull`` on it, less ``weight`` times that of the mean.
+    """Where ``opacity`` (B, 1, H, W) goes: the objective's ``pull`` less ``weight`` times that of its squared mean.
 
-    The mean is taken through ``outskirts``; besides, opacity is drawn to its blurred self (lucid's
-    ``blur_alpha_each_step``). The unit of both is the root mean square of the pull.
+    So the less is left the less it is held down. The mean is taken through ``outskirts``; besides, opacity is drawn to
+    its blurred self (lucid's ``blur_alpha_each_step``). The unit of both is the root mean square of the pull.
     """
     unit = pull.square().mean(dim=(1, 2, 3), keepdim=True).sqrt()
-    mean = weight * outskirts(*pull.shape[-2:]).to(pull)
+    slope = 2 * opacity.mean(dim=(1, 2, 3), keepdim=True)
+    mean = weight * slope * outskirts(*pull.shape[-2:]).to(pull)
     return pull - unit * (mean + _ROUGHNESS * (opacity - blur(opacity, _WIDTH)))
 
 

@@ -78,6 +78,9 @@ def check_start(plan: Plan) -> None:
 
 def _check_alpha(plan: Plan) -> None:
     """Raises UsageError where the plan is to be transparent and asks for what only a photograph has."""
+    if plan.parameterization == "cppn":
+        # Every weight moves opacity everywhere: it is gone before anything is painted, whatever was tried.
+        raise UsageError("A cppn cannot be transparent: choose another parameterization, such as fourier.")
     if plan.start != "noise":
         raise UsageError("A transparent picture is made from noise: use `deepdream visualize --alpha`.")
     if plan.mask or plan.keep != "nothing" or plan.blend < 1:

@@ -34,7 +34,8 @@ class Palette:
         colors, opacity = signal[:, :3], _STEEPNESS * signal[:, 3:]
         mixed = correlate(colors) if self.decorrelated else colors
         shown = torch.cat([mixed, opacity], dim=1) if self.opacity else mixed
-        return ((torch.sigmoid(shown) - 0.01) / 0.98).clamp(0, 1)
+        image = (torch.sigmoid(shown) - 0.01) / 0.98
+        return _kept_alive(image) if self.opacity else image.clamp(0, 1)
 
     def unsquash(self, image: Tensor) -> Tensor:
         """The signal of ``image``; the inverse of ``squash``."""
@@ -42,3 +43,9 @@ class Palette:
         mixed, opacity = shown[:, :3], shown[:, 3:] / _STEEPNESS
         colors = decorrelate(mixed) if self.decorrelated else mixed
         return torch.cat([colors, opacity], dim=1) if self.opacity else colors
+
+
+def _kept_alive(image: Tensor) -> Tensor:
+    """Clamped to [0, 1]; the slope of opacity (the last channel) is that before: what vanished can come back."""
+    colors, opacity = image[:, :3], image[:, 3:]
+    return torch.cat([colors.clamp(0, 1), opacity + (opacity.clamp(0, 1) - opacity).detach()], dim=1)
