@@ -141,14 +141,15 @@ def add_up(costs: Costs, sizes: Iterable[Octave], tilings: Iterable[Tiling | Non
 def _octave(costs: Costs, size: Octave, tiling: Tiling | None, beside: int) -> OctaveEstimate:
     pixels = size.height * size.width
     tiles, seen = 1.0, float(pixels)
-    passing = _SCRATCH * costs.network_bytes * pixels
+    passing = max(_SCRATCH * costs.network_bytes, costs.canvas_bytes) * pixels
     if tiling is not None:
         tiles, seen = expected_tiles(size.height, size.width, tiling)
         largest = largest_tile(size.height, size.width, tiling)
-        # The whole gradient lies beside its tiles.
-        passing = 12 * pixels + _HOLES * _SCRATCH * costs.network_bytes * largest
+        # The whole gradient lies beside its tiles; afterward it, what becomes of it and the new parameters together.
+        tile = 12 * pixels + _HOLES * _SCRATCH * costs.network_bytes * largest
+        passing = max(tile, 36 * pixels)
     held = beside + costs.state_bytes * pixels
-    most = held + max(passing, costs.canvas_bytes * pixels)
+    most = held + passing
     seconds = size.steps * (costs.network_seconds * seen + costs.canvas_seconds * pixels)
     return OctaveEstimate(size.height, size.width, size.steps, max(1, round(tiles)), round(most), seconds)
 
