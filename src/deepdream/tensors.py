@@ -10,6 +10,8 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
+_VERY_LARGE = 30_000_000  # numbers, of ten megapixels
+
 
 def generator(seed: int) -> torch.Generator:
     """A random generator of one's own (on the CPU, so that every device draws the same numbers)."""
@@ -51,6 +53,12 @@ def give_back_memory() -> None:
     except (OSError, AttributeError):
         return
     trim(0)
+
+
+def make_room(values: Tensor) -> None:
+    """``give_back_memory`` where ``values`` are a very large picture's; it costs a small one more than it brings."""
+    if values.numel() > _VERY_LARGE:
+        give_back_memory()
 
 
 def free_memory(device: torch.device, *, root: Path = Path("/")) -> int | None:

@@ -36,12 +36,10 @@ from deepdream.dreaming.state import State
 from deepdream.errors import DeepDreamError, UsageError
 from deepdream.models.network import Model
 from deepdream.plan import Plan
-from deepdream.tensors import give_back_memory, is_out_of_memory
+from deepdream.tensors import give_back_memory, is_out_of_memory, make_room
 
 _TRIES = 3
 _LOOK_EVERY = 8
-#: Numbers above which a step gives memory back between its stages, too; to take it again costs a fifth of its time.
-_VERY_LARGE = 30_000_000
 
 
 @dataclass(frozen=True, eq=False)
@@ -187,9 +185,7 @@ def advance(model: Model, state: State) -> State:
         return advance(model, found)
     gradient, score, shrinks = found
     del found
-    very_large = state.parameters.numel() > _VERY_LARGE
-    if very_large:
-        give_back_memory()
+    make_room(gradient)
     score = _noted(score, gradient)
     direction = _direction(gradient, state)
     del gradient
@@ -197,8 +193,7 @@ def advance(model: Model, state: State) -> State:
     del direction
     change, moments = _optimize(pulled, state)
     del pulled
-    if very_large:
-        give_back_memory()
+    make_room(change)
     moved = torch.addcmul(state.parameters, _rates(state), change)
     del change
     parameters = state.parameterization.project(moved)
@@ -322,6 +317,7 @@ def _adam(direction: Tensor, state: State) -> tuple[Tensor, tuple[Tensor, ...]]:
 
 def _enter_next_octave(state: State) -> State:
     after = state.octaves[state.octave + 1]
+    make_room(state.source)
     base, larger = state.base(), state.base(state.octave + 1)
     if state.plan.detail or not state.parameterization.exact:
         parameters = move_detail(

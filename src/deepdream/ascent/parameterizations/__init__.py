@@ -17,6 +17,7 @@ from deepdream.ascent.parameterizations.pyramid import Laplacian, Shared
 from deepdream.ascent.resampling import resize, resize_picture
 from deepdream.errors import UsageError
 from deepdream.plan import Plan, parse_magnitudes
+from deepdream.tensors import make_room
 
 __all__ = [
     "CPPN",
@@ -108,7 +109,10 @@ def move_detail(
         base, larger = _half_opaque(base), _half_opaque(larger)
     if isinstance(parameterization, (Pixels, Logit)):
         detail = resize(parameters - parameterization.encode(base), height, width, how=how)
-        return detail.add_(parameterization.encode(larger))
+        make_room(detail)
+        moved = detail.add_(parameterization.encode(larger))
+        make_room(moved)
+        return moved
     dreamed = parameterization.decode(parameters, *base.shape[-2:])
     if not parameterization.exact:
         return parameterization.encode(resize_picture(dreamed, height, width))
