@@ -27,7 +27,7 @@ from deepdream.images import Picture, encode, resize, write_picture
 from deepdream.models import Model
 from deepdream.plan import Plan
 from deepdream.provenance import Prediction, Recipe
-from deepdream.tensors import give_back_memory
+from deepdream.tensors import give_back_memory, make_room
 
 #: The name of the input that is no file.
 NOISE = "noise"
@@ -253,6 +253,7 @@ def _finished_one(
     if opacity is not None:
         measures = replace(measures, mean_alpha=float(opacity.mean()))
         alpha = opacity[0, 0].cpu().numpy()
+    make_room(image)
     recipe = draft.completed(model, state, shown, measures, after=after)
     pixels = np.ascontiguousarray(image[0].permute(1, 2, 0).cpu().numpy())
     return Dreamed(pixels, alpha, recipe, measures)
