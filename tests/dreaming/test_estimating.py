@@ -69,13 +69,13 @@ def test_the_process_itself_counts() -> None:
 
 
 def test_the_states_of_other_octaves_count() -> None:
-    """In every one: the picture, its own state, the first one, and the last one of the octave before."""
+    """In every one: the picture, its own state, and the last one of the octave before."""
     sizes = [Octave(100, 100, 1), Octave(200, 200, 1), Octave(400, 400, 1)]
     costs = Costs(0.0, 0.0, 0.0, 0.0)
     assert [octave.bytes for octave in add_up(costs, sizes, [None] * 3).octaves] == [
-        12 * 160_000 + 16 * (10_000 + 10_000),
-        12 * 160_000 + 16 * (40_000 + 10_000 + 10_000),
-        12 * 160_000 + 16 * (160_000 + 10_000 + 40_000),
+        12 * 160_000 + 16 * 10_000,
+        12 * 160_000 + 16 * (40_000 + 10_000),
+        12 * 160_000 + 16 * (160_000 + 40_000),
     ]
 
 

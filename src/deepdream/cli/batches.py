@@ -164,17 +164,20 @@ def _most(begun: Begun, network: Model, batch: int | None) -> int:
 
 
 def _dream(group: list[Begun], network: Model, reading: Reading, ledger: Ledger) -> None:
-    """Dream a group to its end; who leaves it is dreamed alone afterward."""
-    group = _with_classes(group, network)
-    alone = group if len(group) == 1 else _dream_batch(group, network, reading, ledger)
-    for begun in alone:
-        if ledger.interrupted:
-            return
-        with ledger.failing(begun.job):
+    """Dream a group to its end and empty it; who leaves it is dreamed alone afterward.
+
+    Nobody holds a dream's beginning while it goes on: of a large picture that is a gigabyte.
+    """
+    members = _with_classes(group, network)
+    group.clear()
+    alone = members if len(members) == 1 else _dream_batch(members, network, reading, ledger)
+    while alone and not ledger.interrupted:
+        job, notes = alone[0].job, alone[0].notes
+        with ledger.failing(job):
             told = dream_to_the_end(
-                begun.job.output, network, begun.checkpoint, quiet=reading.quiet, again=reading.again
+                job.output, network, alone.pop(0).checkpoint, quiet=reading.quiet, again=reading.again
             )
-            ledger.note(begun.job, {**told, "notes": list(begun.notes)})
+            ledger.note(job, {**told, "notes": list(notes)})
 
 
 def _with_classes(group: list[Begun], network: Model) -> list[Begun]:

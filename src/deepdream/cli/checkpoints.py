@@ -125,10 +125,12 @@ def dream_to_the_end(
     with interruptible() as interruption, dream_progress(draft.recipe.input["name"], quiet=quiet) as show:
 
         def watch(step: Step) -> bool:
+            nonlocal checkpoint
             show(step)
+            checkpoint = replace(checkpoint, state=step.state)
             stopping = interruption.number != 0 and not step.last
             if checkpoint.every and (stopping or (step.number % checkpoint.every == 0 and not step.last)):
-                write_checkpoint(kept, replace(checkpoint, state=step.state))
+                write_checkpoint(kept, checkpoint)
             return interruption.number != 0
 
         dreamed = go_on(network, draft, checkpoint.state, watch=watch)

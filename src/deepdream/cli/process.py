@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from types import FrameType
 
 _MMAP_THRESHOLD, _TRIM_THRESHOLD = -3, -1
-_KEPT_PRIMITIVES = "128"  # more than a pass forth and back through the embedded network needs
+_KEPT_PRIMITIVES = "512"
 
 
 class StoppedBySignal(BaseException):

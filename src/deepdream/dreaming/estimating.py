@@ -129,11 +129,11 @@ def add_up(costs: Costs, sizes: Iterable[Octave], tilings: Iterable[Tiling | Non
     """The arithmetic of ``estimate``: every size with how it is cut."""
     sizes = tuple(sizes)
     pixels = [size.height * size.width for size in sizes]
-    # Beside the state at hand lie the first one and, in case the numbers go bad, the last of the size before.
-    beside = [pixels[0] + before for before in (0, *pixels[:-1])]
+    # Beside the state at hand lies, in case the numbers go bad, the last of the size before.
+    beside = (0, *pixels[:-1])
     octaves = tuple(
-        _octave(costs, size, tiling, round(costs.source_bytes * pixels[-1] + costs.state_bytes * more))
-        for size, tiling, more in zip(sizes, tilings, beside, strict=True)
+        _octave(costs, size, tiling, round(costs.source_bytes * pixels[-1] + costs.state_bytes * before))
+        for size, tiling, before in zip(sizes, tilings, beside, strict=True)
     )
     return Estimate(octaves, costs.resting_bytes)
 
