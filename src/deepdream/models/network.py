@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import cached_property
 from types import MappingProxyType
 from typing import Any
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 
 from deepdream.errors import UnknownNameError, UsageError
+from deepdream.models.feeding import cropped, normalized, uncropped
 from deepdream.models.layers import Layer, hooked, probe_layers
-from deepdream.models.precision import LOWER, Passage
+from deepdream.models.precision import LOWER, Passage, lowered
 from deepdream.models.prepare import Prepared, plain_copy, prepare
 from deepdream.models.records import Preprocessing, WeightsRecord
 from deepdream.tensors import doubled, generator
@@ -65,11 +65,11 @@ class Model:
 
     def __call__(self, image: Tensor) -> Tensor:
         """The logits (B, classes) of pictures (B, 3, H, W) in [0, 1], taken as they are: no resize, no crop."""
-        passage = self._passage
-        logits = self._prepared(passage.enter(self.normalize(image)) if passage else self.normalize(image))
+        passage = Passage(self.precision)
+        logits = self._prepared(passage.enter(self.normalize(image)))
         if not isinstance(logits, Tensor):
             raise UsageError(f"{self.name} gives {type(logits).__name__}, not one tensor of logits.")
-        return passage.leave(logits) if passage else logits
+        return passage.leave(logits)
 
     def in_precision(self, precision: str) -> Model:
         """This model with its network in ``bfloat16`` or ``float16``, a draft; itself for ``float32``.
@@ -82,34 +82,12 @@ class Model:
         """
         if precision == self.precision:
             return self
-        if precision not in LOWER:
-            raise UnknownNameError("precision", precision, ("float32", *LOWER))
         if precision not in self._twins:
-            twin = self._lowered(precision)
-            twin.__dict__ |= {
-                name: getattr(self, name) for name in ("layers", "_minimum_sizes", "_positions")
-            }
-            twin.check_precision()
-            self._twins[precision] = twin
+            self._twins[precision] = self._lowered(precision)
         return self._twins[precision]
 
     def _lowered(self, precision: str) -> Model:
-        return replace(self, precision=precision)
-
-    def check_precision(self) -> None:
-        """Raises UsageError: the network does not run in its precision on this device."""
-        try:
-            with torch.no_grad():
-                self._prepared(self._passage.enter(self._example) if self._passage else self._example)
-        except RuntimeError as error:
-            raise UsageError(
-                f"{self.name} does not run in {self.precision} on {self.device}. Use --precision float32."
-            ) from error
-
-    @property
-    def _passage(self) -> Passage | None:
-        """A new one for each pass: it remembers the scale of the gradients that come back."""
-        return Passage(LOWER[self.precision]) if self.precision in LOWER else None
+        return lowered(self, precision)
 
     @cached_property
     def _twins(self) -> dict[str, Model]:
@@ -143,16 +121,14 @@ class Model:
 
             return keep
 
-        x, passage = self.normalize(image), self._passage
-        if passage:
-            x = passage.enter(x)
+        passage = Passage(self.precision)
+        x = passage.enter(self.normalize(image))
         try:
             with hooked({prepared.network.get_submodule(layer.name): watch(layer.name) for layer in wanted}):
                 captured[LOGITS] = prepared(x)
         except _Reached:
             pass
-        found = {name: prepared.turned(captured[name]) for name in names}
-        return {name: passage.leave(value) for name, value in found.items()} if passage else found
+        return {name: passage.leave(prepared.turned(captured[name])) for name in names}
 
     def normalize(self, image: Tensor) -> Tensor:
         """(image - mean) / std, on this model's device, channels last.
@@ -164,11 +140,7 @@ class Model:
             raise UsageError(
                 f"A model takes float pictures (B, 3, H, W) in [0, 1], not {image.dtype} {tuple(image.shape)}."
             )
-        mean, std = self._statistics
-        normalized: Tensor = _Normalization.apply(
-            image.to(self.device), mean.to(image.dtype), std.to(image.dtype)
-        )
-        return normalized
+        return normalized(image.to(self.device), *self._statistics)
 
     def classify(self, image: Tensor, *, top: int = 5) -> list[list[tuple[int, str, float]]]:
         """For each picture the ``top`` classes as (index, label, probability), most probable first."""
@@ -182,37 +154,11 @@ class Model:
 
     def crop(self, image: Tensor) -> Tensor:
         """What is classified: the shorter side resized, then a centered square (B, 3, crop, crop)."""
-        plan = self.preprocessing
-        image = _middle(image)
-        size, (top, left) = self._crop_of(*image.shape[-2:])
-        resized = F.interpolate(
-            image, size=size, mode=plan.interpolation, antialias=True, align_corners=False
-        )
-        return resized[..., top : top + plan.crop, left : left + plan.crop].clamp(0, 1)
+        return cropped(image, self.preprocessing)
 
     def uncrop(self, values: Tensor, height: int, width: int) -> Tensor:
         """(B, C, H, W): ``values`` (B, C, crop, crop) of what ``crop`` saw, in their place; zero around it."""
-        seen = _middle(values.new_empty(1, 1, height, width, device="meta")).shape[-2:]
-        size, (top, left) = self._crop_of(*seen)
-        down, right = (whole - start - part for whole, start, part in
-                       zip(size, (top, left), values.shape[-2:], strict=True))  # fmt: skip
-        laid = F.interpolate(
-            F.pad(values, (left, right, top, down)),
-            size=seen,
-            mode="bilinear",
-            antialias=True,
-            align_corners=False,
-        )
-        above, before = (height - seen[0]) // 2, (width - seen[1]) // 2
-        return F.pad(laid, (before, width - seen[1] - before, above, height - seen[0] - above))
-
-    def _crop_of(self, height: int, width: int) -> tuple[list[int], tuple[int, int]]:
-        """The size a picture is brought to, and the upper left corner of the square in it."""
-        plan = self.preprocessing
-        # Rounded down, as torchvision and timm do.
-        size = [max(plan.crop, side * plan.resize // min(height, width)) for side in (height, width)]
-        top, left = (round((side - plan.crop) / 2) for side in size)
-        return size, (top, left)
+        return uncropped(values, self.preprocessing, height, width)
 
     def label(self, index: int) -> str:
         """The name of class ``index``, or ``class 7`` where no names are known."""
@@ -379,20 +325,6 @@ class Model:
         return f"<b>{self.name}</b>, {len(self.layers)} layers, weights: {self.weights.origin}"
 
 
-class _Normalization(torch.autograd.Function):
-    """(x - mean) / std, channels last; the arithmetic is done plane by plane, several times as fast there and back."""
-
-    @staticmethod
-    def forward(ctx: Any, x: Tensor, mean: Tensor, std: Tensor) -> Tensor:
-        ctx.save_for_backward(std)
-        return (x.contiguous() - mean).div_(std).contiguous(memory_format=torch.channels_last)
-
-    @staticmethod
-    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, None, None]:
-        (std,) = ctx.saved_tensors
-        return gradients[0].contiguous() / std, None, None
-
-
 class _evaluating:  # noqa: N801 - used as a verb
     """The module in evaluation mode for a while; every submodule's mode is restored."""
 
@@ -406,17 +338,6 @@ class _evaluating:  # noqa: N801 - used as a verb
     def __exit__(self, *_: object) -> None:
         for part, mode in self.modes.items():
             part.training = mode
-
-
-def _middle(image: Tensor, longest: int = 8) -> Tensor:
-    """The middle of a strip longer than ``longest`` times its width; the rest is not looked at after the crop.
-
-    A strip of 20000x3 pixels, its shorter side resized to 256, would take gigabytes.
-    """
-    for dim, other in ((2, 3), (3, 2)):
-        spare = max(0, image.shape[dim] - longest * image.shape[other]) // 2
-        image = image.narrow(dim, spare, image.shape[dim] - 2 * spare)
-    return image
 
 
 def _three(values: Sequence[float]) -> tuple[float, float, float]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import cached_property
 from types import MappingProxyType
 
@@ -12,6 +12,7 @@ from torch import Tensor
 from deepdream.errors import UsageError
 from deepdream.models.layers import Layer
 from deepdream.models.network import LOGITS, Model
+from deepdream.models.precision import lowered
 
 
 @dataclass(eq=False)
@@ -45,7 +46,7 @@ class Networks(Model):
 
     def _lowered(self, precision: str) -> Networks:
         others = {name: model.in_precision(precision) for name, model in self.others.items()}
-        return replace(self, precision=precision, others=others)
+        return lowered(self, precision, others=others)
 
     @property
     def company(self) -> tuple[Model, ...]:

@@ -6,11 +6,19 @@ A draft: on the embedded network the direction of a bfloat16 gradient has a cosi
 
 from __future__ import annotations
 
-from typing import Any
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import torch
 from torch import Tensor
 from torch.autograd.function import once_differentiable
+
+from deepdream.errors import UnknownNameError, UsageError
+
+if TYPE_CHECKING:
+    from deepdream.models.network import Model
+
+    AnyModel = TypeVar("AnyModel", bound=Model)
 
 #: By the name that a plan gives them.
 LOWER = {"bfloat16": torch.bfloat16, "float16": torch.float16}
@@ -18,21 +26,45 @@ LOWER = {"bfloat16": torch.bfloat16, "float16": torch.float16}
 _LARGEST = 16.0
 
 
-class Passage:
-    """The way into a network of lower precision and out of it, and the way back for gradients."""
+def lowered(model: AnyModel, precision: str, **changes: Any) -> AnyModel:
+    """``model``, with ``changes``, in a lower precision; what is known of its layers is known of the twin.
 
-    def __init__(self, dtype: torch.dtype) -> None:
-        self.dtype = dtype
+    Raises:
+        UnknownNameError: no such precision.
+        UsageError: the network does not run so on this device.
+    """
+    if precision not in LOWER:
+        raise UnknownNameError("precision", precision, ("float32", *LOWER))
+    twin = replace(model, precision=precision, **changes)
+    twin.__dict__ |= {name: getattr(model, name) for name in ("layers", "_minimum_sizes", "_positions")}
+    try:
+        with torch.no_grad():
+            twin._prepared(Passage(precision).enter(twin._example))
+    except RuntimeError as error:
+        raise UsageError(
+            f"{model.name} does not run in {precision} on {model.device}. Use --precision float32."
+        ) from error
+    return twin
+
+
+class Passage:
+    """The way into a network of lower precision and out of it, and the way back for gradients; nothing in float32.
+
+    Made anew for each pass: it remembers the scale of the gradients that come back.
+    """
+
+    def __init__(self, precision: str) -> None:
+        self.dtype = LOWER.get(precision)
         self.scale: Tensor | None = None
 
     def enter(self, x: Tensor) -> Tensor:
         """``x`` in the network's precision; its gradient comes back in float32."""
-        entered: Tensor = _Enter.apply(x, self)
+        entered: Tensor = _Enter.apply(x, self) if self.dtype else x
         return entered
 
     def leave(self, y: Tensor) -> Tensor:
         """An output in float32; its gradient goes back in the network's precision."""
-        left: Tensor = _Leave.apply(y, self)
+        left: Tensor = _Leave.apply(y, self) if self.dtype else y
         return left
 
 
