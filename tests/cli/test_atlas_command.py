@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from deepdream.cli import atlas as command_file
+from deepdream.cli import options
 from deepdream.images import read_picture, read_recipe
 from deepdream.models import Model
 from deepdream.pages import policy
@@ -24,7 +24,7 @@ TINY = ("--layer", "second", "--cell", "32", "--steps", "2", "--grid", "3", "-q"
 @pytest.fixture
 def beside_photos(tiny_model: Model, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(command_file, "load_network", lambda *_: tiny_model)
+    monkeypatch.setattr(options, "load_network", lambda *_: tiny_model)
     Path("in").mkdir()
     chance = np.random.default_rng(0)
     for name in "ab":

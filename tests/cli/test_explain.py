@@ -15,6 +15,7 @@ from typer.testing import CliRunner
 from deepdream.attribution import Explanation, find_method
 from deepdream.attribution import explain as explanation_of
 from deepdream.cli import concepts, explain, methods
+from deepdream.cli.options import NetworkChoice
 from deepdream.cli.scene import Scene, parse_seconds
 from deepdream.errors import DeepDreamError, UsageError
 
@@ -175,7 +176,7 @@ def test_a_budget_for_all_is_shared_out(monkeypatch: pytest.MonkeyPatch) -> None
         now[0] += 0.5 * shares[name] if find_method(name).budgeted else 0.1
         return finding
 
-    scene = Scene.open(CAT, "efficientnet_lite0", None, "cpu")
+    scene = Scene.open(CAT, NetworkChoice(device="cpu"))
     finding = explanation_of(scene.network, scene.image, "saliency")
     monkeypatch.setattr(explain, "_explained", explained)
     monkeypatch.setattr(time, "perf_counter", lambda: now[0])

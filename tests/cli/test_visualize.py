@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from deepdream.cli import reruns
+from deepdream.cli import options, reruns
 from deepdream.cli import visualize as commands
 from deepdream.errors import UsageError
 from deepdream.images import on_checkers, read_picture, read_recipe, unlaid, write_picture
@@ -22,7 +22,7 @@ FAST = ("--size", "40", "--steps", "3")
 
 @pytest.fixture(autouse=True)
 def network(tiny_model: Model, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Model:
-    for module in (commands, reruns):
+    for module in (options, reruns):
         monkeypatch.setattr(module, "load_network", lambda *_: tiny_model)
     monkeypatch.chdir(tmp_path)
     return tiny_model

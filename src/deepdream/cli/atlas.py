@@ -12,16 +12,14 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from deepdream.cli.files import check_free, check_writable, expand_inputs
+from deepdream.cli.groups import grouped
 from deepdream.cli.options import (
-    DEFAULT_MODEL,
-    DeviceOption,
     Inputs,
     JsonOption,
     MaxPixels,
-    ModelOption,
+    NetworkChoice,
+    Overwrite,
     Quiet,
-    WeightsOption,
-    load_network,
 )
 from deepdream.cli.process import interruptible
 from deepdream.cli.progress import count_progress
@@ -40,7 +38,7 @@ _TYPE = 400  # type as on a sheet of cells of that width, however large the map 
 
 def register(app: typer.Typer) -> None:
     """Add the command of this file to ``app``."""
-    app.command()(atlas)
+    app.command()(grouped(atlas))
 
 
 @dataclass
@@ -76,6 +74,7 @@ class _Job:
 
 
 def atlas(
+    *,
     inputs: Inputs,
     layer: Annotated[
         str | None,
@@ -91,10 +90,8 @@ def atlas(
     batch: Annotated[int, typer.Option(min=1, help="Cells in one network pass; bounds the memory.")] = 16,
     output: Annotated[Path | None, typer.Option("--output", "-o", help="Where the picture goes.")] = None,
     page: Annotated[Path | None, typer.Option("--page", help="Also as one self-contained HTML page.")] = None,
-    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace outputs that exist.")] = False,
-    model: ModelOption = DEFAULT_MODEL,
-    weights: WeightsOption = None,
-    device: DeviceOption = "auto",
+    overwrite: Overwrite = False,
+    choice: NetworkChoice,
     max_pixels: MaxPixels = 64_000_000,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Say how many cells and seconds; do nothing.")
@@ -121,12 +118,12 @@ def atlas(
     single = len(inputs) == 1 and len(sources) == 1 and not Path(inputs[0]).is_dir()
     target = output or Path(
         "outputs"
-    ) / f"{_stem(inputs[0])}_{model}_{layer or 'recommended'}_atlas.png".replace("/", "-")
+    ) / f"{_stem(inputs[0])}_{choice.model}_{layer or 'recommended'}_atlas.png".replace("/", "-")
     _check_outputs(target, page, overwrite=overwrite)
     if single:
         expand = _Job(sources, True, "", grid, samples, Brush(), max_pixels, quiet)
         next(expand.pictures())  # a picture that cannot be read is said before the network is loaded
-    network = load_network(model, weights, device)
+    network = choice.load()
     name = network.layer(layer).name if layer else network.recommended_layer
     check_places(network, name)
     job = _Job(sources, single, name, grid, samples, Brush(cell, steps, seed, batch), max_pixels, quiet)

@@ -247,7 +247,7 @@ class _Batch:
         """The checkpoint of every picture, where one is due."""
         from deepdream.dreaming.checkpoint import checkpoint_path, write_checkpoint
 
-        state, every = self.state, self.reading.checkpoint_every
+        state, every = self.state, self.reading.keeping.checkpoint_every
         if not every or state is None or state.done or (state.number % every and not interrupted):
             return
         left = self.left if interrupted else []
@@ -292,7 +292,7 @@ class _Batch:
             return InterruptedRunError(f"stopped; {len(self.members)} pictures were finished.", signal_number)
         several = f" and {len(unfinished) - 1} more like it" if len(unfinished) > 1 else ""
         message = f"stopped; the picture so far is in {partial_path(unfinished[0])}{several}."
-        if self.reading.checkpoint_every:
+        if self.reading.keeping.checkpoint_every:
             folders = dict.fromkeys(shlex.quote(str(output.parent)) for output in unfinished)
             message += f" `deepdream resume {' '.join(folders)}{self.reading.again}` goes on."
         return InterruptedRunError(message, signal_number)

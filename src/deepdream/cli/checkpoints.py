@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from deepdream.cli.files import check_free, check_writable
-from deepdream.cli.options import DeviceOption, JsonOption, Quiet, WeightsOption
+from deepdream.cli.options import DeviceOption, JsonOption, Overwrite, Quiet, WeightsOption
 from deepdream.cli.process import interruptible
 from deepdream.cli.progress import dream_progress
 from deepdream.cli.terminal import put, put_json, say
@@ -37,7 +37,7 @@ def resume(
     ],
     weights: WeightsOption = None,
     device: DeviceOption = "",
-    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace outputs that exist.")] = False,
+    overwrite: Overwrite = False,
     json: JsonOption = False,
     quiet: Quiet = False,
 ) -> None:

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from deepdream.cli.files import expand_inputs
-from deepdream.cli.options import DEFAULT_MODEL, DeviceOption, ModelOption, WeightsOption
+from deepdream.cli.groups import grouped
+from deepdream.cli.options import NetworkChoice
 from deepdream.cli.scene import (
     AgainstOption,
     BaselineOption,
@@ -32,10 +33,11 @@ if TYPE_CHECKING:
 def register(app: typer.Typer) -> None:
     """Add the commands of this file to ``app``."""
     for command in (channels, concepts):
-        app.command()(command)
+        app.command()(grouped(command))
 
 
 def channels(
+    *,
     image: Photo,
     layer: LayerOption = "auto",
     target: TargetOption = None,
@@ -45,9 +47,7 @@ def channels(
         int | None, typer.Option("--steps", min=1, help="Points on the path; default: doubled.")
     ] = None,
     top: Annotated[int, typer.Option("--top", min=1, help="How many channels to list.")] = 10,
-    model: ModelOption = DEFAULT_MODEL,
-    weights: WeightsOption = None,
-    device: DeviceOption = "auto",
+    choice: NetworkChoice,
     as_json: JsonOption = False,
 ) -> None:
     """List which channels of a layer carried a prediction (layer conductance).
@@ -56,7 +56,7 @@ def channels(
     """
     from deepdream.attribution.channels import explain_channels
 
-    scene = Scene.open(image, model, weights, device)
+    scene = Scene.open(image, choice)
     found = explain_channels(
         scene.network, scene.image, target, layer=layer, against=against, baseline=baseline, steps=steps
     )
@@ -69,6 +69,7 @@ def channels(
 
 
 def concepts(
+    *,
     image: Photo,
     concept: Annotated[Path, typer.Option("--concept", help="A folder of pictures that show the concept.")],
     without: Annotated[
@@ -78,9 +79,7 @@ def concepts(
     layer: LayerOption = "auto",
     target: TargetOption = None,
     seed: SeedOption = 0,
-    model: ModelOption = DEFAULT_MODEL,
-    weights: WeightsOption = None,
-    device: DeviceOption = "auto",
+    choice: NetworkChoice,
     as_json: JsonOption = False,
 ) -> None:
     """Ask whether a concept, given by example pictures, speaks for the class (TCAV).
@@ -89,7 +88,7 @@ def concepts(
     """
     from deepdream.attribution.concepts import explain_concept
 
-    scene = Scene.open(image, model, weights, device)
+    scene = Scene.open(image, choice)
     examples = _folder(scene, concept)
     others = _folder(scene, without) if without else []
     found = explain_concept(

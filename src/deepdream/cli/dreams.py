@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -20,20 +20,25 @@ from deepdream.cli.files import (
     plan_outputs,
 )
 from deepdream.cli.goals import Goal, check_files, networks_for, recommended_layers, tail
+from deepdream.cli.groups import grouped
 from deepdream.cli.options import (
     DEFAULT_MODEL,
-    CheckpointEvery,
+    Bits,
     DeviceOption,
+    DryRun,
     Inputs,
     JsonOption,
+    Keeping,
     LayerOption,
     MaskOption,
     MaxPixels,
     OutputOption,
+    Overwrite,
     PrecisionOption,
     Quiet,
     RangeOption,
     RecipeOption,
+    Settings,
     SizeOption,
     WeightsOption,
     load_network,
@@ -56,7 +61,7 @@ if TYPE_CHECKING:
 
 def register(app: typer.Typer) -> None:
     """Add the commands of this file to ``app``."""
-    app.command()(run)
+    app.command()(grouped(run))
 
 
 @dataclass(frozen=True)
@@ -66,18 +71,40 @@ class Reading:
     size: str | None
     value_range: str
     max_pixels: int
-    bits: int
-    metadata: bool
-    decided_by: str
     quiet: bool
-    checkpoint_every: int = 0
+    bits: int = 8
+    keeping: Keeping = field(default_factory=Keeping)
     again: str = ""
     places: tuple[Path, ...] = ()
     #: Whether tiles are chosen by the memory that is free; never for a picture that is made again.
     fit_tiles: bool = False
 
 
+@dataclass(frozen=True)
+class _Settings(Settings):
+    relu: Annotated[str | None, setting("relu")] = None
+    recipe: RecipeOption = "balanced"
+    strength: Annotated[float | None, setting("strength")] = None
+    octaves: Annotated[int | None, setting("octaves")] = None
+    octave_scale: Annotated[float | None, setting("octave_scale")] = None
+    steps: Annotated[int | None, setting("steps")] = None
+    rate: Annotated[float | None, setting("rate")] = None
+    jitter: Annotated[int | None, setting("jitter")] = None
+    color: Annotated[float | None, setting("color")] = None
+    calm: Annotated[float | None, setting("calm")] = None
+    stop_at: Annotated[str | None, setting("stop_at")] = None
+    keep: Annotated[str | None, setting("keep")] = None
+    blend: Annotated[float | None, setting("blend")] = None
+    mask: MaskOption = None
+    mask_outside: Annotated[bool | None, setting("mask_outside", "--mask-outside")] = None
+    feather: Annotated[int | None, setting("feather")] = None
+    seed: Annotated[int | None, setting("seed")] = None
+    tile: Annotated[int | None, setting("tile")] = None
+    tile_halo: Annotated[str | None, setting("tile_halo")] = None
+
+
 def run(
+    *,
     inputs: Inputs,
     layer: LayerOption = None,
     classes: Annotated[
@@ -96,25 +123,7 @@ def run(
         str | None,
         typer.Option(help="What to climb, in one text: 'layer(blocks.4) + 2*channel(blocks.3, 17)'."),
     ] = None,
-    relu: Annotated[str | None, setting("relu", "--relu")] = None,
-    recipe: RecipeOption = "balanced",
-    strength: Annotated[float | None, setting("strength", "--strength")] = None,
-    octaves: Annotated[int | None, setting("octaves", "--octaves")] = None,
-    octave_scale: Annotated[float | None, setting("octave_scale", "--octave-scale")] = None,
-    steps: Annotated[int | None, setting("steps", "--steps")] = None,
-    rate: Annotated[float | None, setting("rate", "--rate")] = None,
-    jitter: Annotated[int | None, setting("jitter", "--jitter")] = None,
-    color: Annotated[float | None, setting("color", "--color")] = None,
-    calm: Annotated[float | None, setting("calm", "--calm")] = None,
-    stop_at: Annotated[str | None, setting("stop_at", "--stop-at")] = None,
-    keep: Annotated[str | None, setting("keep", "--keep")] = None,
-    blend: Annotated[float | None, setting("blend", "--blend")] = None,
-    mask: MaskOption = None,
-    mask_outside: Annotated[bool | None, setting("mask_outside", "--mask-outside")] = None,
-    feather: Annotated[int | None, setting("feather", "--feather")] = None,
-    seed: Annotated[int | None, setting("seed", "--seed")] = None,
-    tile: Annotated[int | None, setting("tile", "--tile")] = None,
-    tile_halo: Annotated[str | None, setting("tile_halo", "--tile-halo")] = None,
+    settings: _Settings,
     batch: Annotated[
         str,
         typer.Option(
@@ -142,22 +151,16 @@ def run(
     device: DeviceOption = "auto",
     precision: PrecisionOption = "auto",
     output: OutputOption = None,
-    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace outputs that exist.")] = False,
+    overwrite: Overwrite = False,
     skip_existing: Annotated[bool, typer.Option("--skip-existing", help="Leave outputs that exist.")] = False,
     number: Annotated[
         bool, typer.Option("--number", help="Write name_2, name_3, ... beside what exists.")
     ] = False,
-    bits: Annotated[int, typer.Option("--bits", help="8, or 16 for PNG and TIFF.")] = 8,
+    bits: Bits = 8,
     value_range: RangeOption = "auto",
     max_pixels: MaxPixels = 64_000_000,
-    no_metadata: Annotated[
-        bool, typer.Option("--no-metadata", help="Write no recipe into the picture.")
-    ] = False,
-    decided_by: Annotated[str, typer.Option(help="Who answers for this picture; kept in its recipe.")] = "",
-    checkpoint_every: CheckpointEvery = 0,
-    dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="Say what would be done, and do nothing.")
-    ] = False,
+    keeping: Keeping,
+    dry_run: DryRun = False,
     json: JsonOption = False,
     quiet: Quiet = False,
 ) -> None:
@@ -188,35 +191,10 @@ def run(
     from deepdream.dreaming.fitting import objective_of
 
     asked = Goal(layer or (), objective, classes or (), guide or (), minus or ())
-    named = {
-        "relu": relu,
-        "strength": strength,
-        "octaves": octaves,
-        "octave_scale": octave_scale,
-        "steps": steps,
-        "rate": rate,
-        "jitter": jitter,
-        "color": color,
-        "calm": calm,
-        "stop_at": stop_at,
-        "keep": keep,
-        "blend": blend,
-        "mask": mask,
-        "mask_outside": mask_outside,
-        "feather": feather,
-        "seed": seed,
-        "tile": tile,
-        "tile_halo": tile_halo,
-        "precision": read_precision(precision),
-    }
     together = read_batch(batch)
-    if together is not None:
-        named["batch"] = together
-    given = {name: value for name, value in named.items() if value is not None}
-    plan = plan_with(recipe, read_settings(more, given))
+    said = settings.said(precision=read_precision(precision), batch=together)
+    plan = plan_with(said.pop("recipe"), read_settings(more, said))
     check_bits(bits)
-    if not decided_by.isprintable() or len(decided_by) > 200:
-        raise UsageError("--decided-by is one line of at most 200 characters.")
     sources = expand_inputs(inputs)
     _check_only_input(sources)
     network = networks_for(models, asked.text(), weights, lambda name: load_network(name, weights, device))
@@ -230,11 +208,11 @@ def run(
         check_writable(job.output, bits=bits)
         if plan.alpha:
             check_transparent(job.output)
-        if checkpoint_every and not (overwrite or job.skip):
+        if keeping.checkpoint_every and not (overwrite or job.skip):
             check_no_checkpoint(job.output)
     reading = Reading(
-        size, value_range, max_pixels, bits, not no_metadata, decided_by, quiet, checkpoint_every,
-        f" --weights {weights}" if weights else "", fit_tiles=True,
+        size, value_range, max_pixels, quiet, bits, keeping, f" --weights {weights}" if weights else "",
+        fit_tiles=True,
     )  # fmt: skip
     if dry_run:
         _show_plans(jobs, network, plan, reading, json=json)
@@ -291,13 +269,15 @@ def begin_one(
         picture,
         plan,
         size=_size_of(job.source, reading.size),
-        decided_by=reading.decided_by,
+        decided_by=reading.keeping.decided_by,
         value_range=reading.value_range,
         places=_places(job, reading),
         before=before,
     )
     draft = replace(draft, recipe=replace(draft.recipe, bits=reading.bits))
-    return Begun(job, Checkpoint(state, draft, reading.metadata, reading.checkpoint_every), picture.notes)
+    keeping = reading.keeping
+    checkpoint = Checkpoint(state, draft, not keeping.no_metadata, keeping.checkpoint_every)
+    return Begun(job, checkpoint, picture.notes)
 
 
 def _fitted(job: Job, network: Model, plan: Plan, reading: Reading, picture: Picture) -> Plan:

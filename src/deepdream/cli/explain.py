@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from deepdream.cli.files import check_free
-from deepdream.cli.options import DEFAULT_MODEL, DeviceOption, ModelOption, WeightsOption
+from deepdream.cli.groups import grouped
+from deepdream.cli.options import NetworkChoice
 from deepdream.cli.scene import (
     AgainstOption,
     BaselineOption,
@@ -50,10 +51,11 @@ StyleOption = Annotated[
 def register(app: typer.Typer) -> None:
     """Add the commands of this file to ``app``."""
     for command in (saliency, explain):
-        app.command()(command)
+        app.command()(grouped(command))
 
 
 def saliency(
+    *,
     image: Photo,
     output: OutOption = None,
     target: TargetOption = None,
@@ -61,9 +63,7 @@ def saliency(
     style: StyleOption = "side-by-side",
     overwrite: OverwriteOption = False,
     dark: DarkOption = False,
-    model: ModelOption = DEFAULT_MODEL,
-    weights: WeightsOption = None,
-    device: DeviceOption = "auto",
+    choice: NetworkChoice,
     as_json: JsonOption = False,
 ) -> None:
     """Draw the plain gradient map of a prediction: the quickest way in.
@@ -72,7 +72,7 @@ def saliency(
     """
     showing = _Showing(output, _style(style, False), overwrite, dark, as_json)
     showing.check("saliency")
-    scene = Scene.open(image, model, weights, device)
+    scene = Scene.open(image, choice)
     showing.check_free(scene, "saliency")
     _show(
         scene,
@@ -83,6 +83,7 @@ def saliency(
 
 
 def explain(
+    *,
     image: Photo,
     method: Annotated[
         str, typer.Option("--method", help="`deepdream methods` lists them; `all` draws a panel.")
@@ -109,9 +110,7 @@ def explain(
     overlay: Annotated[bool, typer.Option("--overlay", help="The same as --style overlay.")] = False,
     overwrite: OverwriteOption = False,
     dark: DarkOption = False,
-    model: ModelOption = DEFAULT_MODEL,
-    weights: WeightsOption = None,
-    device: DeviceOption = "auto",
+    choice: NetworkChoice,
     as_json: JsonOption = False,
 ) -> None:
     """Explain why a network gives a class to a picture.
@@ -124,7 +123,7 @@ def explain(
     if showing.style == "mask" and method == "all":
         raise UsageError("A mask is made from one method: choose it with --method.")
     seconds = parse_seconds(budget)
-    scene = Scene.open(image, model, weights, device)
+    scene = Scene.open(image, choice)
     showing.check_free(scene, method)
     question = {"target": target, "against": against, "layer": layer, "baseline": baseline, "seed": seed}
     own = {"samples": samples, "steps": steps, "segments": segments}

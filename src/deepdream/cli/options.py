@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import fields
+from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -32,7 +32,7 @@ def _help(name: str) -> str:
 
 
 def setting(name: str, *flags: str) -> Any:
-    """The option of a setting of the plan, which knows its own help."""
+    """The option of a setting of the plan, which knows its own help; called like it if no ``flags`` are given."""
     return typer.Option(*flags, help=_help(name), show_default=False)
 
 
@@ -103,8 +103,47 @@ OutputOption = Annotated[
         "--output", "-o", help="A file or a folder; outputs/{input}_{model}_{layer}.png if not given."
     ),
 ]
+Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace outputs that exist.")]
+Bits = Annotated[int, typer.Option("--bits", help="8, or 16 for PNG and TIFF.")]
+DryRun = Annotated[bool, typer.Option("--dry-run", help="Say what would be done, and do nothing.")]
 JsonOption = Annotated[bool, typer.Option("--json", help="One JSON object on stdout.")]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No progress and no messages but errors.")]
+
+
+@dataclass(frozen=True)
+class NetworkChoice:
+    """Which network, with which numbers, and where it runs."""
+
+    model: ModelOption = DEFAULT_MODEL
+    weights: WeightsOption = None
+    device: DeviceOption = "auto"
+
+    def load(self) -> Model:
+        """The network. Raises UnknownNameError, UsageError, WeightsError."""
+        return load_network(self.model, self.weights, self.device)
+
+
+@dataclass(frozen=True)
+class Keeping:
+    """What is kept of a dream beside its pixels."""
+
+    no_metadata: Annotated[bool, typer.Option("--no-metadata", help="Write no recipe into the picture.")] = (
+        False
+    )
+    decided_by: Annotated[str, typer.Option(help="Who answers for this picture; kept in its recipe.")] = ""
+    checkpoint_every: CheckpointEvery = 0
+
+    def __post_init__(self) -> None:
+        if not self.decided_by.isprintable() or len(self.decided_by) > 200:
+            raise UsageError("--decided-by is one line of at most 200 characters.")
+
+
+class Settings:
+    """Options that are called like the settings of a plan that they are; None where nothing was said."""
+
+    def said(self, **others: Value | None) -> dict[str, Any]:
+        """What was said of these and ``others``, by name."""
+        return {name: value for name, value in (vars(self) | others).items() if value is not None}
 
 
 def read_settings(words: list[str] | None, said: Mapping[str, Value]) -> dict[str, Value]:
@@ -134,6 +173,5 @@ def read_precision(word: str) -> str | None:
 def load_network(name: str, weights: str | None, device: str) -> Model:
     """The network that --model, --weights and --device ask for."""
     from deepdream.models import load_model
-    from deepdream.models.loading import parse_weights
 
-    return load_model(name, weights=parse_weights(weights) if weights else None, device=device)
+    return load_model(name, weights=weights or None, device=device)

@@ -15,7 +15,15 @@ import typer
 from deepdream.cli.dreams import Reading, run_one
 from deepdream.cli.files import Job, check_free, check_writable
 from deepdream.cli.goals import together
-from deepdream.cli.options import DeviceOption, JsonOption, MaxPixels, Quiet, WeightsOption, load_network
+from deepdream.cli.options import (
+    DeviceOption,
+    JsonOption,
+    Keeping,
+    MaxPixels,
+    Quiet,
+    WeightsOption,
+    load_network,
+)
 from deepdream.cli.terminal import put, put_json, say
 from deepdream.errors import PictureError, UsageError, WeightsError
 
@@ -25,6 +33,8 @@ if TYPE_CHECKING:
 
 _FILES = (".safetensors", ".pth", ".pt", ".bin", ".ckpt", ".tar")
 
+Made = Annotated[Path, typer.Argument(help="A picture that deepdream made.", show_default=False)]
+
 
 def register(app: typer.Typer) -> None:
     """Add the commands of this file to ``app``."""
@@ -33,7 +43,7 @@ def register(app: typer.Typer) -> None:
 
 
 def info(
-    picture: Annotated[Path, typer.Argument(help="A picture that deepdream made.", show_default=False)],
+    picture: Made,
     json: JsonOption = False,
 ) -> None:
     """Show the recipe inside a picture: network, layer, every setting, versions, hashes.
@@ -113,7 +123,7 @@ def _put_entry(label: str, text: str) -> None:
 
 
 def rerun(
-    picture: Annotated[Path, typer.Argument(help="A picture that deepdream made.", show_default=False)],
+    picture: Made,
     source: Annotated[Path | None, typer.Option("--input", help="The picture it was made from.")] = None,
     weights: WeightsOption = None,
     device: DeviceOption = "",
@@ -156,10 +166,9 @@ def rerun(
         f"{recipe.width}x{recipe.height}",
         recipe.input.get("range", "auto"),
         max_pixels,
-        recipe.bits,
-        True,
-        recipe.decided_by,
         quiet,
+        recipe.bits,
+        Keeping(decided_by=recipe.decided_by),
         places=(picture, *([source] if source else [])),
     )
     result = run_one(Job(origin, target), network, recipe.plan, reading)

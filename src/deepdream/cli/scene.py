@@ -13,6 +13,7 @@ from deepdream.errors import UsageError
 if TYPE_CHECKING:
     from torch import Tensor
 
+    from deepdream.cli.options import NetworkChoice
     from deepdream.models import Model
 
 Photo = Annotated[Path, typer.Argument(help="A picture.", show_default=False)]
@@ -55,17 +56,15 @@ class Scene:
     path: Path
     network: Model
     image: Tensor
-    device: str
     size: tuple[int, int]
 
     @classmethod
-    def open(cls, path: Path, model: str, weights: str | None, device: str) -> Scene:
+    def open(cls, path: Path, choice: NetworkChoice) -> Scene:
         from deepdream.images import read_picture
-        from deepdream.models import load_model
 
         picture = read_picture(path)
-        network = load_model(model, weights=weights, device=device)
-        return cls(path, network, network.crop(picture.tensor()), device, (picture.height, picture.width))
+        network = choice.load()
+        return cls(path, network, network.crop(picture.tensor()), (picture.height, picture.width))
 
     def probability(self, target: int) -> float:
         import torch

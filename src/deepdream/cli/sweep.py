@@ -15,6 +15,7 @@ from deepdream.cli.dreams import Reading, read_input
 from deepdream.cli.files import check_free, check_writable
 from deepdream.cli.options import (
     DeviceOption,
+    DryRun,
     JsonOption,
     MaxPixels,
     Quiet,
@@ -81,9 +82,7 @@ def sweep(
     device: DeviceOption = "auto",
     value_range: RangeOption = "auto",
     max_pixels: MaxPixels = 64_000_000,
-    dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="Say what would be done, and do nothing.")
-    ] = False,
+    dry_run: DryRun = False,
     json: JsonOption = False,
     quiet: Quiet = False,
 ) -> None:
@@ -100,7 +99,7 @@ def sweep(
 
       deepdream sweep photo.jpg --x recipe=balanced,classic --y seed=0,1,2 --cells cells/ --skip-existing
     """
-    reading = Reading(size, value_range, max_pixels, 8, True, "", quiet)
+    reading = Reading(size, value_range, max_pixels, quiet)
     axes, same = _axes(x, y), read_settings(fixed, {} if size is None else {"size": size})
     job = _job(Path(image), axes, same, reading, cells, lambda name: load_network(name, weights, device))
     names = "-".join(axis.name for axis in axes)

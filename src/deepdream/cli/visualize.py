@@ -12,17 +12,18 @@ import typer
 
 from deepdream.cli.dreams import Reading, check_bits, run_one
 from deepdream.cli.files import Existing, Job, check_transparent, check_writable, plan_outputs
+from deepdream.cli.groups import grouped
 from deepdream.cli.options import (
-    DEFAULT_MODEL,
-    CheckpointEvery,
-    DeviceOption,
+    Bits,
+    DryRun,
     JsonOption,
-    ModelOption,
+    Keeping,
+    NetworkChoice,
     OutputOption,
+    Overwrite,
     PrecisionOption,
     Quiet,
-    WeightsOption,
-    load_network,
+    Settings,
     read_precision,
     read_settings,
     setting,
@@ -63,10 +64,26 @@ class Wish:
 
 def register(app: typer.Typer) -> None:
     """Add the command of this file to ``app``."""
-    app.command()(visualize)
+    app.command()(grouped(visualize))
+
+
+@dataclass(frozen=True)
+class _Settings(Settings):
+    steps: Annotated[int | None, setting("steps")] = None
+    rate: Annotated[float | None, setting("rate")] = None
+    relu: Annotated[str | None, setting("relu")] = None
+    transforms: Annotated[str | None, setting("transforms")] = None
+    seed: Annotated[int | None, setting("seed")] = None
+    batch: Annotated[int | None, setting("batch")] = None
+    alpha: Annotated[
+        bool | None,
+        typer.Option("--alpha", help="On transparent ground: only what the objective needs is opaque."),
+    ] = None
+    alpha_weight: Annotated[float | None, setting("alpha_weight")] = None
 
 
 def visualize(
+    *,
     targets: Annotated[
         list[str] | None,
         typer.Argument(
@@ -87,16 +104,7 @@ def visualize(
     ] = 1,
     size: Annotated[str, typer.Option("--size", help="Side in pixels, or WIDTHxHEIGHT.")] = "224",
     recipe: Annotated[str, typer.Option("--recipe", help=f"{', '.join(_RECIPES)}.")] = "lucid",
-    steps: Annotated[int | None, setting("steps", "--steps")] = None,
-    rate: Annotated[float | None, setting("rate", "--rate")] = None,
-    relu: Annotated[str | None, setting("relu", "--relu")] = None,
-    transforms: Annotated[str | None, setting("transforms", "--transforms")] = None,
-    seed: Annotated[int | None, setting("seed", "--seed")] = None,
-    batch: Annotated[int | None, setting("batch", "--batch")] = None,
-    alpha: Annotated[
-        bool, typer.Option("--alpha", help="On transparent ground: only what the objective needs is opaque.")
-    ] = False,
-    alpha_weight: Annotated[float | None, setting("alpha_weight", "--alpha-weight")] = None,
+    settings: _Settings,
     magnitudes: Annotated[
         list[str] | None,
         typer.Option(
@@ -109,9 +117,7 @@ def visualize(
         list[str] | None,
         typer.Option("--set", metavar="NAME=VALUE", help="Any other setting: --set parameterization=cppn."),
     ] = None,
-    model: ModelOption = DEFAULT_MODEL,
-    weights: WeightsOption = None,
-    device: DeviceOption = "auto",
+    choice: NetworkChoice,
     precision: PrecisionOption = "auto",
     output: OutputOption = None,
     cells: Annotated[
@@ -120,16 +126,10 @@ def visualize(
             "--cells", help="A folder for every picture of a sheet, each with its recipe.", show_default=False
         ),
     ] = None,
-    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace outputs that exist.")] = False,
-    bits: Annotated[int, typer.Option("--bits", help="8, or 16 for PNG and TIFF.")] = 8,
-    no_metadata: Annotated[
-        bool, typer.Option("--no-metadata", help="Write no recipe into the picture.")
-    ] = False,
-    decided_by: Annotated[str, typer.Option(help="Who answers for this picture; kept in its recipe.")] = "",
-    checkpoint_every: CheckpointEvery = 0,
-    dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="Say what would be done, and do nothing.")
-    ] = False,
+    overwrite: Overwrite = False,
+    bits: Bits = 8,
+    keeping: Keeping,
+    dry_run: DryRun = False,
     json: JsonOption = False,
     quiet: Quiet = False,
 ) -> None:
@@ -149,14 +149,10 @@ def visualize(
 
       deepdream visualize class:goldfish --alpha -o goldfish.png
     """
-    network = load_network(model, weights, device)
+    network = choice.load()
     wishes = [signed for target in targets or [] for wish in read_target(target, channels, network)
               for signed in signs_of(wish, negative=negative, both=both)]  # fmt: skip
-    named = {
-        "steps": steps, "rate": rate, "relu": relu, "transforms": transforms, "seed": seed, "batch": batch,
-        "alpha": alpha or None, "alpha_weight": alpha_weight, "precision": read_precision(precision),
-    }  # fmt: skip
-    given = read_settings(more, {name: value for name, value in named.items() if value is not None})
+    given = read_settings(more, settings.said(precision=read_precision(precision)))
     if magnitudes:
         given["magnitudes"] = _magnitudes(magnitudes, recipe, given)
     plan = _plan(wishes, diversity, network, recipe, **given)
@@ -170,7 +166,7 @@ def visualize(
     check_writable(job.output, bits=bits)
     if plan.alpha and count == 1:
         check_transparent(job.output)
-    if checkpoint_every and count > 1:
+    if keeping.checkpoint_every and count > 1:
         raise UsageError(
             "--checkpoint-every is for one picture; a sheet keeps its finished cells with --cells."
         )
@@ -178,8 +174,8 @@ def visualize(
         _show(job, network, plan, (height, width), count, json=json)
         return
     reading = Reading(
-        f"{width}x{height}", "auto", _LARGEST**2, bits, not no_metadata, decided_by, quiet, checkpoint_every,
-        f" --weights {weights}" if weights else "",
+        f"{width}x{height}", "auto", _LARGEST**2, quiet, bits, keeping,
+        f" --weights {choice.weights}" if choice.weights else "",
     )  # fmt: skip
     if count == 1:
         results = [run_one(job, network, plan, reading)]
@@ -329,7 +325,7 @@ def _sheet(
             return interruption.number != 0
 
         canvas = noise_picture(height, width, plan.seed)
-        made = render_all(network, canvas, plan, watch=watch, decided_by=reading.decided_by)
+        made = render_all(network, canvas, plan, watch=watch, decided_by=reading.keeping.decided_by)
         labels = [wish.label for wish in wishes for _ in range(plan.pictures)]
         finished = all(dreamed.recipe.finished for dreamed in made)
         path = job.output if finished else job.output.with_stem(f"{job.output.stem}_partial")
@@ -369,7 +365,7 @@ def _keep(folder: Path, made: Sequence[Dreamed], labels: Sequence[str], reading:
     folder.mkdir(parents=True, exist_ok=True)
     places = [folder / f"{number:02d}_{_as_name(label)}.png" for number, label in enumerate(labels)]
     for place, dreamed in zip(places, made, strict=True):
-        dreamed.save(place, bits=reading.bits, metadata=reading.metadata)
+        dreamed.save(place, bits=reading.bits, metadata=not reading.keeping.no_metadata)
     return places
 
 

@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from deepdream.cli.lessons.showing import add_lesson
+from deepdream.cli.lessons.showing import DecidedBy, add_lesson
 from deepdream.cli.options import JsonOption
+from deepdream.cli.scene import SeedOption
 from deepdream.cli.terminal import put_json, put_table, say
 
 if TYPE_CHECKING:
@@ -20,8 +21,8 @@ def accountability(
     at: Annotated[
         float | None, typer.Option("--at", help="The threshold that you choose.", show_default=False)
     ] = None,
-    seed: int,
-    decided_by: str,
+    seed: SeedOption = 0,
+    decided_by: DecidedBy = "",
 ) -> Exhibit:
     """Put a threshold on real scores: who chose it, what it costs whom, what a record must say.
 

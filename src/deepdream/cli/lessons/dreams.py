@@ -9,9 +9,9 @@ import typer
 
 from deepdream.cli.files import expand_inputs
 from deepdream.cli.goals import objective_text
-from deepdream.cli.lessons.showing import add_lesson, load, read
-from deepdream.cli.options import LayerOption, RecipeOption
-from deepdream.cli.scene import Photo, TargetOption
+from deepdream.cli.lessons.showing import DecidedBy, add_lesson, read
+from deepdream.cli.options import LayerOption, NetworkChoice, RecipeOption
+from deepdream.cli.scene import Photo, SeedOption, TargetOption
 
 if TYPE_CHECKING:
     from deepdream.images import Picture
@@ -35,11 +35,9 @@ def trace(
         float | None, typer.Option("--strength", help="Root-mean-square change of the dream.")
     ] = None,
     size: Side = "320",
-    seed: int,
-    model: str,
-    weights: str | None,
-    device: str,
-    decided_by: str,
+    seed: SeedOption = 0,
+    choice: NetworkChoice,
+    decided_by: DecidedBy = "",
     tell: Tell,
 ) -> Exhibit:
     """Follow a dream step by step: what it does to the prediction. Are there animals in it, and why?
@@ -54,7 +52,7 @@ def trace(
     picture = read(image)
     climbed = objective_text(layer, objective)
     plan = plan_for(recipe, objective=climbed, strength=strength, seed=seed)
-    network = load(model, weights, device)
+    network = choice.load()
     return trace(network, picture, plan, size=size, decided_by=decided_by, tell=tell)
 
 
@@ -66,11 +64,9 @@ def hierarchy(
         typer.Option("--layer", "-l", help="A layer to show; may be repeated. Default: five, early to late."),
     ] = None,
     size: Side = "224",
-    seed: int,
-    model: str,
-    weights: str | None,
-    device: str,
-    decided_by: str,
+    seed: SeedOption = 0,
+    choice: NetworkChoice,
+    decided_by: DecidedBy = "",
     tell: Tell,
 ) -> Exhibit:
     """Draw one sheet from early to late: what the layers see, look for, find and dream in a picture.
@@ -80,7 +76,7 @@ def hierarchy(
     from deepdream.lessons import hierarchy
 
     picture = read(image)
-    network = load(model, weights, device)
+    network = choice.load()
     return hierarchy(network, picture, layer or (), size=size, seed=seed, decided_by=decided_by, tell=tell)
 
 
@@ -94,11 +90,9 @@ def unit(
             help="Pictures or folders to search. Default: images/, or scikit-learn's two photographs.",
         ),
     ] = None,
-    seed: int,
-    model: str,
-    weights: str | None,
-    device: str,
-    decided_by: str,
+    seed: SeedOption = 0,
+    choice: NetworkChoice,
+    decided_by: DecidedBy = "",
     tell: Tell,
 ) -> Exhibit:
     """Ask what one channel is: what it looks for, what excites it, which classes it feeds, and what to doubt.
@@ -110,7 +104,7 @@ def unit(
 
     parse_unit(unit)
     pictures = searched(images)
-    network = load(model, weights, device)
+    network = choice.load()
     return portrait(network, unit, pictures, seed=seed, decided_by=decided_by, tell=tell)
 
 
@@ -136,11 +130,9 @@ def reason(
     compare: Annotated[
         str | None, typer.Option("--compare", help="A second network, below the first.")
     ] = None,
-    seed: int,
-    model: str,
-    weights: str | None,
-    device: str,
-    decided_by: str,
+    seed: SeedOption = 0,
+    choice: NetworkChoice,
+    decided_by: DecidedBy = "",
     tell: Tell,
 ) -> Exhibit:
     """Dream the reason: the channels that carried a prediction, the class itself, and what explains that dream.
@@ -150,8 +142,8 @@ def reason(
     from deepdream.lessons import reason
 
     picture = read(image)
-    networks = [load(model, weights, device)]
-    networks += [load(compare, None, device)] if compare else []
+    networks = [choice.load()]
+    networks += [NetworkChoice(compare, None, choice.device).load()] if compare else []
     return reason(networks, picture, target, layer=layer, seed=seed, decided_by=decided_by, tell=tell)
 
 

@@ -8,15 +8,17 @@ from typing import Annotated
 import typer
 
 from deepdream.cli.files import check_free
+from deepdream.cli.groups import grouped
 from deepdream.cli.lessons.dreams import searched
-from deepdream.cli.lessons.showing import DecidedBy, load, read
-from deepdream.cli.options import DEFAULT_MODEL, DeviceOption, ModelOption, Quiet, WeightsOption
+from deepdream.cli.lessons.showing import DecidedBy, read
+from deepdream.cli.options import NetworkChoice, Quiet
 from deepdream.cli.scene import OverwriteOption, Photo, SeedOption
 from deepdream.cli.terminal import put, say
 from deepdream.errors import UsageError
 
 
 def lessons(
+    *,
     image: Photo,
     output: Annotated[Path, typer.Option("-o", "--output", help="The page.")] = Path("lessons.html"),
     images: Annotated[
@@ -24,9 +26,7 @@ def lessons(
     ] = None,
     overwrite: OverwriteOption = False,
     seed: SeedOption = 0,
-    model: ModelOption = DEFAULT_MODEL,
-    weights: WeightsOption = None,
-    device: DeviceOption = "auto",
+    choice: NetworkChoice,
     decided_by: DecidedBy = "",
     quiet: Quiet = False,
 ) -> None:
@@ -42,7 +42,7 @@ def lessons(
     check_free(output, overwrite=overwrite)
     picture, others = read(image), searched(images)
     others = [other for other in others if other.sha256 != picture.sha256]
-    network = load(model, weights, device)
+    network = choice.load()
     tell = (lambda _: None) if quiet else say
     told = tell_all(network, picture, others=others, seed=seed, decided_by=decided_by, tell=tell)
     write_text(output, lessons_page(network, picture, list(told), seed=seed, decided_by=decided_by))
@@ -51,4 +51,4 @@ def lessons(
 
 def register(app: typer.Typer) -> None:
     """Add the command of this file to ``app``."""
-    app.command()(lessons)
+    app.command()(grouped(lessons))

@@ -6,15 +6,16 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from deepdream.cli.lessons.showing import add_lesson, load, read
-from deepdream.cli.scene import Photo
+from deepdream.cli.lessons.showing import DecidedBy, add_lesson, read
+from deepdream.cli.options import NetworkChoice
+from deepdream.cli.scene import Photo, SeedOption
 
 if TYPE_CHECKING:
     from deepdream.lessons import Exhibit
     from deepdream.lessons.exhibit import Tell
 
 
-def ladder(*, image: Photo, seed: int, model: str, weights: str | None, device: str, tell: Tell) -> Exhibit:
+def ladder(*, image: Photo, seed: SeedOption = 0, choice: NetworkChoice, tell: Tell) -> Exhibit:
     """Climb from the perceptron to the dream: one idea, the gradient with respect to the input.
 
     A perceptron, a multilayer perceptron and a small network are trained on digits on the way; every gradient is
@@ -24,7 +25,7 @@ def ladder(*, image: Photo, seed: int, model: str, weights: str | None, device: 
     """
     from deepdream.lessons import ladder
 
-    return ladder(load(model, weights, device), read(image), seed=seed, tell=tell)
+    return ladder(choice.load(), read(image), seed=seed, tell=tell)
 
 
 def wrong_reasons(
@@ -33,8 +34,8 @@ def wrong_reasons(
         list[str] | None,
         typer.Option("--method", help="A method to try; may be repeated. All, if none is given."),
     ] = None,
-    seed: int,
-    decided_by: str,
+    seed: SeedOption = 0,
+    decided_by: DecidedBy = "",
     tell: Tell,
 ) -> Exhibit:
     """Train a network that is right for the wrong reason, and see which explanations give it away.
@@ -54,10 +55,8 @@ def fool(
     image: Photo,
     epsilon: Annotated[float, typer.Option("--epsilon", help="The largest change of a value, of 255.")] = 2.0,
     method: Annotated[str, typer.Option("--method", help="The explanation before and after.")] = "grad-cam",
-    model: str,
-    weights: str | None,
-    device: str,
-    decided_by: str,
+    choice: NetworkChoice,
+    decided_by: DecidedBy = "",
     tell: Tell,
 ) -> Exhibit:
     """Change a picture so little that nobody sees it, get another answer, and explain both.
@@ -69,7 +68,7 @@ def fool(
 
     find_method(method)
     picture = read(image)
-    network = load(model, weights, device)
+    network = choice.load()
     return fool(network, picture, epsilon=epsilon / 255, method=method, decided_by=decided_by, tell=tell)
 
 
