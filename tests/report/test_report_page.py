@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
 import html
+import itertools
 import json
+import math
 import re
 import shutil
 import subprocess
+import zlib
 from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
@@ -16,9 +20,10 @@ import pytest
 import torch
 
 from deepdream.attribution import methods
-from deepdream.attribution.checks import Refusal
+from deepdream.attribution.checks import Refusal, find_check
 from deepdream.attribution.checks.removal import deletion
 from deepdream.errors import OutputError, UnknownNameError
+from deepdream.figures import Theme
 from deepdream.images import Picture
 from deepdream.models import Model
 from deepdream.report import (
@@ -38,7 +43,8 @@ from deepdream.report import (
 from deepdream.report.coloring import colored
 from deepdream.report.health import rounded
 from deepdream.report.plots import plot_removal
-from deepdream.report.said import headline
+from deepdream.report.prediction import Stability
+from deepdream.report.verdict import belief, headline, lead, why
 from deepdream.report.writing import report_dict
 
 METHODS = ("saliency", "input-x-gradient", "grad-cam")
@@ -272,6 +278,68 @@ def test_the_usual_methods_exist() -> None:
     assert [name for name in USUAL if name not in methods()] == []
 
 
+def test_the_first_screen_answers_both_questions(reader: Reader, made: Study) -> None:
+    for words in (*why(made), *belief(made), lead(made)):
+        assert words in reader.text
+    assert f"0 would be one class for certain, {math.log2(5):.2f} all 5 alike" in reader.text
+    best = made.best()
+    assert best is not None
+    speaks, judged = made.support(best.method)
+    assert f"{best.method}: {speaks} of {judged} checks speak for this map" in reader.text
+    values = report_dict([made], "")["networks"][0]["in_words"]
+    assert values == {"why": " ".join(why(made)), "belief": " ".join(belief(made))}
+
+
+def test_belief_follows_the_changed_pictures(made: Study) -> None:
+    first = made.prediction.top[0].index
+    trials = [replace(t, index=first, label="first", kept=True) for t in made.stability.trials]
+    wavering = [replace(t, label="other", kept=False) for t in trials]
+
+    def said(kept: int) -> tuple[str, str]:
+        found = Stability((*trials[:kept], *wavering[kept:]))
+        return belief(replace(made, stability=found))
+
+    assert said(12)[0] == "It is steady"
+    assert "repeatable, not right" in said(12)[1]
+    assert said(9)[0] == "With care"
+    assert said(8)[0] == "Hardly: it wavers"
+    assert "4 of 12 slightly changed pictures get another first answer, “other”." in said(8)[1]
+
+
+def test_a_network_of_random_weights_is_not_believed(model: Model, picture: Picture) -> None:
+    model.weights = replace(model.weights, origin="seeded random weights, seed 1")
+    found = investigate(model, picture, Wishes(("saliency",), ("degeneracy",), budget=60))
+    assert belief(found)[0] == "No"
+
+
+def test_the_best_map_is_one_beyond_chance_if_there_is_any(made: Study) -> None:
+    names = made.names
+    strong = [f for f in made.findings if f.method != names[-1]]
+    strong = [replace(f, speaks=f.check not in ("deletion", "insertion")) for f in strong]
+    weak = [f for f in made.findings if f.method == names[-1]]
+    weak = [replace(f, speaks=f.check in ("deletion", "insertion")) for f in weak]
+    found = replace(made, findings=(*strong, *weak))
+    assert found.standing() == [names[-1]]
+    best = found.best()
+    assert best is not None
+    assert best.method == names[-1]
+    assert why(found)[0] == f"1 of {len(found.judged())} maps can say where"
+    assert replace(made, explanations=(), findings=()).best() is None
+
+
+def test_every_column_is_explained_on_the_page(reader: Reader, made: Study) -> None:
+    """What appears under the mouse is neither on paper nor on a phone."""
+    for name in ("deletion", "insertion", "randomization"):
+        assert f"{find_check(name).question} Good: {find_check(name).good}." in reader.text
+
+
+def test_headings_are_in_order(reader: Reader) -> None:
+    levels = [int(name[1]) for name, _ in reader.elements if re.fullmatch(r"h\d", name)]
+    assert levels[0] == 1
+    assert levels.count(1) == 1
+    assert all(after <= before + 1 for before, after in itertools.pairwise(levels))
+
+
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 
 
@@ -351,6 +419,31 @@ def test_the_slider_fades_every_map_and_takes_the_other_along(
     assert after == ["0.2"]
     assert values == ["20", "20"]
     assert words == ["20 %", "20 %"]
+
+
+@pytest.mark.browser
+@needs_chromium
+def test_a_dark_desktop_prints_on_light_paper(written: Path, tmp_path: Path) -> None:
+    """Plots included: what is painted is in the PDF's streams, as shares of red, green and blue."""
+    words = ("--blink-settings=preferredColorScheme=0", "--no-pdf-header-footer")
+    browsed(written, tmp_path, f"--print-to-pdf={tmp_path / 'page.pdf'}", *words)
+    painted = set[tuple[int, ...]]()
+    for stream in re.findall(rb"stream\r?\n(.*?)endstream", (tmp_path / "page.pdf").read_bytes(), re.S):
+        with contextlib.suppress(zlib.error):  # fonts and pictures are packed in other ways
+            colors = re.findall(rb"([\d.]+) ([\d.]+) ([\d.]+) rg\b", zlib.decompress(stream))
+            painted |= {tuple(round(255 * float(part)) for part in color) for color in colors}
+    assert hexadecimal(Theme.LIGHT.ink) in painted  # text of the plots
+    assert hexadecimal(Theme.DARK.paper) not in painted
+    assert hexadecimal(Theme.DARK.ink) not in painted
+    script = (
+        "[...page.querySelectorAll('.plot img')].map((i) => [i.className, view.getComputedStyle(i).display])"
+    )
+    shown = json.loads(framed(written, tmp_path, width=800, script=script))
+    assert {tuple(entry) for entry in shown} == {("day", "block"), ("night", "none")}
+
+
+def hexadecimal(color: str) -> tuple[int, ...]:
+    return tuple(bytes.fromhex(color.removeprefix("#")))
 
 
 @pytest.mark.browser

@@ -34,10 +34,16 @@ def drawing(pixels: NDArray[Any], alt: str, *, alpha: NDArray[Any] | None = None
 
 
 def plot(light: bytes, dark: bytes, *, alt: str, caption: str) -> Html:
-    """A plot in two looks (SVG), the right one chosen by the reader's own; wide ones scroll on a phone."""
-    night = tag("source", srcset=data_uri(dark, "svg"), media="screen and (prefers-color-scheme: dark)")
-    day = tag("img", src=data_uri(light, "svg"), alt=alt)
-    frame = tag("div", tag("picture", night, day), class_="plot", tabindex=0, role="group", aria_label="plot")
+    """A plot in two looks (SVG), the right one chosen by the reader's own; wide ones scroll on a phone.
+
+    The style sheet chooses, not a ``picture`` element: a browser keeps the source it chose for the screen when it
+    prints, so that a dark desktop would print dark plots.
+    """
+    looks = (
+        tag("img", src=data_uri(svg, "svg"), alt=alt, class_=name)
+        for name, svg in (("day", light), ("night", dark))
+    )
+    frame = tag("div", *looks, class_="plot", tabindex=0, role="group", aria_label="plot")
     return tag("figure", frame, tag("figcaption", caption))
 
 

@@ -37,6 +37,7 @@ def page(
     kicker: str,
     lead: str,
     sections: Sequence[Section],
+    beside: Html | None = None,
     opening: Html | None = None,
     data: Html | None = None,
 ) -> str:
@@ -46,12 +47,18 @@ def page(
         title: The headline, and the name of the browser's tab.
         kicker: A few words above it.
         lead: The answer in a sentence.
+        beside: What stands to the right of these, below them on a phone.
         opening: What comes before the table of contents.
         data: Numbers for programs, made by ``numbers``.
     """
-    header = tag(
-        "header", tag("p", kicker, class_="kicker"), tag("h1", title), tag("p", lead, class_="lead"), opening
+    words = tag(
+        "div",
+        tag("p", kicker, class_="kicker"),
+        tag("h1", title),
+        tag("p", lead, class_="lead"),
+        class_="words",
     )
+    header = tag("header", tag("div", words, beside, class_="top"), opening)
     skip = tag("a", "To the content", href="#content", class_="skip")
     main = tag("main", *(_section(section) for section in sections), id="content")
     footer = tag(

@@ -6,6 +6,7 @@ from deepdream.attribution.checks import compare
 from deepdream.pages import Html, drawing, joined, meter, photo, stack, table, tag, unseen
 from deepdream.report.coloring import colored
 from deepdream.report.study import Study
+from deepdream.report.verdict import belief
 
 
 def side_by_side(first: Study, second: Study) -> Html:
@@ -28,15 +29,20 @@ def _answers(study: Study) -> Html:
 def _numbers(first: Study, second: Study) -> Html:
     names = (unseen("number"), *(breakable(s.model.name) for s in (first, second)))
     rows = [
+        ("should it be believed?", *(belief(s)[0] for s in (first, second))),
         ("margin", *(f"{100 * s.prediction.margin:.1f} points" for s in (first, second))),
         ("entropy", *(f"{s.prediction.entropy:.2f} bits" for s in (first, second))),
         (
             "kept under small changes",
             *(f"{s.stability.kept} of {len(s.stability.trials)}" for s in (first, second)),
         ),
-        ("explanations that stand", *(f"{len(s.standing())} of {len(s.judged())}" for s in (first, second))),
+        ("maps past chance", *(f"{len(s.standing())} of {len(s.judged())}" for s in (first, second))),
     ]
-    return table(names, rows, caption="How sure, how steady, how well explained.")
+    caption = (
+        "Margin: points between the first and the second class. Entropy: 0 bits would be one class for certain. Maps "
+        "past chance: better than maps that know nothing of the network, at both deletion and insertion."
+    )
+    return table(names, rows, caption=caption)
 
 
 def _agreements(first: Study, second: Study, shared: list[str]) -> Html:
@@ -44,7 +50,10 @@ def _agreements(first: Study, second: Study, shared: list[str]) -> Html:
     pairs = [(name, compare(maps[first][name], maps[second][name])) for name in shared]
     rows = [(name, *(_signed(v) for v in (p.spearman, p.top, p.ssim))) for name, p in pairs]
     heads = ("method", "rank correlation", "overlap of the tops", "SSIM")
-    caption = "The same method on both networks: do they look at the same places? (On 14 × 14 cells.)"
+    caption = (
+        "The same method on both networks: do they look at the same places? On 14 × 14 cells; 1 is the same map, 0 an "
+        "unrelated one."
+    )
     return table(heads, rows, caption=caption)
 
 

@@ -6,6 +6,7 @@ from deepdream.attribution import Explanation, methods
 from deepdream.pages import Html, bullets, drawing, photo, stack, tag
 from deepdream.report.coloring import bar, colored
 from deepdream.report.study import Study
+from deepdream.report.verdict import place_words
 
 
 def draw_gallery(study: Study, prefix: str = "") -> Html:
@@ -31,23 +32,29 @@ def _keys() -> Html:
         "div",
         "evidence against",
         drawing(bar(signed=True), "Colors from blue over white to orange."),
-        "evidence for (maps with both signs; white is nothing)",
+        "evidence for",
+        tag("span", "maps with both signs; white is nothing"),
         class_="key",
     )
     unsigned = tag(
         "div",
         "little",
         drawing(bar(signed=False), "Colors from dark blue to yellow."),
-        "much (maps with one sign)",
+        "much",
+        tag("span", "maps with one sign"),
         class_="key",
     )
-    return stack(signed, unsigned)
+    small = (
+        "Under each map: the values at which its colors end, then its least and greatest value. They can be compared "
+        "within a map, hardly between methods."
+    )
+    return stack(signed, unsigned, tag("p", small, class_="fine"))
 
 
 def _figure(study: Study, made: Explanation) -> Html:
     entry = methods()[made.method]
     colors = colored(made.heatmap, signed=made.signed)
-    over = drawing(colors.pixels, _alt(made), class_="map")
+    over = drawing(colors.pixels, place_words(made), class_="map")
     layers = tag("div", photo(study.fed, ""), over, class_="layers")
     words = (
         tag("strong", made.method),
@@ -66,16 +73,6 @@ def _range(made: Explanation) -> tuple[float, float]:
 
 def _span(low: float, high: float) -> str:
     return f"{low:.2g} to {high:.2g}".replace("-", "−")
-
-
-def _alt(made: Explanation) -> str:
-    """Where the map is strongest, in words."""
-    row, column = made.peak
-    height, width = made.heatmap.shape
-    vertical = ("upper", "middle", "lower")[min(2, 3 * row // height)]
-    horizontal = ("left", "center", "right")[min(2, 3 * column // width)]
-    kind = "signed" if made.signed else "unsigned"
-    return f"Map of {made.method} for “{made.label}” ({kind}); its largest value is {vertical} {horizontal}."
 
 
 def _refused(study: Study) -> Html | None:

@@ -26,16 +26,29 @@ def health_table(study: Study) -> Html:
     ]
     rows += [_control_row(study, kind, names) for kind in ("random maps", GAUSSIAN, EDGES)]
     caption = (
-        "One row a method; the last three rows are the controls. Checks on two substrates show their mean, those that "
-        "compare maps the rank correlation."
+        "One row a method; the last three rows are the controls, maps that know nothing of the network. Checks that "
+        "hide cells behind the blur and behind the mean color show the mean of both, those that compare maps the rank "
+        "correlation."
     )
     details = [_verdicts(study, name) for name in study.names]
     return stack(
         _legend(),
         table(heads, rows, caption=caption, class_="health"),
+        tag("h3", "What the columns ask"),
+        asked(names),
         tag("h3", "Every verdict in words"),
         *details,
     )
+
+
+def asked(names: Sequence[str]) -> Html:
+    """What each column asks and what a good number is: on paper and on a phone nothing appears under the mouse."""
+    entries = (find_check(name) for name in names)
+    lines = (
+        tag("div", tag("dt", e.name), tag("dd", e.question, tag("span", f" Good: {e.good}.")))
+        for e in entries
+    )
+    return tag("dl", *lines, class_="asked")
 
 
 def _anybody(study: Study, check: str) -> bool:
@@ -55,7 +68,7 @@ def head(name: str) -> Html:
 def _legend() -> Html:
     marks = (
         ("●", "speaks for the method", "good"),
-        ("○", "does not", ""),
+        ("○", "does not", "bad"),
         ("·", "cannot speak either way", ""),
     )
     return tag(
@@ -108,8 +121,7 @@ def rounded(value: float) -> str:
 
 def _verdicts(study: Study, method: str) -> Html:
     found = [f for f in study.findings if f.method == method]
-    speaks = sum(f.speaks is True for f in found)
-    judged = sum(f.speaks is not None for f in found)
+    speaks, judged = study.support(method)
     rows = [(f.check, _values(f), f.verdict) for f in found]
     summary = stack(method, tag("span", f" — {speaks} of {judged} checks speak for it"))
     return folded(summary, table(("check", "numbers", "verdict"), rows, caption=methods()[method].question))
@@ -122,15 +134,17 @@ def _values(found: Finding) -> str:
 def agreement_matrix(study: Study) -> Html:
     """Three matrices: rank correlations, and folded away the overlap of the tops and SSIM."""
     found = study.agreement
+    ranks = "Rank correlation of two maps on 14 × 14 cells: 1 is the same order of places, 0 unrelated, −1 the reverse."
+    tops = (
+        "Of the tenth of the cells that each ranks first, the share that both rank first: 1 is all, 0 none."
+    )
+    likeness = (
+        "SSIM, structural similarity, of the two maps scaled to 0..1: 1 is the same map, 0 unrelated ones."
+    )
     return stack(
-        _matrix(found.names, found.spearman, "Rank correlation of two maps on 14 × 14 cells."),
-        folded(
-            "Overlap of the tops",
-            _matrix(found.names, found.top, "The tenth of the cells that each ranks first: shared of all."),
-        ),
-        folded(
-            "Structural similarity", _matrix(found.names, found.ssim, "SSIM of the two maps scaled to 0..1.")
-        ),
+        _matrix(found.names, found.spearman, ranks),
+        folded("Overlap of the tops", _matrix(found.names, found.top, tops)),
+        folded("Structural similarity", _matrix(found.names, found.ssim, likeness)),
     )
 
 

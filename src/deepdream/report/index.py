@@ -13,8 +13,9 @@ from urllib.parse import quote
 from deepdream.images import resize
 from deepdream.pages import Html, Section, bullets, card, cards, numbers, page, photo, stack, table, tag
 from deepdream.provenance import write_text
-from deepdream.report.health import ASIDE, head, rounded
+from deepdream.report.health import ASIDE, asked, head, rounded
 from deepdream.report.study import Study
+from deepdream.report.verdict import belief
 from deepdream.report.writing import SCHEMA
 
 THUMB = 144
@@ -47,6 +48,7 @@ def _values(study: Study) -> dict[str, Any]:
     }
     return {
         "label": said.label,
+        "belief": belief(study)[0],
         "probability": said.probability,
         "margin": said.margin,
         "entropy": said.entropy,
@@ -111,7 +113,9 @@ def index_page(entries: Sequence[Entry], network: str, values: Mapping[str, Any]
         card("Mean probability", f"{sure:.1%}", "of the explained class."),
         card("Mean steadiness", f"{kept:.0%}", "of small changes left the first answer as it was."),
         card(
-            "Explanations that stand", f"{standing:.0%}", "beat every control at both deletion and insertion."
+            "Maps past chance",
+            f"{standing:.0%}",
+            "beat maps that know nothing of the network at both deletion and insertion.",
         ),
     )
     return page(
@@ -142,10 +146,10 @@ def _failures(failed: Sequence[Mapping[str, str]]) -> list[Section]:
 
 
 def _pictures(entries: Sequence[Entry]) -> Html:
-    heads = ("picture", "class", "probability", "margin", "steady", "standing", "agreement")
+    heads = ("picture", "class", "believe it?", "probability", "margin", "steady", "past chance", "agreement")
     caption = (
-        "Steady: small changes that kept the first answer. Standing: explanations beyond every control. "
-        "Agreement: median rank correlation between two methods."
+        "Margin: ahead of the second class. Steady: small changes that kept the first answer. Past chance: maps better "
+        "than those that know nothing of the network. Agreement: median rank correlation of two maps, 1 at most."
     )
     return table(heads, [_row(entry) for entry in entries], caption=caption, class_="index")
 
@@ -155,6 +159,7 @@ def _row(entry: Entry) -> tuple[object, ...]:
     return (
         tag("a", entry.thumbnail, tag("span", entry.name), href=quote(entry.file), class_="entry"),
         v["label"],
+        v["belief"],
         f"{v['probability']:.1%}",
         f"{100 * v['margin']:.1f} points",
         f"{v['kept']:.0%}",
@@ -170,8 +175,10 @@ def _means(entries: Sequence[Entry]) -> Html:
         (method, f"{a} of {b}", *(_mean(means[check].get(method)) for check in checks))
         for method, (a, b) in counts.items()
     ]
-    heads = ("method", "stands on", *(head(name) for name in checks))
-    return table(heads, rows, caption="Means over the pictures that have the number.", class_="health")
+    heads = ("method", "past chance on", *(head(name) for name in checks))
+    caption = "Means over the pictures that have the number; ↓ low is better, ↑ high is better."
+    means_table = table(heads, rows, caption=caption, class_="health")
+    return stack(means_table, tag("h3", "What the columns ask"), asked(checks))
 
 
 def _mean(value: float | None) -> str | None:

@@ -88,6 +88,21 @@ class Study:
         found = self.finding(check, method)
         return found is not None and found.speaks is True
 
+    def support(self, method: str) -> tuple[int, int]:
+        """How many checks speak for a method, and how many could speak either way."""
+        found = [f for f in self.findings if f.method == method]
+        return sum(f.speaks is True for f in found), sum(f.speaks is not None for f in found)
+
+    def best(self) -> Explanation | None:
+        """The map for which most speaks: one beyond all controls if there is any, then by the share of its checks."""
+        standing = self.standing()
+
+        def rank(made: Explanation) -> tuple[bool, float]:
+            speaks, judged = self.support(made.method)
+            return made.method in standing, speaks / max(judged, 1)
+
+        return max(self.explanations, key=rank, default=None)
+
     def median_agreement(self) -> float | None:
         """The median rank correlation between two methods' maps."""
         known = [name for name in self.names if name in self.agreement.names]

@@ -15,7 +15,7 @@ from deepdream import __version__
 from deepdream.errors import OutputError
 from deepdream.pages import Section, numbers, page, stack
 from deepdream.provenance import versions, write_bytes, write_text
-from deepdream.report import card, gallery, health, said
+from deepdream.report import card, gallery, health, said, verdict
 from deepdream.report.comparison import side_by_side
 from deepdream.report.study import Study
 
@@ -59,8 +59,14 @@ def report_dict(studies: Sequence[Study], command: str) -> dict[str, Any]:
         "schema": SCHEMA,
         "tool": f"deepdream {__version__}",
         "recipe": recipe_of(studies, command),
-        "networks": [{"name": s.model.name, "card": card.card_facts(s.model)} | s.to_dict() for s in studies],
+        "networks": [_network(s) for s in studies],
     }
+
+
+def _network(study: Study) -> dict[str, Any]:
+    words = {"why": " ".join(verdict.why(study)), "belief": " ".join(verdict.belief(study))}
+    facts = card.card_facts(study.model)
+    return {"name": study.model.name, "card": facts, "in_words": words} | study.to_dict()
 
 
 def recipe_of(studies: Sequence[Study], command: str) -> dict[str, Any]:
@@ -99,10 +105,11 @@ def report_page(
     """The HTML document."""
     first = studies[0]
     return page(
-        title=said.headline(first),
+        title=verdict.headline(first),
         kicker=f"One picture, {'two networks' if len(studies) > 1 else 'one network'}, {len(first.names)} explanations",
-        lead=said.lead(first),
-        opening=said.answers(first),
+        lead=verdict.lead(first),
+        beside=verdict.beside(first),
+        opening=verdict.answers(first),
         sections=[
             *_compared(studies),
             *_sections(first),
@@ -126,14 +133,14 @@ def _sections(study: Study, prefix: str = "") -> list[Section]:
     return [
         Section(
             f"{prefix}fed",
-            "Fed",
+            "Picture",
             "What the network was given",
             said.draw_fed(study),
             "Not your picture: a small square of it. What was cut away cannot have mattered.",
         ),
         Section(
             f"{prefix}said",
-            "Said",
+            "Answer",
             "What it said, and how surely",
             said.draw_answer(study),
             "A probability is the network's own opinion of itself. Small changes show how much it is worth.",
@@ -162,7 +169,7 @@ def _evidence(study: Study, prefix: str) -> list[Section]:
     found = [
         Section(
             f"{prefix}health",
-            "Health",
+            "Checks",
             "Can the maps be trusted?",
             health.health_table(study),
             "A number alone means nothing: a blob in the middle of the picture beats many methods, because things are "
@@ -180,17 +187,23 @@ def _evidence(study: Study, prefix: str) -> list[Section]:
     if "deletion" in study.checks and "insertion" in study.checks:
         rows, columns = study.case.grid
         cut = f"The picture is cut into {rows} × {columns} cells."
-        lead = f"{cut} If a map is right about what matters, its order shows."
+        lead = (
+            f"{cut} They are hidden one after the other in the order in which the map ranks them, then shown in it: a "
+            "map that is right about what matters makes the probability fall, and rise, sooner than chance does."
+        )
         found.append(
             Section(
-                f"{prefix}curves", "Curves", "Taking the picture apart", health.removal_curves(study), lead
+                f"{prefix}curves", "Removal", "Taking the picture apart", health.removal_curves(study), lead
             )
         )
     if "randomization" in study.checks:
-        lead = "The strongest test: does the map depend on what the network has learned?"
+        lead = (
+            "The weights are shuffled layer by layer from the top down, and each map is made again: does it depend on "
+            "what the network has learned at all?"
+        )
         title = "Shuffling what it has learned"
         found.append(
-            Section(f"{prefix}shuffled", "Shuffled", title, health.randomization_curves(study), lead)
+            Section(f"{prefix}shuffled", "Shuffling", title, health.randomization_curves(study), lead)
         )
     return found
 
