@@ -268,6 +268,12 @@ class Recipe:
     settings: Mapping[str, Any]
 
 
+#: What the recipes of feature visualization have in common: one size, Adam, the gradient as it is.
+_ADAM: Mapping[str, Any] = {
+    "octaves": 1, "strength": None, "optimizer": "adam", "smoothing": "none", "color": 0.0, "normalization": "none",
+    "reduction": "mean", "calm": 0.0,
+}  # fmt: skip
+
 RECIPES: dict[str, Recipe] = {
     recipe.name: recipe
     for recipe in (
@@ -313,9 +319,7 @@ RECIPES: dict[str, Recipe] = {
             "the gentlest: the spectrum of the photo is changed, in decorrelated colors",
             "Olah, Mordvintsev, Schubert 2017, Feature Visualization, Distill; started from the photo",
             {
-                "octaves": 1, "steps": 40, "rate": 0.03, "jitter": 16, "zoom": 0.2, "strength": None,
-                "parameterization": "fourier", "optimizer": "adam", "smoothing": "none", "color": 0.0,
-                "normalization": "none", "reduction": "mean", "calm": 0.0,
+                **_ADAM, "parameterization": "fourier", "steps": 40, "rate": 0.03, "jitter": 16, "zoom": 0.2,
             },
         ),
         Recipe(
@@ -323,10 +327,9 @@ RECIPES: dict[str, Recipe] = {
             "feature visualization: the spectrum in decorrelated colors, seen through many small changes",
             "Olah, Mordvintsev, Schubert 2017, Distill, and lucid's render_vis; ours: larger transforms, the cascade",
             {
-                "octaves": 1, "steps": 192, "rate": 0.04, "jitter": 0, "strength": None,
+                **_ADAM, "parameterization": "fourier", "steps": 192, "rate": 0.04, "jitter": 0,
                 "transforms": "pad(16) + jitter(16) + scale(0.8, 1.2) + rotate(-15, 15) + jitter(8)",
-                "parameterization": "fourier", "optimizer": "adam", "smoothing": "cascade", "color": 0.0,
-                "normalization": "none", "reduction": "mean", "calm": 0.0,
+                "smoothing": "cascade",
             },
         ),
         Recipe(
@@ -334,10 +337,8 @@ RECIPES: dict[str, Recipe] = {
             "feature visualization of deep layers: only the phases of the spectrum move, and crops are seen",
             "Fel et al. 2023, arXiv:2306.06805; ours: Adam for NAdam, and 4 larger crops for their 32",
             {
-                "octaves": 1, "steps": 256, "rate": 0.2, "jitter": 0, "strength": None,
+                **_ADAM, "parameterization": "maco", "steps": 256, "rate": 0.2, "jitter": 0,
                 "transforms": "crops(4, 0.4, 0.9, 160) + noise(0.04)",
-                "parameterization": "maco", "optimizer": "adam", "smoothing": "none", "color": 0.0,
-                "normalization": "none", "reduction": "mean", "calm": 0.0,
             },
         ),
         Recipe(
@@ -346,9 +347,7 @@ RECIPES: dict[str, Recipe] = {
             "Olah, Mordvintsev, Schubert 2017, Feature Visualization, Distill; lucid's render_vis of pixel_image",
             {
                 # lucid's 0.05 is before a sigmoid, whose slope at gray is a quarter
-                "octaves": 1, "steps": 256, "rate": 0.0125, "jitter": 8, "zoom": 0.1, "strength": None,
-                "parameterization": "pixels", "optimizer": "adam", "smoothing": "none", "color": 0.0,
-                "normalization": "none", "reduction": "mean", "calm": 0.0,
+                **_ADAM, "parameterization": "pixels", "steps": 256, "rate": 0.0125, "jitter": 8, "zoom": 0.1,
             },
         ),
     )

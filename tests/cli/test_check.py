@@ -13,6 +13,7 @@ from typer.testing import CliRunner
 
 from deepdream.attribution.checks import all_checks
 from deepdream.cli import checks as commands
+from deepdream.cli.scene import parse_seconds
 from deepdream.errors import DeepDreamError, PictureError, UnknownNameError, UsageError
 from deepdream.images import write_picture
 
@@ -49,13 +50,13 @@ def picture(tmp_path_factory: pytest.TempPathFactory) -> Path:
     ("text", "seconds"), [("30s", 30), ("2m", 120), ("1.5h", 5400), ("45", 45), ("500ms", 0.5)]
 )
 def test_times_are_read(text: str, seconds: float) -> None:
-    assert commands.seconds_of(text) == pytest.approx(seconds)
+    assert parse_seconds(text) == pytest.approx(seconds)
 
 
 @pytest.mark.parametrize("text", ["", "soon", "-3s", "0", "3 days", "1e3"])
 def test_what_is_no_time_is_refused(text: str) -> None:
-    with pytest.raises(UsageError, match=r"is no time\. Write 30s, 2m"):
-        commands.seconds_of(text)
+    with pytest.raises(UsageError, match=r"No time .*: write it as 30s, 2m or 1h"):
+        parse_seconds(text)
 
 
 def test_names_come_with_options_or_commas() -> None:

@@ -16,8 +16,8 @@ from deepdream.attribution import Explanation, find_method
 from deepdream.attribution import explain as explanation_of
 from deepdream.cli import concepts, explain, methods
 from deepdream.cli.options import NetworkChoice
-from deepdream.cli.scene import Scene, parse_seconds
-from deepdream.errors import DeepDreamError, UsageError
+from deepdream.cli.scene import Scene
+from deepdream.errors import DeepDreamError
 
 IMAGES = Path(__file__).parents[2] / "images"
 CAT = IMAGES / "cat.jpg"
@@ -185,13 +185,6 @@ def test_a_budget_for_all_is_shared_out(monkeypatch: pytest.MonkeyPatch) -> None
     assert sampling[0] == pytest.approx(19.9 / len(sampling), rel=0.02)
     assert sampling[-1] > 2 * sampling[0]  # what others leave is passed on
     assert 10 < now[0] < 20
-
-
-def test_times() -> None:
-    assert [parse_seconds(text) for text in ("30", "30s", "1.5m", "1h")] == [30, 30, 90, 3600]
-    for text in ("", "-3s", "nan", "inf", "s"):
-        with pytest.raises(UsageError):
-            parse_seconds(text)
 
 
 def test_the_documentations_table_is_the_registrys() -> None:

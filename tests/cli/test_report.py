@@ -82,7 +82,7 @@ def test_mistakes_cost_no_time(picture: Path, tmp_path: Path) -> None:
         run(str(picture), "--methods", "salience")
     with pytest.raises(UsageError, match=r"ends in \.html, not 'report.pdf'"):
         run(str(picture), "-o", str(tmp_path / "report.pdf"))
-    with pytest.raises(UsageError, match="is no time"):
+    with pytest.raises(UsageError, match="No time 'soon'"):
         run(str(picture), "--budget", "soon")
     with pytest.raises(OutputError, match="no permission in"):
         run(str(picture), "-o", str(picture / "under-a-file.html"))

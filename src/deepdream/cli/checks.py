@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import textwrap
 from collections.abc import Sequence
 from pathlib import Path
@@ -10,7 +9,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from deepdream.cli.options import DEFAULT_MODEL
+from deepdream.cli.groups import grouped
+from deepdream.cli.options import NetworkChoice
+from deepdream.cli.scene import AgainstOption, JsonOption, TargetOption, parse_seconds
 from deepdream.cli.terminal import put, put_json, put_table, say, width_of_output
 from deepdream.errors import UsageError
 
@@ -21,24 +22,10 @@ if TYPE_CHECKING:
     from deepdream.images import Picture
     from deepdream.models import Model
 
-_UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0}
-
 
 def register(app: typer.Typer) -> None:
     """Add the commands of this file to ``app``."""
-    app.command()(check)
-
-
-def seconds_of(text: str) -> float:
-    """A time in words, as seconds.
-
-    >>> seconds_of("2m"), seconds_of("30s"), seconds_of("45")
-    (120.0, 30.0, 45.0)
-    """
-    found = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*(ms|s|m|h)?\s*", text)
-    if not found or float(found[1]) == 0:
-        raise UsageError(f"{text!r} is no time. Write 30s, 2m or a number of seconds.")
-    return float(found[1]) * _UNITS[found[2] or "s"]
+    app.command()(grouped(check))
 
 
 def names_of(texts: Sequence[str]) -> list[str]:
@@ -47,25 +34,22 @@ def names_of(texts: Sequence[str]) -> list[str]:
 
 
 def check(
+    *,
     image: Annotated[Path | None, typer.Argument(help="The picture.")] = None,
     method: Annotated[
         list[str] | None, typer.Option(help="A method of `deepdream methods`; may be repeated.")
     ] = None,
-    target: Annotated[
-        str | None, typer.Option(help="A class by name or index; the first one otherwise.")
-    ] = None,
-    against: Annotated[str | None, typer.Option(help="Why the target and not this class?")] = None,
+    target: TargetOption = None,
+    against: AgainstOption = None,
     checks: Annotated[str, typer.Option(help="Names with commas; `--list` shows them. All otherwise.")] = "",
     budget: Annotated[str | None, typer.Option(help="How long it may take: 30s, 2m.")] = None,
     mask: Annotated[
         Path | None, typer.Option(help="A picture of the same size, white where the object is.")
     ] = None,
-    model: Annotated[str, typer.Option(help="A name that `deepdream models` lists.")] = DEFAULT_MODEL,
-    weights: Annotated[str | None, typer.Option(help="Your own checkpoint, or random:SEED.")] = None,
-    device: Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:1 or mps.")] = "auto",
+    choice: NetworkChoice,
     seed: Annotated[int, typer.Option(min=0, help="Of everything that is drawn by chance.")] = 0,
     list_all: Annotated[bool, typer.Option("--list", help="List the checks and stop.")] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="One JSON document on stdout.")] = False,
+    as_json: JsonOption = False,
 ) -> None:
     """Check explanations: is a map complete, does it name what matters, does it depend on the network?
 
@@ -84,9 +68,9 @@ def check(
         )
     from deepdream.attribution.checks import Clock
 
-    clock = Clock(seconds_of(budget) if budget else None)
+    clock = Clock(parse_seconds(budget))
     wanted = _wanted(names_of([checks]))
-    case = _case(image, mask, (model, weights, device), (target, against), seed)
+    case = _case(image, mask, choice, (target, against), seed)
     claims = _claims(case, names_of(method or ["integrated-gradients"]), clock)
     findings = _findings(case, claims, wanted, clock)
     _show(case, claims, findings, as_json)
@@ -112,17 +96,15 @@ def _list_checks(as_json: bool) -> None:
 def _case(
     image: Path,
     mask: Path | None,
-    network: tuple[str, str | None, str],
+    choice: NetworkChoice,
     classes: tuple[str | None, str | None],
     seed: int,
 ) -> Case:
     from deepdream.attribution.checks import Case
     from deepdream.images import read_picture
-    from deepdream.models import load_model
 
     picture = read_picture(image)
-    name, weights, device = network
-    model = load_model(name, weights=weights, device=device)
+    model = choice.load()
     fed = model.crop(picture.tensor()).to(model.device)
     target, against = classes
     index = _first(model, fed) if target is None else model.find_class(target)

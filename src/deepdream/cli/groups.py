@@ -39,9 +39,13 @@ def parameters_of(command: Callable[..., Any], **unloaded: Any) -> dict[str, Par
     return dict(inspect.signature(command, eval_str=True, locals=unloaded).parameters)
 
 
-def with_signature(command: Callable[..., Any], parameters: Iterable[Parameter]) -> Callable[..., Any]:
-    """``command``, which takes anything by name, with these ``parameters`` for its signature."""
-    keywords = [parameter.replace(kind=Parameter.KEYWORD_ONLY) for parameter in parameters]
-    vars(command)["__signature__"] = inspect.Signature(keywords)
+def with_signature(
+    command: Callable[..., Any], parameters: Iterable[Parameter], **groups: type
+) -> Callable[..., Any]:
+    """``command``, which takes anything by name, with these ``parameters``, then ``groups``, for its signature."""
+    keyword = Parameter.KEYWORD_ONLY
+    own = [parameter.replace(kind=keyword) for parameter in parameters]
+    own += [Parameter(name, keyword, annotation=group) for name, group in groups.items()]
+    vars(command)["__signature__"] = inspect.Signature(own)
     command.__annotations__ = {}
     return command

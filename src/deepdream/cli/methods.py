@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from deepdream.cli.options import WeightsOption
+from deepdream.cli.scene import JsonOption
 from deepdream.cli.terminal import put, put_json, put_table, say
 
 if TYPE_CHECKING:
@@ -21,7 +22,7 @@ def register(app: typer.Typer) -> None:
 
 
 def methods(
-    as_json: Annotated[bool, typer.Option("--json", help="One JSON document on stdout.")] = False,
+    as_json: JsonOption = False,
     markdown: Annotated[
         bool, typer.Option("--markdown", help="The table as Markdown, for the documentation.")
     ] = False,

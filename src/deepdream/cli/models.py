@@ -9,8 +9,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from deepdream.cli.files import PICTURE_SUFFIXES
-from deepdream.cli.options import DEFAULT_MODEL, PrecisionOption, read_precision
+from deepdream.cli.files import expand_inputs
+from deepdream.cli.groups import grouped
+from deepdream.cli.options import NetworkChoice, PrecisionOption, read_precision
+from deepdream.cli.scene import JsonOption
 from deepdream.cli.terminal import put, put_json, put_table, say
 from deepdream.errors import PictureError, SomeInputsFailedError, UsageError, WeightsError
 
@@ -21,7 +23,6 @@ if TYPE_CHECKING:
 
 
 Name = Annotated[str, typer.Argument(help="A name that `deepdream models` lists, or timm:NAME.")]
-Json = Annotated[bool, typer.Option("--json", help="One JSON document on stdout.")]
 
 models_app = typer.Typer(
     invoke_without_command=True,
@@ -35,12 +36,12 @@ Examples: deepdream models | deepdream models info googlenet | deepdream models 
 def register(app: typer.Typer) -> None:
     """Add the commands of this file to ``app``."""
     app.add_typer(models_app, name="models")
-    app.command()(predict)
+    app.command()(grouped(predict))
     app.command()(doctor)
 
 
 @models_app.callback()
-def _models(context: typer.Context, as_json: Json = False) -> None:
+def _models(context: typer.Context, as_json: JsonOption = False) -> None:
     if context.invoked_subcommand is None:
         list_models(source=None, as_json=as_json)
 
@@ -48,7 +49,7 @@ def _models(context: typer.Context, as_json: Json = False) -> None:
 @models_app.command("list")
 def list_models(
     source: Annotated[str | None, typer.Option(help="Only: embedded, torchvision or timm.")] = None,
-    as_json: Json = False,
+    as_json: JsonOption = False,
 ) -> None:
     """List what can be loaded: name, source, size of the download, license, present or not."""
     if source == "timm":
@@ -96,7 +97,7 @@ def _summary(entry: Entry) -> dict[str, Any]:
 
 
 @models_app.command("info")
-def model_info(name: Name, as_json: Json = False) -> None:
+def model_info(name: Name, as_json: JsonOption = False) -> None:
     """Show what is known about a network: license, training data, accuracy, preprocessing, weights."""
     from dataclasses import asdict
 
@@ -171,7 +172,7 @@ def _digest(place: Place, entry: Entry) -> str:
 @models_app.command("verify")
 def verify_models(
     name: Annotated[str | None, typer.Argument(help="One network; otherwise every one that is here.")] = None,
-    as_json: Json = False,
+    as_json: JsonOption = False,
 ) -> None:
     """Compute the sha256 of weight files and compare; ends with 4 if one is not what it should be."""
     from deepdream.models.catalog import catalog, find_entry
@@ -250,24 +251,21 @@ class DownloadLine:
 
 
 def predict(
+    *,
     files: Annotated[list[Path], typer.Argument(help="Pictures, and folders of pictures.")],
     top: Annotated[int, typer.Option(min=1, help="How many classes for each picture.")] = 5,
-    model: Annotated[str, typer.Option(help="A name that `deepdream models` lists.")] = DEFAULT_MODEL,
-    weights: Annotated[
-        str | None, typer.Option(help="Your own checkpoint (.safetensors, .pth), or random:SEED.")
-    ] = None,
-    device: Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:1 or mps.")] = "auto",
+    choice: NetworkChoice,
     precision: PrecisionOption = "auto",
     offline: Annotated[bool, typer.Option("--offline", help="Download nothing.")] = False,
-    as_json: Json = False,
+    as_json: JsonOption = False,
 ) -> None:
     """Say what a network sees in pictures: the most probable classes.
 
     Examples: deepdream predict images/cat.jpg | deepdream predict images --top 3 --json
     """
-    pictures = _pictures(files)
+    pictures = expand_inputs([str(file) for file in files])
     results, failures = [], []
-    network = _load(model, weights, device, offline)
+    network = _load(choice, offline)
     network = network.in_precision(read_precision(precision) or network.precision)
     said = {"draft": True} if network.precision != "float32" else {}
     if said:
@@ -285,10 +283,16 @@ def predict(
         raise typer.Exit(PictureError.exit_code)
 
 
-def _load(model: str, weights: str | None, device: str, offline: bool) -> Model:
+def _load(choice: NetworkChoice, offline: bool) -> Model:
     from deepdream.models import load_model
 
-    return load_model(model, weights=weights, device=device, offline=offline, progress=DownloadLine(model))
+    return load_model(
+        choice.model,
+        weights=choice.weights,
+        device=choice.device,
+        offline=offline,
+        progress=DownloadLine(choice.model),
+    )
 
 
 def _classes(network: Model, path: Path, top: int) -> list[dict[str, Any]]:
@@ -307,21 +311,7 @@ def _show_predictions(results: Sequence[dict[str, Any]], as_json: bool) -> None:
         put_table(("probability", "class", "label"), rows, title=result["input"])
 
 
-def _pictures(paths: Sequence[Path]) -> list[Path]:
-    """The files among ``paths``, and for a folder the pictures in it, by name."""
-    found: list[Path] = []
-    for path in paths:
-        if not path.is_dir():
-            found.append(path)
-            continue
-        inside = sorted(p for p in path.iterdir() if p.suffix.lower() in PICTURE_SUFFIXES)
-        if not inside:
-            raise PictureError(f"No pictures in the folder {path}.")
-        found += inside
-    return found
-
-
-def doctor(as_json: Json = False) -> None:
+def doctor(as_json: JsonOption = False) -> None:
     """Check this installation: versions, devices, caches, and a self-test of the embedded network."""
     from deepdream.models.selftest import examine
 

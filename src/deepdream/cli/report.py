@@ -11,10 +11,12 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from deepdream.cli.checks import names_of, seconds_of
-from deepdream.cli.files import PICTURE_SUFFIXES, check_place
-from deepdream.cli.options import DEFAULT_MODEL
+from deepdream.cli.checks import names_of
+from deepdream.cli.files import check_place, expand_inputs
+from deepdream.cli.groups import grouped
+from deepdream.cli.options import NetworkChoice
 from deepdream.cli.progress import stage_progress
+from deepdream.cli.scene import AgainstOption, TargetOption, parse_seconds
 from deepdream.cli.terminal import put, say
 from deepdream.errors import OutputError, PictureError, SomeInputsFailedError, UsageError
 
@@ -25,19 +27,18 @@ if TYPE_CHECKING:
 
 def register(app: typer.Typer) -> None:
     """Add the commands of this file to ``app``."""
-    app.command()(report)
+    app.command()(grouped(report))
 
 
 def report(
+    *,
     image: Annotated[Path, typer.Argument(help="A picture, or a folder of pictures.")],
     output: Annotated[
         Path | None, typer.Option("-o", "--output", help="report.html; for a folder, the folder to fill.")
     ] = None,
     methods: Annotated[str, typer.Option(help="Names with commas, as `deepdream methods` lists them.")] = "",
-    target: Annotated[
-        str | None, typer.Option(help="A class by name or index; the first one otherwise.")
-    ] = None,
-    against: Annotated[str | None, typer.Option(help="Why the target and not this class?")] = None,
+    target: TargetOption = None,
+    against: AgainstOption = None,
     budget: Annotated[
         str | None,
         typer.Option(help="How long one page may take: 60s, 10m. Fewer or more samples; 150s otherwise."),
@@ -45,9 +46,7 @@ def report(
     compare: Annotated[str | None, typer.Option(help="A second network, side by side.")] = None,
     decided_by: Annotated[str, typer.Option(help="The person who answers for what is decided.")] = "",
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Write over files that exist.")] = False,
-    model: Annotated[str, typer.Option(help="A name that `deepdream models` lists.")] = DEFAULT_MODEL,
-    weights: Annotated[str | None, typer.Option(help="Your own checkpoint, or random:SEED.")] = None,
-    device: Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:1 or mps.")] = "auto",
+    choice: NetworkChoice,
     seed: Annotated[int, typer.Option(min=0, help="Of everything that is drawn by chance.")] = 0,
 ) -> None:
     """Write one page: why did the network say this, and should the answer be believed?
@@ -60,9 +59,10 @@ def report(
     began = time.monotonic()
     from deepdream.report import BUDGET, Wishes
 
+    seconds = parse_seconds(budget)
     wishes = Wishes(
         tuple(names_of([methods])),
-        budget=seconds_of(budget) / (2 if compare else 1) if budget else BUDGET,
+        budget=seconds / (2 if compare else 1) if seconds else BUDGET,
         target=target,
         against=against,
         seed=seed,
@@ -70,11 +70,11 @@ def report(
     )
     _known(wishes)
     place = output or Path("reports" if image.is_dir() else "report.html")
-    files = _pictures(image)
+    files = expand_inputs([str(image)])
     _free(files, image, place, overwrite)
-    networks = [_network(model, weights, device)]
+    networks = [choice.load()]
     if compare:
-        networks.append(_network(compare, None, device))
+        networks.append(NetworkChoice(compare, None, choice.device).load())
     if image.is_dir():
         _folder(files, place, networks, wishes)
     else:
@@ -89,17 +89,6 @@ def _known(wishes: Wishes) -> None:
 
     for name in wishes.methods:
         find_method(name)
-
-
-def _pictures(image: Path) -> list[Path]:
-    if not image.is_dir():
-        return [image]
-    found = sorted(
-        path for path in image.iterdir() if path.suffix.lower() in PICTURE_SUFFIXES and path.is_file()
-    )
-    if not found:
-        raise PictureError(f"{image} holds no pictures.")
-    return found
 
 
 def _free(files: Sequence[Path], image: Path, place: Path, overwrite: bool) -> None:
@@ -127,12 +116,6 @@ def _page_names(files: Sequence[Path]) -> dict[Path, str]:
         p: f"{p.stem if stems.count(p.stem) == 1 and p.stem != 'index' else p.name.replace('.', '-')}.html"
         for p in files
     }
-
-
-def _network(name: str, weights: str | None, device: str) -> Model:
-    from deepdream.models import load_model
-
-    return load_model(name, weights=weights, device=device)
 
 
 def _page(image: Path, place: Path, networks: Sequence[Model], wishes: Wishes) -> Study:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -48,6 +49,8 @@ OverwriteOption = Annotated[bool, typer.Option("--overwrite", help="Replace the 
 DarkOption = Annotated[bool, typer.Option("--dark", help="Draw for a dark hall.")]
 JsonOption = Annotated[bool, typer.Option("--json", help="One JSON document on stdout.")]
 
+_UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0}
+
 
 @dataclass(frozen=True)
 class Scene:
@@ -79,18 +82,15 @@ class Scene:
 
 
 def parse_seconds(text: str | None) -> float | None:
-    """A time such as ``30``, ``30s``, ``2m`` or ``1.5m`` in seconds.
+    """A time such as ``30``, ``30s``, ``2m``, ``1.5h`` or ``500ms`` in seconds.
 
     >>> parse_seconds("2m")
     120.0
     """
     if text is None:
         return None
-    number, unit = (text[:-1], text[-1]) if text[-1:] in ("s", "m", "h") else (text, "s")
-    try:
-        seconds = float(number) * {"s": 1, "m": 60, "h": 3600}[unit]
-    except ValueError:
-        seconds = 0.0
+    found = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*(ms|s|m|h)?\s*", text)
+    seconds = float(found[1]) * _UNITS[found[2] or "s"] if found else 0.0
     if not 0 < seconds < float("inf"):
         raise UsageError(f"No time {text!r}: write it as 30s, 2m or 1h.")
     return seconds

@@ -9,12 +9,14 @@ import shutil
 import sys
 import textwrap
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from deepdream.cli.groups import grouped, parameters_of, with_signature
+from deepdream.cli.scene import DarkOption
 from deepdream.cli.terminal import put, put_json, put_table, say
 from deepdream.errors import OutputError, UsageError
 from deepdream.lecture.lessons import Lesson, find_lesson
@@ -63,26 +65,47 @@ Data = Annotated[
 Target = Annotated[
     str | None, typer.Option("--target", help="CSV: the column to predict (default: the last).")
 ]
-_Out = Annotated[
-    Path | None,
-    typer.Option("-o", "--output", "--out", help="Draw the plot into this file.", show_default=False),
-]
-_Json = Annotated[bool, typer.Option("--json", help="Print the numbers as JSON.")]
-_Notes = Annotated[bool, typer.Option("--notes", help="Print what to say, and what is wrong on the slide.")]
-_Dark = Annotated[bool, typer.Option("--dark", help="Draw for a dark hall.")]
-_Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace the file if it exists.")]
-
 SUFFIXES = (".png", ".svg", ".pdf", ".gif", ".webp")
 
-# name, type and default of the options that every lesson has
-_COMMON: tuple[tuple[str, Any, Any], ...] = (
-    ("seed", Seed, 0),
-    ("out", _Out, None),
-    ("as_json", _Json, False),
-    ("notes", _Notes, False),
-    ("dark", _Dark, False),
-    ("overwrite", _Overwrite, False),
-)
+
+@dataclass(frozen=True)
+class Showing:
+    """The options that every lesson has."""
+
+    seed: Seed = 0
+    out: Annotated[
+        Path | None,
+        typer.Option("-o", "--output", "--out", help="Draw the plot into this file.", show_default=False),
+    ] = None
+    as_json: Annotated[bool, typer.Option("--json", help="Print the numbers as JSON.")] = False
+    notes: Annotated[
+        bool, typer.Option("--notes", help="Print what to say, and what is wrong on the slide.")
+    ] = False
+    dark: DarkOption = False
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace the file if it exists.")] = False
+
+    def check(self) -> None:
+        """Before the work: can this be written? Raises UsageError, OutputError."""
+        if self.out is not None:
+            if self.out.suffix.lower() not in SUFFIXES:
+                raise UsageError(
+                    f"Cannot tell from {self.out.name!r} what to draw: end it in {', '.join(SUFFIXES)}."
+                )
+            check_new_file(self.out, overwrite=self.overwrite)
+
+    def show(self, lesson: Lesson, answer: Answer) -> None:
+        """The text and tables, or the numbers as JSON; the plot into its file."""
+        if self.as_json:
+            extra = {"notes": lesson.notes, "slide": lesson.slide} if self.notes else {}
+            put_json({"schema": 1, "lesson": lesson.name, **_finite(answer.numbers), **extra})
+        else:
+            _print(answer)
+            if self.notes:
+                _put_text(f"\nTo say: {lesson.notes}")
+                if lesson.slide:
+                    _put_text(f"\nOn the slide: {lesson.slide}")
+        if self.out is not None:
+            _draw(lesson, answer, self.out, dark=self.dark)
 
 
 def plots(part: str) -> Any:
@@ -97,36 +120,17 @@ def add_lesson(app: typer.Typer, name: str, command: Callable[..., Answer]) -> N
     options (``seed``, ``dark``, ``overwrite``) is given its value.
     """
     lesson = find_lesson(name)
-    own = inspect.signature(command, eval_str=True).parameters
+    own = parameters_of(command)
+    common = {entry.name for entry in fields(Showing)} & set(own)
 
-    def run(**given: Any) -> None:
-        common = {key: given[key] for key, _, _ in _COMMON}
+    def run(showing: Showing, **given: Any) -> None:
         _check_numbers(given)
-        _check_output(common["out"], common["overwrite"])
-        answer = command(**{key: given[key] for key in own})
-        _show(lesson, answer, common)
+        showing.check()
+        showing.show(lesson, command(**given, **{key: getattr(showing, key) for key in common}))
 
-    keyword = inspect.Parameter.KEYWORD_ONLY
-    names = {key for key, _, _ in _COMMON}
-    mine = [parameter.replace(kind=keyword) for key, parameter in own.items() if key not in names]
-    shared = [inspect.Parameter(key, keyword, annotation=kind, default=value) for key, kind, value in _COMMON]
-    vars(run)["__signature__"] = inspect.Signature([*mine, *shared])
-    run.__annotations__ = {}
-    app.command(name, help=f"{lesson.line}\n\n{inspect.getdoc(command) or ''}".strip())(run)
-
-
-def _show(lesson: Lesson, answer: Answer, common: Mapping[str, Any]) -> None:
-    if common["as_json"]:
-        extra = {"notes": lesson.notes, "slide": lesson.slide} if common["notes"] else {}
-        put_json({"schema": 1, "lesson": lesson.name, **_finite(answer.numbers), **extra})
-    else:
-        _print(answer)
-        if common["notes"]:
-            _put_text(f"\nTo say: {lesson.notes}")
-            if lesson.slide:
-                _put_text(f"\nOn the slide: {lesson.slide}")
-    if common["out"] is not None:
-        _draw(lesson, answer, common["out"], dark=common["dark"])
+    mine = [parameter for key, parameter in own.items() if key not in common]
+    whole = with_signature(run, mine, showing=Showing)
+    app.command(name, help=f"{lesson.line}\n\n{inspect.getdoc(command) or ''}".strip())(grouped(whole))
 
 
 def _finite(numbers: Any) -> Any:
@@ -177,15 +181,6 @@ def _check_numbers(given: Mapping[str, Any]) -> None:
     for key, value in given.items():
         if isinstance(value, float) and not math.isfinite(value):
             raise UsageError(f"--{key.replace('_', '-')} must be a finite number; got {value}.")
-
-
-def _check_output(out: Path | None, overwrite: bool) -> None:
-    # Before the work, not after it.
-    if out is None:
-        return
-    if out.suffix.lower() not in SUFFIXES:
-        raise UsageError(f"Cannot tell from {out.name!r} what to draw: end it in {', '.join(SUFFIXES)}.")
-    check_new_file(out, overwrite=overwrite)
 
 
 def check_new_file(path: Path | None, *, overwrite: bool) -> None:

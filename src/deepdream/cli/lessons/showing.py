@@ -83,8 +83,7 @@ def add_lesson(app: typer.Typer, name: str, command: Callable[..., Exhibit], *, 
             given["tell"] = _silence if showing.quiet else say
         showing.show(command(**given))
 
-    showing = inspect.Parameter("showing", inspect.Parameter.KEYWORD_ONLY, annotation=Showing)
-    whole = with_signature(run, [*own.values(), showing])
+    whole = with_signature(run, own.values(), showing=Showing)
     app.command(name, help=inspect.getdoc(command))(grouped(whole))
 
 
