@@ -16,7 +16,7 @@ from deepdream.attribution.problem import Problem, blur
 from deepdream.attribution.registry import Method, Outcome, methods
 from deepdream.attribution.running import check_applies, pose
 from deepdream.errors import UsageError
-from deepdream.models import Model, load_model
+from deepdream.models import Model, is_own_code, load_model
 
 #: One network of every kind that matters to a method: rectifiers of all kinds, reused, functional and in place;
 #: branches, overlapping pools, products, layer norms, attention.
@@ -138,11 +138,11 @@ def _missed(problem: Problem, outcome: Outcome) -> float:
 
 
 def network_for_trial(name: str, weights: str | None = None) -> Model:
-    """A network of the catalog, by default with seeded random weights, the embedded one with its own.
+    """A network of the catalog, by default with seeded random weights; the embedded one and the user's with their own.
 
     Random weights are made to matter: see :func:`awakened`.
     """
-    if weights is None and name != NETWORKS[0]:
+    if weights is None and name != NETWORKS[0] and not is_own_code(name):
         weights = "random:0"
     model = load_model(name, weights=weights, device="cpu")
     random = weights is not None and weights.startswith("random")

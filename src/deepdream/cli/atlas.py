@@ -123,7 +123,7 @@ def atlas(
     if single:
         expand = _Job(sources, True, "", grid, samples, Brush(), max_pixels, quiet)
         next(expand.pictures())  # a picture that cannot be read is said before the network is loaded
-    network = choice.load()
+    network = choice.load(quiet=quiet)
     name = network.layer(layer).name if layer else network.recommended_layer
     check_places(network, name)
     job = _Job(sources, single, name, grid, samples, Brush(cell, steps, seed, batch), max_pixels, quiet)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shlex
 import time
+from collections.abc import Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -11,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from deepdream.cli.files import check_free, check_writable
-from deepdream.cli.options import DeviceOption, JsonOption, Overwrite, Quiet, WeightsOption
+from deepdream.cli.options import DeviceOption, JsonOption, Overwrite, OwnModels, Quiet, WeightsOption
 from deepdream.cli.process import interruptible
 from deepdream.cli.progress import dream_progress
 from deepdream.cli.terminal import put, put_json, say
@@ -35,6 +36,7 @@ def resume(
             help="The picture that was to be made, or a folder: every dream in it.", show_default=False
         ),
     ],
+    own: OwnModels = None,
     weights: WeightsOption = None,
     device: DeviceOption = "",
     overwrite: Overwrite = False,
@@ -53,7 +55,7 @@ def resume(
     """
     results = []
     for output in _outputs(outputs):
-        results.append(_resume_one(output, weights, device, overwrite=overwrite, quiet=quiet))
+        results.append(_resume_one(output, own or (), weights, device, overwrite=overwrite, quiet=quiet))
         if not json:
             put(str(output))
     if json:
@@ -74,7 +76,7 @@ def _outputs(words: list[Path]) -> list[Path]:
 
 
 def _resume_one(
-    output: Path, weights: str | None, device: str, *, overwrite: bool, quiet: bool
+    output: Path, own: Sequence[str], weights: str | None, device: str, *, overwrite: bool, quiet: bool
 ) -> dict[str, Any]:
     import torch
 
@@ -85,17 +87,25 @@ def _resume_one(
     recipe = checkpoint.draft.recipe
     check_free(output, overwrite=overwrite)
     check_writable(output, bits=recipe.bits)
-    network = networks_of(recipe, weights, device)
+    network = networks_of(recipe, weights, device, own)
     _check_network(network, checkpoint)
     for line in differences(recipe, network):
         say(f"deepdream: differs from then: {line}")
     torch.set_num_threads(recipe.threads)
     checkpoint = replace(checkpoint, state=on_device(checkpoint.state, network.device))
-    again = f" --weights {shlex.quote(weights)}" if weights else ""
+    again = again_with(own, weights)
     return {
         "input": recipe.input["name"],
         **dream_to_the_end(output, network, checkpoint, quiet=quiet, again=again),
     }
+
+
+def again_with(models: Sequence[str], weights: str | None) -> str:
+    """The options that ``resume`` needs to load these networks again, with a space before each."""
+    from deepdream.models import is_own_code
+
+    own = "".join(f" --model {shlex.quote(name)}" for name in models if is_own_code(name))
+    return own + (f" --weights {shlex.quote(weights)}" if weights else "")
 
 
 def _check_network(network: Model, checkpoint: Checkpoint) -> None:
@@ -103,9 +113,10 @@ def _check_network(network: Model, checkpoint: Checkpoint) -> None:
     recipe = checkpoint.draft.recipe
     for model, record in zip((network, *network.company), (recipe.model, *recipe.networks), strict=True):
         if model.weights.sha256 != record["sha256"]:
+            how = f"Is {record['code']} as it was?" if record.get("code") else "Give them with --weights."
             raise WeightsError(
                 f"The dream began with other weights of {record['name']} (sha256 "
-                f"{str(record['sha256'])[:12]}...). Give them with --weights."
+                f"{str(record['sha256'])[:12]}...). {how}"
             )
 
 

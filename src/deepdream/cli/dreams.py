@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from deepdream.cli.batches import Begun, read_batch, run_all
-from deepdream.cli.checkpoints import check_no_checkpoint, dream_to_the_end
+from deepdream.cli.checkpoints import again_with, check_no_checkpoint, dream_to_the_end
 from deepdream.cli.files import (
     Existing,
     Job,
@@ -23,6 +23,7 @@ from deepdream.cli.goals import Goal, check_files, networks_for, recommended_lay
 from deepdream.cli.groups import grouped
 from deepdream.cli.options import (
     DEFAULT_MODEL,
+    MODEL_HELP,
     Bits,
     DeviceOption,
     DryRun,
@@ -143,9 +144,7 @@ def run(
     size: SizeOption = None,
     models: Annotated[
         list[str],
-        typer.Option(
-            "--model", "-m", help="The network; `deepdream models` lists them. Several dream as one."
-        ),
+        typer.Option("--model", "-m", help=f"{MODEL_HELP} Several dream as one."),
     ] = [DEFAULT_MODEL],  # noqa: B006 - typer's way
     weights: WeightsOption = None,
     device: DeviceOption = "auto",
@@ -197,7 +196,9 @@ def run(
     check_bits(bits)
     sources = expand_inputs(inputs)
     _check_only_input(sources)
-    network = networks_for(models, asked.text(), weights, lambda name: load_network(name, weights, device))
+    network = networks_for(
+        models, asked.text(), weights, lambda name: load_network(name, weights, device, quiet)
+    )
     if asked.said or network.company:
         plan = replace(plan, objective=asked.text(recommended_layers(network)))
     goal = objective_of(plan, network)
@@ -211,7 +212,7 @@ def run(
         if keeping.checkpoint_every and not (overwrite or job.skip):
             check_no_checkpoint(job.output)
     reading = Reading(
-        size, value_range, max_pixels, quiet, bits, keeping, f" --weights {weights}" if weights else "",
+        size, value_range, max_pixels, quiet, bits, keeping, again_with(models, weights),
         fit_tiles=True,
     )  # fmt: skip
     if dry_run:

@@ -10,6 +10,7 @@ import typer
 from deepdream.cli.files import check_free, check_writable
 from deepdream.cli.options import (
     DEFAULT_MODEL,
+    MODEL_HELP,
     DeviceOption,
     JsonOption,
     Quiet,
@@ -34,7 +35,7 @@ def register(app: typer.Typer) -> None:
 
 
 def layers(
-    model: Annotated[str, typer.Argument(help="The network; `deepdream models` lists them.")] = DEFAULT_MODEL,
+    model: Annotated[str, typer.Argument(help=MODEL_HELP)] = DEFAULT_MODEL,
     all_layers: Annotated[
         bool, typer.Option("--all", "-a", help="Every part, not only the main ones.")
     ] = False,
@@ -64,7 +65,7 @@ def layers(
 
       deepdream layers --sheet images/cat.jpg -o sheet.png
     """
-    network = load_network(model, weights, device)
+    network = load_network(model, weights, device, quiet)
     if sheet is not None:
         _make_sheet(
             network, sheet, _chosen(network, only), size, strength, seed, output, overwrite, json, quiet

@@ -11,7 +11,7 @@ import typer
 
 from deepdream.cli.files import expand_inputs
 from deepdream.cli.groups import grouped
-from deepdream.cli.options import NetworkChoice, PrecisionOption, read_precision
+from deepdream.cli.options import NetworkChoice, PrecisionOption, load_network, read_precision
 from deepdream.cli.scene import JsonOption
 from deepdream.cli.terminal import put, put_json, put_table, say
 from deepdream.errors import PictureError, SomeInputsFailedError, UsageError, WeightsError
@@ -265,7 +265,9 @@ def predict(
     """
     pictures = expand_inputs([str(file) for file in files])
     results, failures = [], []
-    network = _load(choice, offline)
+    network = load_network(
+        choice.model, choice.weights, choice.device, offline=offline, progress=DownloadLine(choice.model)
+    )
     network = network.in_precision(read_precision(precision) or network.precision)
     said = {"draft": True} if network.precision != "float32" else {}
     if said:
@@ -281,18 +283,6 @@ def predict(
         raise SomeInputsFailedError(f"{len(failures)} of {len(pictures)} pictures failed.")
     if failures:
         raise typer.Exit(PictureError.exit_code)
-
-
-def _load(choice: NetworkChoice, offline: bool) -> Model:
-    from deepdream.models import load_model
-
-    return load_model(
-        choice.model,
-        weights=choice.weights,
-        device=choice.device,
-        offline=offline,
-        progress=DownloadLine(choice.model),
-    )
 
 
 def _classes(network: Model, path: Path, top: int) -> list[dict[str, Any]]:

@@ -7,11 +7,12 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from deepdream.cli.terminal import say
 from deepdream.errors import UsageError
 from deepdream.plan import RECIPES, Plan
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from deepdream.dreaming.axes import Value
     from deepdream.models import Model
@@ -50,8 +51,20 @@ RecipeOption = Annotated[
     str,
     typer.Option("--recipe", help="; ".join(f"{r.name}: {r.summary}" for r in RECIPES.values()) + "."),
 ]
-ModelOption = Annotated[
-    str, typer.Option("--model", "-m", help="The network; `deepdream models` lists them.")
+#: What every option that names a network says.
+MODEL_HELP = (
+    "The network, as `deepdream models` lists them; or FILE.py:FUNCTION, a file of your own, which is run, and its "
+    "function that gives a network."
+)
+ModelOption = Annotated[str, typer.Option("--model", "-m", help=MODEL_HELP)]
+OwnModels = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--model",
+        "-m",
+        metavar="FILE.py:FUNCTION",
+        help="The network, where a file of your own made it; the file is run.",
+    ),
 ]
 WeightsOption = Annotated[
     str | None,
@@ -118,9 +131,9 @@ class NetworkChoice:
     weights: WeightsOption = None
     device: DeviceOption = "auto"
 
-    def load(self) -> Model:
+    def load(self, *, quiet: bool = False) -> Model:
         """The network. Raises UnknownNameError, UsageError, WeightsError."""
-        return load_network(self.model, self.weights, self.device)
+        return load_network(self.model, self.weights, self.device, quiet)
 
 
 @dataclass(frozen=True)
@@ -170,8 +183,23 @@ def read_precision(word: str) -> str | None:
     return None if word == "auto" else word
 
 
-def load_network(name: str, weights: str | None, device: str) -> Model:
+def load_network(
+    name: str,
+    weights: str | None,
+    device: str,
+    quiet: bool = False,
+    *,
+    offline: bool = False,
+    progress: Callable[[int, int | None], None] | None = None,
+) -> Model:
     """The network that --model, --weights and --device ask for."""
     from deepdream.models import load_model
 
-    return load_model(name, weights=weights or None, device=device)
+    model = load_model(name, weights=weights or None, device=device, offline=offline, progress=progress)
+    plan = model.preprocessing
+    if model.weights.code and not quiet and (plan.mean, plan.std) == ((0.0,) * 3, (1.0,) * 3):
+        say(
+            f"{name}: fed with RGB in [0, 1], nothing subtracted, {plan.crop}x{plan.crop}. "
+            "Model.wrap(network, mean=..., std=..., input_size=...) says otherwise."
+        )
+    return model

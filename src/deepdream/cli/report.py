@@ -146,13 +146,17 @@ def _command(image: Path, place: Path, networks: Sequence[Model], wishes: Wishes
     """The command as it can be given again; base names only, for folders say who somebody is."""
     words = ["deepdream", "report", image.name, "-o", place.name]
     words += ["--budget", f"{wishes.budget * len(networks):g}s"]
-    words += ["--model", networks[0].name, "--seed", str(wishes.seed)]
+    words += ["--model", _called(networks[0]), "--seed", str(wishes.seed)]
     words += ["--methods", ",".join(wishes.methods)] if wishes.methods else []
     words += ["--target", wishes.target] if wishes.target else []
     words += ["--against", wishes.against] if wishes.against else []
-    words += ["--compare", networks[1].name] if len(networks) > 1 else []
+    words += ["--compare", _called(networks[1])] if len(networks) > 1 else []
     words += ["--decided-by", wishes.decided_by] if wishes.decided_by else []
     return shlex.join(words)
+
+
+def _called(network: Model) -> str:
+    return network.weights.code or network.name
 
 
 def _folder(files: Sequence[Path], place: Path, networks: Sequence[Model], wishes: Wishes) -> None:

@@ -6,7 +6,7 @@ import re
 import shutil
 import sys
 import textwrap
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -20,6 +20,7 @@ from deepdream.cli.options import (
     JsonOption,
     Keeping,
     MaxPixels,
+    OwnModels,
     Quiet,
     WeightsOption,
     load_network,
@@ -62,6 +63,8 @@ def info(
     _put_entry("made from", f"{recipe.input['name']} (sha256 {recipe.input['sha256'][:12]}...)")
     _put_entry("network", f"{model['name']}, {model.get('origin')}, {model.get('license')} license")
     _put_entry("weights", f"sha256 {model.get('sha256')}")
+    if model.get("code"):
+        _put_entry("made by", f"{model['code']} (sha256 {model['code_sha256'][:12]}...)")
     for other in recipe.networks:
         _put_entry("with", f"{other['name']}, {other.get('origin')}, sha256 {other.get('sha256')}")
     _put_entry("climbed", recipe.plan.objective)
@@ -125,6 +128,7 @@ def _put_entry(label: str, text: str) -> None:
 def rerun(
     picture: Made,
     source: Annotated[Path | None, typer.Option("--input", help="The picture it was made from.")] = None,
+    own: OwnModels = None,
     weights: WeightsOption = None,
     device: DeviceOption = "",
     output: Annotated[
@@ -153,7 +157,7 @@ def rerun(
     check_free(target, overwrite=overwrite)
     check_writable(target, bits=recipe.bits)
     origin = _find_input(recipe, picture, source)
-    network = networks_of(recipe, weights, device)
+    network = networks_of(recipe, weights, device, own or ())
     differing = differences(recipe, network)
     if not recipe.finished:
         differing.append("the picture was interrupted; this is the whole dream")
@@ -195,24 +199,50 @@ def _recipe_of(path: Path) -> Recipe:
     return read_recipe_text(text)
 
 
-def networks_of(recipe: Recipe, weights: str | None, device: str) -> Model:
+def networks_of(recipe: Recipe, weights: str | None, device: str, own: Sequence[str] = ()) -> Model:
     """The network, or networks, of a recipe; ``weights`` and ``device`` where the user chose others.
+
+    Args:
+        own: Functions of the user's own (``FILE.py:FUNCTION``) that make networks: only what is named here is run.
 
     Raises:
         PictureError: a stranger's recipe names a file as its network.
+        UsageError: a network was made by a function of the user's own, which only the user can give again.
         WeightsError: the weights were a file of the user's own, which only the user can give again.
     """
     records = [recipe.model, *recipe.networks]
-    for record in records:
-        name = record["name"]
-        if "/" in name or "\\" in name or name.endswith(_FILES):
-            raise PictureError("The recipe names a file as its network; it is not opened.")
+    waiting = list(own)
+    names = [_name_of(record, waiting) for record in records]
+    if waiting:
+        made = [str(record["code"]) for record in records if record.get("code")]
+        what = f"one made by {' and '.join(made)}" if made else "none of one's own"
+        raise UsageError(f"--model {waiting[0]} is not asked for: this picture's network is {what}.")
     where = device or device_of(recipe)
     models = [
-        load_network(record["name"], weights if weights and not index else weights_of(record), where)
-        for index, record in enumerate(records)
+        load_network(name, weights if weights and not index else weights_of(record), where, True)
+        for index, (name, record) in enumerate(zip(names, records, strict=True))
     ]
     return together(models, recipe.plan.objective)
+
+
+def _name_of(record: Mapping[str, Any], own: list[str]) -> str:
+    """What ``load_model`` takes for a record; a function of the user's own is taken out of ``own``.
+
+    The name of such a file in a recipe is a stranger's text, and no file is run because of it.
+    """
+    from deepdream.models import is_own_code
+
+    name, code = str(record["name"]), record.get("code")
+    if code:
+        same = [text for text in own if text.endswith(code)] or own
+        if not same:
+            raise UsageError(
+                f"This picture was made with a network of {code}. Give that file: --model {code}."
+            )
+        return own.pop(own.index(same[0]))
+    if "/" in name or "\\" in name or name.endswith(_FILES) or is_own_code(name):
+        raise PictureError("The recipe names a file as its network; it is not opened.")
+    return name
 
 
 def weights_of(model: Mapping[str, Any]) -> str | None:
@@ -235,7 +265,11 @@ def differences(recipe: Recipe, network: Model) -> list[str]:
     """What is not as it was when the picture was made, in words."""
     lines = [f"{name} was {then}, is {now}" for name, (then, now) in recipe.changed_versions().items()]
     then = [recipe.model.get("sha256"), *(record.get("sha256") for record in recipe.networks)]
-    if [model.weights.sha256 for model in (network, *network.company)] != then:
+    models = (network, *network.company)
+    for model, record in zip(models, (recipe.model, *recipe.networks), strict=False):
+        if model.weights.code_sha256 != record.get("code_sha256"):
+            lines.append(f"the file of {record.get('code')} has another hash")
+    if [model.weights.sha256 for model in models] != then:
         lines.append("the weights have another hash")
     if str(network.device) != recipe.device:
         lines.append(f"the device was {recipe.device}, is {network.device}")

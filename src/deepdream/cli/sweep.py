@@ -101,7 +101,9 @@ def sweep(
     """
     reading = Reading(size, value_range, max_pixels, quiet)
     axes, same = _axes(x, y), read_settings(fixed, {} if size is None else {"size": size})
-    job = _job(Path(image), axes, same, reading, cells, lambda name: load_network(name, weights, device))
+    job = _job(
+        Path(image), axes, same, reading, cells, lambda name: load_network(name, weights, device, quiet)
+    )
     names = "-".join(axis.name for axis in axes)
     target = output or Path("outputs") / f"{Path(image).stem}_sweep_{names}.png"
     check_free(target, overwrite=overwrite)

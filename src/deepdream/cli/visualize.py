@@ -149,7 +149,7 @@ def visualize(
 
       deepdream visualize class:goldfish --alpha -o goldfish.png
     """
-    network = choice.load()
+    network = choice.load(quiet=quiet)
     wishes = [signed for target in targets or [] for wish in read_target(target, channels, network)
               for signed in signs_of(wish, negative=negative, both=both)]  # fmt: skip
     given = read_settings(more, settings.said(precision=read_precision(precision)))

@@ -46,7 +46,12 @@ class Variation:
     @property
     def label(self) -> str:
         """Its values in words: ``layer blocks.2, steps 5``."""
-        return ", ".join(f"{name} {_word(value)}" for name, value in self.values.items())
+        return ", ".join(f"{name} {_word(base_name(name, value))}" for name, value in self.values.items())
+
+
+def base_name(name: str, value: Value) -> Value:
+    """``value`` of the setting ``name`` as it is shown and recorded: a network's file without its folder."""
+    return re.split(r"[/\\]", value)[-1] if name == "model" and isinstance(value, str) else value
 
 
 def parse_axis(text: str) -> Axis:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 import torch
@@ -88,13 +89,14 @@ def draft_of(
     return Draft(recipe, alpha)
 
 
-def _record(model: Model) -> dict[str, str | None]:
+def _record(model: Model) -> dict[str, Any]:
     weights = model.weights
     return {
         "name": model.name,
         "origin": weights.origin,
         "sha256": weights.sha256,
         "license": weights.license,
+        **weights.code_record,
     }
 
 

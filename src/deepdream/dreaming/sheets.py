@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from deepdream.dreaming.axes import Axis, Value, Variation
+from deepdream.dreaming.axes import Axis, Value, Variation, base_name
 from deepdream.dreaming.sweeping import Swept
 from deepdream.images import Cell, Picture, contact_sheet, notice
 from deepdream.images.picture import Floats
@@ -49,12 +49,13 @@ class Sheet:
     def record(self, done: Sequence[Swept], picture: Picture) -> SheetRecord:
         """The description that the sheet's file carries."""
         cells = tuple(
-            {"settings": dict(cell.variation.values)}
+            {"settings": _named(cell.variation.values)}
             | ({"measures": dict(cell.recipe.measures)} if cell.recipe else {"error": str(cell.error)})
             for cell in done
         )
         start = {"name": picture.name, "sha256": picture.sha256}
-        return SheetRecord(self.varied, self.fixed, start, cells, finished=len(done) == len(self.cells))
+        varied = {name: [base_name(name, value) for value in values] for name, values in self.varied.items()}
+        return SheetRecord(varied, _named(self.fixed), start, cells, finished=len(done) == len(self.cells))
 
     def _caption(self, done: Sequence[Swept]) -> str:
         """What is the same for all cells, and what the small print means."""
@@ -62,7 +63,7 @@ class Sheet:
         plan = recipe.plan
         same = {"model": recipe.model["name"], "recipe": plan.recipe, "objective": plan.objective,
                 "strength": plan.strength, "octaves": plan.octaves, "steps": plan.steps, "seed": plan.seed,
-                **self.fixed}  # fmt: skip
+                **_named(self.fixed)}  # fmt: skip
         words = [
             f"{name} {value:.4g}" if isinstance(value, float) else f"{name} {value}"
             for name, value in same.items()
@@ -81,6 +82,10 @@ class Sheet:
         if {"layer", "model"} & {*names, *self.fixed}:
             names.add("objective")
         return names
+
+
+def _named(values: Mapping[str, Value]) -> dict[str, Value]:
+    return {name: base_name(name, value) for name, value in values.items()}
 
 
 def _cell(done: Swept | None, cell: Variation, shape: tuple[int, int]) -> Cell:

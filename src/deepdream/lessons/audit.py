@@ -211,7 +211,7 @@ def _named(words: object) -> object:
 
 
 def _trained_on(network: str, origin: str) -> str | None:
-    if not origin or origin.startswith(("file", "seeded", "the caller")):
+    if not origin or origin.startswith(("file", "seeded", "the caller", "made by")):
         return None
     try:
         return find_entry(network).trained_on

@@ -109,5 +109,6 @@ def network_record(model: Model) -> dict[str, Any]:
         "origin": weights.origin,
         "sha256": weights.sha256,
         "license": weights.license,
+        **weights.code_record,
         "preprocessing": f"shorter side {plan.resize}, square of {plan.crop}, {plan.interpolation}",
     }

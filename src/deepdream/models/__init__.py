@@ -10,7 +10,7 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from deepdream.models.catalog import Entry, find_entry
+    from deepdream.models.catalog import Entry, find_entry, is_own_code
     from deepdream.models.layers import Layer
     from deepdream.models.loading import RandomWeights, load_model, parse_weights
     from deepdream.models.network import Model
@@ -26,6 +26,7 @@ _HOMES = {
     "RandomWeights": "loading",
     "WeightsRecord": "records",
     "find_entry": "catalog",
+    "is_own_code": "catalog",
     "load_model": "loading",
     "parse_weights": "loading",
 }
@@ -39,6 +40,7 @@ __all__ = [
     "RandomWeights",
     "WeightsRecord",
     "find_entry",
+    "is_own_code",
     "load_model",
     "parse_weights",
 ]

@@ -99,6 +99,15 @@ def find_entry(name: str) -> Entry:
     return known[name.casefold()]
 
 
+def is_own_code(text: str) -> bool:
+    """Whether ``text`` names a Python file, which makes a network when it is run, and nothing of the catalog.
+
+    >>> is_own_code("net.py:build"), is_own_code("net.py"), is_own_code("timm:resnet18")
+    (True, True, False)
+    """
+    return text.endswith(".py") or ".py:" in text
+
+
 def _embedded(name: str) -> Entry:
     weights = EMBEDDED[name]
     return Entry(

@@ -11,8 +11,8 @@ import torch
 from torch import nn
 
 from deepdream.errors import UsageError, WeightsError
-from deepdream.models import cache, efficientnet_lite, timm_networks, torchvision_networks
-from deepdream.models.catalog import Entry, catalog, find_entry
+from deepdream.models import cache, efficientnet_lite, own_code, timm_networks, torchvision_networks
+from deepdream.models.catalog import Entry, catalog, find_entry, is_own_code
 from deepdream.models.download import Progress, UnreachableError, Wanted, download, is_offline
 from deepdream.models.embedded import imagenet_labels
 from deepdream.models.network import Model
@@ -64,7 +64,9 @@ def load_model(
 
     Args:
         name: ``efficientnet_lite0`` (comes with the installation), any name that ``deepdream models`` lists,
-            ``timm:NAME``, or a weight file whose name begins with the network's (``resnet18-tuned.pth``).
+            ``timm:NAME``, a weight file whose name begins with the network's (``resnet18-tuned.pth``), or
+            ``FILE.py:FUNCTION``: a Python file of one's own, which is run, and a function in it that gives a
+            ``torch.nn.Module`` (fed with pictures in [0, 1]) or a ``Model``.
         weights: A local checkpoint (``.safetensors``, or a ``.pth`` state dict) for this architecture, or
             ``RandomWeights(seed)`` (as text: ``random:0``). Another number of classes than usual is fine.
         device: ``auto``, ``cpu``, ``cuda``, ``cuda:1`` or ``mps``.
@@ -73,12 +75,15 @@ def load_model(
 
     Raises:
         UnknownNameError: no such network; with the nearest names.
-        UsageError: no such device, or the network needs a package that is not installed.
+        UsageError: no such device, the network needs a package that is not installed, or a file of one's own
+            gives no network.
         WeightsError: the weights are missing, refused, or cannot be downloaded.
     """
     where = choose_device(device)
     if isinstance(weights, str):
         weights = parse_weights(weights)
+    if is_own_code(str(name)):
+        return _own(own_code.OwnCode.parse(str(name)), weights, where)
     entry, weights = _resolve(name, weights)
     if isinstance(weights, RandomWeights):
         module, record = _random(entry, weights)
@@ -103,6 +108,23 @@ def _resolve(
             "`deepdream models` lists all."
         )
     return catalog()[stem], Path(text)
+
+
+def _own(code: own_code.OwnCode, weights: Path | RandomWeights | None, device: torch.device) -> Model:
+    if isinstance(weights, RandomWeights):
+        raise UsageError(f"{code} makes its own weights: --weights is for a file of them.")
+    made = own_code.make(code)
+    module = made.model.module
+    if weights is None:
+        origin, digest = f"made by {code.record}", own_code.weights_hash(module)
+    else:
+        origin = _chosen(weights).origin
+        tensors, digest = _read(_chosen(weights), Entry(code.name, code.name, "own", ""))
+        fit(module, tensors, what=f"{weights.name}, given as weights of {code},")
+    record = WeightsRecord(origin, digest, code=code.record, code_sha256=made.sha256)
+    model = replace(made.model, module=module.to(device), device=device, weights=record, address=str(code))
+    own_code.check(code, model)
+    return model
 
 
 def choose_device(text: str) -> torch.device:
@@ -193,13 +215,17 @@ def _chosen(path: Path) -> cache.Place:
 
 def _trained(entry: Entry, place: cache.Place, *, checked: bool) -> tuple[nn.Module, WeightsRecord]:
     """The network with the tensors of a file; ``checked``: the file must be the published one."""
-    with open_weights(place.path) as file:
-        published = entry if checked else replace(entry, hash="", bytes=None, file="")
-        digest = cache.verify(file, place, published)
-        tensors = read_tensors(file, place.path)
+    tensors, digest = _read(place, entry if checked else replace(entry, hash="", bytes=None, file=""))
     module = _fitted(entry, tensors, f"{place.path.name}, given as weights of {entry.name},")
     license_ = entry.license if checked else "unknown"
     return module, WeightsRecord(place.origin, digest, license_, entry.url or "" if checked else "")
+
+
+def _read(place: cache.Place, entry: Entry) -> tuple[Tensors, str]:
+    """The tensors of a weight file and its hash, which must be the entry's where that has one."""
+    with open_weights(place.path) as file:
+        digest = cache.verify(file, place, entry)
+        return read_tensors(file, place.path), digest
 
 
 def _fitted(entry: Entry, tensors: Tensors, what: str) -> nn.Module:

@@ -32,7 +32,8 @@ class Model:
     """A convolutional classifier, fed with RGB pictures (B, 3, H, W) in [0, 1].
 
     Normalization, labels, layer names and size limits are its business and nobody else's. The module that
-    was handed in is never changed: work is done by a prepared copy (see ``prepare``).
+    was handed in is never changed: work is done by a prepared copy (see ``prepare``). ``address`` is what
+    ``load_model`` was given, where that is not the name.
     """
 
     module: nn.Module
@@ -43,6 +44,7 @@ class Model:
     preferred_layer: str | None = None
     device: torch.device = field(default_factory=lambda: torch.device("cpu"))
     precision: str = field(default="float32", kw_only=True)
+    address: str = field(default="", kw_only=True)
 
     @classmethod
     def wrap(
@@ -209,7 +211,11 @@ class Model:
         """The layer ``name``. Raises UnknownNameError with the nearest names."""
         if name not in self.layers:
             raise UnknownNameError(
-                "layer", name, self.layers, where=self.name, listing=f"deepdream layers {self.name}"
+                "layer",
+                name,
+                self.layers,
+                where=self.name,
+                listing=f"deepdream layers {self.address or self.name}",
             )
         return self.layers[name]
 

@@ -42,6 +42,7 @@ class Networks(Model):
             first.preferred_layer,
             first.device,
             others,
+            address=first.address,
         )
 
     def _lowered(self, precision: str) -> Networks:

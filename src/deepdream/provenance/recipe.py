@@ -39,7 +39,8 @@ class Recipe:
 
     Attributes:
         plan: Every resolved setting.
-        model: ``name``, ``origin``, ``sha256`` and ``license`` of the network's weights.
+        model: ``name``, ``origin``, ``sha256`` and ``license`` of the network's weights; ``code`` and
+            ``code_sha256`` where a function of the user's own made the network (``net.py:build``).
         input: ``name`` (base name), ``sha256`` of the file, ``width`` and ``height`` before any resize,
             ``range`` (how its numbers were read).
         width, height: Of the picture that was made.
@@ -190,11 +191,8 @@ def _checked(values: dict[str, Any]) -> Recipe:
 
 
 def _input(values: Mapping[str, Any]) -> dict[str, Any]:
-    name = _text(values["name"], "the input's name")
-    if "/" in name or "\\" in name or name in ("", ".", ".."):
-        raise ValueError("the input's name is not a base name")
     return {
-        "name": name,
+        "name": _base_name(values["name"], "the input's name"),
         "sha256": _digest(values["sha256"], "the input's hash"),
         "width": _count(values["width"], "the input's width"),
         "height": _count(values["height"], "the input's height"),
@@ -202,13 +200,25 @@ def _input(values: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
+def _base_name(value: Any, what: str) -> str:
+    name = _text(value, what)
+    if "/" in name or "\\" in name or name in ("", ".", ".."):
+        raise ValueError(f"{what} is not a base name")
+    return name
+
+
 def _model(values: Mapping[str, Any]) -> dict[str, Any]:
     digest = values.get("sha256")
+    code = {}
+    if values.get("code"):
+        code["code"] = _base_name(values["code"], "the network's file")
+        code["code_sha256"] = _digest(values["code_sha256"], "the hash of the network's file")
     return {
         "name": _text(values["name"], "the network's name"),
         "origin": _text(values.get("origin", "unknown"), "the weights' origin"),
         "sha256": None if digest is None else _digest(digest, "the weights' hash"),
         "license": _text(values.get("license", "unknown"), "the weights' license"),
+        **code,
     }
 
 

@@ -48,13 +48,14 @@ def card_facts(model: Model) -> dict[str, str]:
     """What is known of a network, in words; what is not known is said to be unknown."""
     entry, weights, plan = _entry(model), model.weights, model.preprocessing
     parameters = sum(p.numel() for p in model.module.parameters())
-    own = entry is not None and not weights.origin.startswith(("file", "seeded", "the caller"))
+    own = entry is not None and not weights.origin.startswith(("file", "seeded", "the caller", "made by"))
     return {
         "Network": model.name,
         "Weights": weights.origin,
         "SHA-256 of the weights": weights.sha256 or "unknown",
         "License": weights.license,
         "Source": weights.source,
+        **({"Made by": f"{weights.code}, SHA-256 of the file {weights.code_sha256}"} if weights.code else {}),
         "Parameters": f"{parameters:,}",
         "Classes": f"{model.classes:,}",
         "Trained on": entry.trained_on if entry and own else "unknown",

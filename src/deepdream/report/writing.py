@@ -77,6 +77,7 @@ def recipe_of(studies: Sequence[Study], command: str) -> dict[str, Any]:
         "picture": {"name": first.picture.name, "sha256": first.picture.sha256},
         "networks": [
             {"name": s.model.name, "weights": s.model.weights.origin, "sha256": s.model.weights.sha256}
+            | s.model.weights.code_record
             for s in studies
         ],
         "target": first.prediction.target,
