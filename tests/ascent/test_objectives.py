@@ -21,7 +21,6 @@ from deepdream.ascent.objectives import (
     direction,
     guide,
     l2,
-    layers_objective,
     neuron,
 )
 from deepdream.errors import UnknownNameError, UsageError
@@ -267,7 +266,3 @@ def test_a_term_is_a_value() -> None:
 def test_objectives_are_multiplied_by_numbers_only() -> None:
     with pytest.raises(TypeError):
         _ = layer("a") * layer("b")  # type: ignore[operator]
-
-
-def test_weights_by_layer_keep_their_order() -> None:
-    assert layers_objective({"b": 2.0, "a": 1.0}) == 2 * layer("b") + layer("a")

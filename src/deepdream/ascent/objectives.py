@@ -18,8 +18,6 @@ here the algebra is a value and tested as one.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
 from deepdream.ascent.algebra import INPUT, KINDS, LOGITS, Kind, Mask, Need, Objective, Scene, Term
 from deepdream.ascent.kinds import (
     caricature,
@@ -35,11 +33,6 @@ from deepdream.ascent.kinds import (
 from deepdream.ascent.parsing import parse_objective
 from deepdream.ascent.penalties import blur, distance, l1, l2, total_variation
 from deepdream.provenance import Resource
-
-
-def layers_objective(weighted: Mapping[str, float]) -> Objective:
-    """The weighted sum of ``layer(name)``, in the order given."""
-    return Objective(tuple((weight, KINDS["layer"].term(name)) for name, weight in weighted.items()))
 
 
 def masked(objective: Objective, mask: str | Resource, feather: float = 0.0) -> Objective:
@@ -71,7 +64,6 @@ __all__ = [
     "l1",
     "l2",
     "layer",
-    "layers_objective",
     "logit",
     "masked",
     "neuron",

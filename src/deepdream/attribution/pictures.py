@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any, Literal
 
 import matplotlib as mpl
@@ -216,8 +216,3 @@ def _alt(explanation: Explanation) -> str:
     return (
         f"A {explanation.method} map for {explanation.label}; its strongest place is at the {down} {across}."
     )
-
-
-def heatmap_numbers(explanations: Sequence[Explanation]) -> Mapping[str, NDArray[np.float32]]:
-    """The raw maps by method, for .npz files."""
-    return {explanation.method: explanation.heatmap.numpy() for explanation in explanations}

@@ -128,15 +128,12 @@ class Problem:
             (gradient,) = torch.autograd.grad(self.score(images).sum(), images)
         return gradient
 
-    def masked_scores(self, masks: Tensor) -> Tensor:
-        """Scores of the picture where ``masks`` (B, 1, H, W) is 1, of the baseline where it is 0."""
-        baseline = self.baseline
-        return self.masked_scores_of(len(masks), lambda start, stop: masks[start:stop], baseline)
-
     def masked_scores_of(
         self, count: int, masks: Callable[[int, int], Tensor], baseline: Tensor, *, may_stop: bool = False
     ) -> Tensor:
-        """The same for masks that are made chunk by chunk: ``masks(start, stop)``.
+        """Scores of the picture where a mask is 1, of ``baseline`` where it is 0.
+
+        ``masks(start, stop)`` makes (stop - start, 1, H, W) of the ``count`` masks, chunk by chunk.
 
         With ``may_stop`` there are fewer scores than masks where the time is spent, but one chunk at least.
         """

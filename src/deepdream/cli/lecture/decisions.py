@@ -126,10 +126,6 @@ def _counts(rows: Sequence[Confusion], best: BestThreshold, first: str, title: s
     return Grid(columns, cells, title)
 
 
-def _written(value: object) -> str:
-    return f"{value:.4g}" if isinstance(value, float) else str(value)
-
-
 def _share(rate: float | None) -> str:
     return "-" if rate is None else f"{rate:.3f}"
 

@@ -10,10 +10,9 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.patches import Circle
 
-from deepdream.figures import Figure, Theme, drawn, new_figure
-from deepdream.lecture.mlp import MLP
+from deepdream.figures import Theme
 
-__all__ = ["Diagram", "draw_network", "plot_network"]
+__all__ = ["Diagram", "draw_network"]
 
 MAX_NODES = 8
 
@@ -92,26 +91,3 @@ def _draw_nodes(axes: Axes, diagram: Diagram, layer: int, nodes: dict[int, Any],
             axes.text(
                 x, y - 0.52, f"b={float(diagram.biases[layer - 1][j]):.3g}", ha="center", va="center", size=11
             )
-
-
-@drawn
-def plot_network(network: MLP | Sequence[int], *, title: str = "", theme: Theme = Theme.LIGHT) -> Figure:
-    """The diagram of a network: with its real weights if an MLP is given, else the bare structure."""
-    sizes = network.sizes if isinstance(network, MLP) else tuple(network)
-    weights = [layer.weight.detach().numpy() for layer in network.linear] if isinstance(network, MLP) else []
-    name = "-".join(map(str, sizes))
-    canvas, axes = new_figure(
-        title=title or f"The network {name}", size=(10, 1.8 + 0.75 * min(max(sizes), MAX_NODES)), theme=theme
-    )
-    draw_network(axes[0, 0], Diagram(sizes, weights), theme)
-    signs = (
-        " Orange, solid: positive weights; blue, dashed: negative; the wider, the larger." if weights else ""
-    )
-    return Figure(
-        canvas,
-        f"A fully connected network, {name}: every circle is connected to all of the layer before.{signs} "
-        "It shows what the parameters are: one per line and one bias per circle behind the first column.",
-        f"Network diagram with layers of {', '.join(map(str, sizes))} neurons, fully connected.",
-        {"sizes": list(sizes), "weights": [w.tolist() for w in weights]},
-        theme,
-    )
