@@ -12,7 +12,7 @@ import typer
 from typer.testing import CliRunner
 
 from deepdream.cli import models as commands
-from deepdream.models import selftest
+from deepdream.models import native, selftest
 from deepdream.models.embedded import EmbeddedWeights
 
 pytestmark = pytest.mark.weights
@@ -43,6 +43,7 @@ def test_all_is_well_here() -> None:
     assert [check["check"] for check in report["self_test"]] == ["embedded network", "prediction", "gradient"]
     assert report["versions"]["torch"]
     assert report["system"]["devices"][0] == "cpu"
+    assert report["system"]["kernels"].startswith("our own" if native.library() else "torch's")
     assert report["offline"]
     assert report["embedded_weights"] == {"name": "efficientnet_lite0", "license": "Apache-2.0"}
 

@@ -8,7 +8,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from deepdream.models import load_model
+from deepdream.models import load_model, native
 from deepdream.models.efficientnet_lite import EfficientNetLite, InvertedResidual, build
 from deepdream.models.frozen import FrozenConv2d, freeze_convolutions
 from deepdream.models.prepare import prepare
@@ -102,12 +102,22 @@ def pair() -> tuple[EfficientNetLite, EfficientNetLite]:
     return network, twin
 
 
+@pytest.fixture(params=["our kernels", "torch's operations"])
+def kernels(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """With and without the compiled kernels."""
+    if request.param == "torch's operations":
+        monkeypatch.setattr(native, "library", lambda: None)
+    elif native.library() is None:
+        pytest.skip("the kernels are not built for this machine")
+
+
 def gradient(network: nn.Module, x: Tensor, *, turned: bool) -> Tensor:
     x = x.detach().requires_grad_()
     fed = x.flip(2, 3) if turned else x
     return torch.autograd.grad(network(fed)[:, 2].sum(), x)[0]
 
 
+@pytest.mark.usefixtures("kernels")
 @pytest.mark.parametrize("size", [(64, 96), (65, 71)], ids=str)
 def test_a_fused_network_has_the_gradient_of_the_untouched_one_in_float64(
     pair: tuple[EfficientNetLite, EfficientNetLite], size: tuple[int, int]
@@ -120,6 +130,7 @@ def test_a_fused_network_has_the_gradient_of_the_untouched_one_in_float64(
     assert all(block.chain is not None for block in twin.modules() if isinstance(block, InvertedResidual))
 
 
+@pytest.mark.usefixtures("kernels")
 def test_a_block_runs_part_by_part_while_somebody_looks_into_it(
     pair: tuple[EfficientNetLite, EfficientNetLite],
 ) -> None:
@@ -136,6 +147,7 @@ def test_a_block_runs_part_by_part_while_somebody_looks_into_it(
     torch.testing.assert_close(fused, stepwise, rtol=1e-5, atol=1e-5)
 
 
+@pytest.mark.usefixtures("kernels")
 def test_a_chain_changes_nothing_that_it_was_given(pair: tuple[EfficientNetLite, EfficientNetLite]) -> None:
     block = pair[1].blocks[1][1]
     x = noise(1, 24, 8, 8).contiguous(memory_format=torch.channels_last)
@@ -150,6 +162,7 @@ def test_a_chain_changes_nothing_that_it_was_given(pair: tuple[EfficientNetLite,
     assert torch.equal(even, ones)
 
 
+@pytest.mark.usefixtures("kernels")
 def test_a_chain_has_the_gradient_of_the_gradient(pair: tuple[EfficientNetLite, EfficientNetLite]) -> None:
     block = pair[1].blocks[1][1]
 

@@ -13,8 +13,9 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from deepdream.models.frozen import Frozen, has_hooks, masked
+from deepdream.models.frozen import Frozen, has_hooks
 from deepdream.models.rectifiers import are_redirected
+from deepdream.models.residuals import Residual
 from deepdream.models.strips import Strips
 
 
@@ -41,6 +42,7 @@ class Chain:
         self.parts = parts
         self.step_by_step = step_by_step
         self.skip = skip
+        self.in_one_pass = Residual.of(self.links, skip=skip)
         self.strips = Strips.of(self.links, skip=skip)
 
     def __call__(self, x: Tensor) -> Tensor:
@@ -54,8 +56,9 @@ class Chain:
 
     def run(self, x: Tensor, kept: list[Tensor] | None) -> Tensor:
         """The output; the results of the ReLU6s are appended to ``kept``."""
-        if self.strips is not None and self.strips.suit(x):
-            return self.strips.run(x, kept)
+        fused = self._fused(x)
+        if fused is not None:
+            return fused.run(x, kept)
         y = x
         for frozen, bounded in self.links:
             y = frozen(y, bounded=bounded)
@@ -65,15 +68,20 @@ class Chain:
 
     def pull_back(self, gradient: Tensor, x: Tensor, kept: list[Tensor]) -> Tensor:
         """The gradient with respect to ``x``; of what came, nothing is changed."""
-        if self.strips is not None and self.strips.suit(x):
-            return self.strips.pull_back(gradient, x, kept)
+        fused = self._fused(x)
+        if fused is not None:
+            return fused.pull_back(gradient, x, kept)
         moved = gradient
         for frozen, bounded in reversed(self.links):
-            if bounded:
-                moved = masked(moved, kept.pop(), into=None if moved is gradient else moved)
+            result = kept.pop() if bounded else None
             before = kept[-1] if kept else x
-            moved = frozen.pull_back(moved, before.shape, before)
+            moved = frozen.pull_back(moved, before.shape, before, result, owned=moved is not gradient)
         return moved.add_(gradient) if self.skip else moved
+
+    def _fused(self, x: Tensor) -> Residual | Strips | None:
+        """What computes the whole chain at once, if there is anything for ``x``."""
+        ways = (self.in_one_pass, self.strips)
+        return next((way for way in ways if way is not None and way.suit(x)), None)
 
 
 class _Run(torch.autograd.Function):

@@ -71,8 +71,23 @@ class Frozen:
         """(B, C, H, W) -> (B, C', h, w); ``bounded`` lays a ReLU6 over it in the same pass over memory."""
         return self._forward(x, self.padding, bounded=bounded)
 
-    def pull_back(self, gradient: Tensor, size: torch.Size, x: Tensor | None) -> Tensor:
-        """The gradient with respect to an input of ``size``, from that of the output."""
+    def pull_back(
+        self,
+        gradient: Tensor,
+        size: torch.Size,
+        x: Tensor | None,
+        result: Tensor | None = None,
+        *,
+        owned: bool = False,
+    ) -> Tensor:
+        """The gradient with respect to an input of ``size``, from that of the output.
+
+        ``result`` is that of a ReLU6 which the gradient has to pass first; it is masked in place if ``owned``.
+        """
+        if self._phases is not None and self._phases.are_native(gradient):
+            return self._phases.pull_back(gradient, size, result)
+        if result is not None:
+            gradient = masked(gradient, result, into=gradient if owned else None)
         if self._back is not None:
             gradient = gradient.contiguous(memory_format=torch.channels_last)
             return self._back(gradient, self.padding)

@@ -10,6 +10,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from deepdream.models import native
+
 
 class Kernels:
     """A convolution with kernels that stay: (C', C / ``groups``, h, w).
@@ -74,9 +76,18 @@ class Phases:
             if 0 <= u < weight.shape[2] and 0 <= v < weight.shape[3]:
                 kernel[a, b, :, :, d - rows[0], e - columns[0]] = weight[:, :, u, v].T
         self.kernels = Kernels(kernel.flatten(0, 2))
+        self._kernel = kernel
+        self._native: native.Stem | None = None
 
-    def pull_back(self, gradient: Tensor, size: torch.Size) -> Tensor:
-        """(B, C', h, w) -> (B, C, H, W) of ``size``."""
+    def are_native(self, gradient: Tensor) -> bool:
+        """Whether kernels of our own take ``gradient``."""
+        return self.stride[0] == self.stride[1] and native.usable(gradient, gradient.shape[1])
+
+    def pull_back(self, gradient: Tensor, size: torch.Size, result: Tensor | None = None) -> Tensor:
+        """(B, C', h, w) -> (B, C, H, W) of ``size``; ``result``, only where they ``are_native``, masks first."""
+        if self.are_native(gradient):
+            self._native = self._native or native.Stem(self._kernel, self.first)
+            return self._native.pull_back(gradient, size, result)
         gradient = gradient.contiguous(memory_format=torch.channels_last)
         counts = [-(-side // s) for side, s in zip(size[-2:], self.stride, strict=True)]
         room = [

@@ -14,7 +14,7 @@ import torch
 
 from deepdream import __version__
 from deepdream.errors import DeepDreamError
-from deepdream.models import cache
+from deepdream.models import cache, native
 from deepdream.models.catalog import catalog
 from deepdream.models.download import is_offline
 from deepdream.models.loading import DEFAULT, devices, load_model
@@ -37,7 +37,12 @@ def examine() -> Report:
     return {
         "ok": all(check["ok"] for check in checks),
         "versions": {"deepdream": __version__, "python": platform.python_version(), **_versions()},
-        "system": {"platform": platform.platform(), "devices": devices(), "threads": torch.get_num_threads()},
+        "system": {
+            "platform": platform.platform(),
+            "devices": devices(),
+            "threads": torch.get_num_threads(),
+            "kernels": native.describe(),
+        },
         "caches": {name: _measured(folder) for name, folder in _folders().items()},
         "offline": is_offline(),
         "embedded_weights": {"name": DEFAULT, "license": catalog()[DEFAULT].license},

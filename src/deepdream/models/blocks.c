@@ -1,0 +1,163 @@
+/* A whole block of a network in one pass over memory, forward or back: 1x1 convolution, depthwise one, 1x1 convolution.
+ *
+ * models/native.py says what is computed and packs the kernels; without this library the network computes the same by
+ * torch's own operations. Only rows that the depthwise windows need are made at a time, in a ring that stays in the
+ * processor's second-level cache, and of what is filtered only a few pixels, which go on from the first-level cache. Of
+ * the wide part nothing is written to memory but one bit for each number: whether its ReLU6 was open.
+ *
+ * Built for x86-64 by a compiler that knows GNU C; elsewhere the build is skipped. It is not linked to an OpenMP of its
+ * own: torch's, loaded before, gives the threads.
+ */
+
+#include <immintrin.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* Counts up whenever `Block`, `Stem` or what they mean changes; native.py refuses a library of another number. */
+#define VERSION 1
+/* Pixels that are filtered before they go on. */
+#define CHUNK 24
+/* Bytes of a ring; where columns are more, they are cut into panels. */
+#define RING 160000
+
+/* Shapes as the pass goes: from (rows_in, columns_in, before) over (.., wide) to (rows_out, columns_out, after). */
+typedef struct {
+    const float *x;
+    const float *first, *first_bias;   /* panels; NULL where the block does not widen */
+    const float *filter, *filter_bias; /* (kernel, kernel, wide) */
+    const float *second, *second_bias; /* panels; NULL where the pass ends behind the filter */
+    const float *added;                /* like y, or NULL */
+    float *y;
+    uint8_t *open_in, *open_out; /* a bit for each number, before and behind the filter; written forward, read back */
+    int32_t pictures, rows_in, columns_in, rows_out, columns_out;
+    int32_t before, wide, after;
+    int32_t kernel, stride, pad;
+    int32_t transposed; /* 1: the way back */
+    int32_t threads;
+} Block;
+
+/* The way back through a strided convolution of few channels: `rows` x `columns` neighbors of the gradient give
+ * `stride` x `stride` pixels of `colors`. */
+typedef struct {
+    const float *x;        /* the gradient: (pictures, rows_in, columns_in, before) */
+    const float *result;   /* like it, or NULL: what a ReLU6 behind the convolution gave */
+    const float *kernel;   /* for each row of neighbors a panel (columns * before, stride * stride * colors) */
+    float *y;              /* (pictures, rows_out, columns_out, colors) */
+    int32_t pictures, rows_in, columns_in, rows_out, columns_out;
+    int32_t before, colors, stride;
+    int32_t first_row, rows, first_column, columns; /* of the neighbors */
+    int32_t threads;
+} Stem;
+
+/* At least so many floats that belong to the calling thread; kept from call to call. */
+static float *scratch(int64_t floats) {
+    static _Thread_local float *kept;
+    static _Thread_local int64_t size;
+    if (floats > size) {
+        free(kept);
+        kept = aligned_alloc(64, (4 * floats + 63) / 64 * 64);
+        if (!kept) abort();
+        size = floats;
+    }
+    return kept;
+}
+
+static int divided(int n, int by) { return (n + by - 1) / by; }
+static int halved(int n) { return (n - (n < 0)) / 2; } /* rounded down */
+static int least(int a, int b) { return a < b ? a : b; }
+static int most(int a, int b) { return a > b ? a : b; }
+
+#define INLINE static inline __attribute__((always_inline))
+
+#pragma GCC push_options
+#pragma GCC target("avx512f,avx512vl,avx512dq,avx512bw,avx2,fma")
+INLINE __m512 bounded_16(__m512 v) {
+    return _mm512_min_ps(_mm512_max_ps(v, _mm512_setzero_ps()), _mm512_set1_ps(6));
+}
+INLINE __mmask16 open_16(__m512 v) {
+    return _mm512_mask_cmp_ps_mask(_mm512_cmp_ps_mask(v, _mm512_setzero_ps(), _CMP_GT_OQ), v, _mm512_set1_ps(6),
+                                   _CMP_LT_OQ);
+}
+INLINE void write_open_16(uint8_t *to, __m512 v) { *(uint16_t *)to = open_16(v); }
+INLINE __m512 masked_16(__m512 v, const uint8_t *open) { return _mm512_maskz_mov_ps(*(const uint16_t *)open, v); }
+INLINE __m512 masked_by_16(__m512 v, __m512 result) { return _mm512_maskz_mov_ps(open_16(result), v); }
+INLINE __m512 read_some_16(const float *from, int count) { return _mm512_maskz_loadu_ps((1u << count) - 1, from); }
+INLINE void write_some_16(float *to, __m512 v, int count) { _mm512_mask_storeu_ps(to, (1u << count) - 1, v); }
+#define NAME(x) x##_16
+#define V __m512
+#define LANES 16
+#define REGISTERS 32
+#include "blocks.h"
+#undef NAME
+#undef V
+#undef LANES
+#undef REGISTERS
+#pragma GCC pop_options
+
+#pragma GCC push_options
+#pragma GCC target("avx2,fma")
+INLINE __m256 bounded_8(__m256 v) { return _mm256_min_ps(_mm256_max_ps(v, _mm256_setzero_ps()), _mm256_set1_ps(6)); }
+INLINE __m256 open_8(__m256 v) {
+    return _mm256_and_ps(_mm256_cmp_ps(v, _mm256_setzero_ps(), _CMP_GT_OQ),
+                         _mm256_cmp_ps(v, _mm256_set1_ps(6), _CMP_LT_OQ));
+}
+INLINE void write_open_8(uint8_t *to, __m256 v) { *to = (uint8_t)_mm256_movemask_ps(open_8(v)); }
+INLINE __m256 masked_8(__m256 v, const uint8_t *open) {
+    const __m256i bits = _mm256_setr_epi32(1, 2, 4, 8, 16, 32, 64, 128);
+    const __m256i set = _mm256_and_si256(_mm256_set1_epi32(*open), bits);
+    return _mm256_and_ps(v, _mm256_castsi256_ps(_mm256_cmpeq_epi32(set, bits)));
+}
+INLINE __m256 masked_by_8(__m256 v, __m256 result) { return _mm256_and_ps(v, open_8(result)); }
+INLINE __m256i some_8(int count) {
+    return _mm256_cmpgt_epi32(_mm256_set1_epi32(count), _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7));
+}
+INLINE __m256 read_some_8(const float *from, int count) { return _mm256_maskload_ps(from, some_8(count)); }
+INLINE void write_some_8(float *to, __m256 v, int count) { _mm256_maskstore_ps(to, some_8(count), v); }
+#define NAME(x) x##_8
+#define V __m256
+#define LANES 8
+#define REGISTERS 16
+#include "blocks.h"
+#undef NAME
+#undef V
+#undef LANES
+#undef REGISTERS
+#pragma GCC pop_options
+
+int32_t version(void) { return VERSION; }
+
+/* Floats in the widest vector that this processor and these kernels have in common: 16, 8 or 0. */
+int32_t lanes(void) {
+    if (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512vl") &&
+        __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512bw"))
+        return 16;
+    return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") ? 8 : 0;
+}
+
+/* Rectangles of the output, several for each thread: panels of columns, strips of rows. */
+void run_block(const Block *b, int32_t lanes) {
+    const int back = b->transposed && b->stride == 2;
+    const int columns = (int)(RING / (4 * (int64_t)b->wide * b->kernel)) * (back ? 2 : 1) / (back ? 1 : b->stride);
+    const int panels = divided(b->columns_out, most(columns / CHUNK, 2) * CHUNK);
+    const int width = divided(divided(b->columns_out, panels), CHUNK) * CHUNK;
+    const int strips = divided(4 * b->threads, b->pictures * panels);
+    const int height = most(divided(b->rows_out, strips), 2 * b->kernel); /* a strip's first rows are made twice */
+    const int down = divided(b->rows_out, height), across = divided(b->columns_out, width);
+#pragma omp parallel for num_threads(b->threads) schedule(dynamic)
+    for (int task = 0; task < b->pictures * down * across; task++) {
+        const int left = task % across * width, top = task / across % down * height;
+        const int right = least(left + width, b->columns_out), bottom = least(top + height, b->rows_out);
+        (lanes == 16 ? rectangle_16 : rectangle_8)(b, task / across / down, top, bottom, left, right);
+    }
+}
+
+void pull_back_stem(const Stem *s, int32_t lanes) {
+    const int rows = divided(s->rows_out, s->stride), strips = divided(4 * s->threads, s->pictures);
+    const int height = most(divided(rows, strips), 4), down = divided(rows, height);
+#pragma omp parallel for num_threads(s->threads) schedule(dynamic)
+    for (int task = 0; task < s->pictures * down; task++) {
+        const int top = task % down * height;
+        (lanes == 16 ? stem_16 : stem_8)(s, task / down, top, least(top + height, rows));
+    }
+}

@@ -1,0 +1,286 @@
+/* The kernels for vectors V of LANES floats, of which the processor holds REGISTERS; blocks.c includes this twice. */
+
+typedef float NAME(loose) __attribute__((vector_size(4 * LANES), aligned(4), may_alias));
+#define AT(p) (*(NAME(loose) *)(p))
+#define READ(p) ((V) * (const NAME(loose) *)(p))
+#define UNROLL _Pragma("GCC unroll 32")
+#define BYTES (LANES / 8)
+
+/* What becomes of a pointwise convolution's sums: a ReLU6, the mask of one, or nothing. */
+enum { NAME(BOUNDED), NAME(MASKED), NAME(PLAIN) };
+
+typedef struct {
+    float *y;
+    const float *bias;  /* padded to whole vectors, or NULL */
+    const float *added; /* like y, or NULL */
+    uint8_t *open;      /* a bit for each number, or NULL */
+    int channels, vectors; /* of a pixel of y, of open */
+} NAME(Target);
+
+/* y = x w for M pixels, `step` floats apart, and N vectors of channels from `vector` on; the sums stay in registers. */
+INLINE void NAME(tile)(const int M, const int N, const int kind, const float *x, int step, int before, const float *w,
+                       int vector, const NAME(Target) * to) {
+    V sum[24];
+    const int first = vector * LANES;
+    UNROLL for (int n = 0; n < N; n++) {
+        const V start = to->bias ? READ(to->bias + first + n * LANES) : (V){0};
+        UNROLL for (int m = 0; m < M; m++) sum[m * N + n] = start;
+    }
+    for (int k = 0; k < before; k++, w += N * LANES) {
+        V row[3];
+        UNROLL for (int n = 0; n < N; n++) row[n] = READ(w + n * LANES);
+        UNROLL for (int m = 0; m < M; m++) {
+            const float value = x[m * step + k];
+            UNROLL for (int n = 0; n < N; n++) sum[m * N + n] += value * row[n];
+        }
+    }
+    UNROLL for (int m = 0; m < M; m++) {
+        UNROLL for (int n = 0; n < N; n++) {
+            const int64_t place = (int64_t)m * to->channels + first + n * LANES;
+            uint8_t *open = to->open ? to->open + ((int64_t)m * to->vectors + vector + n) * BYTES : 0;
+            const int left = to->channels - first - n * LANES;
+            V one = sum[m * N + n];
+            if (kind == NAME(BOUNDED)) {
+                one = NAME(bounded)(one);
+                if (open) NAME(write_open)(open, one);
+                AT(to->y + place) = one;
+            } else if (kind == NAME(MASKED)) {
+                AT(to->y + place) = NAME(masked)(one, open);
+            } else if (left >= LANES) {
+                if (to->added) one += READ(to->added + place);
+                AT(to->y + place) = one;
+            } else {
+                if (to->added) one += NAME(read_some)(to->added + place, left);
+                NAME(write_some)(to->y + place, one, left);
+            }
+        }
+    }
+}
+
+/* As many tiles of at most M pixels as it takes, all nearly equal. */
+INLINE void NAME(tiles)(const int M, const int N, const int kind, int pixels, const float *x, int step, int before,
+                        const float *w, int vector, NAME(Target) to) {
+    for (int tiles = divided(pixels, M); tiles; tiles--) {
+        const int m = divided(pixels, tiles);
+        switch (m) {
+#define CASE(m) \
+    case m: if (m <= M) NAME(tile)(m, N, kind, x, step, before, w, vector, &to); break;
+            CASE(1) CASE(2) CASE(3) CASE(4) CASE(5) CASE(6) CASE(7) CASE(8) CASE(9) CASE(10) CASE(11) CASE(12)
+#undef CASE
+        }
+        pixels -= m;
+        x += m * step;
+        to.y += (int64_t)m * to.channels;
+        if (to.added) to.added += (int64_t)m * to.channels;
+        if (to.open) to.open += (int64_t)m * to.vectors * BYTES;
+    }
+}
+
+/* A 1x1 convolution of pixels in a row. w: panels of 3 vectors of channels, the last of 3, 2 or 1; each (before, ..). */
+#define POINTWISE(name, kind)                                                                                    \
+    static __attribute__((noinline)) void NAME(name)(int pixels, const float *x, int step, int before,           \
+                                                     const float *w, int vectors, NAME(Target) to) {             \
+        int vector = 0;                                                                                          \
+        for (; vectors - vector >= 3; vector += 3, w += 3 * LANES * before)                                      \
+            NAME(tiles)(REGISTERS / 4, 3, NAME(kind), pixels, x, step, before, w, vector, to);                   \
+        if (vectors - vector == 2)                                                                               \
+            NAME(tiles)(3 * REGISTERS / 8, 2, NAME(kind), pixels, x, step, before, w, vector, to);               \
+        if (vectors - vector == 1)                                                                               \
+            NAME(tiles)(3 * REGISTERS / 8, 1, NAME(kind), pixels, x, step, before, w, vector, to);               \
+    }
+POINTWISE(pointwise_bounded, BOUNDED)
+POINTWISE(pointwise_masked, MASKED)
+POINTWISE(pointwise_plain, PLAIN)
+#undef POINTWISE
+
+/* P filtered pixels of one vector of channels: rows[u] is where the window of the first one begins in its u-th row. */
+INLINE void NAME(window)(const int P, const int kernel, const int stride, const int transposed,
+                         const float *const *rows, const Block *b, int c, float *y, uint8_t *open) {
+    const int wide = b->wide, vectors = wide / LANES;
+    V sum[8];
+    const V start = b->filter_bias ? READ(b->filter_bias + c) : (V){0};
+    UNROLL for (int i = 0; i < P; i++) sum[i] = start;
+    for (int u = 0; u < kernel; u++) {
+        if (!rows[u]) continue; /* beyond the picture */
+        const float *row = rows[u] + c;
+        UNROLL for (int v = 0; v < kernel; v++) {
+            const V weight = READ(b->filter + (u * kernel + v) * wide + c);
+            UNROLL for (int i = 0; i < P; i++) sum[i] += weight * READ(row + (i * stride + v) * wide);
+        }
+    }
+    UNROLL for (int i = 0; i < P; i++) {
+        uint8_t *bits = open ? open + (i * vectors + c / LANES) * BYTES : 0;
+        V one = transposed ? sum[i] : NAME(bounded)(sum[i]);
+        if (bits && transposed) one = NAME(masked)(one, bits);
+        if (bits && !transposed) NAME(write_open)(bits, one);
+        AT(y + i * wide + c) = one;
+    }
+}
+
+/* The same back through stride 2: P pixels of one parity, every second one. They read consecutive columns, and of the
+ * kernel's columns only the even or only the odd ones. */
+INLINE void NAME(phase)(const int P, const int kernel, const int odd, const float *const *rows, const Block *b, int c,
+                        float *y, const uint8_t *open) {
+    const int wide = b->wide, vectors = wide / LANES;
+    V sum[4];
+    UNROLL for (int i = 0; i < P; i++) sum[i] = (V){0};
+    for (int u = 0; u < kernel; u++) {
+        if (!rows[u]) continue;
+        const float *row = rows[u] + c;
+        UNROLL for (int j = 0; 2 * j + odd < kernel; j++) {
+            const V weight = READ(b->filter + (u * kernel + 2 * j + odd) * wide + c);
+            UNROLL for (int i = 0; i < P; i++) sum[i] += weight * READ(row + (i - j) * wide);
+        }
+    }
+    UNROLL for (int i = 0; i < P; i++) {
+        V one = sum[i];
+        if (open) one = NAME(masked)(one, open + (2 * i * vectors + c / LANES) * BYTES);
+        AT(y + 2 * i * wide + c) = one;
+    }
+}
+
+/* `pixels` filtered ones from `column` on, to y (pixels, wide); a row of the ring begins with column `low`. */
+typedef void NAME(Filter)(const Block *b, int pixels, int column, const float *const *rows, int low, float *y,
+                          uint8_t *open);
+
+#define EACH_VECTOR for (int c = 0; c < b->wide; c += LANES)
+#define WINDOWS(kernel, stride, transposed)                                                                          \
+    static __attribute__((noinline)) void NAME(windows_##kernel##stride##transposed)(                                \
+        const Block *b, int pixels, int column, const float *const *rows, int low, float *y, uint8_t *open) {        \
+        const float *at[kernel];                                                                                     \
+        for (int x = 0, P; x < pixels; x += P) {                                                                     \
+            const int64_t from = (int64_t)((column + x) * stride - b->pad - low) * b->wide;                          \
+            for (int u = 0; u < kernel; u++) at[u] = rows[u] ? rows[u] + from : 0;                                   \
+            float *to = y + x * b->wide;                                                                             \
+            uint8_t *bits = open ? open + x * b->wide / 8 : 0;                                                       \
+            P = pixels - x >= 8 ? 8 : pixels - x >= 4 ? 4 : 1;                                                       \
+            if (P == 8) EACH_VECTOR NAME(window)(8, kernel, stride, transposed, at, b, c, to, bits);                 \
+            else if (P == 4) EACH_VECTOR NAME(window)(4, kernel, stride, transposed, at, b, c, to, bits);            \
+            else EACH_VECTOR NAME(window)(1, kernel, stride, transposed, at, b, c, to, bits);                        \
+        }                                                                                                            \
+    }
+#define PHASES(kernel)                                                                                               \
+    static __attribute__((noinline)) void NAME(phases_##kernel)(                                                     \
+        const Block *b, int pixels, int column, const float *const *rows, int low, float *y, uint8_t *open) {        \
+        const float *at[kernel];                                                                                     \
+        for (int odd = 0; odd < 2; odd++)                                                                            \
+            for (int x = (column + b->pad + odd) & 1, P; x < pixels; x += 2 * P) {                                   \
+                const int64_t from = (int64_t)((column + x + b->pad - odd) / 2 - low) * b->wide;                     \
+                for (int u = 0; u < kernel; u++) at[u] = rows[u] ? rows[u] + from : 0;                               \
+                float *to = y + x * b->wide;                                                                         \
+                const uint8_t *bits = open ? open + x * b->wide / 8 : 0;                                             \
+                P = pixels - x >= 7 ? 4 : 1;                                                                         \
+                if (P == 4 && odd) EACH_VECTOR NAME(phase)(4, kernel, 1, at, b, c, to, bits);                        \
+                else if (P == 4) EACH_VECTOR NAME(phase)(4, kernel, 0, at, b, c, to, bits);                          \
+                else if (odd) EACH_VECTOR NAME(phase)(1, kernel, 1, at, b, c, to, bits);                             \
+                else EACH_VECTOR NAME(phase)(1, kernel, 0, at, b, c, to, bits);                                      \
+            }                                                                                                        \
+    }
+WINDOWS(3, 1, 0) WINDOWS(3, 2, 0) WINDOWS(5, 1, 0) WINDOWS(5, 2, 0) WINDOWS(3, 1, 1) WINDOWS(5, 1, 1)
+PHASES(3) PHASES(5)
+#undef EACH_VECTOR
+#undef WINDOWS
+#undef PHASES
+
+static NAME(Filter) * NAME(filter_of)(const Block *b) {
+    static NAME(Filter) *const all[2][2][2] = {
+        {{NAME(windows_310), NAME(windows_311)}, {NAME(windows_320), NAME(phases_3)}},
+        {{NAME(windows_510), NAME(windows_511)}, {NAME(windows_520), NAME(phases_5)}},
+    };
+    return all[b->kernel == 5][b->stride == 2][b->transposed];
+}
+
+/* One rectangle of one picture's output. */
+static void NAME(rectangle)(const Block *b, int picture, int top, int bottom, int left, int right) {
+    const int kernel = b->kernel, pad = b->pad, wide = b->wide, vectors = wide / LANES;
+    const int back = b->transposed && b->stride == 2; /* two rows of output for each of input */
+    NAME(Filter) *filter = NAME(filter_of)(b);
+    const int low = back ? halved(left + pad - kernel + 2) : left * b->stride - pad;
+    const int high = back ? (right - 1 + pad) / 2 + 1 : (right - 1) * b->stride - pad + kernel;
+    const int from = most(low, 0), to = least(high, b->columns_in);
+    const int64_t line = (int64_t)(high - low) * wide;
+    float *ring = scratch(kernel * line + CHUNK * wide), *chunk = ring + kernel * line;
+    for (int slot = 0; slot < kernel; slot++) {
+        memset(ring + slot * line, 0, 4 * (int64_t)(from - low) * wide);
+        memset(ring + slot * line + (int64_t)(to - low) * wide, 0, 4 * (int64_t)(high - to) * wide);
+    }
+    int next = most(back ? halved(top + pad - kernel + 2) : top * b->stride - pad, 0);
+    for (int row = top; row < bottom; row++) {
+        const int last = back ? (row + pad) / 2 : row * b->stride - pad + kernel - 1;
+        for (; next <= last && next < b->rows_in; next++) {
+            /* Neighboring rectangles write the same bits where they overlap. */
+            const int64_t pixel = ((int64_t)picture * b->rows_in + next) * b->columns_in + from;
+            const float *x = b->x + pixel * b->before;
+            float *y = ring + next % kernel * line + (int64_t)(from - low) * wide;
+            uint8_t *open = b->open_in ? b->open_in + pixel * vectors * BYTES : 0;
+            const NAME(Target) target = {y, b->first_bias, 0, open, wide, vectors};
+            if (!b->first) memcpy(y, x, 4 * (int64_t)(to - from) * wide);
+            else if (b->transposed) NAME(pointwise_masked)(to - from, x, b->before, b->before, b->first, vectors, target);
+            else NAME(pointwise_bounded)(to - from, x, b->before, b->before, b->first, vectors, target);
+        }
+        const float *rows[5];
+        for (int u = 0; u < kernel; u++) {
+            const int t = back ? row + pad - u : row * b->stride - pad + u, source = back ? t / 2 : t;
+            const int there = t >= 0 && source < b->rows_in && !(back && t % 2);
+            rows[u] = there ? ring + source % kernel * line : 0;
+        }
+        for (int column = left; column < right; column += CHUNK) {
+            const int pixels = least(right - column, CHUNK);
+            const int64_t pixel = ((int64_t)picture * b->rows_out + row) * b->columns_out + column;
+            uint8_t *open = b->open_out ? b->open_out + pixel * vectors * BYTES : 0;
+            float *y = b->y + pixel * b->after;
+            filter(b, pixels, column, rows, low, b->second ? chunk : y, open);
+            if (!b->second) continue;
+            const float *added = b->added ? b->added + pixel * b->after : 0;
+            const NAME(Target) target = {y, b->second_bias, added, 0, b->after, 0};
+            NAME(pointwise_plain)(pixels, chunk, wide, wide, b->second, divided(b->after, LANES), target);
+        }
+    }
+}
+
+/* From rows `top` to `bottom` of neighborhoods the pixels of one picture. */
+static void NAME(stem)(const Stem *s, int picture, int top, int bottom) {
+    const int before = s->before, stride = s->stride, phases = stride * stride * s->colors;
+    const int vectors = divided(phases, LANES), across = divided(s->columns_out, stride);
+    const int low = s->first_column, high = across + s->first_column + s->columns - 1;
+    const int from = most(low, 0), to = least(high, s->columns_in);
+    const int64_t line = (int64_t)(high - low) * before, panel = (int64_t)s->columns * before * vectors * LANES;
+    float *ring = scratch(s->rows * line + (int64_t)across * phases), *found = ring + s->rows * line;
+    for (int slot = 0; slot < s->rows; slot++) {
+        memset(ring + slot * line, 0, 4 * (int64_t)(from - low) * before);
+        memset(ring + slot * line + (int64_t)(to - low) * before, 0, 4 * (int64_t)(high - to) * before);
+    }
+    int next = most(top + s->first_row, 0);
+    for (int row = top; row < bottom; row++) {
+        for (; next < least(row + s->first_row + s->rows, s->rows_in); next++) {
+            const int64_t begin = (((int64_t)picture * s->rows_in + next) * s->columns_in + from) * before;
+            float *slot = ring + next % s->rows * line + (int64_t)(from - low) * before;
+            const int64_t count = (int64_t)(to - from) * before;
+            if (!s->result) memcpy(slot, s->x + begin, 4 * count);
+            else for (int64_t i = 0; i < count; i += LANES)
+                AT(slot + i) = NAME(masked_by)(READ(s->x + begin + i), READ(s->result + begin + i));
+        }
+        NAME(Target) target = {found, 0, 0, 0, phases, 0};
+        for (int u = 0; u < s->rows; u++) {
+            const int source = row + s->first_row + u;
+            if (source < 0 || source >= s->rows_in) continue;
+            const float *x = ring + source % s->rows * line;
+            NAME(pointwise_plain)(across, x, before, s->columns * before, s->kernel + u * panel, vectors, target);
+            target.added = found;
+        }
+        if (!target.added) memset(found, 0, 4 * (int64_t)across * phases);
+        for (int down = 0; down < least(stride, s->rows_out - row * stride); down++) {
+            float *y = s->y + ((int64_t)picture * s->rows_out + row * stride + down) * s->columns_out * s->colors;
+            for (int column = 0; column < across; column++) {
+                const int count = least(stride, s->columns_out - column * stride) * s->colors;
+                const float *one = found + (int64_t)column * phases + down * stride * s->colors;
+                for (int i = 0; i < count; i++) y[(int64_t)column * stride * s->colors + i] = one[i];
+            }
+        }
+    }
+}
+
+#undef AT
+#undef READ
+#undef UNROLL
+#undef BYTES
