@@ -48,7 +48,7 @@ growth: $(READY)  ## how time and memory grow with the picture; tiles against th
 	$(BIN)/python benchmarks/tiles.py
 	$(BIN)/python benchmarks/memory.py
 
-docs: $(READY)  ## remake the pictures and tables in docs/
+docs: $(READY)  ## remake the pictures and tables in docs/ (but for the curves of make growth)
 	$(BIN)/python docs/make_pictures.py
 
 clean:  ## remove the environment and caches

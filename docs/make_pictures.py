@@ -5,6 +5,7 @@ Everything is dreamed by this installation, with fixed seeds, from the shipped p
 
 from __future__ import annotations
 
+import shlex
 import subprocess
 import sys
 from pathlib import Path
@@ -73,9 +74,16 @@ def atlas() -> None:
     """The pictures of docs/atlas.md, by the commands that it shows."""
     for source, name in (("images/astronaut.jpg", "grid.jpg"), ("images", "atlas.jpg")):
         target = DOCS / "pictures" / name
-        command = [sys.executable, "-m", "deepdream", "atlas", source, "-o", str(target), "--overwrite"]
-        subprocess.run(command, check=True, cwd=DOCS.parent)  # noqa: S603 - words written here
+        _deepdream("atlas", source, "-o", str(target), "--overwrite")
         write_picture(target, read_picture(target).pixels, quality=82)
+
+
+def visualizations() -> None:
+    """The pictures of docs/visualization.md, by the commands that it shows."""
+    text = (DOCS / "visualization.md").read_text("utf-8").replace("\\\n", " ")
+    for line in text.splitlines():
+        if line.startswith("deepdream ") and "docs/pictures/" in line:
+            _deepdream(*shlex.split(line)[1:])
 
 
 def layers() -> None:
@@ -90,6 +98,11 @@ def layers() -> None:
                 Cell(dreamed.pixels, layer.name, f"{layer.shows}; sees {layer.receptive_field} pixels")
             )
     write_picture(DOCS / "pictures" / "layers.jpg", contact_sheet(cells, cell_width=320), quality=82)
+
+
+def _deepdream(*words: str) -> None:
+    """Run a command as it is written in the docs."""
+    subprocess.run([sys.executable, "-m", "deepdream", *words], check=True, cwd=DOCS.parent)  # noqa: S603 - our own
 
 
 def _line(picture: str, recipe: str, found: Measures) -> str:
@@ -112,6 +125,8 @@ def _replace_table(path: Path, lines: list[str], name: str = "table", first: str
 
 
 if __name__ == "__main__":
-    for name in sys.argv[1:] or ("before_after", "layers", "atlas", "recipes", "networks"):
-        makers = {"before_after": before_after, "layers": layers, "atlas": atlas, "recipes": recipes}
-        {**makers, "networks": networks}[name]()
+    makers = {
+        maker.__name__: maker for maker in (before_after, layers, atlas, visualizations, recipes, networks)
+    }
+    for name in sys.argv[1:] or makers:
+        makers[name]()
