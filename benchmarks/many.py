@@ -25,7 +25,7 @@ def table(options: argparse.Namespace) -> list[str]:
 
 def job(name: str) -> Callable[[], None]:
     """``deepdream run FOLDER`` in this process, with the network loaded: reading, dreaming, measuring, saving."""
-    from deepdream.cli import dreams
+    from deepdream.cli import dreams, main
     from deepdream.cli.process import keep_large_blocks
     from deepdream.models import load_model
 
@@ -34,14 +34,14 @@ def job(name: str) -> Callable[[], None]:
     dreams.load_network = lambda *_: network  # type: ignore[assignment]
     folder = Path(tempfile.mkdtemp(prefix="deepdream-many-"))
     _make_pictures(folder / "in")
-    batch = "1" if name == "one by one" else "auto"
+    words = [
+        "run", str(folder / "in"), "--layer", "blocks.4", "--octaves", str(OCTAVES), "--steps", str(STEPS), "--quiet",
+        "--batch", "1" if name == "one by one" else "auto", "--output", f"{folder}/out", "--overwrite",
+    ]  # fmt: skip
 
     def run() -> None:
         with contextlib.redirect_stdout(io.StringIO()):
-            dreams.run(
-                [str(folder / "in")], ["blocks.4"], octaves=OCTAVES, steps=STEPS, batch=batch, quiet=True,
-                output=f"{folder}/out", overwrite=True,
-            )  # fmt: skip
+            main.app(words, standalone_mode=False)
 
     return run
 

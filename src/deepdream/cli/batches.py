@@ -19,8 +19,8 @@ from deepdream.errors import DeepDreamError, InterruptedRunError, SomeInputsFail
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from deepdream.cli.dreams import Reading
     from deepdream.cli.process import Interruption
+    from deepdream.cli.reading import Reading
     from deepdream.dreaming import Dreamed, State
     from deepdream.dreaming.checkpoint import Checkpoint
     from deepdream.models import Model

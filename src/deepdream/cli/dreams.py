@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import os
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from deepdream.cli.batches import Begun, read_batch, run_all
-from deepdream.cli.checkpoints import again_with, check_no_checkpoint, dream_to_the_end
+from deepdream.cli.batches import read_batch, run_all
+from deepdream.cli.checkpoints import again_with, check_no_checkpoint
 from deepdream.cli.files import (
     Existing,
     Job,
@@ -47,7 +47,8 @@ from deepdream.cli.options import (
     read_settings,
     setting,
 )
-from deepdream.cli.terminal import duration, put, put_json, say
+from deepdream.cli.reading import Reading, begin_one, check_bits, fitted, places_of, read_input, size_of
+from deepdream.cli.terminal import duration, put, put_json
 from deepdream.errors import PictureError, UsageError
 from deepdream.plan import Plan, plan_for
 
@@ -55,30 +56,12 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from deepdream.dreaming.axes import Value
-    from deepdream.images import Picture
     from deepdream.models import Model
-    from deepdream.provenance import Prediction
 
 
 def register(app: typer.Typer) -> None:
     """Add the commands of this file to ``app``."""
     app.command()(grouped(run))
-
-
-@dataclass(frozen=True)
-class Reading:
-    """How inputs are read and results are written."""
-
-    size: str | None
-    value_range: str
-    max_pixels: int
-    quiet: bool
-    bits: int = 8
-    keeping: Keeping = field(default_factory=Keeping)
-    again: str = ""
-    places: tuple[Path, ...] = ()
-    #: Whether tiles are chosen by the memory that is free; never for a picture that is made again.
-    fit_tiles: bool = False
 
 
 @dataclass(frozen=True)
@@ -240,68 +223,6 @@ def plan_with(recipe: str, settings: Mapping[str, Value]) -> Plan:
     return replace(plan_for(recipe, **settings), **nothing)
 
 
-def run_one(job: Job, network: Model, plan: Plan, reading: Reading) -> dict[str, Any]:
-    """Dream one picture with progress, save it, and tell of it what ``--json`` shows."""
-    begun = begin_one(job, network, plan, reading)
-    told = dream_to_the_end(job.output, network, begun.checkpoint, quiet=reading.quiet, again=reading.again)
-    return {"input": str(job.source), **told, "notes": list(begun.notes)}
-
-
-def begin_one(
-    job: Job,
-    network: Model,
-    plan: Plan,
-    reading: Reading,
-    *,
-    before: tuple[Prediction, ...] | None = None,
-) -> Begun:
-    """Read one picture and make its dream ready; ``before`` are its classes, asked of the network if not given."""
-    from deepdream.dreaming.checkpoint import Checkpoint
-    from deepdream.dreaming.result import begin
-
-    picture = read_input(job.source, reading, plan.seed)
-    plan = _fitted(job, network, plan, reading, picture)
-    for note in () if reading.quiet else picture.notes:
-        say(f"{picture.name}: {note}")
-    if plan.precision != "float32" and not reading.quiet:
-        say(f"{picture.name}: a draft, since the network runs in {plan.precision}")
-    draft, state = begin(
-        network,
-        picture,
-        plan,
-        size=_size_of(job.source, reading.size),
-        decided_by=reading.keeping.decided_by,
-        value_range=reading.value_range,
-        places=_places(job, reading),
-        before=before,
-    )
-    draft = replace(draft, recipe=replace(draft.recipe, bits=reading.bits))
-    keeping = reading.keeping
-    checkpoint = Checkpoint(state, draft, not keeping.no_metadata, keeping.checkpoint_every)
-    return Begun(job, checkpoint, picture.notes)
-
-
-def _fitted(job: Job, network: Model, plan: Plan, reading: Reading, picture: Picture) -> Plan:
-    """``plan`` with tiles that fit into the memory that is free, where ``reading`` asks for that."""
-    if not reading.fit_tiles:
-        return plan
-    from deepdream.dreaming.estimating import fit_to_memory
-    from deepdream.dreaming.result import parse_size
-
-    size = _size_of(job.source, reading.size)
-    height, width = parse_size(size or f"{picture.width}x{picture.height}", picture.height, picture.width)
-    held = picture.pixels.nbytes
-    fitted = fit_to_memory(network, plan, height, width, places=_places(job, reading), held=held)
-    if fitted.tile != plan.tile and not reading.quiet:
-        say(f"{picture.name}: in tiles of {fitted.tile} pixels, since memory is short")
-    return fitted
-
-
-def _places(job: Job, reading: Reading) -> list[Path]:
-    """Where files that the objective names are looked for."""
-    return [*reading.places, job.source, job.output]
-
-
 def _show_plans(jobs: list[Job], network: Model, plan: Plan, reading: Reading, *, json: bool) -> None:
     described = [_describe(job, network, plan, reading) for job in jobs]
     if json:
@@ -328,15 +249,15 @@ def _describe(job: Job, network: Model, plan: Plan, reading: Reading) -> dict[st
     from deepdream.dreaming.fitting import objective_of, sizes_for
     from deepdream.dreaming.result import fit_picture
 
-    picture = fit_picture(read_input(job.source, reading, plan.seed), _size_of(job.source, reading.size))
+    picture = fit_picture(read_input(job.source, reading, plan.seed), size_of(job.source, reading.size))
     sizes = sizes_for(plan, network, picture.height, picture.width)
-    plan = _fitted(job, network, plan, reading, picture)
+    plan = fitted(job, network, plan, reading, picture)
     takes = estimate(
         network,
         plan,
         picture.height,
         picture.width,
-        places=_places(job, reading),
+        places=places_of(job, reading),
         held=picture.pixels.nbytes,
     )
     return {
@@ -360,40 +281,3 @@ def _check_only_input(sources: list[Path]) -> None:
     """A single picture that is not there is said at once, before the network is loaded."""
     if len(sources) == 1 and str(sources[0]) != "noise" and not os.path.exists(sources[0]):  # noqa: PTH110 - never raises
         raise PictureError(f"There is no file {str(sources[0])[:200]}. Check the path.")
-
-
-def check_bits(bits: int) -> None:
-    """Raises UsageError: no such depth."""
-    if bits not in (8, 16):
-        raise UsageError(f"--bits is 8 or 16, not {bits}.")
-
-
-def read_input(source: Path, reading: Reading, seed: int) -> Picture:
-    """The picture of an input; seeded noise for the word ``noise``. Raises PictureError, UsageError."""
-    from deepdream.dreaming.result import NOISE, noise_picture, parse_size
-    from deepdream.images import read_picture
-
-    if str(source) == NOISE and not source.exists():
-        height, width = parse_size(_square(reading.size or "512"), 1, 1)
-        _check_size(height, width, reading)
-        return noise_picture(height, width, seed)
-    picture = read_picture(source, value_range=reading.value_range, max_pixels=reading.max_pixels)
-    if reading.size:
-        _check_size(*parse_size(reading.size, picture.height, picture.width), reading)
-    return picture
-
-
-def _check_size(height: int, width: int, reading: Reading) -> None:
-    if height * width > reading.max_pixels:
-        raise UsageError(
-            f"--size {reading.size} would be {width}x{height}, more than the limit of {reading.max_pixels:,} "
-            "pixels. Make it smaller, or raise the limit with --max-pixels."
-        )
-
-
-def _square(size: str) -> str:
-    return size if "x" in size.lower() else f"{size}x{size}"
-
-
-def _size_of(source: Path, size: str | None) -> str | None:
-    return None if str(source) == "noise" and not source.exists() else size

@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from deepdream.cli.dreams import Reading, run_one
 from deepdream.cli.files import Job, check_free, check_writable
 from deepdream.cli.goals import together
 from deepdream.cli.options import (
@@ -25,6 +24,7 @@ from deepdream.cli.options import (
     WeightsOption,
     load_network,
 )
+from deepdream.cli.reading import Reading, run_one
 from deepdream.cli.terminal import put, put_json, say
 from deepdream.errors import PictureError, UsageError, WeightsError
 

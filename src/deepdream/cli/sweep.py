@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from deepdream.cli.dreams import Reading, read_input
 from deepdream.cli.files import check_free, check_writable
 from deepdream.cli.options import (
     DeviceOption,
@@ -26,6 +25,7 @@ from deepdream.cli.options import (
 )
 from deepdream.cli.process import Interruption, interruptible
 from deepdream.cli.progress import dream_progress
+from deepdream.cli.reading import Reading, read_input
 from deepdream.cli.terminal import duration, put, put_json, say
 from deepdream.errors import DeepDreamError, InterruptedRunError, SomeInputsFailedError, UsageError
 

@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from deepdream.cli.dreams import Reading, check_bits, run_one
 from deepdream.cli.files import Existing, Job, check_transparent, check_writable, plan_outputs
 from deepdream.cli.groups import grouped
 from deepdream.cli.options import (
@@ -30,6 +29,7 @@ from deepdream.cli.options import (
 )
 from deepdream.cli.process import interruptible
 from deepdream.cli.progress import dream_progress
+from deepdream.cli.reading import Reading, check_bits, run_one
 from deepdream.cli.terminal import duration, put, put_json, say
 from deepdream.errors import InterruptedRunError, UsageError
 from deepdream.plan import RECIPES, Plan
