@@ -110,6 +110,34 @@ def pose(
     return Problem(model, image.to(model.device), index, other, layer, baseline, seed)
 
 
+def check_asked(
+    model: Model,
+    method: str,
+    target: int | str | None = None,
+    *,
+    against: int | str | None = None,
+    layer: str = "auto",
+    baseline: str = "black",
+    seed: int = 0,
+    **options: Any,
+) -> None:
+    """Look, before many pictures, whether the question can be asked of any.
+
+    Raises:
+        UnknownNameError: no such method, class, layer or baseline.
+        UsageError: the method does not apply to this network, or has no such option.
+    """
+    entry, side = find_method(method), model.preprocessing.crop
+    other = None if against is None else model.find_class(str(against))
+    blank = torch.zeros(1, 3, side, side)
+    some = (1 if other == 0 else 0) if target is None else target
+    problem = pose(model, blank, some, against=other, layer=layer, baseline=baseline, seed=seed)
+    check_applies(entry, problem)
+    if layer != "auto" and entry.family == "cam":
+        problem.layer  # noqa: B018 - raises where it has no space to map
+    _chosen(entry, options, problem, None)
+
+
 def check_applies(method: Method, problem: Problem) -> None:
     """Raises UsageError where ``method`` cannot be used with the network: with the reason."""
     named = method.family == "cam" and problem.layer_name != "auto"

@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-import io
 import time
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from deepdream.cli.files import check_free
+from deepdream.cli.explanations import STYLES, Showing, read_style, show
+from deepdream.cli.files import Existing, are_many, expand_inputs
 from deepdream.cli.groups import grouped
-from deepdream.cli.options import NetworkChoice
+from deepdream.cli.options import NetworkChoice, Quiet
 from deepdream.cli.scene import (
     AgainstOption,
     BaselineOption,
@@ -23,19 +23,19 @@ from deepdream.cli.scene import (
     OutOption,
     OverwriteOption,
     Photo,
+    Photos,
     Scene,
     SeedOption,
+    SkipOption,
     TargetOption,
     parse_seconds,
 )
-from deepdream.cli.terminal import put, put_json, put_table, say
-from deepdream.errors import UnknownNameError, UsageError
+from deepdream.cli.terminal import say
+from deepdream.errors import UsageError
 
 if TYPE_CHECKING:
     from deepdream.attribution import Explanation
 
-STYLES = ("side-by-side", "overlay", "heatmap", "panel", "mask")
-DRAWINGS, RAW = (".png", ".svg", ".pdf"), (".npy", ".npz")
 #: Seconds for ``--method all``, where no budget is given.
 SECONDS_FOR_ALL = 90.0
 
@@ -70,11 +70,11 @@ def saliency(
 
     Example: deepdream saliency images/cat.jpg -o map.png
     """
-    showing = _Showing(output, _style(style, False), overwrite, dark, as_json)
+    showing = Showing(output, read_style(style, False), overwrite, dark, as_json)
     showing.check("saliency")
     scene = Scene.open(image, choice)
     showing.check_free(scene, "saliency")
-    _show(
+    show(
         scene,
         [_explained(scene, "saliency", {"target": target, "against": against}, {})],
         showing,
@@ -82,9 +82,20 @@ def saliency(
     )
 
 
+@dataclass(frozen=True)
+class Own:
+    """Options that only some methods have."""
+
+    samples: Annotated[int | None, typer.Option("--samples", min=1, help="For methods that sample.")] = None
+    steps: Annotated[int | None, typer.Option("--steps", min=1, help="For methods that take steps.")] = None
+    segments: Annotated[
+        int | None, typer.Option("--segments", min=1, help="For methods that hide regions.")
+    ] = None
+
+
 def explain(
     *,
-    image: Photo,
+    images: Photos,
     method: Annotated[
         str, typer.Option("--method", help="`deepdream methods` lists them; `all` draws a panel.")
     ] = ("integrated-gradients"),
@@ -92,11 +103,7 @@ def explain(
     against: AgainstOption = None,
     layer: LayerOption = "auto",
     baseline: BaselineOption = "black",
-    samples: Annotated[int | None, typer.Option("--samples", min=1, help="For methods that sample.")] = None,
-    steps: Annotated[int | None, typer.Option("--steps", min=1, help="For methods that take steps.")] = None,
-    segments: Annotated[
-        int | None, typer.Option("--segments", min=1, help="For methods that hide regions.")
-    ] = None,
+    own: Own,
     seed: SeedOption = 0,
     budget: Annotated[
         str | None,
@@ -108,79 +115,103 @@ def explain(
     output: OutOption = None,
     style: StyleOption = "side-by-side",
     overlay: Annotated[bool, typer.Option("--overlay", help="The same as --style overlay.")] = False,
+    file_format: Annotated[
+        str | None,
+        typer.Option(
+            "--format", help="Of many pictures, each: png, svg, pdf, npy, npz, or none for the table alone."
+        ),
+    ] = None,
     overwrite: OverwriteOption = False,
+    skip_existing: SkipOption = False,
     dark: DarkOption = False,
     choice: NetworkChoice,
     as_json: JsonOption = False,
+    quiet: Quiet = False,
 ) -> None:
-    """Explain why a network gives a class to a picture.
+    """Explain why a network gives a class to a picture, or to each of many.
+
+    Of many pictures a folder is filled (-o, or explanations/): a drawing of each, and explanations.csv with their
+    numbers. What stops it, --skip-existing goes on.
 
     Examples: deepdream explain images/cat.jpg --method grad-cam | deepdream explain images/cat.jpg --method all
+    | deepdream explain photos/ --method grad-cam -o maps --format npy
     """
-    _check_method(method)
-    showing = _Showing(output, _style(style, overlay), overwrite, dark, as_json)
-    showing.check(method)
-    if showing.style == "mask" and method == "all":
-        raise UsageError("A mask is made from one method: choose it with --method.")
-    seconds = parse_seconds(budget)
-    scene = Scene.open(image, choice)
-    showing.check_free(scene, method)
+    showing = Showing(output, read_style(style, overlay), overwrite, dark, as_json)
+    _check_method(method, showing)
     question = {"target": target, "against": against, "layer": layer, "baseline": baseline, "seed": seed}
-    own = {"samples": samples, "steps": steps, "segments": segments}
-    if method == "all":
-        found = _all(scene, question, own, seconds or SECONDS_FOR_ALL)
-    else:
-        found = [_explained(scene, method, {**question, "budget": seconds}, own)]
-    _show(scene, found, showing, method)
+    asked = _Asked(method, question, vars(own), parse_seconds(budget), quiet)
+    existing = Existing.of(overwrite=overwrite, skip=skip_existing, number=False)
+    sources = expand_inputs(images)
+    if are_many(images, sources, output):
+        _explain_many(sources, asked, showing, file_format, existing, choice)
+        return
+    if file_format is not None:
+        raise UsageError("--format is for many pictures; of one, the name after -o says it.")
+    showing.check(method)
+    scene = Scene.open(sources[0], choice)
+    if skip_existing and showing.is_there(scene, method):
+        return
+    showing.check_free(scene, method)
+    show(scene, asked.of(scene), showing, method)
 
 
 @dataclass(frozen=True)
-class _Showing:
-    """Where the answer goes, and how it looks."""
+class _Asked:
+    """What is asked about a picture, and in how many seconds."""
 
-    output: Path | None
-    style: str
-    overwrite: bool
-    dark: bool
-    as_json: bool
+    method: str
+    question: Mapping[str, Any]
+    own: Mapping[str, Any]
+    seconds: float | None
+    quiet: bool
 
-    def check(self, method: str) -> None:
-        """Before the work: can this be written at all?"""
-        if method == "all" and self.output is not None and self.output.suffix.lower() == ".npy":
-            raise UsageError("One .npy file holds one map; give a .npz file for all methods.")
-        if self.output is not None and self.output.suffix.lower() not in (*DRAWINGS, *RAW):
-            raise UsageError(
-                f"Cannot tell from {self.output.name!r} what to write: end it in {', '.join((*DRAWINGS, *RAW))}."
-            )
-        if self.style == "mask" and self.output is not None and self.output.suffix.lower() != ".png":
-            raise UsageError(f"A mask is a PNG: end {self.output.name!r} in .png.")
-
-    def check_free(self, scene: Scene, what: str) -> None:
-        """Before the work: is the place free? With --json nothing is drawn unless a place is named."""
-        if self.output is not None or not self.as_json:
-            check_free(scene.output(self.output, what), overwrite=self.overwrite)
+    def of(self, scene: Scene) -> list[Explanation]:
+        """The explanations of one picture."""
+        if self.method == "all":
+            return _all(scene, self.question, self.own, self.seconds or SECONDS_FOR_ALL, quiet=self.quiet)
+        return [_explained(scene, self.method, {**self.question, "budget": self.seconds}, self.own)]
 
 
-def _style(style: str, overlay: bool) -> str:
-    if style not in STYLES:
-        raise UnknownNameError("style", style, STYLES)
-    return "overlay" if overlay else style
+def _explain_many(
+    sources: list[Path],
+    asked: _Asked,
+    showing: Showing,
+    file_format: str | None,
+    existing: Existing,
+    choice: NetworkChoice,
+) -> None:
+    from deepdream.attribution.running import check_asked
+    from deepdream.cli.explain_many import Many, read_format
+
+    form, panel = read_format(file_format, showing, asked.method), asked.method == "all"
+    network = choice.load(quiet=asked.quiet)
+    # What would fail on every picture fails before the first one; of a panel, what does not apply is left out.
+    own = {} if panel else asked.own
+    check_asked(network, "saliency" if panel else asked.method, **asked.question, **own)
+    settings = {"method": asked.method, **asked.question, **asked.own, "budget": asked.seconds,
+                "style": showing.style, "format": form}  # fmt: skip
+    silent = replace(asked, quiet=True)
+    Many(network, silent.of, settings, showing, existing).run(sources, quiet=asked.quiet)
 
 
-def _check_method(name: str) -> None:
+def _check_method(name: str, showing: Showing) -> None:
     from deepdream.attribution import find_method
 
     if name != "all":
         find_method(name)
+    elif showing.style == "mask":
+        raise UsageError("A mask is made from one method: choose it with --method.")
 
 
-def _explained(scene: Scene, name: str, question: dict[str, Any], own: dict[str, Any]) -> Explanation:
+def _explained(scene: Scene, name: str, question: Mapping[str, Any], own: Mapping[str, Any]) -> Explanation:
     from deepdream.attribution import explain as run
 
     return run(scene.network, scene.image, name, **question, **own)
 
 
-def _all(scene: Scene, question: dict[str, Any], own: dict[str, Any], seconds: float) -> list[Explanation]:
+def _all(
+    scene: Scene, question: Mapping[str, Any], own: Mapping[str, Any], seconds: float, *, quiet: bool = False
+) -> list[Explanation]:
     """Every method that applies; the others are said, with the reason.
 
     Each method that samples gets an equal part of what is left of the time, the others what they need.
@@ -191,7 +222,8 @@ def _all(scene: Scene, question: dict[str, Any], own: dict[str, Any], seconds: f
     end = time.perf_counter() + seconds
     pose(scene.network, scene.image, **question)
     waiting = sum(entry.budgeted is not None for entry in registry().values())
-    say(f"{seconds:g} s for all: about {seconds / waiting:.1f} s for each of {waiting} methods that sample.")
+    tell = _silence if quiet else say
+    tell(f"{seconds:g} s for all: about {seconds / waiting:.1f} s for each of {waiting} methods that sample.")
     found = []
     for number, (name, entry) in enumerate(registry().items(), start=1):
         mine = {option: value for option, value in own.items() if option in entry.options}
@@ -200,106 +232,13 @@ def _all(scene: Scene, question: dict[str, Any], own: dict[str, Any], seconds: f
         try:
             found.append(_explained(scene, name, {**question, "budget": share}, mine))
         except UsageError as error:
-            say(f"deepdream: left out: {error}")
+            tell(f"deepdream: left out: {error}")
             continue
-        say(f"{number:2d}/{len(registry())} {name}: {found[-1].seconds:.1f} s")
+        tell(f"{number:2d}/{len(registry())} {name}: {found[-1].seconds:.1f} s")
     if not found:
         raise UsageError(f"No method applies to {scene.network.name}.")
     return found
 
 
-def _show(scene: Scene, found: Sequence[Explanation], showing: _Showing, what: str) -> None:
-    written = None
-    if showing.output is not None or not showing.as_json:
-        written = scene.output(showing.output, what)
-        _write(scene, found, showing, written, panel=what == "all")
-    if showing.as_json:
-        documents = [_document(scene, explanation, written) for explanation in found]
-        put_json(documents if what == "all" else documents[0])
-        return
-    _put_answers(scene, found)
-    put(str(written))
-
-
-def _write(scene: Scene, found: Sequence[Explanation], showing: _Showing, path: Path, *, panel: bool) -> None:
-    if path.suffix.lower() in RAW:
-        _write_raw(found, path)
-        return
-    if showing.style == "mask":
-        _write_mask(scene, found[0], path)
-        return
-    from deepdream.attribution.pictures import draw, draw_all
-    from deepdream.figures import Theme
-
-    theme = Theme.DARK if showing.dark else Theme.LIGHT
-    chance = scene.probability(found[0].target)
-    if panel:
-        figure = draw_all(found, scene.image, probability=chance, theme=theme)
-    else:
-        style: Any = showing.style
-        figure = draw(found[0], scene.image, probability=chance, style=style, theme=theme)
-    figure.save(path)
-
-
-def _write_mask(scene: Scene, explanation: Explanation, path: Path) -> None:
-    """A gray picture as large as the one explained."""
-    from deepdream.attribution.pictures import mask_of
-    from deepdream.images import write_picture
-
-    mask = scene.network.uncrop(mask_of(explanation), *scene.size)[0]
-    write_picture(path, mask.expand(3, -1, -1).permute(1, 2, 0).numpy())
-
-
-def _write_raw(found: Sequence[Explanation], path: Path) -> None:
-    import numpy as np
-
-    from deepdream.provenance.files import write_bytes
-
-    stream = io.BytesIO()
-    maps = {explanation.method: explanation.heatmap.numpy() for explanation in found}
-    if path.suffix.lower() == ".npz":
-        np.savez_compressed(stream, **maps)  # type: ignore[arg-type]
-    else:
-        np.save(stream, found[0].heatmap.numpy())
-    write_bytes(path, stream.getvalue())
-
-
-def _document(scene: Scene, explanation: Explanation, written: Path | None) -> dict[str, Any]:
-    from deepdream.attribution.pictures import numbers_of
-
-    return {
-        "schema": 1,
-        "input": str(scene.path),
-        "model": scene.network.name,
-        "weights": scene.network.weights.origin,
-        "probability": scene.probability(explanation.target),
-        **numbers_of(explanation),
-        "height": explanation.heatmap.shape[0],
-        "width": explanation.heatmap.shape[1],
-        "output": None if written is None else str(written),
-    }
-
-
-def _put_answers(scene: Scene, found: Sequence[Explanation]) -> None:
-    first = found[0]
-    chance = scene.probability(first.target)
-    against = "" if first.against_label is None else f", against {first.against_label}"
-    put(f"{scene.path}: {first.label} ({chance:.1%}){against}, score {first.score:.4g}")
-    if len(found) > 1:
-        columns = ("method", "completeness error", "forwards", "backwards", "seconds", "notes")
-        rows = [
-            (e.method, _percent(e), e.forwards, e.backwards, e.seconds, "; ".join(e.notes)) for e in found
-        ]
-        put_table(columns, rows)
-        return
-    from deepdream.attribution.pictures import caption_of
-
-    put(caption_of(first))
-    options = ", ".join(f"{name} {value}" for name, value in first.options.items())
-    passes = f"{first.forwards} forward and {first.backwards} backward passes, {first.seconds:.1f} s"
-    put(f"{first.method}: {passes}" + (f"; {options}" if options else ""))
-
-
-def _percent(explanation: Explanation) -> str | None:
-    error = explanation.completeness_error
-    return None if error is None else f"{error:.2%}"
+def _silence(_: str) -> None:
+    """Nothing is said."""

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import glob
+import itertools
 import os
+import re
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import Enum
@@ -14,6 +17,10 @@ from deepdream.errors import OutputError, PictureError, UsageError
 PICTURE_SUFFIXES = frozenset(
     (".png", ".jpg", ".jpeg", ".webp", ".gif", ".tif", ".tiff", ".bmp", ".avif", ".ppm", ".heic", ".heif")
 )
+
+
+#: Bytes of a picture's name that stand in the name of a result.
+_LONGEST = 120
 
 
 class Existing(Enum):
@@ -67,6 +74,11 @@ def expand_inputs(words: Sequence[str]) -> list[Path]:
     return list(dict.fromkeys(found))
 
 
+def are_many(words: Sequence[str], sources: Sequence[Path], output: Path | None) -> bool:
+    """Whether a folder of results is asked for: by several pictures, by a folder or a pattern, or by the output."""
+    return len(sources) > 1 or sources != [Path(words[0])] or (output is not None and output.is_dir())
+
+
 def _pictures_in(folder: Path) -> list[Path]:
     pictures = sorted(p for p in folder.iterdir() if p.suffix.lower() in PICTURE_SUFFIXES and p.is_file())
     if not pictures:
@@ -98,6 +110,29 @@ def plan_outputs(sources: Sequence[Path], output: str | None, tail: str, existin
         taken[path.resolve()] = source
         jobs.append(_job(source, path, existing))
     return jobs
+
+
+def unique_stems(sources: Sequence[Path]) -> dict[Path, str]:
+    """A short name for every picture that no other has, not even where large and small letters are one.
+
+    The file's stem where only one has it, else its name, else its path from the folder of all; where even
+    these agree, a number is added.
+
+    >>> unique_stems([Path("a/x.png"), Path("a/x.jpg"), Path("a/y.jpg")])[Path("a/x.jpg")]
+    'x-jpg'
+    """
+    stems, names = (Counter(text.casefold() for text in texts) for texts in
+                    ([p.stem for p in sources], [p.name for p in sources]))  # fmt: skip
+    top = Path(os.path.commonpath([path.absolute().parent for path in sources]))
+    found, taken = dict[Path, str](), set[str]()
+    for path in sources:
+        whole = path.name if names[path.name.casefold()] == 1 else str(path.absolute().relative_to(top))
+        stem = path.stem if stems[path.stem.casefold()] == 1 else re.sub(r"[/\\.]", "-", whole)
+        stem = os.fsencode(stem)[:_LONGEST].decode("utf-8", "replace")
+        numbers = (f"{stem}_{number}" for number in itertools.count(2))
+        found[path] = next(name for name in itertools.chain([stem], numbers) if name.casefold() not in taken)
+        taken.add(found[path].casefold())
+    return found
 
 
 def _is_there(path: Path) -> bool:

@@ -8,10 +8,14 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from deepdream.cli.terminal import say
+from deepdream.cli.terminal import duration, say
 
 if TYPE_CHECKING:
     from deepdream.dreaming import Step
+
+
+#: Seconds after which plain lines say again where things are.
+_SILENT = 60.0
 
 
 @contextmanager
@@ -53,14 +57,19 @@ def _bar(title: str) -> Iterator[Callable[[Step], None]]:
 
 @contextmanager
 def count_progress(title: str, *, quiet: bool) -> Iterator[Callable[[int, int], None]]:
-    """Yield a function that shows (done, total), with the time left; plain lines at every tenth elsewhere."""
+    """Yield a function that shows (done, total), with the time left.
+
+    Elsewhere than in a terminal plain lines at every tenth, and once a minute.
+    """
     if quiet:
         yield lambda _, __: None
     elif sys.stderr.isatty():
         from rich.console import Console
         from rich.progress import Progress
 
-        with Progress(console=Console(stderr=True), transient=True) as progress:
+        # Lines on stdout that go elsewhere must not be drawn into the terminal with the bar.
+        console, redirect = Console(stderr=True), sys.stdout.isatty()
+        with Progress(console=console, transient=True, redirect_stdout=redirect) as progress:
             task = progress.add_task(title.replace("[", r"\["), total=None)
             yield lambda done, total: progress.update(task, completed=done, total=total)
     else:
@@ -69,13 +78,15 @@ def count_progress(title: str, *, quiet: bool) -> Iterator[Callable[[int, int], 
 
 def _plain_count(title: str) -> Callable[[int, int], None]:
     began, told = time.monotonic(), -1
+    spoken = began
 
     def show(done: int, total: int) -> None:
-        nonlocal told
-        if (tenth := 10 * done // max(total, 1)) > told:
-            told = tenth
-            left = (time.monotonic() - began) / max(done, 1) * (total - done)
-            say(f"{title}: {done} of {total}, {left:.0f} s left")
+        nonlocal told, spoken
+        now = time.monotonic()
+        if (tenth := 10 * done // max(total, 1)) > told or now - spoken > _SILENT:
+            told, spoken = tenth, now
+            left = (now - began) / max(done, 1) * (total - done)
+            say(f"{title}: {done} of {total}, {duration(left)} left")
 
     return show
 

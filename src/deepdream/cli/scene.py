@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -15,8 +16,12 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from deepdream.cli.options import NetworkChoice
+    from deepdream.images import Picture
     from deepdream.models import Model
 
+Photos = Annotated[
+    list[str], typer.Argument(help="A picture; or several, folders and patterns.", show_default=False)
+]
 Photo = Annotated[Path, typer.Argument(help="A picture.", show_default=False)]
 TargetOption = Annotated[
     str | None,
@@ -41,18 +46,24 @@ OutOption = Annotated[
         "-o",
         "--output",
         "--out",
-        help="PNG, SVG or PDF; .npy (or .npz) for the raw numbers.",
+        help="PNG, SVG or PDF; .npy (or .npz) for the raw numbers; a folder for many pictures.",
         show_default=False,
     ),
 ]
 OverwriteOption = Annotated[bool, typer.Option("--overwrite", help="Replace the output if it exists.")]
+SkipOption = Annotated[
+    bool,
+    typer.Option(
+        "--skip-existing", help="Leave outputs that exist; go on with a table that was interrupted."
+    ),
+]
 DarkOption = Annotated[bool, typer.Option("--dark", help="Draw for a dark hall.")]
 JsonOption = Annotated[bool, typer.Option("--json", help="One JSON document on stdout.")]
 
 _UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0}
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Scene:
     """A picture as the network is fed with it; ``size`` is that of the whole, (height, width)."""
 
@@ -66,14 +77,28 @@ class Scene:
         from deepdream.images import read_picture
 
         picture = read_picture(path)
-        network = choice.load()
+        return cls.of(path, picture, choice.load())
+
+    @classmethod
+    def of(cls, path: Path, picture: Picture, network: Model) -> Scene:
+        """A picture that was read, before a network that was loaded."""
         return cls(path, network, network.crop(picture.tensor()), (picture.height, picture.width))
 
     def probability(self, target: int) -> float:
+        """Of a class."""
+        return float(self._probabilities[target])
+
+    @property
+    def top(self) -> int:
+        """The most probable class."""
+        return int(self._probabilities.argmax())
+
+    @cached_property
+    def _probabilities(self) -> Tensor:
         import torch
 
         with torch.no_grad():
-            return float(self.network(self.image)[0].double().softmax(dim=0)[target])
+            return self.network(self.image)[0].double().softmax(dim=0)
 
     def output(self, wanted: Path | None, what: str) -> Path:
         return (

@@ -9,6 +9,7 @@ import json
 import shutil
 import sys
 from collections.abc import Sequence
+from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -47,6 +48,48 @@ def put_json(value: Any) -> None:
     """One JSON document on stdout (UTF-8, no NaN)."""
     _documents.append(True)
     print(json.dumps(value, ensure_ascii=False, indent=2, allow_nan=False), flush=True)
+
+
+class JsonResults:
+    """One JSON document on stdout whose ``results`` are put one by one, so that none is held; a context manager.
+
+    However it ends, what was put is a whole document; it says with which error it ended.
+    """
+
+    def __init__(self) -> None:
+        self._count, self._closed = 0, False
+
+    def __enter__(self) -> JsonResults:
+        _documents.append(True)
+        print('{"schema": 1, "results": [', end="", flush=True)
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if not self._closed:
+            code = getattr(error, "exit_code", 1)
+            self.close(error=str(error), exit_code=code)
+
+    def add(self, value: Any) -> None:
+        """One more result."""
+        print("," * bool(self._count), _one_line(value), sep="\n", end="", flush=True)
+        self._count += 1
+
+    def close(self, **rest: Any) -> None:
+        """The end of the results, and what else the document holds."""
+        self._closed = True
+        more = "".join(f",\n{_one_line(name)}: {_one_line(value)}" for name, value in rest.items())
+        print(f"\n]{more}}}", flush=True)
+
+
+def _one_line(value: Any) -> str:
+    text = json.dumps(value, ensure_ascii=False, allow_nan=False)
+    try:
+        text.encode()
+    except UnicodeEncodeError:  # a file's name that is no text
+        return json.dumps(value, allow_nan=False)
+    return text
 
 
 def width_of_output() -> int:

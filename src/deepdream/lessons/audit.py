@@ -117,8 +117,8 @@ def _of_numbers(name: str, values: Mapping[str, Any]) -> Audit:
     if isinstance(values.get("recipe"), dict) and isinstance(values.get("networks"), list):
         return Audit(name, "a report", _shown(_of_report(values)))
     if isinstance(values.get("record"), dict):
-        lesson = _line(values.get("lesson")) or "unknown"
-        return Audit(name, f"the lesson {lesson}", _shown(_of_lesson(values["record"])))
+        kind = _line(values.get("kind")) or f"the lesson {_line(values.get('lesson')) or 'unknown'}"
+        return Audit(name, kind, _shown(_of_lesson(values["record"])))
     if isinstance(values.get("plan"), dict):
         return Audit(name, "a recipe", _shown(_of_recipe(read_recipe_text(json.dumps(values)))))
     raise UsageError(f"{name} holds no record. Give a picture, a report, or the JSON of a lesson.")
