@@ -37,7 +37,7 @@ def _window(problem: Problem) -> int:
     paper="Zeiler, Fergus 2013, Visualizing and Understanding Convolutional Networks, arXiv:1311.2901",
     caveat="A covered patch is an unnatural picture; two patches that can replace each other both get little.",
     cost="1 + number of places forwards (170 at 224 pixels)",
-    budgeted=Budgeted("stride", "forward", value=_stride_for, usual=170),
+    budgeted=Budgeted("stride", "forward", value=_stride_for, usual=170, least=50),
     **_SHARED,
 )
 def occlusion(problem: Problem, *, window: int | None = None, stride: int | None = None) -> Tensor:

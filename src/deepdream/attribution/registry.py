@@ -41,7 +41,7 @@ class Budgeted:
 
     Attributes:
         alone: Whether the passes are of one picture each, one after the other.
-        least: The fewest units that make sense.
+        least: The fewest units that make sense; where there is a ``value``, the fewest passes.
         value: From the problem and the passes that fit into the time to the option's value, where it is
             not their number.
         usual: Passes of the usual value, where its default does not say.

@@ -156,11 +156,12 @@ def _claims(case: Case, methods: Sequence[str], clock: Any) -> list[Claim]:
 
 
 def _findings(case: Case, claims: Sequence[Claim], checks: Sequence[str], clock: Any) -> list[Finding]:
-    from deepdream.attribution.checks import checked
+    from deepdream.attribution.checks import checked, plan_curves
 
     left = None if clock.seconds is None else clock.left
+    curves = None if left is None else plan_curves(case, len(claims), left, most=case.steps)
     found, total = [], len(claims) * len(checks)
-    for finding in checked(case, claims, checks, budget=left):
+    for finding in checked(case, claims, checks, budget=left, curves=curves):
         found.append(finding)
         say(f"[{len(found)}/{total}] {finding.check} of {finding.method}, {finding.seconds:.1f} s")
     return found

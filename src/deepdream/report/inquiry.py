@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-
-import torch
 
 from deepdream.attribution import Explanation, methods
 from deepdream.attribution.checks import (
@@ -18,6 +15,7 @@ from deepdream.attribution.checks import (
     checked,
     claim_of,
     explained,
+    plan_curves,
     repeats_of,
 )
 from deepdream.attribution.registry import find_method
@@ -65,12 +63,12 @@ BUDGET = 150.0
 WRITING = 10.0
 #: The share of the time that the explanations may take.
 FOR_MAPS = 0.4
-#: The share of what is left after them that deletion and insertion may take.
-FOR_CURVES = 0.4
 #: The share that the maps made again by methods that sample may take.
 FOR_AGAIN = 0.35
-#: Points of a curve at usual depth, and the fewest and most of any.
-STEPS, FEWEST_STEPS, MOST_STEPS = 28, 7, 98
+#: The share that small changes of the picture may take.
+FOR_TRIALS = 0.15
+#: Points of a curve at usual depth.
+STEPS = 28
 
 #: Told what is being done, how many steps are done, and of how many.
 Progress = Callable[[str, int, int], None]
@@ -137,7 +135,7 @@ def investigate(
     case = Case(model, image, prediction.target, seed=wishes.seed, against=other)
     work = _Work(case, wishes, clock, progress)
     work.tell("small changes of the picture")
-    stability = stability_of(case)
+    stability = stability_of(case, most=int(FOR_TRIALS * clock.left / case.seconds_each))
     made, refused = work.explain()
     findings = work.check(made)
     return Study(
@@ -162,10 +160,13 @@ class _Work:
     clock: Clock
     progress: Progress
     done: int = 0
+    maps: int | None = None
+    """How many there are, once they are made."""
 
     def tell(self, words: str) -> None:
         wanted = len(self.wishes.chosen_methods)
-        self.progress(words, self.done, 1 + wanted + wanted * len(self.wishes.chosen_checks))
+        maps = wanted if self.maps is None else self.maps
+        self.progress(words, self.done, 1 + wanted + maps * len(self.wishes.chosen_checks))
         self.done += 1
 
     def explain(self) -> tuple[list[Explanation], list[Refusal]]:
@@ -177,14 +178,15 @@ class _Work:
             self.tell(f"map of {name}")
             found = next(source)
             made.append(found) if isinstance(found, Explanation) else refused.append(found)
+        self.maps = len(made)
         return made, refused
 
     def check(self, made: Sequence[Explanation]) -> list[Finding]:
         depth, findings = self.wishes.depth, []
-        self.case.steps = _steps(self.case, len(made), depth, FOR_CURVES * self.clock.left)
+        curves = plan_curves(self.case, len(made), self.clock.left, most=STEPS * depth)
         passes = self._passes_again(made)
         claims = [claim_of(entry, seed=self.wishes.seed, passes=passes.get(entry.method)) for entry in made]
-        source = checked(self.case, claims, self.wishes.chosen_checks, budget=self.clock.left)
+        source = checked(self.case, claims, self.wishes.chosen_checks, budget=self.clock.left, curves=curves)
         for check in self.wishes.chosen_checks:
             for claim in claims:
                 self.tell(f"{check} of {claim.method}")
@@ -202,15 +204,3 @@ class _Work:
             each = entry.seconds / max(entry.forwards, entry.backwards, 1)
             found[entry.method] = min(wanted, max(AGAIN // 2, int(seconds / max(each, 1e-9))))
         return found
-
-
-def _steps(case: Case, maps: int, depth: float, seconds: float) -> int:
-    """As many points a curve as the depth asks for and the time allows."""
-    images = case.image.expand(8, -1, -1, -1)
-    with torch.no_grad():
-        case.model(images)
-        start = time.perf_counter()
-        case.model(images)
-    each = (time.perf_counter() - start) / len(images)
-    curves = 4 * (maps + len(case.controls))
-    return int(max(FEWEST_STEPS, min(STEPS * depth, MOST_STEPS, seconds / (curves * each))))

@@ -17,14 +17,15 @@ from deepdream.attribution.checks.registry import (
 from deepdream.attribution.checks.running import (
     AGAIN,
     DEFAULT_CHECKS,
-    Clock,
     Refusal,
     checked,
     claim_of,
     explained,
+    plan_curves,
     repeats_of,
 )
 from deepdream.attribution.checks.similarity import Agreement, Similarity, agreement, compare
+from deepdream.attribution.checks.timing import Clock
 from deepdream.attribution.checks.verdicts import Band, Verdict, judge
 
 __all__ = [
@@ -56,5 +57,6 @@ __all__ = [
     "explained",
     "find_check",
     "judge",
+    "plan_curves",
     "repeats_of",
 ]

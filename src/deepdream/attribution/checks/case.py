@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING
@@ -18,8 +20,18 @@ from deepdream.models import Model
 if TYPE_CHECKING:
     from deepdream.attribution.explanation import Explanation
 
+#: Seconds that one chunk of pictures may take where the time is limited: nothing can stop in the middle of one.
+CHUNK_SECONDS = 1.0
+
 #: What a hidden cell shows: the picture's blur, or its mean color.
 SUBSTRATES = ("blur", "mean")
+
+
+class OutOfTimeError(UsageError):
+    """The time for all checks ended in the middle of this one."""
+
+    def __init__(self) -> None:
+        super().__init__("there was no time left")
 
 
 @dataclass(frozen=True)
@@ -42,6 +54,7 @@ class Case:
         chunk: Pictures in one pass.
         networks: Shuffled copies of a small network, kept from one method to the next.
         maps: The maps (H, W) of all methods that are checked together, by name.
+        deadline: By ``time.monotonic``; after it the network is not asked again. None is never.
     """
 
     model: Model
@@ -55,6 +68,7 @@ class Case:
     networks: dict[str, list[tuple[str, Model]]] = field(default_factory=dict)
     against: int | None = None
     maps: dict[str, Tensor] = field(default_factory=dict)
+    deadline: float | None = None
 
     def __post_init__(self) -> None:
         if self.against == self.target:
@@ -87,6 +101,19 @@ class Case:
         return {name: make_baseline(self.image, name) for name in SUBSTRATES}
 
     @cached_property
+    def seconds_each(self) -> float:
+        """What one picture takes forward, measured once; the first pass of a network is slower than the next."""
+        with torch.no_grad():
+            self.model(self.image)
+            start = time.perf_counter()
+            self.model(self.image)
+        return max(time.perf_counter() - start, 1e-6)
+
+    def within(self, seconds: float | None) -> AbstractContextManager[None]:
+        """For as long, the network is asked for ``seconds`` at most, and in chunks that do not take long."""
+        return _limited(self, seconds)
+
+    @cached_property
     def gradient(self) -> Tensor:
         """Of the class's logit (minus the other's) in the picture, (3, H, W) on the CPU."""
         self.cost.forwards += 1
@@ -116,13 +143,19 @@ class Case:
         return torch.sigmoid(own.log() - distributions[..., self.against].log()).nan_to_num(0.5)
 
     def distributions(self, images: Tensor) -> Tensor:
-        """float64 (B, classes) on the CPU, chunk by chunk, without gradients."""
+        """float64 (B, classes) on the CPU, chunk by chunk, without gradients.
+
+        Raises:
+            OutOfTimeError: the deadline is over.
+        """
+        return torch.cat([self._distributions(part) for part in torch.split(images, self.chunk)])
+
+    def _distributions(self, images: Tensor) -> Tensor:
+        if self.deadline is not None and time.monotonic() >= self.deadline:
+            raise OutOfTimeError
         self.cost.forwards += len(images)
         with torch.no_grad():
-            parts = [
-                self.model(part).double().softmax(dim=1).cpu() for part in torch.split(images, self.chunk)
-            ]
-        return torch.cat(parts)
+            return self.model(images).double().softmax(dim=1).cpu()
 
     def kept(self, substrate: str, cells: Tensor) -> Tensor:
         """The class's probability where only ``cells`` (N, h*w) bool of the picture show, float64 (N,).
@@ -171,6 +204,20 @@ class Case:
     @cached_property
     def _measured(self) -> dict[str, dict[str, Measurement]]:
         return {}
+
+
+@contextmanager
+def _limited(case: Case, seconds: float | None) -> Iterator[None]:
+    if seconds is None:
+        yield
+        return
+    before = case.deadline, case.chunk
+    case.deadline = time.monotonic() + seconds
+    case.chunk = max(1, min(case.chunk, int(CHUNK_SECONDS / case.seconds_each)))
+    try:
+        yield
+    finally:
+        case.deadline, case.chunk = before
 
 
 Again = Callable[[Model, Tensor, int], Tensor]

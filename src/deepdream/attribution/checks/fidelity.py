@@ -49,6 +49,7 @@ def infidelity_of(
 
 @check_of_maps(
     "infidelity",
+    once=SAMPLES,
     better="lower",
     question="When a random fifth of the cells is hidden, does the map foretell how far the class falls?",
     paper="Yeh et al. 2019, On the (in)fidelity and sensitivity of explanations, arXiv:1901.09392",

@@ -80,6 +80,11 @@ class Finding:
         }
 
 
+def _none(case: Case, first: bool) -> int:
+    del case, first
+    return 0
+
+
 @dataclass(frozen=True)
 class Check:
     """An entry of the registry.
@@ -90,6 +95,8 @@ class Check:
         cost: In forward passes and explanations.
         better: Which way is better, where there is a way.
         applies: None, or why the check cannot be made here.
+        forwards: Passes through the network, at most, beside those of explanations made again; True for the first map
+            of a case, with which the controls are measured.
     """
 
     name: str
@@ -100,6 +107,7 @@ class Check:
     better: Better | None
     run: Callable[[Case, Claim], Finding]
     applies: Callable[[Case, Claim], str | None]
+    forwards: Callable[[Case, bool], int] = _none
 
     def __call__(self, case: Case, claim: Claim) -> Finding:
         """Make the check; one that does not apply says so, and so does one that fails on a shuffled network."""
@@ -130,9 +138,22 @@ def always(case: Case, claim: Claim) -> None:
 
 
 def check_of_maps(
-    name: str, *, better: Better, applies: Applies = always, **words: str
+    name: str,
+    *,
+    better: Better,
+    applies: Applies = always,
+    each: int | Callable[[Case], int] = 0,
+    once: int = 0,
+    **words: str,
 ) -> Callable[[Measure], Measure]:
-    """Register ``measure(case, heatmap)``: taken of the method's map and, once a case, of every control."""
+    """Register ``measure(case, heatmap)``: taken of the method's map and, once a case, of every control.
+
+    ``each`` and ``once`` are the passes through the network of one map, and of all maps together.
+    """
+
+    def forwards(case: Case, first: bool) -> int:
+        one = each if isinstance(each, int) else each(case)
+        return once + one * (1 + len(case.controls)) if first else one
 
     def enter(measure: Measure) -> Measure:
         def run(case: Case, claim: Claim) -> Finding:
@@ -145,7 +166,7 @@ def check_of_maps(
             verdict = judge_all(mine.values, bands, better)
             return finding(name, claim, mine, verdict=verdict, bands=bands)
 
-        _CHECKS[name] = Check(name=name, better=better, run=run, applies=applies, **words)
+        _CHECKS[name] = Check(name=name, better=better, run=run, applies=applies, forwards=forwards, **words)
         return measure
 
     return enter
@@ -157,7 +178,7 @@ def check_of_methods(
     """Register ``run(case, claim)``, which needs more than the map and brings its own controls."""
 
     def enter(run: Run) -> Run:
-        _CHECKS[name] = Check(name=name, better=better, run=run, applies=applies, **words)
+        _CHECKS[name] = Check(name=name, better=better, run=run, applies=applies, forwards=_none, **words)
         return run
 
     return enter

@@ -60,6 +60,7 @@ def _measurement(case: Case, curves: dict[str, Tensor]) -> Measurement:
 
 @check_of_maps(
     "deletion",
+    each=lambda case: len(SUBSTRATES) * case.steps,
     better="lower",
     question="How fast does the class vanish when the cells the map ranks first are hidden first?",
     paper="Petsiuk et al. 2018, RISE, arXiv:1806.07421",
@@ -73,6 +74,7 @@ def deletion(case: Case, heatmap: Tensor) -> Measurement:
 
 @check_of_maps(
     "insertion",
+    each=lambda case: len(SUBSTRATES) * case.steps,
     better="higher",
     question="How fast does the class appear when the cells the map ranks first are shown first?",
     paper="Petsiuk et al. 2018, RISE, arXiv:1806.07421",

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from torch import Tensor
 
-from deepdream.attribution.checks.case import Again, Case, Claim
-from deepdream.attribution.checks.registry import Finding, find_check
+from deepdream.attribution.checks.case import SUBSTRATES, Again, Case, Claim
+from deepdream.attribution.checks.registry import Check, Finding, find_check
+from deepdream.attribution.checks.timing import EXPLANATIONS, Clock, Forecast, Pace
 from deepdream.attribution.explanation import Explanation
 from deepdream.attribution.registry import find_method
 from deepdream.attribution.running import explain, map_of, usual_passes
@@ -37,39 +37,15 @@ DEFAULT_CHECKS = (
     "sparseness",
     "agreement",
 )
+#: Checks that only together judge a map.
+CURVES = ("deletion", "insertion", "sufficiency")
+#: The share of what is left after the maps that deletion and insertion may take, and the share where the fewest points
+#: take longer; then fewer maps have curves.
+FOR_CURVES, MOST_FOR_CURVES = 0.4, 0.7
+#: The fewest and the most points of a curve.
+FEWEST_STEPS, MOST_STEPS = 7, 98
 #: Passes through the network of one explanation that a check asks for again, where there is little time.
 AGAIN = 80
-#: The share of the remaining time that one slow method may take for one check, so that the others get theirs.
-SHARE = 0.35
-#: How many explanations a check asks for anew; everything else costs only forwards.
-_EXPLANATIONS = {"randomization": 5, "layer-randomization": 5, "random-logit": 2, "sensitivity": 3}
-
-
-@dataclass
-class Clock:
-    """A time that may be used up; None never is."""
-
-    seconds: float | None = None
-    start: float = field(default_factory=time.monotonic)
-
-    @property
-    def used(self) -> float:
-        """Seconds since the start."""
-        return time.monotonic() - self.start
-
-    @property
-    def left(self) -> float:
-        """Seconds that remain."""
-        return float("inf") if self.seconds is None else self.seconds - self.used
-
-    def share(self, parts: int, *, most: float = 1.0) -> float | None:
-        """An equal part of what is left, at most ``most`` of the whole; None without a limit.
-
-        What quick methods leave over is not all spent by the last one.
-        """
-        if self.seconds is None:
-            return None
-        return max(min(self.left / max(parts, 1), most * self.seconds), 0.1)
 
 
 @dataclass(frozen=True)
@@ -82,7 +58,7 @@ class Refusal:
 
 def repeats_of(checks: Iterable[str]) -> int:
     """How many explanations these checks ask for again of one method that samples, its rough self included."""
-    return 1 + sum(_EXPLANATIONS.get(name, 0) for name in checks)
+    return 1 + sum(EXPLANATIONS.get(name, 0) for name in checks)
 
 
 def claim_of(made: Explanation, *, seed: int = 0, passes: int | None = None) -> Claim:
@@ -137,29 +113,33 @@ def explained(
     Methods that sample take as many samples as the time allows, but with ``depth`` at most so many times their
     usual number: then the maps are the same on every machine that is fast enough.
     """
-    clock = Clock(budget)
+    clock, pace = Clock(budget), Pace(case)
     for index, method in enumerate(methods):
-        reason = find_method(method).applies(case.model)
-        if reason is None and clock.left <= 0:
-            reason = f"the {clock.seconds:.0f} s for explanations were used up"
+        entry = find_method(method)
+        # Whether it applies may take passes to find out.
+        reason = pace.reason(entry, clock) or entry.applies(case.model)
         if reason is not None:
             yield Refusal(method, reason)
             continue
         share = clock.share(len(methods) - index, most=2 / len(methods) if depth is None else 1.0)
+        before = clock.used
         try:
-            yield explain(
+            found = explain(
                 case.model,
                 case.image,
                 method,
                 case.target,
                 against=case.against,
                 seed=case.seed,
-                budget=share,
+                budget=None if share is None else share / pace.excess,
                 passes=_passes(method, depth),
                 **options,
             )
         except UsageError as error:
             yield Refusal(method, str(error))
+            continue
+        pace.learn(found, clock.used - before, share)
+        yield found
 
 
 def _passes(method: str, depth: float | None) -> int | None:
@@ -173,25 +153,38 @@ def checked(
     checks: Sequence[str] = DEFAULT_CHECKS,
     *,
     budget: float | None = None,
+    curves: int | None = None,
 ) -> Iterator[Finding]:
     """Every check of every claim, check by check; those for which no time is left say so.
+
+    ``curves`` is for how many claims deletion and insertion are made at most: half of both would judge nothing.
 
     Raises:
         UnknownNameError: no such check.
     """
     all_claims = list(claims)
     case.maps |= {claim.method: claim.heatmap for claim in all_claims}
-    return _checked(case, all_claims, [find_check(name) for name in checks], Clock(budget))
+    limits = {} if curves is None else dict.fromkeys(CURVES, curves)
+    return _checked(case, all_claims, [find_check(name) for name in checks], budget, limits)
 
 
-def _checked(case: Case, claims: list[Claim], checks: list[Any], clock: Clock) -> Iterator[Finding]:
-    for check in checks:
-        for claim in claims:
-            expected = _expected(check.name, claim)
-            if clock.left <= expected / SHARE:
-                yield Finding(check.name, claim.method, verdict=_no_time(expected, max(clock.left, 0)))
-                continue
-            yield check(case, claim)
+def _checked(
+    case: Case, claims: list[Claim], checks: list[Check], budget: float | None, limits: Mapping[str, int]
+) -> Iterator[Finding]:
+    clock = Clock(budget)
+    with case.within(budget):
+        for check in checks:
+            forecast = Forecast(case, check)
+            for index, claim in enumerate(claims):
+                beyond = index >= limits.get(check.name, len(claims))
+                if budget is not None and (beyond or not forecast.fits(claim, clock.left)):
+                    verdict = _no_time(forecast.seconds(claim), max(clock.left, 0))
+                    yield Finding(check.name, claim.method, verdict=verdict)
+                    continue
+                found = check(case, claim)
+                if budget is not None:
+                    forecast.learn(claim, found.seconds)
+                yield found
 
 
 def _no_time(expected: float, left: float) -> str:
@@ -200,6 +193,14 @@ def _no_time(expected: float, left: float) -> str:
     return f"not made: it would take {expected:.0f} s, and {left:.0f} s are left"
 
 
-def _expected(check: str, claim: Claim) -> float:
-    """Seconds that the explanations of a check will take, as its first one did."""
-    return claim.seconds * _EXPLANATIONS.get(check, 0)
+def plan_curves(case: Case, maps: int, left: float, *, most: float) -> int:
+    """Set the points of a curve, ``most`` at most, so that those of all maps fit; or of how many maps they do.
+
+    Args:
+        maps: How many there are beside the controls.
+        left: Seconds for everything that is still to be done.
+    """
+    each = 2 * len(SUBSTRATES) * case.seconds_each
+    wanted = FOR_CURVES * left / (each * (maps + len(case.controls)))
+    case.steps = int(max(FEWEST_STEPS, min(most, MOST_STEPS, wanted)))
+    return max(0, int(MOST_FOR_CURVES * left / (each * case.steps)) - len(case.controls))
