@@ -202,7 +202,7 @@ def test_errors_say_what_to_do(arguments, error, message, table):
 def test_an_existing_file_is_kept(tmp_path):
     out = tmp_path / "odds.png"
     out.write_bytes(b"mine")
-    with pytest.raises(OutputError, match="exists already"):
+    with pytest.raises(OutputError, match=r"exists\. Use --overwrite"):
         run("odds", "-o", out)
     assert out.read_bytes() == b"mine"
     run("odds", "-o", out, "--overwrite")

@@ -211,7 +211,7 @@ def check_transparent(path: Path) -> None:
         raise UsageError(f"{path.suffix} holds no transparency. Name the output .png, .webp or .tif with -o.")
 
 
-def check_free(path: Path, *, overwrite: bool) -> None:
-    """Raises OutputError if ``path`` exists and may not be replaced."""
-    if path.exists() and not overwrite:
-        raise OutputError(f"{path} exists. Use --overwrite, or another name with -o.")
+def check_free(path: Path | None, *, overwrite: bool) -> None:
+    """Raises OutputError if ``path`` exists and may not be replaced; None is no file."""
+    if path is not None and path.exists() and not overwrite:
+        raise OutputError(f"{path} exists. Use --overwrite, or another name.")

@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from deepdream.cli.files import check_free
 from deepdream.cli.lecture.neurons import numbers_of
-from deepdream.cli.lecture.showing import Answer, Data, Grid, Seed, Target, add_lesson, check_new_file, plots
+from deepdream.cli.lecture.showing import Answer, Data, Grid, Seed, Target, add_lesson, plots
 from deepdream.errors import UsageError
 
 if TYPE_CHECKING:
@@ -79,7 +80,7 @@ def mlp(
     targets = one_hot(table.y, len(table.classes))
     output = "sigmoid" if targets.shape[1] == 1 or loss != "cross-entropy" else "softmax"
     sizes = [table.X.shape[1], *hidden_sizes(hidden), targets.shape[1]]
-    check_new_file(save, overwrite=overwrite)
+    check_free(save, overwrite=overwrite)
     if animate and (sizes[0], sizes[-1]) != (2, 1):
         raise UsageError(f"--animate needs two columns of numbers and two classes; {table.about} has others.")
     model = load_network(load) if load else MLP(sizes, activation, output=output, init=init, seed=seed)

@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from deepdream.cli.files import check_free
 from deepdream.cli.lecture.networks import Activation, Epochs, Hidden, Loss, Rate, hidden_sizes
-from deepdream.cli.lecture.showing import Answer, Data, Grid, Seed, Target, add_lesson, check_new_file, plots
+from deepdream.cli.lecture.showing import Answer, Data, Grid, Seed, Target, add_lesson, plots
 from deepdream.cli.terminal import say
 from deepdream.errors import UsageError
 
@@ -47,7 +48,7 @@ def play(
 
     if page is not None and page.suffix.lower() not in (".html", ".htm"):
         raise UsageError(f"--html wants a name that ends in .html, not {page.name!r}.")
-    check_new_file(page, overwrite=overwrite)
+    check_free(page, overwrite=overwrite)
     recipe = Recipe(loss=loss, lr=lr, epochs=epochs, seed=seed)
     table = find_data(data, seed=seed, target=target)
     played = learn(table, hidden_sizes(hidden), recipe, activation=activation, frames=frames)

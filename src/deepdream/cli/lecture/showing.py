@@ -15,10 +15,11 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from deepdream.cli.files import check_free
 from deepdream.cli.groups import grouped, parameters_of, with_signature
 from deepdream.cli.scene import DarkOption
 from deepdream.cli.terminal import put, put_json, put_table, say
-from deepdream.errors import OutputError, UsageError
+from deepdream.errors import UsageError
 from deepdream.lecture.lessons import Lesson, find_lesson
 
 if TYPE_CHECKING:
@@ -91,7 +92,7 @@ class Showing:
                 raise UsageError(
                     f"Cannot tell from {self.out.name!r} what to draw: end it in {', '.join(SUFFIXES)}."
                 )
-            check_new_file(self.out, overwrite=self.overwrite)
+            check_free(self.out, overwrite=self.overwrite)
 
     def show(self, lesson: Lesson, answer: Answer) -> None:
         """The text and tables, or the numbers as JSON; the plot into its file."""
@@ -181,9 +182,3 @@ def _check_numbers(given: Mapping[str, Any]) -> None:
     for key, value in given.items():
         if isinstance(value, float) and not math.isfinite(value):
             raise UsageError(f"--{key.replace('_', '-')} must be a finite number; got {value}.")
-
-
-def check_new_file(path: Path | None, *, overwrite: bool) -> None:
-    """Refuse to write over a file unasked. Raises OutputError."""
-    if path is not None and path.exists() and not overwrite:
-        raise OutputError(f"{path} exists already. Give --overwrite to replace it, or another name.")
