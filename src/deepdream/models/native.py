@@ -1,4 +1,4 @@
-"""Blocks of a network in one pass over memory, by kernels of our own (blocks.c).
+"""Blocks of a network in one pass over memory, by kernels of our own (native.c).
 
 An inverted residual widens its input several times, filters every channel and narrows again. Operation by operation,
 the wide part is written and read at the speed of the memory, several times, and once more on the way back. Here it
@@ -20,12 +20,12 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-#: That of blocks.c: a library that was built from another one is not used.
+#: That of native.c: a library that was built from another one is not used.
 _VERSION = 1
 
 
 def structure(name: str, pointers: str, numbers: str) -> type[Any]:
-    """A structure of blocks.c: its pointers, its numbers, and the number of threads."""
+    """A structure of native.c: its pointers, its numbers, and the number of threads."""
     fields: list[tuple[str, Any]] = [(field, ctypes.c_void_p) for field in pointers.split()]
     fields += [(field, ctypes.c_int32) for field in (*numbers.split(), "threads")]
     return type(name, (ctypes.Structure,), {"_fields_": fields})
@@ -44,7 +44,7 @@ _Stem = structure(
 def library() -> ctypes.CDLL | None:
     """The compiled kernels, or None: not built, built from other sources, or not for this processor."""
     for suffix in EXTENSION_SUFFIXES:
-        path = Path(__file__).with_name("_blocks" + suffix)
+        path = Path(__file__).with_name("_native" + suffix)
         if not path.is_file():
             continue
         try:

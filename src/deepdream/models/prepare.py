@@ -15,6 +15,7 @@ from torch import Tensor, nn
 from deepdream.models.efficientnet_lite import EfficientNetLite, fuse, mirror
 from deepdream.models.frozen import freeze_convolutions
 from deepdream.models.layers import hooked, single_thread
+from deepdream.models.pooling import replace_pools
 
 
 class FoldedNorm(nn.Module):
@@ -103,10 +104,11 @@ def _frozen_copy(network: nn.Module) -> nn.Module:
 
 
 def _arranged(network: nn.Module, example: Tensor, dtype: torch.dtype | None = None) -> nn.Module:
-    """Channels last; in its own precision on a CPU with convolutions that pull gradients back to their input alone."""
+    """Channels last; in its own precision on a CPU with convolutions and poolings made for it."""
     network = (network if dtype is None else network.to(dtype)).to(memory_format=torch.channels_last)
     if example.device.type == "cpu" and dtype is None:
         freeze_convolutions(network)
+        replace_pools(network)
     return network
 
 

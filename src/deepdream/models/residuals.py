@@ -1,4 +1,4 @@
-"""An inverted residual in one pass over memory, by kernels of our own (blocks.c)."""
+"""An inverted residual in one pass over memory, by kernels of our own (native.c)."""
 
 from __future__ import annotations
 

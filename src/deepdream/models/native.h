@@ -1,10 +1,12 @@
-/* The kernels for vectors V of LANES floats, of which the processor holds REGISTERS; blocks.c includes this twice. */
+/* The kernels for vectors V of LANES floats, of which the processor holds REGISTERS; native.c includes this twice. */
 
 typedef float NAME(loose) __attribute__((vector_size(4 * LANES), aligned(4), may_alias));
 #define AT(p) (*(NAME(loose) *)(p))
 #define READ(p) ((V) * (const NAME(loose) *)(p))
 #define UNROLL _Pragma("GCC unroll 32")
 #define BYTES (LANES / 8)
+
+typedef __typeof__(NAME(larger)((V){0}, (V){0})) NAME(Which);
 
 /* What becomes of a pointwise convolution's sums: a ReLU6, the mask of one, or nothing. */
 enum { NAME(BOUNDED), NAME(MASKED), NAME(PLAIN) };
@@ -26,13 +28,19 @@ INLINE void NAME(tile)(const int M, const int N, const int kind, const float *x,
         const V start = to->bias ? READ(to->bias + first + n * LANES) : (V){0};
         UNROLL for (int m = 0; m < M; m++) sum[m * N + n] = start;
     }
+    /* Of twelve pixels' addresses only every fourth is in a register of its own: there are no more. */
+    const float *at[3] = {x, x + 4 * (int64_t)step, x + 8 * (int64_t)step};
+    const int64_t one_step = step, three_steps = 3 * one_step;
     for (int k = 0; k < before; k++, w += N * LANES) {
         V row[3];
         UNROLL for (int n = 0; n < N; n++) row[n] = READ(w + n * LANES);
         UNROLL for (int m = 0; m < M; m++) {
-            const float value = x[m * step + k];
+            const float *from = at[m / 4];
+            const float value = m % 4 == 3 ? from[three_steps] : from[m % 4 * one_step];
             UNROLL for (int n = 0; n < N; n++) sum[m * N + n] += value * row[n];
         }
+        UNROLL for (int i = 0; i < 3; i++) at[i]++;
+        __asm__("" : "+r"(at[0]), "+r"(at[1]), "+r"(at[2]));
     }
     UNROLL for (int m = 0; m < M; m++) {
         UNROLL for (int n = 0; n < N; n++) {
@@ -243,19 +251,19 @@ static void NAME(stem)(const Stem *s, int picture, int top, int bottom) {
     const int before = s->before, stride = s->stride, phases = stride * stride * s->colors;
     const int vectors = divided(phases, LANES), across = divided(s->columns_out, stride);
     const int low = s->first_column, high = across + s->first_column + s->columns - 1;
-    const int from = most(low, 0), to = least(high, s->columns_in);
+    const int from = most(low, 0), end = least(high, s->columns_in);
     const int64_t line = (int64_t)(high - low) * before, panel = (int64_t)s->columns * before * vectors * LANES;
     float *ring = scratch(s->rows * line + (int64_t)across * phases), *found = ring + s->rows * line;
     for (int slot = 0; slot < s->rows; slot++) {
         memset(ring + slot * line, 0, 4 * (int64_t)(from - low) * before);
-        memset(ring + slot * line + (int64_t)(to - low) * before, 0, 4 * (int64_t)(high - to) * before);
+        memset(ring + slot * line + (int64_t)(end - low) * before, 0, 4 * (int64_t)(high - end) * before);
     }
     int next = most(top + s->first_row, 0);
     for (int row = top; row < bottom; row++) {
         for (; next < least(row + s->first_row + s->rows, s->rows_in); next++) {
             const int64_t begin = (((int64_t)picture * s->rows_in + next) * s->columns_in + from) * before;
             float *slot = ring + next % s->rows * line + (int64_t)(from - low) * before;
-            const int64_t count = (int64_t)(to - from) * before;
+            const int64_t count = (int64_t)(end - from) * before;
             if (!s->result) memcpy(slot, s->x + begin, 4 * count);
             else for (int64_t i = 0; i < count; i += LANES)
                 AT(slot + i) = NAME(masked_by)(READ(s->x + begin + i), READ(s->result + begin + i));
@@ -274,8 +282,89 @@ static void NAME(stem)(const Stem *s, int picture, int top, int bottom) {
             for (int column = 0; column < across; column++) {
                 const int count = least(stride, s->columns_out - column * stride) * s->colors;
                 const float *one = found + (int64_t)column * phases + down * stride * s->colors;
-                for (int i = 0; i < count; i++) y[(int64_t)column * stride * s->colors + i] = one[i];
+                float *to = y + (int64_t)column * stride * s->colors;
+                for (int i = 0; i < count; i += LANES) {
+                    const int some = least(count - i, LANES);
+                    NAME(write_some)(to + i, NAME(read_some)(one + i, some), some);
+                }
             }
+        }
+    }
+}
+
+/* What a pooled pixel is made of, or where a pixel's gradient comes from: `count` neighbors from `from` on, the places
+ * that they have in the window. */
+typedef struct {
+    int64_t from[255];
+    int place[255];
+    int count;
+} NAME(Neighbors);
+
+INLINE void NAME(pooled)(const int count, const NAME(Neighbors) * n, const Pool *p, float *y, uint8_t *places) {
+    for (int c = 0; c < p->channels; c += LANES) {
+        V most_yet = NAME(constant)(0xff800000), place = NAME(constant)(n->place[0]);
+        UNROLL for (int i = 0; i < count; i++) {
+            const V one = READ(p->x + n->from[i] + c);
+            const NAME(Which) more = NAME(larger)(one, most_yet);
+            most_yet = NAME(chosen)(more, one, most_yet);
+            place = NAME(chosen)(more, NAME(constant)(n->place[i]), place);
+        }
+        AT(y + c) = most_yet;
+        if (places) NAME(write_places)(places + c, place);
+    }
+}
+
+INLINE void NAME(gathered)(const int count, const NAME(Neighbors) * n, const Pool *p, float *y) {
+    for (int c = 0; c < p->channels; c += LANES) {
+        V sum = {0};
+        UNROLL for (int i = 0; i < count; i++) {
+            const int64_t at = n->from[i] + c;
+            sum += NAME(where)(p->place + at, n->place[i], READ(p->x + at));
+        }
+        AT(y + c) = sum;
+    }
+}
+
+/* A row of pooled pixels of one picture. */
+static void NAME(pool)(const Pool *p, int picture, int row) {
+    const int top = row * p->stride - p->pad, bottom = least(top + p->kernel, p->rows_in);
+    for (int column = 0; column < p->columns_out; column++) {
+        const int left = column * p->stride - p->pad, right = least(left + p->kernel, p->columns_in);
+        NAME(Neighbors) n;
+        n.count = 0;
+        for (int y = most(top, 0); y < bottom; y++)
+            for (int x = most(left, 0); x < right; x++, n.count++) {
+                n.from[n.count] = (((int64_t)picture * p->rows_in + y) * p->columns_in + x) * p->channels;
+                n.place[n.count] = (y - top) * p->kernel + x - left;
+            }
+        const int64_t to = (((int64_t)picture * p->rows_out + row) * p->columns_out + column) * p->channels;
+        uint8_t *places = p->place ? p->place + to : 0;
+        if (n.count == 9) NAME(pooled)(9, &n, p, p->y + to, places);
+        else NAME(pooled)(n.count, &n, p, p->y + to, places);
+    }
+}
+
+/* A row of the gradient of what was pooled: from every window that a pixel lies in, if it was its maximum. */
+static void NAME(pull_back_pool)(const Pool *p, int picture, int row) {
+    const int stride = p->stride, reach = p->pad - p->kernel + 1;
+    const int top = most(divided(row + reach, stride), 0), bottom = least((row + p->pad) / stride, p->rows_in - 1);
+    for (int column = 0; column < p->columns_out; column++) {
+        const int left = most(divided(column + reach, stride), 0);
+        const int right = least((column + p->pad) / stride, p->columns_in - 1);
+        NAME(Neighbors) n;
+        n.count = 0;
+        for (int y = top; y <= bottom; y++)
+            for (int x = left; x <= right; x++, n.count++) {
+                n.from[n.count] = (((int64_t)picture * p->rows_in + y) * p->columns_in + x) * p->channels;
+                n.place[n.count] = (row + p->pad - y * stride) * p->kernel + column + p->pad - x * stride;
+            }
+        float *y = p->y + (((int64_t)picture * p->rows_out + row) * p->columns_out + column) * p->channels;
+        switch (n.count) {
+            case 9: NAME(gathered)(9, &n, p, y); break;
+            case 4: NAME(gathered)(4, &n, p, y); break;
+            case 2: NAME(gathered)(2, &n, p, y); break;
+            case 1: NAME(gathered)(1, &n, p, y); break;
+            default: NAME(gathered)(n.count, &n, p, y);
         }
     }
 }

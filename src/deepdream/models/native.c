@@ -1,10 +1,12 @@
-/* A whole block of a network in one pass over memory, forward or back: 1x1 convolution, depthwise one, 1x1 convolution.
+/* What torch's operations do slowly for one picture on a processor, forward or back.
  *
- * models/native.py says what is computed and packs the kernels; without this library the network computes the same by
- * torch's own operations. Only rows that the depthwise windows need are made at a time, in a ring that stays in the
- * processor's second-level cache, and of what is filtered only a few pixels, which go on from the first-level cache. Of
- * the wide part nothing is written to memory but one bit for each number: whether its ReLU6 was open.
+ * A whole block of a network in one pass over memory: 1x1 convolution, depthwise one, 1x1 convolution. Only rows that the
+ * depthwise windows need are made at a time, in a ring that stays in the processor's second-level cache, and of what is
+ * filtered only a few pixels, which go on from the first-level cache. Of the wide part nothing is written to memory but
+ * one bit for each number: whether its ReLU6 was open. Further the way back through a stem, and pooling by the maximum,
+ * for which torch uses one thread for each picture.
  *
+ * models/native.py calls it; without this library torch's own operations compute the same.
  * Built for x86-64 by a compiler that knows GNU C; elsewhere the build is skipped. It is not linked to an OpenMP of its
  * own: torch's, loaded before, gives the threads.
  */
@@ -14,7 +16,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Counts up whenever `Block`, `Stem` or what they mean changes; native.py refuses a library of another number. */
+/* Counts up whenever a structure or what it means changes; native.py refuses a library of another number. */
 #define VERSION 1
 /* Pixels that are filtered before they go on. */
 #define CHUNK 24
@@ -50,6 +52,16 @@ typedef struct {
     int32_t threads;
 } Stem;
 
+/* Pooling by the maximum: of a window the place of its first maximum is kept, row by row. */
+typedef struct {
+    const float *x; /* forward (pictures, rows_in, columns_in, channels); back the gradient */
+    float *y;
+    uint8_t *place; /* like what is pooled; NULL forward: not wanted */
+    int32_t pictures, rows_in, columns_in, rows_out, columns_out;
+    int32_t channels, kernel, stride, pad;
+    int32_t threads;
+} Pool;
+
 /* At least so many floats that belong to the calling thread; kept from call to call. */
 static float *scratch(int64_t floats) {
     static _Thread_local float *kept;
@@ -83,12 +95,26 @@ INLINE void write_open_16(uint8_t *to, __m512 v) { *(uint16_t *)to = open_16(v);
 INLINE __m512 masked_16(__m512 v, const uint8_t *open) { return _mm512_maskz_mov_ps(*(const uint16_t *)open, v); }
 INLINE __m512 masked_by_16(__m512 v, __m512 result) { return _mm512_maskz_mov_ps(open_16(result), v); }
 INLINE __m512 read_some_16(const float *from, int count) { return _mm512_maskz_loadu_ps((1u << count) - 1, from); }
+INLINE __mmask16 larger_16(__m512 v, __m512 than) { /* as torch compares: a NaN wins */
+    return _mm512_cmp_ps_mask(v, than, _CMP_GT_OQ) | _mm512_cmp_ps_mask(v, v, _CMP_UNORD_Q);
+}
+INLINE __m512 chosen_16(__mmask16 which, __m512 v, __m512 otherwise) {
+    return _mm512_mask_mov_ps(otherwise, which, v);
+}
+INLINE __m512 constant_16(int n) { return _mm512_castsi512_ps(_mm512_set1_epi32(n)); }
+INLINE void write_places_16(uint8_t *to, __m512 v) {
+    _mm_storeu_si128((__m128i *)to, _mm512_cvtepi32_epi8(_mm512_castps_si512(v)));
+}
+INLINE __m512 where_16(const uint8_t *places, int place, __m512 v) {
+    const __m128i all = _mm_loadu_si128((const __m128i *)places);
+    return _mm512_maskz_mov_ps(_mm_cmpeq_epi8_mask(all, _mm_set1_epi8((char)place)), v);
+}
 INLINE void write_some_16(float *to, __m512 v, int count) { _mm512_mask_storeu_ps(to, (1u << count) - 1, v); }
 #define NAME(x) x##_16
 #define V __m512
 #define LANES 16
 #define REGISTERS 32
-#include "blocks.h"
+#include "native.h"
 #undef NAME
 #undef V
 #undef LANES
@@ -113,12 +139,26 @@ INLINE __m256i some_8(int count) {
     return _mm256_cmpgt_epi32(_mm256_set1_epi32(count), _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7));
 }
 INLINE __m256 read_some_8(const float *from, int count) { return _mm256_maskload_ps(from, some_8(count)); }
+INLINE __m256 larger_8(__m256 v, __m256 than) {
+    return _mm256_or_ps(_mm256_cmp_ps(v, than, _CMP_GT_OQ), _mm256_cmp_ps(v, v, _CMP_UNORD_Q));
+}
+INLINE __m256 chosen_8(__m256 which, __m256 v, __m256 otherwise) { return _mm256_blendv_ps(otherwise, v, which); }
+INLINE __m256 constant_8(int n) { return _mm256_castsi256_ps(_mm256_set1_epi32(n)); }
+INLINE void write_places_8(uint8_t *to, __m256 v) {
+    const __m256i all = _mm256_castps_si256(v);
+    const __m128i words = _mm_packus_epi32(_mm256_castsi256_si128(all), _mm256_extracti128_si256(all, 1));
+    _mm_storel_epi64((__m128i *)to, _mm_packus_epi16(words, words));
+}
+INLINE __m256 where_8(const uint8_t *places, int place, __m256 v) {
+    const __m256i all = _mm256_cvtepu8_epi32(_mm_loadl_epi64((const __m128i *)places));
+    return _mm256_and_ps(v, _mm256_castsi256_ps(_mm256_cmpeq_epi32(all, _mm256_set1_epi32(place))));
+}
 INLINE void write_some_8(float *to, __m256 v, int count) { _mm256_maskstore_ps(to, some_8(count), v); }
 #define NAME(x) x##_8
 #define V __m256
 #define LANES 8
 #define REGISTERS 16
-#include "blocks.h"
+#include "native.h"
 #undef NAME
 #undef V
 #undef LANES
@@ -160,4 +200,16 @@ void pull_back_stem(const Stem *s, int32_t lanes) {
         const int top = task % down * height;
         (lanes == 16 ? stem_16 : stem_8)(s, task / down, top, least(top + height, rows));
     }
+}
+
+void pool(const Pool *p, int32_t lanes) {
+#pragma omp parallel for num_threads(p->threads) schedule(static)
+    for (int task = 0; task < p->pictures * p->rows_out; task++)
+        (lanes == 16 ? pool_16 : pool_8)(p, task / p->rows_out, task % p->rows_out);
+}
+
+void pull_back_pool(const Pool *p, int32_t lanes) {
+#pragma omp parallel for num_threads(p->threads) schedule(static)
+    for (int task = 0; task < p->pictures * p->rows_out; task++)
+        (lanes == 16 ? pull_back_pool_16 : pull_back_pool_8)(p, task / p->rows_out, task % p->rows_out);
 }
