@@ -3,24 +3,36 @@
 from __future__ import annotations
 
 import textwrap
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from deepdream.cli.files import Existing, are_many, expand_inputs
 from deepdream.cli.groups import grouped
-from deepdream.cli.options import NetworkChoice
-from deepdream.cli.scene import AgainstOption, JsonOption, TargetOption, parse_seconds
-from deepdream.cli.terminal import put, put_json, put_table, say, width_of_output
-from deepdream.errors import UsageError
+from deepdream.cli.options import NetworkChoice, Quiet
+from deepdream.cli.scene import (
+    AgainstOption,
+    JsonOption,
+    OverwriteOption,
+    SkipOption,
+    TargetOption,
+    parse_seconds,
+)
+from deepdream.cli.terminal import put, put_json, put_table, say, silent, width_of_output
+from deepdream.errors import UnknownNameError, UsageError
 
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from deepdream.attribution.checks import Agreement, Case, Claim, Finding
+    from deepdream.attribution.checks import Agreement, Case, Claim, Clock, Finding
     from deepdream.images import Picture
     from deepdream.models import Model
+
+
+Tell = Callable[[str], None]
 
 
 def register(app: typer.Typer) -> None:
@@ -35,45 +47,135 @@ def names_of(texts: Sequence[str]) -> list[str]:
 
 def check(
     *,
-    image: Annotated[Path | None, typer.Argument(help="The picture.")] = None,
+    images: Annotated[
+        list[str] | None, typer.Argument(help="A picture; or several, folders and patterns.")
+    ] = None,
     method: Annotated[
         list[str] | None, typer.Option(help="A method of `deepdream methods`; may be repeated.")
     ] = None,
     target: TargetOption = None,
     against: AgainstOption = None,
     checks: Annotated[str, typer.Option(help="Names with commas; `--list` shows them. All otherwise.")] = "",
-    budget: Annotated[str | None, typer.Option(help="How long it may take: 30s, 2m.")] = None,
-    mask: Annotated[
-        Path | None, typer.Option(help="A picture of the same size, white where the object is.")
+    budget: Annotated[
+        str | None, typer.Option(help="How long it may take: 30s, 2m; of many pictures, each.")
     ] = None,
+    mask: Annotated[
+        Path | None,
+        typer.Option(
+            help="A picture of the same size, white where the object is; of many, a folder with such a one for each."
+        ),
+    ] = None,
+    output: Annotated[
+        Path | None, typer.Option("-o", "--output", help="Of many pictures: the folder for checks.csv.")
+    ] = None,
+    overwrite: OverwriteOption = False,
+    skip_existing: SkipOption = False,
     choice: NetworkChoice,
     seed: Annotated[int, typer.Option(min=0, help="Of everything that is drawn by chance.")] = 0,
     list_all: Annotated[bool, typer.Option("--list", help="List the checks and stop.")] = False,
     as_json: JsonOption = False,
+    quiet: Quiet = False,
 ) -> None:
     """Check explanations: is a map complete, does it name what matters, does it depend on the network?
 
     Every number stands beside random maps, a centered blob and an edge detector; the verdict speaks for a method
-    only beyond all of them.
+    only beyond all of them. Of many pictures checks.csv in a folder (-o, or checks/) has every number, and the
+    means over all are shown: one picture does not say whether a method is to be trusted.
 
     Examples: deepdream check images/cat.jpg --method grad-cam --method saliency --budget 1m
     | deepdream check photo.jpg --method occlusion --mask object.png --checks pointing-game,mass-inside --json
+    | deepdream check photos/ --method grad-cam --checks deletion,insertion,randomization -o checks
     """
     if list_all:
         _list_checks(as_json)
         return
-    if image is None:
+    if not images:
         raise UsageError(
             "Which picture? `deepdream check picture.jpg --method grad-cam`; --list lists the checks."
         )
-    from deepdream.attribution.checks import Clock
+    methods = names_of(method or ["integrated-gradients"])
+    asked = _Asked(methods, _wanted(names_of([checks])), target, against, parse_seconds(budget), mask, seed)
+    existing = Existing.of(overwrite=overwrite, skip=skip_existing, number=False)
+    sources = expand_inputs(images)
+    if are_many(images, sources, output):
+        _check_many(sources, asked, choice, output, existing, as_json=as_json, quiet=quiet)
+        return
+    if output is not None or existing is not Existing.REFUSE:
+        raise UsageError(
+            "-o, --overwrite and --skip-existing are for many pictures; of one, stdout has it all."
+        )
+    tell = silent if quiet else say
+    case = _case(sources[0], asked, choice, quiet=quiet)
+    _show(case, *asked.of(case, tell), as_json)
 
-    clock = Clock(parse_seconds(budget))
-    wanted = _wanted(names_of([checks]))
-    case = _case(image, mask, choice, (target, against), seed)
-    claims = _claims(case, names_of(method or ["integrated-gradients"]), clock)
-    findings = _findings(case, claims, wanted, clock)
-    _show(case, claims, findings, as_json)
+
+@dataclass(frozen=True)
+class _Asked:
+    """What is checked about a picture."""
+
+    methods: Sequence[str]
+    checks: Sequence[str]
+    target: str | None
+    against: str | None
+    seconds: float | None
+    mask: Path | None
+    seed: int
+
+    def of(self, case: Case, tell: Tell) -> tuple[list[Claim], list[Finding]]:
+        """The explanations of one picture and what is found about them."""
+        from deepdream.attribution.checks import Clock
+
+        clock = Clock(self.seconds)
+        claims = _claims(case, self.methods, clock, tell)
+        return claims, _findings(case, claims, self.checks, clock, tell)
+
+
+def _check_many(
+    sources: Sequence[Path],
+    asked: _Asked,
+    choice: NetworkChoice,
+    output: Path | None,
+    existing: Existing,
+    *,
+    as_json: bool,
+    quiet: bool,
+) -> None:
+    from deepdream.cli.check_many import ManyChecks, mask_beside
+
+    if asked.mask is not None:
+        mask_beside(sources[0], asked.mask)
+    model = choice.load(quiet=quiet)
+    asked = replace(asked, methods=_applying(model, asked))
+    shuffled: dict[str, Any] = {}  # what all pictures share: it costs a copy of the network each
+
+    def begin(source: Path, picture: Picture) -> Case:
+        return _posed(picture, model, asked, mask_beside(source, asked.mask), shuffled)
+
+    settings = {
+        name: getattr(asked, name) for name in ("methods", "checks", "target", "against", "seconds", "seed")
+    }
+    settings["mask"] = None if asked.mask is None else asked.mask.name
+    many = ManyChecks(model, begin, lambda case: asked.of(case, silent), _document, settings)
+    many.run(sources, output, existing, as_json=as_json, quiet=quiet)
+
+
+def _applying(model: Model, asked: _Asked) -> list[str]:
+    """The methods that apply to this network; the others are said. Raises UsageError: none does."""
+    from deepdream.attribution.running import check_asked
+
+    found, errors = [], []
+    for name in asked.methods:
+        try:
+            check_asked(model, name, asked.target, against=asked.against)
+            found.append(name)
+        except UnknownNameError:
+            raise
+        except UsageError as error:
+            errors.append(error)
+            say(f"deepdream: {error}")
+    if not found:
+        raise errors[0]
+    return found
 
 
 def _wanted(names: list[str]) -> list[str]:
@@ -93,26 +195,29 @@ def _list_checks(as_json: bool) -> None:
     put_table(("check", "question", "a good value"), [(r["name"], r["question"], r["good"]) for r in rows])
 
 
-def _case(
-    image: Path,
-    mask: Path | None,
-    choice: NetworkChoice,
-    classes: tuple[str | None, str | None],
-    seed: int,
-) -> Case:
-    from deepdream.attribution.checks import Case
+def _case(image: Path, asked: _Asked, choice: NetworkChoice, *, quiet: bool) -> Case:
     from deepdream.images import read_picture
 
     picture = read_picture(image)
-    model = choice.load()
-    fed = model.crop(picture.tensor()).to(model.device)
-    target, against = classes
-    index = _first(model, fed) if target is None else model.find_class(target)
-    other = None if against is None else model.find_class(against)
-    case = Case(model, fed, index, mask=_mask(mask, picture, model), seed=seed, against=other)
-    instead = "" if other is None else f", not “{model.label(other)}”,"
-    say(f"{picture.name}: checking explanations of “{model.label(index)}”{instead} by {model.name}.")
+    case = _posed(picture, choice.load(quiet=quiet), asked, asked.mask, {})
+    if not quiet:
+        label, model = case.model.label, case.model
+        instead = "" if case.against is None else f", not “{label(case.against)}”,"
+        say(f"{picture.name}: checking explanations of “{label(case.target)}”{instead} by {model.name}.")
     return case
+
+
+def _posed(
+    picture: Picture, model: Model, asked: _Asked, mask: Path | None, shuffled: dict[str, Any]
+) -> Case:
+    """A picture as a case; ``shuffled`` keeps what does not depend on the picture."""
+    from deepdream.attribution.checks import Case
+
+    fed = model.crop(picture.tensor()).to(model.device)
+    index = _first(model, fed) if asked.target is None else model.find_class(asked.target)
+    other = None if asked.against is None else model.find_class(asked.against)
+    found = _mask(mask, picture, model)
+    return Case(model, fed, index, mask=found, seed=asked.seed, against=other, networks=shuffled)
 
 
 def _first(model: Model, fed: Tensor) -> int:
@@ -135,7 +240,7 @@ def _mask(path: Path | None, picture: Picture, model: Model) -> Tensor | None:
     return model.crop(found.tensor())[0].mean(0) > 0.5
 
 
-def _claims(case: Case, methods: Sequence[str], clock: Any) -> list[Claim]:
+def _claims(case: Case, methods: Sequence[str], clock: Clock, tell: Tell) -> list[Claim]:
     from deepdream.attribution.checks import AGAIN, Refusal, claim_of, explained
 
     passes = None if clock.seconds is None else AGAIN
@@ -144,9 +249,9 @@ def _claims(case: Case, methods: Sequence[str], clock: Any) -> list[Claim]:
     for found in explained(case, methods, budget=None if clock.seconds is None else clock.seconds / 3):
         if isinstance(found, Refusal):
             refusals.append(f"{found.method} does not apply to {case.model.name}: {found.reason}")
-            say(f"deepdream: {refusals[-1]}")
+            tell(f"deepdream: {refusals[-1]}")
             continue
-        say(f"{found.method}: explained in {found.seconds:.1f} s.")
+        tell(f"{found.method}: explained in {found.seconds:.1f} s.")
         claims.append(claim_of(found, seed=case.seed, passes=passes))
     if not claims:
         raise UsageError(
@@ -155,7 +260,9 @@ def _claims(case: Case, methods: Sequence[str], clock: Any) -> list[Claim]:
     return claims
 
 
-def _findings(case: Case, claims: Sequence[Claim], checks: Sequence[str], clock: Any) -> list[Finding]:
+def _findings(
+    case: Case, claims: Sequence[Claim], checks: Sequence[str], clock: Clock, tell: Tell
+) -> list[Finding]:
     from deepdream.attribution.checks import checked, plan_curves
 
     left = None if clock.seconds is None else clock.left
@@ -163,7 +270,7 @@ def _findings(case: Case, claims: Sequence[Claim], checks: Sequence[str], clock:
     found, total = [], len(claims) * len(checks)
     for finding in checked(case, claims, checks, budget=left, curves=curves):
         found.append(finding)
-        say(f"[{len(found)}/{total}] {finding.check} of {finding.method}, {finding.seconds:.1f} s")
+        tell(f"[{len(found)}/{total}] {finding.check} of {finding.method}, {finding.seconds:.1f} s")
     return found
 
 

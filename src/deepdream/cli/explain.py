@@ -30,7 +30,7 @@ from deepdream.cli.scene import (
     TargetOption,
     parse_seconds,
 )
-from deepdream.cli.terminal import say
+from deepdream.cli.terminal import say, silent
 from deepdream.errors import UsageError
 
 if TYPE_CHECKING:
@@ -222,7 +222,7 @@ def _all(
     end = time.perf_counter() + seconds
     pose(scene.network, scene.image, **question)
     waiting = sum(entry.budgeted is not None for entry in registry().values())
-    tell = _silence if quiet else say
+    tell = silent if quiet else say
     tell(f"{seconds:g} s for all: about {seconds / waiting:.1f} s for each of {waiting} methods that sample.")
     found = []
     for number, (name, entry) in enumerate(registry().items(), start=1):
@@ -238,7 +238,3 @@ def _all(
     if not found:
         raise UsageError(f"No method applies to {scene.network.name}.")
     return found
-
-
-def _silence(_: str) -> None:
-    """Nothing is said."""

@@ -25,6 +25,10 @@ def say(message: str) -> None:
     print(message, file=sys.stderr, flush=True)
 
 
+def silent(_: str) -> None:
+    """What is said where nothing is to be said."""
+
+
 def put(line: str) -> None:
     """A line of data, on stdout: what a pipe wants to read."""
     print(line, flush=True)
