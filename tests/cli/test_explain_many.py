@@ -314,6 +314,7 @@ def test_a_signal_lets_the_picture_come_to_its_end(command: Any, monkeypatch: py
     assert done.err.splitlines()[-1] == (
         "deepdream: stopped; 2 of 4 pictures are left. The same command with --skip-existing goes on."
     )
+    assert "stopping after this picture; a second signal stops at once." in done.err
     assert stems(rows()) == "ab"
     monkeypatch.setattr(Audit, "_ask", ask)
     assert command("explain", "in", *SALIENCY, "--skip-existing").code == 0
@@ -322,6 +323,27 @@ def test_a_signal_lets_the_picture_come_to_its_end(command: Any, monkeypatch: py
     for one, other in zip(whole, rows("whole/explanations.csv"), strict=True):
         assert {**one, "seconds": ""} == {**other, "seconds": ""}
         assert Path(f"out/{one['file']}").read_bytes() == Path(f"whole/{one['file']}").read_bytes()
+
+
+def test_a_second_signal_stops_at_once_and_nothing_is_lost(
+    command: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ask = Audit._ask
+
+    def struck(self: Audit, source: Path, *rest: Any) -> None:
+        for _ in range(2 if source.stem == "c" else 0):
+            os.kill(os.getpid(), signal.SIGINT)
+        ask(self, source, *rest)
+
+    monkeypatch.setattr(Audit, "_ask", struck)
+    done = command("explain", "in", *SALIENCY, "--json")
+    assert done.code == 130
+    document = json.loads(done.out)
+    assert (len(document["results"]), document["error"], document["exit_code"]) == (2, "stopped", 130)
+    assert stems(rows()) == "ab"
+    monkeypatch.setattr(Audit, "_ask", ask)
+    assert command("explain", "in", *SALIENCY, "--skip-existing").code == 0
+    assert stems(rows()) == "abcd"
 
 
 @pytest.mark.parametrize("cut", [1, 5, 60, 200, 260])

@@ -23,6 +23,8 @@ from deepdream.errors import (
     UsageError,
 )
 
+_STOPPING = "deepdream: stopping after this picture; a second signal stops at once."
+
 
 @dataclass(frozen=True)
 class Answer:
@@ -83,7 +85,7 @@ class Audit:
         results = JsonResults() if self.as_json else None
         with (
             self.table or nullcontext(),
-            interruptible() as stop,
+            interruptible(_STOPPING) as stop,
             results or nullcontext(),
             count_progress(self.title, quiet=self.quiet) as show,
         ):

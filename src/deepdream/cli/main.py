@@ -131,7 +131,7 @@ def main() -> NoReturn:
         _refuse(error)
     except StoppedBySignal as stop:
         say("deepdream: stopped; nothing was left half-written.")
-        sys.exit(128 + stop.number)
+        sys.exit(stop.exit_code)
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(0)

@@ -10,6 +10,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from types import FrameType
 
+from deepdream.cli.terminal import say
+
 _MMAP_THRESHOLD, _TRIM_THRESHOLD = -3, -1
 _KEPT_PRIMITIVES = "512"
 
@@ -18,8 +20,8 @@ class StoppedBySignal(BaseException):
     """SIGINT or SIGTERM arrived where there was nothing to save."""
 
     def __init__(self, number: int) -> None:
-        super().__init__(number)
-        self.number = number
+        super().__init__("stopped")
+        self.exit_code = 128 + number
 
 
 def raise_on_signals() -> None:
@@ -33,22 +35,27 @@ def _raise(number: int, _: FrameType | None) -> None:
 
 
 class Interruption:
-    """Whether the user or the system has asked to stop; ``number`` is the signal, 0 while nobody has."""
+    """Whether the user or the system has asked to stop; ``number`` is the signal, 0 while nobody has.
 
-    def __init__(self) -> None:
-        self.number = 0
+    ``words`` are said on stderr when the first signal comes, where what is going on will take a while.
+    """
+
+    def __init__(self, words: str = "") -> None:
+        self.number, self.words = 0, words
 
     def note(self, number: int, frame: FrameType | None) -> None:
         """The first signal is remembered; the second stops at once."""
         if self.number:
             _raise(number, frame)
         self.number = number
+        if self.words:
+            say(self.words)
 
 
 @contextmanager
-def interruptible() -> Iterator[Interruption]:
-    """Inside, a first SIGINT or SIGTERM only sets ``number``, so that work can be saved."""
-    interruption = Interruption()
+def interruptible(words: str = "") -> Iterator[Interruption]:
+    """Inside, a first SIGINT or SIGTERM only sets ``number``, so that work can be saved; ``words`` are said then."""
+    interruption = Interruption(words)
     before = {n: signal.signal(n, interruption.note) for n in (signal.SIGINT, signal.SIGTERM)}
     try:
         yield interruption
