@@ -6,6 +6,7 @@ import time
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from networks import bend, formula, picture, wrapped
@@ -231,6 +232,35 @@ def test_drawings_say_what_is_shown(tmp_path: Path) -> None:
         assert painted.shape == (16, 16, 3)
         assert 0 <= painted.min() <= painted.max() <= 1
     assert 0.9 < QUANTILE < 1
+
+
+def test_an_overlay_is_the_picture_where_the_map_is_weak() -> None:
+    """Nothing is painted at zero, more the stronger a place is, and no line where the sign changes."""
+    found = explain(bend(), picture(16), "deep-lift", 1)
+    ramp = torch.linspace(-1, 1, 17).repeat(17, 1)
+    found = replace(found, heatmap=ramp, attribution=None)
+    gray = torch.full((1, 3, 17, 17), 0.5)
+    painted = overlay(found, gray)
+    away = np.abs(painted - painted[:, 8:9]).max(-1)[0]
+    assert np.ptp(painted[0, 8]) < 1e-6  # gray at zero
+    assert (np.diff(away[8:]) > 0).all()
+    assert (np.diff(away[:9]) < 0).all()
+    assert painted[0, 16, 0] > painted[0, 16, 2]  # orange for
+    assert painted[0, 0, 2] > painted[0, 0, 0]  # blue against
+
+
+def test_a_sum_that_misses_is_called_so() -> None:
+    found = explain(bend(), picture(16), "deep-lift", 1)
+    assert "Misses the sum that it should have by 49.1%." in caption_of(
+        replace(found, completeness_error=0.491)
+    )
+    assert "Sums to the score within 0.01%." in caption_of(replace(found, completeness_error=0.0))
+
+
+def test_passes_in_words() -> None:
+    found = explain(bend(), picture(16), "saliency", 1)
+    assert found.passes == "1 forward and 1 backward pass"
+    assert replace(found, forwards=1051).passes == "1,051 forward and 1 backward passes"
 
 
 def test_numbers_of_an_explanation() -> None:

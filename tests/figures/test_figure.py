@@ -34,6 +34,22 @@ def test_png_holds_title_alt_and_caption(tmp_path: Path) -> None:
         assert picture.height > 300  # the strip of the caption
 
 
+@pytest.mark.parametrize(
+    "title", ["Short", "Why “tiger cat” (39%) and not “golden retriever”?  integrated-gradients"]
+)
+@pytest.mark.parametrize("width", [4.0, 6.2, 15.0])
+def test_a_title_is_not_cut_off(title: str, width: float) -> None:
+    canvas, _ = new_figure(title=title, size=(width, 4))
+    figure = Figure(canvas, "", "")
+    figure.pixels()
+    words = next(text for text in canvas.texts if text.get_text())
+    box = words.get_window_extent()
+    assert box.x0 >= 0
+    assert box.x1 <= canvas.bbox.x1
+    assert figure.title.split() == title.split()
+    assert "\n" not in figure.title
+
+
 def test_svg_can_be_read_aloud_and_is_the_same_every_time() -> None:
     first, second = line().encode(".svg").decode(), line().encode(".svg").decode()
     assert first == second

@@ -63,6 +63,12 @@ class Explanation:
         index = int(self.heatmap.argmax())
         return index // self.heatmap.shape[1], index % self.heatmap.shape[1]
 
+    @property
+    def passes(self) -> str:
+        """What it cost, in words."""
+        one = self.forwards <= 1 and self.backwards <= 1
+        return f"{self.forwards:,} forward and {self.backwards:,} backward {'pass' if one else 'passes'}"
+
 
 def completeness_gap(total: float, score: float, baseline_score: float) -> float:
     """|total - rise| / |rise|; a rise that float32 cannot tell from nothing counts as the least it can."""

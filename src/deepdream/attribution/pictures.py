@@ -16,6 +16,7 @@ from torch import Tensor
 from deepdream.attribution.explanation import Explanation
 from deepdream.attribution.problem import blur
 from deepdream.attribution.registry import find_method
+from deepdream.attribution.running import TOLERANCE
 from deepdream.figures import Figure, Theme, drawn, new_figure
 
 Style = Literal["side-by-side", "overlay", "heatmap", "panel"]
@@ -24,7 +25,7 @@ Style = Literal["side-by-side", "overlay", "heatmap", "panel"]
 QUANTILE = 0.995
 #: Perceptually uniform and safe for the color-blind; unlike cividis its middle is no gray, so it shows on a picture.
 GLOW = "inferno"
-RULE = "Signed maps: blue against, orange for, white zero. Unsigned maps: dark to yellow."
+RULE = "Signed maps: blue against, orange for, uncolored zero. Unsigned maps: dark to yellow."
 
 
 def shown_values(explanation: Explanation) -> NDArray[np.float32]:
@@ -67,11 +68,13 @@ def overlay(explanation: Explanation, image: Tensor, theme: Theme = Theme.LIGHT)
     colors, scale = color_scale(explanation, theme)
     values = shown_values(explanation)
     shares = np.asarray(scale(values)).clip(0, 1)
-    painted = colors(shares)[..., :3]
-    gray = image[0].mean(dim=0, keepdim=True).permute(1, 2, 0).cpu().numpy()
     signed = scale.vmin is not None and scale.vmin < 0
+    # Paint has the full color of its sign and is thin where the map is weak: a mix with the paper's color would draw
+    # a net of lines along the places where the sign changes.
+    painted = colors(np.round(shares) if signed else shares)[..., :3]
+    gray = image[0].mean(dim=0, keepdim=True).permute(1, 2, 0).cpu().numpy()
     # Weak places of a signed map let the picture through; those of an unsigned one darken it.
-    strength = 0.9 * np.abs(2 * shares - 1) ** 0.6 if signed else 0.5 + 0.35 * shares
+    strength = 0.9 * np.abs(2 * shares - 1) ** 1.2 if signed else 0.5 + 0.35 * shares
     alpha = strength[..., None]
     return np.asarray((1 - alpha) * (0.25 + 0.75 * gray) + alpha * painted, dtype=np.float32)
 
@@ -129,7 +132,7 @@ def caption_of(explanation: Explanation) -> str:
     method = find_method(explanation.method)
     words = [method.question, _colors_in_words(explanation)]
     if explanation.completeness_error is not None and method.complete:
-        words.append(f"Sums to the score within {explanation.completeness_error:.2%}.")
+        words.append(_sum_in_words(explanation.completeness_error))
     if smoothing(explanation):
         words.append(f"Smoothed by {smoothing(explanation):g} pixels for the eye.")
     shared = {k: v for k, v in explanation.options.items() if k in ("layer", "baseline", "steps", "samples")}
@@ -206,6 +209,12 @@ def _colors_in_words(explanation: Explanation) -> str:
     if explanation.signed:
         return f"Orange speaks for the class, blue against it; full color at ±{limit:.3g}."
     return f"Yellow is strongest; full color at {limit:.3g}."
+
+
+def _sum_in_words(error: float) -> str:
+    if error <= TOLERANCE:
+        return f"Sums to the score within {max(error, 1e-4):.2%}."
+    return f"Misses the sum that it should have by {error:.1%}."
 
 
 def _alt(explanation: Explanation) -> str:

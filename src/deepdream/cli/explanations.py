@@ -148,8 +148,7 @@ def _put_answers(scene: Scene, found: Sequence[Explanation]) -> None:
 
     put(caption_of(first))
     options = ", ".join(f"{name} {value}" for name, value in first.options.items())
-    passes = f"{first.forwards} forward and {first.backwards} backward passes, {first.seconds:.1f} s"
-    put(f"{first.method}: {passes}" + (f"; {options}" if options else ""))
+    put(f"{first.method}: {first.passes}, {first.seconds:.1f} s" + (f"; {options}" if options else ""))
 
 
 def _percent(explanation: Explanation) -> str | None:

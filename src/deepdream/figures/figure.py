@@ -19,7 +19,9 @@ import numpy.typing as npt
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure as Canvas
+from matplotlib.font_manager import FontProperties
 from matplotlib.layout_engine import ConstrainedLayoutEngine
+from matplotlib.textpath import TextToPath
 
 from deepdream.errors import UsageError
 from deepdream.figures.theme import TYPE_SIZE, Theme
@@ -30,6 +32,7 @@ R = TypeVar("R")
 
 FORMATS = (".png", ".svg", ".pdf")
 CAPTION_SIZE = TYPE_SIZE - 3  # in a figure of 10 inches; more in a wider one, which is shown as large
+TITLE_SHARE = 0.95  # of the figure's width
 _SETTINGS = threading.RLock()  # matplotlib keeps its settings in one global dict
 
 
@@ -66,9 +69,23 @@ def new_figure(
     """
     with look(theme):
         canvas = Canvas(figsize=size, dpi=100, layout=_layout())
-        canvas.suptitle(title)
+        canvas.suptitle(_fitting(title, size[0]))
         axes = canvas.subplots(rows, columns, squeeze=False)
     return canvas, axes
+
+
+def _fitting(title: str, width: float) -> str:
+    """``title`` in as many lines as a figure ``width`` inches wide needs; matplotlib would cut it at both ends."""
+    font = FontProperties(size=mpl.rcParams["figure.titlesize"], weight=mpl.rcParams["figure.titleweight"])
+    wide = TextToPath().get_text_width_height_descent(title, font, ismath=False)[0] / 72
+    if wide <= TITLE_SHARE * width:
+        return title
+    return textwrap.fill(
+        title,
+        max(1, int(len(title) * TITLE_SHARE * width / wide)),
+        break_long_words=False,
+        break_on_hyphens=False,
+    )
 
 
 def label(axes: Axes, x: str, y: str, title: str = "") -> None:
@@ -105,7 +122,7 @@ class Figure:
     @property
     def title(self) -> str:
         """The headline over the plot."""
-        return str(self.canvas.get_suptitle())
+        return " ".join(str(self.canvas.get_suptitle()).split("\n"))
 
     def save(self, path: str | Path) -> Path:
         """Write PNG, SVG or PDF by suffix, whole or not at all, with caption and alt text.

@@ -145,5 +145,5 @@ def cost(case: Case, claim: Claim) -> Finding:
     del case
     made = claim.explanation
     assert made is not None
-    words = f"{made.forwards:,} forward and {made.backwards:,} backward passes, {made.seconds:.2f} s"
+    words = f"{made.passes}, {made.seconds:.2f} s"
     return finding("cost", claim, Measurement({"seconds": made.seconds}), verdict=Verdict(words, None))
