@@ -9,7 +9,7 @@ READY := $(VENV)/.ready
 help:  ## list the targets
 	@grep -E '^[a-z-]+:.*##' Makefile | sed -E 's/:.*## /\t/' | expand -t 12
 
-KERNELS := $(wildcard src/deepdream/models/native.[ch])
+KERNELS := $(wildcard src/deepdream/native/native.[ch])
 
 $(READY): pyproject.toml constraints.txt $(KERNELS)
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)

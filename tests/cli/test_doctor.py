@@ -11,8 +11,9 @@ import pytest
 import typer
 from typer.testing import CliRunner
 
+from deepdream import native
 from deepdream.cli import models as commands
-from deepdream.models import native, selftest
+from deepdream.models import selftest
 from deepdream.models.embedded import EmbeddedWeights
 
 pytestmark = pytest.mark.weights

@@ -8,7 +8,8 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from deepdream.models import load_model, native
+from deepdream import native
+from deepdream.models import load_model
 from deepdream.models.efficientnet_lite import EfficientNetLite, InvertedResidual, build
 from deepdream.models.frozen import FrozenConv2d, freeze_convolutions
 from deepdream.models.prepare import prepare

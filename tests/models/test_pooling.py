@@ -8,7 +8,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from deepdream.models import native
+from deepdream import native
 from deepdream.models.pooling import FastMaxPool2d, replace_pools
 
 pytestmark = pytest.mark.skipif(native.library() is None, reason="the kernels are not built for this machine")

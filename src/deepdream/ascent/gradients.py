@@ -10,9 +10,13 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from deepdream import native
+
 _BAND = 1_500_000  # pixels that are filtered at once
 _LANES = 48  # channels of a depthwise convolution that a processor's vector units are full with
+_HIGHEST = 241  # rows of a kernel that our own routine takes
 _BINOMIAL = (1.0, 4.0, 6.0, 4.0, 1.0)
+_Filter = native.structure("Filter", "x y kernel", f"{native.SIZES} kernel_rows kernel_columns reflect")
 
 
 def gaussian_kernel(sigma: float, *, radius: int | None = None) -> Tensor:
@@ -115,6 +119,12 @@ def _filter(image: Tensor, kernel: Tensor) -> Tensor:
     height, width = image.shape[-2:]
     how = "reflect" if height > down and width > right else "replicate"
     kernel = kernel.to(image)
+    if (
+        native.usable(image)
+        and len(kernel) <= _HIGHEST
+        and not (torch.is_grad_enabled() and image.requires_grad)
+    ):
+        return _filter_planes(image, kernel, reflect=how == "reflect")
     rows = max(2 * down + 1, _BAND // width)
     if height <= rows:
         return _convolve(F.pad(image, (right, right, down, down), mode=how), kernel)
@@ -131,6 +141,16 @@ def _filter(image: Tensor, kernel: Tensor) -> Tensor:
         band = band[..., skip : skip + bottom - top + 2 * down, :]
         filtered[..., top:bottom, :] = _convolve(band, kernel)
     return filtered
+
+
+def _filter_planes(image: Tensor, kernel: Tensor, *, reflect: bool) -> Tensor:
+    """The same by a kernel of our own, which wants no copies and takes a fraction of the time."""
+    planes = image.contiguous().view(-1, 1, *image.shape[-2:])
+    found = torch.empty_like(planes)
+    between = F.pad(kernel, (0, 0, 3, 3))
+    shape = {"kernel_rows": kernel.shape[0], "kernel_columns": kernel.shape[1]}
+    native.call("filter", _Filter, planes, found, kernel=between, reflect=int(reflect), **shape)
+    return found.view(image.shape)
 
 
 def _convolve(padded: Tensor, kernel: Tensor) -> Tensor:

@@ -7,10 +7,14 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
+from deepdream import native
+
 #: Over the pixels, the products of every two channels (B, 3, 3), and the channels (B, 3, 1).
 Sums = tuple[Tensor, Tensor]
 
 _PIECE = 1 << 16  # pixels that are multiplied at once: few enough to stay near the processor
+_SUMMED = 1 << 14  # pixels that our own routine adds up in float32
+_Sums = native.structure("Sums", "x y", f"{native.SIZES} pieces")
 
 
 class Mixed:
@@ -72,5 +76,11 @@ class Mixed:
 
 def _sums(values: Tensor) -> Sums:
     flat = values.flatten(2)
+    if native.usable(values) and values.shape[1] == 3:
+        pieces = -(-flat.shape[2] // _SUMMED)
+        found = torch.empty(len(values), pieces, 1, 9, dtype=torch.float64)
+        native.call("sums", _Sums, values.contiguous(), found, pieces=pieces)
+        totals = found.sum(dim=(1, 2)).float()
+        return totals[:, [0, 1, 2, 1, 3, 4, 2, 4, 5]].view(-1, 3, 3), totals[:, 6:, None]
     products = [piece @ piece.mT for piece in torch.split(flat, _PIECE, dim=2)]
     return torch.stack(products).sum(dim=0), flat.sum(dim=2, keepdim=True)

@@ -10,7 +10,13 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from deepdream.models import native
+from deepdream import native
+
+_Stem = native.structure(
+    "Stem",
+    "x result kernel y",
+    f"{native.SIZES} before colors stride first_row rows first_column columns",
+)
 
 
 class Kernels:
@@ -56,6 +62,35 @@ class Kernels:
         return packed
 
 
+class Stem:
+    """The way back through a strided convolution of few channels, all phases of its stride at once.
+
+    Args:
+        kernel: (s, s, C, C', rows, columns): for each phase and channel of the input what it gets from the
+            gradients of its neighbors.
+        first: The first neighbor's row and column, from where the phase lies.
+    """
+
+    def __init__(self, kernel: Tensor, first: list[int]) -> None:
+        stride, _, colors, before, rows, columns = kernel.shape
+        self.before = before
+        self._geometry = {
+            "before": before, "colors": colors, "stride": stride, "rows": rows, "columns": columns,
+            "first_row": first[0], "first_column": first[1],
+        }  # fmt: skip
+        by_row = kernel.permute(4, 5, 3, 0, 1, 2).flatten(3).flatten(1, 2)
+        self._kernel = torch.cat([native.panels(row) for row in by_row])
+
+    def pull_back(self, gradient: Tensor, size: torch.Size, result: Tensor | None) -> Tensor:
+        """(B, C', h, w) -> (B, C, H, W) of ``size``; ``result`` is that of a ReLU6 that the gradient meets first."""
+        gradient = gradient.contiguous(memory_format=torch.channels_last)
+        found = torch.empty(size, memory_format=torch.channels_last)
+        native.call(
+            "pull_back_stem", _Stem, gradient, found, result=result, kernel=self._kernel, **self._geometry
+        )
+        return found
+
+
 class Phases:
     """The way back through a strided convolution: for each phase of the input one small dense kernel.
 
@@ -77,7 +112,7 @@ class Phases:
                 kernel[a, b, :, :, d - rows[0], e - columns[0]] = weight[:, :, u, v].T
         self.kernels = Kernels(kernel.flatten(0, 2))
         self._kernel = kernel
-        self._native: native.Stem | None = None
+        self._native: Stem | None = None
 
     def are_native(self, gradient: Tensor) -> bool:
         """Whether kernels of our own take ``gradient``."""
@@ -86,7 +121,7 @@ class Phases:
     def pull_back(self, gradient: Tensor, size: torch.Size, result: Tensor | None = None) -> Tensor:
         """(B, C', h, w) -> (B, C, H, W) of ``size``; ``result``, only where they ``are_native``, masks first."""
         if self.are_native(gradient):
-            self._native = self._native or native.Stem(self._kernel, self.first)
+            self._native = self._native or Stem(self._kernel, self.first)
             return self._native.pull_back(gradient, size, result)
         gradient = gradient.contiguous(memory_format=torch.channels_last)
         counts = [-(-side // s) for side, s in zip(size[-2:], self.stride, strict=True)]

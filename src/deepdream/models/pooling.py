@@ -8,7 +8,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from deepdream.models import native
+from deepdream import native
 from deepdream.models.frozen import has_hooks
 
 _Pool = native.structure("Pool", "x y place", f"{native.SIZES} channels kernel stride pad")

@@ -8,7 +8,7 @@ from functools import cached_property
 import torch
 from torch import Tensor
 
-from deepdream.models import native
+from deepdream import native
 from deepdream.models.frozen import Frozen
 
 _Block = native.structure(

@@ -12,9 +12,9 @@ from typing import Any
 
 import torch
 
-from deepdream import __version__
+from deepdream import __version__, native
 from deepdream.errors import DeepDreamError
-from deepdream.models import cache, native
+from deepdream.models import cache
 from deepdream.models.catalog import catalog
 from deepdream.models.download import is_offline
 from deepdream.models.loading import DEFAULT, devices, load_model

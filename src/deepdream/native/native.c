@@ -22,6 +22,8 @@
 #define CHUNK 24
 /* Bytes of a ring; where columns are more, they are cut into panels. */
 #define RING 160000
+/* Pixels that are summed up in single precision. */
+#define PIECE 16384
 
 /* Shapes as the pass goes: from (rows_in, columns_in, before) over (.., wide) to (rows_out, columns_out, after). */
 typedef struct {
@@ -62,6 +64,25 @@ typedef struct {
     int32_t threads;
 } Pool;
 
+/* Planes, each convolved with one kernel of odd sides; beyond its borders a plane is reflected, or its border repeated. */
+typedef struct {
+    const float *x;
+    float *y;
+    const float *kernel; /* (kernel_rows + 6, kernel_columns): three rows of zeros above and below */
+    int32_t pictures, rows_in, columns_in, rows_out, columns_out;
+    int32_t kernel_rows, kernel_columns, reflect;
+    int32_t threads;
+} Filter;
+
+/* Sums over the pixels of three planes, in pieces. */
+typedef struct {
+    const float *x; /* (pictures, 3, rows_in, columns_in) */
+    double *y;      /* (pictures, pieces of PIECE pixels, 9): rr, rg, rb, gg, gb, bb, r, g, b */
+    int32_t pictures, rows_in, columns_in, rows_out, columns_out;
+    int32_t pieces;
+    int32_t threads;
+} Sums;
+
 /* At least so many floats that belong to the calling thread; kept from call to call. */
 static float *scratch(int64_t floats) {
     static _Thread_local float *kept;
@@ -79,6 +100,12 @@ static int divided(int n, int by) { return (n + by - 1) / by; }
 static int halved(int n) { return (n - (n < 0)) / 2; } /* rounded down */
 static int least(int a, int b) { return a < b ? a : b; }
 static int most(int a, int b) { return a > b ? a : b; }
+
+/* The place in a plane of `side` numbers that stands for `at`, which may lie beyond it. */
+static int inside(int at, int side, int reflect) {
+    if (reflect) return at < 0 ? -at : at >= side ? 2 * side - 2 - at : at;
+    return least(most(at, 0), side - 1);
+}
 
 #define INLINE static inline __attribute__((always_inline))
 
@@ -212,4 +239,20 @@ void pull_back_pool(const Pool *p, int32_t lanes) {
 #pragma omp parallel for num_threads(p->threads) schedule(static)
     for (int task = 0; task < p->pictures * p->rows_out; task++)
         (lanes == 16 ? pull_back_pool_16 : pull_back_pool_8)(p, task / p->rows_out, task % p->rows_out);
+}
+
+void filter(const Filter *f, int32_t lanes) {
+    const int bands = most(divided(4 * f->threads, f->pictures), 1);
+    const int height = divided(most(divided(f->rows_out, bands), 8), 4) * 4, down = divided(f->rows_out, height);
+#pragma omp parallel for num_threads(f->threads) schedule(dynamic)
+    for (int task = 0; task < f->pictures * down; task++) {
+        const int top = task % down * height;
+        (lanes == 16 ? filter_16 : filter_8)(f, task / down, top, least(top + height, f->rows_out));
+    }
+}
+
+void sums(const Sums *s, int32_t lanes) {
+#pragma omp parallel for num_threads(s->threads) schedule(static)
+    for (int task = 0; task < s->pictures * s->pieces; task++)
+        (lanes == 16 ? sums_16 : sums_8)(s, task / s->pieces, task % s->pieces);
 }

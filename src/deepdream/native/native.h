@@ -369,6 +369,82 @@ static void NAME(pull_back_pool)(const Pool *p, int picture, int row) {
     }
 }
 
+/* R rows of the output from column 0 on; lines[j] is the padded j-th row that they are made from. */
+INLINE void NAME(filter_rows)(const int R, const Filter *f, const float *const *lines, float *const *y) {
+    const int columns = f->kernel_columns, N = 3;
+    for (int x = 0; x < f->columns_out; x += N * LANES) {
+        V sum[12];
+        UNROLL for (int i = 0; i < R * N; i++) sum[i] = (V){0};
+        for (int j = 0; j < f->kernel_rows + R - 1; j++) {
+            const float *kernel = f->kernel + (j + 3) * columns, *line = lines[j] + x;
+            for (int v = 0; v < columns; v++) {
+                V one[3];
+                UNROLL for (int n = 0; n < N; n++) one[n] = READ(line + v + n * LANES);
+                UNROLL for (int i = 0; i < R; i++) {
+                    const float weight = kernel[v - i * columns];
+                    UNROLL for (int n = 0; n < N; n++) sum[i * N + n] += weight * one[n];
+                }
+            }
+        }
+        UNROLL for (int i = 0; i < R; i++) {
+            UNROLL for (int n = 0; n < N; n++) {
+                const int left = f->columns_out - x - n * LANES;
+                if (!y[i] || left <= 0) continue;
+                if (left >= LANES) AT(y[i] + x + n * LANES) = sum[i * N + n];
+                else NAME(write_some)(y[i] + x + n * LANES, sum[i * N + n], left);
+            }
+        }
+    }
+}
+
+/* Some rows of one plane, four at a time where the kernel is high enough to be worth it. */
+static void NAME(filter)(const Filter *f, int plane, int top, int bottom) {
+    const int at_once = f->kernel_rows >= 4 ? 4 : 1, slots = f->kernel_rows + at_once - 1;
+    const int down = f->kernel_rows / 2, right = f->kernel_columns / 2, width = f->columns_in;
+    const int64_t line = width + 2 * right + 3 * LANES;
+    const float *x = f->x + (int64_t)plane * f->rows_in * width;
+    float *ring = scratch(slots * line);
+    const float *lines[255];
+    int next = top - down;
+    for (int row = top; row < bottom; row += at_once) {
+        for (; next < row + down + at_once; next++) {
+            const float *from = x + (int64_t)inside(least(next, f->rows_in - 1 + down), f->rows_in, f->reflect) * width;
+            float *to = ring + (next + down) % slots * line;
+            memcpy(to + right, from, 4 * (int64_t)width);
+            for (int i = 1; i <= right; i++) {
+                to[right - i] = from[inside(-i, width, f->reflect)];
+                to[right + width - 1 + i] = from[inside(width - 1 + i, width, f->reflect)];
+            }
+        }
+        float *y[4];
+        for (int i = 0; i < 4; i++)
+            y[i] = row + i < bottom ? f->y + ((int64_t)plane * f->rows_out + row + i) * f->columns_out : 0;
+        for (int j = 0; j < slots; j++) lines[j] = ring + (row + j) % slots * line;
+        if (at_once == 4) NAME(filter_rows)(4, f, lines, y);
+        else NAME(filter_rows)(1, f, lines, y);
+    }
+}
+
+static void NAME(sums)(const Sums *s, int picture, int piece) {
+    const int64_t pixels = (int64_t)s->rows_in * s->columns_in, from = (int64_t)piece * PIECE;
+    const float *r = s->x + picture * 3 * pixels + from, *g = r + pixels, *b = g + pixels;
+    const int count = pixels - from < PIECE ? (int)(pixels - from) : PIECE;
+    V sum[9] = {{0}};
+    for (int i = 0; i < count; i += LANES) {
+        const int left = count - i;
+        const V x = left < LANES ? NAME(read_some)(r + i, left) : READ(r + i);
+        const V y = left < LANES ? NAME(read_some)(g + i, left) : READ(g + i);
+        const V z = left < LANES ? NAME(read_some)(b + i, left) : READ(b + i);
+        sum[0] += x * x, sum[1] += x * y, sum[2] += x * z, sum[3] += y * y, sum[4] += y * z, sum[5] += z * z;
+        sum[6] += x, sum[7] += y, sum[8] += z;
+    }
+    for (int i = 0; i < 9; i++) {
+        double total = 0;
+        for (int lane = 0; lane < LANES; lane++) total += sum[i][lane];
+        s->y[((int64_t)picture * s->pieces + piece) * 9 + i] = total;
+    }
+}
+
 #undef AT
 #undef READ
 #undef UNROLL

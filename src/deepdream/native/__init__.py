@@ -1,11 +1,7 @@
-"""Blocks of a network in one pass over memory, by kernels of our own (native.c).
+"""Kernels of our own (native.c), for what torch's operations do slowly for one picture on a processor.
 
-An inverted residual widens its input several times, filters every channel and narrows again. Operation by operation,
-the wide part is written and read at the speed of the memory, several times, and once more on the way back. Here it
-never leaves the processor's cache, and one bit for each of its numbers is kept: whether its ReLU6 was open.
-
-The kernels are built with the package where there is a compiler that knows GNU C, and run on x86-64 with AVX2 or
-AVX-512; ``library`` is None elsewhere, and the same is computed by torch's operations.
+They are built with the package where there is a compiler that knows GNU C, and run on x86-64 with AVX2 or AVX-512.
+Elsewhere ``library`` is None. Whoever calls one computes the same without it.
 """
 
 from __future__ import annotations
@@ -31,13 +27,8 @@ def structure(name: str, pointers: str, numbers: str) -> type[Any]:
     return type(name, (ctypes.Structure,), {"_fields_": fields})
 
 
-#: The sizes of what goes in and what comes out; every structure has them.
+#: The sizes of what goes in and what comes out; every structure has them, and x and y.
 SIZES = "pictures rows_in columns_in rows_out columns_out"
-_Stem = structure(
-    "Stem",
-    "x result kernel y",
-    f"{SIZES} before colors stride first_row rows first_column columns",
-)
 
 
 @cache
@@ -72,33 +63,6 @@ def usable(x: Tensor, *channels: int) -> bool:
     """Whether the kernels take ``x``; each of ``channels`` must fill whole vectors."""
     fits = x.device.type == "cpu" and x.dtype == torch.float32 and x.numel() > 0
     return fits and lanes() > 0 and not any(count % lanes() for count in channels)
-
-
-class Stem:
-    """The way back through a strided convolution of few channels, all phases of its stride at once.
-
-    Args:
-        kernel: (s, s, C, C', rows, columns): for each phase and channel of the input what it gets from the
-            gradients of its neighbors.
-        first: The first neighbor's row and column, from where the phase lies.
-    """
-
-    def __init__(self, kernel: Tensor, first: list[int]) -> None:
-        stride, _, colors, before, rows, columns = kernel.shape
-        self.before = before
-        self._geometry = {
-            "before": before, "colors": colors, "stride": stride, "rows": rows, "columns": columns,
-            "first_row": first[0], "first_column": first[1],
-        }  # fmt: skip
-        by_row = kernel.permute(4, 5, 3, 0, 1, 2).flatten(3).flatten(1, 2)
-        self._kernel = torch.cat([panels(row) for row in by_row])
-
-    def pull_back(self, gradient: Tensor, size: torch.Size, result: Tensor | None) -> Tensor:
-        """(B, C', h, w) -> (B, C, H, W) of ``size``; ``result`` is that of a ReLU6 that the gradient meets first."""
-        gradient = gradient.contiguous(memory_format=torch.channels_last)
-        found = torch.empty(size, memory_format=torch.channels_last)
-        call("pull_back_stem", _Stem, gradient, found, result=result, kernel=self._kernel, **self._geometry)
-        return found
 
 
 def call(name: str, kind: type[Any], x: Tensor, y: Tensor, **fields: Tensor | int | None) -> None:
