@@ -88,6 +88,17 @@ def test_a_class_and_a_finished_network_will_do(name: str, write: Any) -> None:
     assert load_model(Path(f"nets/net.py:{name}"), device="cpu").classes == 4
 
 
+@pytest.mark.parametrize("kind", ["half", "bfloat16", "double"])
+def test_numbers_of_another_type_become_float32(kind: str, write: Any) -> None:
+    write(f"def build():\n    return Net().{kind}()\n\ndef plain():\n    return Net()\n")
+    model, plain = (load_model(f"nets/net.py:{name}", device="cpu") for name in ("build", "plain"))
+    pictures = torch.rand(1, 3, 40, 40)
+    assert model.module.conv.weight.dtype == torch.float32
+    with torch.no_grad():
+        assert torch.allclose(model(pictures), plain(pictures), atol=0.01)
+    assert model.weights.sha256 != plain.weights.sha256
+
+
 def test_untrained_weights_are_the_same_each_time_and_nobody_elses_randomness_moves(write: Any) -> None:
     write("def build():\n    return Net()\n")
     torch.manual_seed(1)
@@ -166,6 +177,16 @@ def fed(expression: str) -> str:
     return f"class Fed(Net):\n    def forward(self, x):\n        return {expression}"
 
 
+SPARSE = """def build():
+    network = Net()
+    network.register_buffer("m", torch.zeros(2, 2).to_sparse())
+    return network
+"""
+PROGRAM = """import warnings
+def build():
+    with warnings.catch_warnings(action="ignore"):
+        return torch.jit.trace(nn.Conv2d(3, 5, 1), torch.zeros(1, 3, 8, 8))
+"""
 WRONG = {
     "a name": ("", "net", "No function 'net' in nets/net.py. Did you mean 'Net'?"),
     "no name": ("def other(): ...", "xyz", "No function 'xyz' in nets/net.py. There are: Net, other."),
@@ -233,6 +254,27 @@ WRONG = {
         "nets/net.py, line 17: its network, given pictures (2, 3, 224, 224), raised Z",
     ),
     "no numbers": (fed("super().forward(x) / 0"), "Fed", "gives NaN or infinity for"),
+    "no gradient": (
+        fed("super().forward(x).detach()"),
+        "Fed",
+        "gives logits without a gradient: is there a torch.no",
+    ),
+    "probabilities": (
+        built("nn.Sequential(Net(), nn.Softmax(1))"),
+        "build",
+        "gives probabilities: leave out its soft",
+    ),
+    "no shapes": (
+        built("nn.Sequential(nn.LazyConv2d(3, 1), Net())"),
+        "build",
+        "0.bias have no shape yet: run one",
+    ),
+    "sparse": (SPARSE, "build", "The weights m are no plain numbers (torch.float32)."),
+    "a program": (
+        PROGRAM,
+        "build",
+        "nets/net.py:build gives a TorchScript program, which cannot be taken apart.",
+    ),
     "labels": (
         built("Model.wrap(Net(), labels=('a', 'b'))"),
         "build",

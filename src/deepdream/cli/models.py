@@ -63,7 +63,10 @@ def list_models(
         return
     columns = ("name", "source", "download", "top-1 %", "license", "present")
     put_table(columns, [_row(entry) for entry in entries])
-    say("Any timm network works too, as timm:NAME; `deepdream models list --source timm` lists them.")
+    say(
+        "Any timm network works too, as timm:NAME; `deepdream models list --source timm` lists them. A network of your "
+        "own code: --model FILE.py:FUNCTION."
+    )
 
 
 def _entries(source: str | None) -> list[Entry]:

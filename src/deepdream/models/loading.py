@@ -122,7 +122,9 @@ def _own(code: own_code.OwnCode, weights: Path | RandomWeights | None, device: t
         tensors, digest = _read(_chosen(weights), Entry(code.name, code.name, "own", ""))
         fit(module, tensors, what=f"{weights.name}, given as weights of {code},")
     record = WeightsRecord(origin, digest, code=code.record, code_sha256=made.sha256)
-    model = replace(made.model, module=module.to(device), device=device, weights=record, address=str(code))
+    model = replace(
+        made.model, module=module.to(device).float(), device=device, weights=record, address=str(code)
+    )
     own_code.check(code, model)
     return model
 

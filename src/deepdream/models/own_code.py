@@ -20,6 +20,7 @@ from typing import Any
 
 import torch
 from torch import nn
+from torch.nn.parameter import is_lazy
 
 from deepdream.errors import DeepDreamError, UnknownNameError, UsageError
 from deepdream.models.network import Model
@@ -94,31 +95,35 @@ def check(code: OwnCode, model: Model) -> None:
     """Try the network on two pictures of its size.
 
     Raises:
-        UsageError: it fails, or does not give finite logits (B, classes), one for each label.
+        UsageError: it fails, or does not give finite logits (B, classes) with a gradient, one for each label.
     """
     side = model.preprocessing.crop
     pictures = torch.rand(2, 3, side, side, generator=torch.Generator().manual_seed(0))
-    size = f"pictures (2, 3, {side}, {side})"  # Model.wrap(input_size=...) says another
-    with torch.no_grad(), redirect_stdout(sys.stderr):
-        dtype = next((p.dtype for p in model.module.parameters() if p.is_floating_point()), torch.float32)
-        logits = _guarded(
-            code, f"its network, given {size},", model.module, model.normalize(pictures.to(dtype))
-        )
+    size = f"pictures (2, 3, {side}, {side})"
+    with redirect_stdout(sys.stderr):
+        with torch.enable_grad():
+            fed = model.normalize(pictures).requires_grad_()
+            logits = _guarded(code, f"its network, given {size},", model.module, fed)
         _check_logits(code, logits, size, model.labels)
         # What explains and dreams is a copy that is arranged anew: it must run, too.
-        _guarded(code, f"a copy of its network, given {size},", model, pictures.to(dtype))
+        with torch.no_grad():
+            _guarded(code, f"a copy of its network, given {size},", model, pictures)
 
 
 def weights_hash(module: nn.Module) -> str:
     """SHA-256 of all parameters and buffers: names, types, shapes and bytes.
 
     Raises:
-        UsageError: weights that are no plain numbers (sparse, quantized).
+        UsageError: weights that are no plain numbers (sparse, quantized), or have no shape yet.
     """
     digest = hashlib.sha256()
     for name, value in sorted(
         [*module.named_parameters(), *module.named_buffers()], key=lambda pair: pair[0]
     ):
+        if is_lazy(value):
+            raise UsageError(
+                f"The weights {name} have no shape yet: run one batch through the network first."
+            )
         digest.update(f"{name} {value.dtype} {tuple(value.shape)}\n".encode())
         try:
             numbers = value.detach().cpu().contiguous().reshape(-1).view(torch.uint8).numpy()
@@ -203,6 +208,10 @@ def _line_of(code: OwnCode, error: BaseException) -> int | None:
 
 
 def _model(code: OwnCode, found: Any) -> Model:
+    if isinstance(getattr(found, "module", found), torch.jit.ScriptModule):
+        raise UsageError(
+            f"{code} gives a TorchScript program, which cannot be taken apart. Give the module itself."
+        )
     if isinstance(found, nn.Module):
         return Model.wrap(found.eval(), name=code.name)
     if not isinstance(found, Model) or isinstance(found, Networks):
@@ -220,6 +229,14 @@ def _check_logits(code: OwnCode, logits: Any, size: str, labels: Any) -> None:
         raise UsageError(f"The network of {code} gives {_kind(logits)} for {size}, not logits (2, classes).")
     if not bool(logits.isfinite().all()):
         raise UsageError(f"The network of {code} gives NaN or infinity for {size}.")
+    if not logits.requires_grad:
+        raise UsageError(
+            f"The network of {code} gives logits without a gradient: is there a torch.no_grad or a detach in it?"
+        )
+    if bool((logits >= 0).all()) and torch.allclose(logits.sum(dim=1), torch.ones(()).to(logits), atol=1e-4):
+        raise UsageError(
+            f"The network of {code} gives probabilities: leave out its softmax, and give logits."
+        )
     if labels and len(labels) != logits.shape[1]:
         raise UsageError(f"{code} has {len(labels)} labels for {logits.shape[1]} classes.")
 
