@@ -150,3 +150,18 @@ def test_mistakes_are_one_line(picture: Path) -> None:
         run(str(picture), "--mask", str(CAT))
     with pytest.raises(UsageError, match="No class 1000"):
         run(str(picture), "--target", "1000")
+
+
+def test_a_wrong_method_is_told_before_a_network_is_loaded(
+    picture: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("deepdream.models.load_model", None)
+    with pytest.raises(UnknownNameError, match="Did you mean 'grad-cam'"):
+        run(str(picture), "--method", "gradcam")
+
+
+def test_what_does_not_apply_is_said_once(picture: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    words = ("--model", "vit_b_16", "--weights", "random:1")
+    with pytest.raises(UsageError, match="lrp does not apply to vit_b_16"):
+        run(str(picture), "--method", "lrp", *words)
+    assert "does not apply" not in capsys.readouterr().err

@@ -133,6 +133,20 @@ def test_methods_are_listed() -> None:
     assert "integrated-gradients" in out
 
 
+def test_methods_by_name_tell_all_that_is_known() -> None:
+    code, out, _ = run("methods", "rise", "grad-cam")
+    assert code == 0
+    for name in ("rise", "grad-cam"):
+        entry = find_method(name)
+        for words in (entry.question, entry.caveat, entry.paper, entry.needs):
+            assert words in out
+    assert "samples 1000, grid 7, keep 0.5" in out
+    assert [entry["name"] for entry in json.loads(run("methods", "lrp", "--json")[1])] == ["lrp"]
+    code, _, err = run("methods", "gradcam")
+    assert code == 2
+    assert "Did you mean 'grad-cam'" in err
+
+
 def test_every_promise_is_kept_on_the_embedded_network() -> None:
     code, out, err = run("methods", "--try", "efficientnet_lite0")
     assert code == 0

@@ -33,7 +33,7 @@ def test_json_has_exactly_the_promised_form() -> None:
     code, out, _ = run(IMAGES / "cat.jpg", "--top", "2", "--json")
     document = json.loads(out)
     assert code == 0
-    assert list(document) == ["schema", "results"]
+    assert list(document) == ["schema", "results", "failed"]
     assert document["schema"] == 1
     (result,) = document["results"]
     assert list(result) == ["input", "top"]
@@ -82,7 +82,9 @@ def test_folders_and_many_files_and_a_bad_one_among_them(tmp_path: Path) -> None
     code, out, err = run(folder, IMAGES / "rocket.jpg", "--json", "--top", "1")
     assert code == 6
     assert [Path(r["input"]).name for r in json.loads(out)["results"]] == ["b.jpg", "rocket.jpg"]
-    assert "a.jpg" in err
+    (failed,) = json.loads(out)["failed"]
+    assert Path(failed["input"]).name == "a.jpg"
+    assert failed["error"] in err
     assert err.endswith("1 of 3 pictures failed.")
 
 
@@ -91,7 +93,9 @@ def test_one_bad_picture_alone_ends_with_3(tmp_path: Path) -> None:
     for path in (tmp_path / "a.jpg", tmp_path / "missing.png"):
         code, out, err = run(path, "--json")
         assert code == 3
-        assert json.loads(out) == {"schema": 1, "results": []}
+        document = json.loads(out)
+        assert document["results"] == []
+        assert [Path(entry["input"]).name for entry in document["failed"]] == [path.name]
         assert path.name in err
     empty = tmp_path / "empty"
     empty.mkdir()

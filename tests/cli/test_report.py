@@ -86,6 +86,9 @@ def test_mistakes_cost_no_time(picture: Path, tmp_path: Path) -> None:
         run(str(picture), "--budget", "soon")
     with pytest.raises(OutputError, match="no permission in"):
         run(str(picture), "-o", str(picture / "under-a-file.html"))
+    if Path("/proc").is_dir():  # where even root, whom rights do not bind, can make no file
+        with pytest.raises(OutputError, match="no permission in /proc"):
+            run(str(picture), "-o", "/proc/page.html")
     (tmp_path / "folder.html").mkdir()
     with pytest.raises(OutputError, match="it is a folder"):
         run(str(picture), "-o", str(tmp_path / "folder.html"))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -233,6 +234,22 @@ def test_a_class_that_is_not_found_is_answered_with_what_there_is(
     with pytest.raises(UsageError) as caught:
         tiny_model.find_class(text)
     assert str(caught.value).startswith(message)
+
+
+def test_a_whole_word_comes_before_a_part_of_one(tiny_model: Model) -> None:
+    model = replace(tiny_model, labels=("oystercatcher", "tiger cat", "cattle", "dog", "polecat"))
+    assert model.find_class("cat") == 1
+    model = replace(tiny_model, labels=("oystercatcher", "tiger cat", "Persian cat", "dog", "polecat"))
+    with pytest.raises(
+        UsageError, match=r"2 classes of Tiny contain 'cat': 'tiger cat', 'Persian cat'\. Give one"
+    ):
+        model.find_class("cat")
+
+
+def test_a_long_list_of_classes_says_how_many_more(tiny_model: Model) -> None:
+    labels = tuple(f"cat {i}" for i in range(11))
+    with pytest.raises(UsageError, match=r"11 classes .* 'cat 7' and 3 more\. Give one"):
+        replace(tiny_model, labels=labels).find_class("cat")
 
 
 def test_classify_gives_the_most_probable_first(tiny: nn.Module, tiny_model: Model) -> None:

@@ -93,7 +93,9 @@ def check(
         raise UsageError(
             "Which picture? `deepdream check picture.jpg --method grad-cam`; --list lists the checks."
         )
-    methods = names_of(method or ["integrated-gradients"])
+    from deepdream.attribution import find_method
+
+    methods = [find_method(name).name for name in names_of(method or ["integrated-gradients"])]
     asked = _Asked(methods, _wanted(names_of([checks])), target, against, parse_seconds(budget), mask, seed)
     existing = Existing.of(overwrite=overwrite, skip=skip_existing, number=False)
     sources = expand_inputs(images)
@@ -249,7 +251,8 @@ def _claims(case: Case, methods: Sequence[str], clock: Clock, tell: Tell) -> lis
     for found in explained(case, methods, budget=None if clock.seconds is None else clock.seconds / 3):
         if isinstance(found, Refusal):
             refusals.append(f"{found.method} does not apply to {case.model.name}: {found.reason}")
-            tell(f"deepdream: {refusals[-1]}")
+            if len(methods) > 1:  # of a single one the error says it
+                tell(f"deepdream: {refusals[-1]}")
             continue
         tell(f"{found.method}: explained in {found.seconds:.1f} s.")
         claims.append(claim_of(found, seed=case.seed, passes=passes))

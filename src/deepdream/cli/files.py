@@ -6,6 +6,7 @@ import glob
 import itertools
 import os
 import re
+import tempfile
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -201,8 +202,17 @@ def check_place(path: Path) -> None:
     if path.is_dir():
         raise OutputError(f"Cannot write {path}: it is a folder. Choose another place with -o.")
     there = next(parent for parent in path.absolute().parents if parent.exists())
-    if not there.is_dir() or not os.access(there, os.W_OK | os.X_OK):
+    if not there.is_dir() or not _takes_files(there):
         raise OutputError(f"Cannot write {path}: no permission in {there}. Choose another place with -o.")
+
+
+def _takes_files(folder: Path) -> bool:
+    """Whether a file can be made in ``folder``: tried, since rights alone do not tell (root, /proc, a full disk)."""
+    try:
+        with tempfile.TemporaryFile(dir=folder):
+            return True
+    except OSError:
+        return False
 
 
 def check_transparent(path: Path) -> None:

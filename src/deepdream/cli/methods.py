@@ -22,6 +22,9 @@ def register(app: typer.Typer) -> None:
 
 
 def methods(
+    names: Annotated[
+        list[str] | None, typer.Argument(help="Only these, with all that is known of them.")
+    ] = None,
     as_json: JsonOption = False,
     markdown: Annotated[
         bool, typer.Option("--markdown", help="The table as Markdown, for the documentation.")
@@ -40,17 +43,22 @@ def methods(
     With --try a network of the catalog gets seeded random weights, the embedded one its own, unless --weights says
     which.
 
-    Examples: deepdream methods | deepdream methods --try resnet18 --try vit_b_16 | deepdream methods --battery
+    Examples: deepdream methods | deepdream methods grad-cam lrp
+    | deepdream methods --try resnet18 --try vit_b_16 | deepdream methods --battery
     """
+    from deepdream.attribution import find_method
     from deepdream.attribution import methods as registry
 
-    entries = list(registry().values())
+    entries = [find_method(name) for name in names] if names else list(registry().values())
     if networks or battery:
         _try(_networks(networks or [], battery), weights, as_json=as_json)
     elif markdown:
         put("\n".join(_markdown(entries)))
     elif as_json:
         put_json([_summary(entry) for entry in entries])
+    elif names:
+        for entry in entries:
+            _tell(entry)
     else:
         _list(entries)
 
@@ -67,7 +75,25 @@ def _list(entries: Sequence[Method]) -> None:
         for e in entries
     ]
     put_table(("method", "question", "signed", "sums", "cost"), rows)
-    say("sums: the values add up to the score above the baseline. With --json: papers, caveats, options.")
+    say("sums: the values add up to the score above the baseline. `deepdream methods NAME` tells all of one.")
+
+
+def _tell(entry: Method) -> None:
+    options = ", ".join(
+        f"{name} (chosen)" if value is None else f"{name} {value}" for name, value in entry.options.items()
+    )
+    signs = "evidence for and against" if entry.signed else "strength only"
+    rows = [
+        ("asks", entry.question),
+        ("caution", entry.caveat),
+        ("shows", f"{signs}, in {entry.unit}"),
+        ("sums", "to the score above the baseline's" if entry.complete else "to nothing in particular"),
+        ("needs", entry.needs),
+        ("costs", entry.cost),
+        ("options", options or "none of its own"),
+        ("paper", entry.paper),
+    ]
+    put_table((entry.name, ""), rows)
 
 
 def _summary(entry: Method) -> dict[str, Any]:

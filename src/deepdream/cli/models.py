@@ -267,7 +267,8 @@ def predict(
     Examples: deepdream predict images/cat.jpg | deepdream predict images --top 3 --json
     """
     pictures = expand_inputs([str(file) for file in files])
-    results, failures = [], []
+    results: list[dict[str, Any]] = []
+    failures: list[tuple[Path, PictureError]] = []
     network = load_network(
         choice.model, choice.weights, choice.device, offline=offline, progress=DownloadLine(choice.model)
     )
@@ -280,8 +281,8 @@ def predict(
             results.append({"input": str(path), **said, "top": _classes(network, path, top)})
         except PictureError as error:
             say(f"deepdream: {error}")
-            failures.append(error)
-    _show_predictions(results, as_json)
+            failures.append((path, error))
+    _show_predictions(results, [{"input": str(p), "error": str(e)} for p, e in failures], as_json)
     if failures and len(pictures) > 1:
         raise SomeInputsFailedError(f"{len(failures)} of {len(pictures)} pictures failed.")
     if failures:
@@ -295,9 +296,11 @@ def _classes(network: Model, path: Path, top: int) -> list[dict[str, Any]]:
     return [{"index": index, "label": label, "probability": chance} for index, label, chance in rows]
 
 
-def _show_predictions(results: Sequence[dict[str, Any]], as_json: bool) -> None:
+def _show_predictions(
+    results: Sequence[dict[str, Any]], failed: Sequence[dict[str, str]], as_json: bool
+) -> None:
     if as_json:
-        put_json({"schema": 1, "results": list(results)})
+        put_json({"schema": 1, "results": list(results), "failed": list(failed)})
         return
     for result in results:
         rows = [(f"{row['probability']:7.2%}", row["index"], row["label"]) for row in result["top"]]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -181,12 +182,15 @@ class Model:
         wanted = text.casefold().strip()
         exact = [i for i, label in enumerate(self.labels) if label.casefold() == wanted]
         part = exact or [i for i, label in enumerate(self.labels) if wanted in label.casefold()]
+        # A cat is asked for before an oystercatcher.
+        part = [i for i in part if re.search(rf"\b{re.escape(wanted)}\b", self.labels[i].casefold())] or part
         if len(part) == 1 or exact:
             return part[0]
         if part:
-            names = ", ".join(repr(self.labels[i]) for i in part[:6])
+            names = ", ".join(repr(self.labels[i]) for i in part[:8])
+            more = f" and {len(part) - 8} more" if len(part) > 8 else ""
             raise UsageError(
-                f"{len(part)} classes of {self.name} contain {text!r}: {names}. Give one of them whole."
+                f"{len(part)} classes of {self.name} contain {text!r}: {names}{more}. Give one of them whole."
             )
         raise UnknownNameError("class", text, self.labels, where=self.name)
 
