@@ -120,6 +120,51 @@ def test_a_file_that_the_recipe_does_not_ask_for(command: Any) -> None:
     assert "--model zoo.py:build is not asked for" in done.err
 
 
+def test_another_function_of_the_file_is_another_network(command: Any) -> None:
+    """The same untrained weights, and yet fed otherwise."""
+    assert command(*DREAM, "--layer", "second", "--model", "zoo.py:labeled").code == 0
+    done = command("rerun", "dream.png", "--model", "zoo.py:build")
+    assert "differs from then: the network was made by zoo.py:labeled, is by zoo.py:build" in done.err
+    assert "the weights" not in done.err
+    assert "the pixels differ" in done.err
+
+
+def test_a_dream_goes_on_with_the_same_function_only(command: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    import signal
+
+    from deepdream.dreaming import loop
+
+    words = (
+        *DREAM[:-2],
+        "-o",
+        "d.png",
+        "--layer",
+        "second",
+        "--model",
+        "zoo.py:labeled",
+        "--checkpoint-every",
+        "1",
+    )
+    advance = loop.advance
+
+    def struck(*rest: Any) -> Any:
+        os.kill(os.getpid(), signal.SIGINT)
+        return advance(*rest)
+
+    monkeypatch.setattr(loop, "advance", struck)
+    done = command(*words)
+    monkeypatch.setattr(loop, "advance", advance)
+    assert done.code == 130
+    assert "`deepdream resume d.png --model zoo.py:labeled` goes on." in done.err
+    assert command("resume", "d.png").code == 2
+    refused = command("resume", "d.png", "--model", "zoo.py:build")
+    assert refused.code == 4
+    assert (
+        "began with a network of zoo.py:labeled. Give that one with --model, not zoo.py:build" in refused.err
+    )
+    assert command("resume", "d.png", "--model", "zoo.py:labeled").code == 0
+
+
 def test_an_interrupted_dream_goes_on_with_the_file(command: Any) -> None:
     from deepdream.cli.checkpoints import again_with
 

@@ -112,6 +112,11 @@ def _check_network(network: Model, checkpoint: Checkpoint) -> None:
     """Raises WeightsError: it is not the network with which the dream began."""
     recipe = checkpoint.draft.recipe
     for model, record in zip((network, *network.company), (recipe.model, *recipe.networks), strict=True):
+        if model.weights.code != record.get("code", ""):
+            raise WeightsError(
+                f"The dream began with a network of {record.get('code')}. Give that one with --model, not "
+                f"{model.weights.code}, which may feed it otherwise."
+            )
         if model.weights.sha256 != record["sha256"]:
             how = f"Is {record['code']} as it was?" if record.get("code") else "Give them with --weights."
             raise WeightsError(

@@ -267,7 +267,9 @@ def differences(recipe: Recipe, network: Model) -> list[str]:
     then = [recipe.model.get("sha256"), *(record.get("sha256") for record in recipe.networks)]
     models = (network, *network.company)
     for model, record in zip(models, (recipe.model, *recipe.networks), strict=False):
-        if model.weights.code_sha256 != record.get("code_sha256"):
+        if model.weights.code != record.get("code", ""):
+            lines.append(f"the network was made by {record.get('code')}, is by {model.weights.code}")
+        elif model.weights.code_sha256 != record.get("code_sha256"):
             lines.append(f"the file of {record.get('code')} has another hash")
     if [model.weights.sha256 for model in models] != then:
         lines.append("the weights have another hash")
