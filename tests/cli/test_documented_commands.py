@@ -25,6 +25,19 @@ def commands_in(page: Path) -> list[str]:
     return [line.removeprefix("deepdream ") for line in said if line.startswith("deepdream ")]
 
 
+def test_what_the_readme_reads_is_there() -> None:
+    """A newcomer types the README from the top: a file is shipped, or an earlier command wrote it."""
+    blocks = re.findall(r"^```sh\n(.*?)^```", (HOME / "README.md").read_text("utf-8"), re.M | re.S)
+    made: set[str] = set()
+    for line in "".join(blocks).splitlines():
+        words = shlex.split(line, comments=True)
+        read = {w for w in words if re.search(r"\.(png|jpe?g|webp|npy|html|safetensors|pth)$", w)}
+        written = {words[i + 1] for i, word in enumerate(words[:-1]) if word == "-o"}
+        missing = [name for name in read - written - made if not (HOME / name).exists()]
+        assert not missing, line
+        made |= written
+
+
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
 def test_commands_are_understood(page: Path) -> None:
     for line in commands_in(page):

@@ -12,7 +12,7 @@ from deepdream.attribution.problem import Problem, find_layer
 from deepdream.attribution.running import pose
 from deepdream.models import Layer, Model
 
-FIRST_STEPS, MOST_STEPS = 25, 400
+FIRST_STEPS, MOST_STEPS = 25, 800
 TOLERANCE = 0.01
 
 
@@ -68,11 +68,11 @@ def explain_channels(
     base = problem.score_of(problem.baseline)
     wanted = problem.image_score - base
     if steps is not None:
-        scores, used = conductance(problem, where, steps), steps
+        scores, used, settled = conductance(problem, where, steps), steps, False
     else:
-        scores, used = _converged(problem, where, wanted)
+        scores, used, settled = _converged(problem, where, wanted)
     error = _gap(scores, wanted)
-    notes = () if error < TOLERANCE else (_missing(error, where),)
+    notes = () if error < TOLERANCE else (_missing(error, where, used, settled=settled),)
     return ChannelScores(
         layer=where.name,
         target=problem.target,
@@ -89,15 +89,17 @@ def explain_channels(
     )
 
 
-def _converged(problem: Problem, layer: Layer, wanted: float) -> tuple[Tensor, int]:
+def _converged(problem: Problem, layer: Layer, wanted: float) -> tuple[Tensor, int, bool]:
+    """The scores, their steps, and whether doubling these changes nothing any more."""
     steps, scores = FIRST_STEPS, conductance(problem, layer, FIRST_STEPS)
     while 2 * steps <= MOST_STEPS:
         steps, before, scores = 2 * steps, scores, conductance(problem, layer, 2 * steps)
         good = max(_gap(before, wanted), _gap(scores, wanted)) < TOLERANCE
         # A layer that part of the score bypasses never sums; it has converged when doubling changes nothing.
-        if good or float((scores - before).abs().sum()) < TOLERANCE * abs(wanted):
-            break
-    return scores, steps
+        settled = float((scores - before).abs().sum()) < TOLERANCE * abs(wanted)
+        if good or settled:
+            return scores, steps, settled
+    return scores, steps, False
 
 
 def conductance(problem: Problem, layer: Layer, steps: int) -> Tensor:
@@ -122,5 +124,8 @@ def _gap(scores: Tensor, wanted: float) -> float:
     return abs(float(scores.sum()) - wanted) / max(abs(wanted), 1e-9)
 
 
-def _missing(error: float, layer: Layer) -> str:
-    return f"the sum misses the score's rise by {error:.1%}: part of it does not pass {layer.name!r}"
+def _missing(error: float, layer: Layer, steps: int, *, settled: bool) -> str:
+    misses = f"the sum misses the score's rise by {error:.1%}"
+    if settled:
+        return f"{misses}: part of it does not pass {layer.name!r}"
+    return f"{misses} at {steps} steps: they are too few, or part of it does not pass {layer.name!r}"
