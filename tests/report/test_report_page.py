@@ -22,6 +22,7 @@ import torch
 from deepdream.attribution import methods
 from deepdream.attribution.checks import Refusal, find_check
 from deepdream.attribution.checks.removal import deletion
+from deepdream.attribution.pictures import shown_values
 from deepdream.errors import OutputError, UnknownNameError
 from deepdream.figures import Theme
 from deepdream.images import Picture
@@ -40,7 +41,7 @@ from deepdream.report import (
 from deepdream.report import (
     METHODS as USUAL,
 )
-from deepdream.report.coloring import colored
+from deepdream.report.coloring import colored, drawn_map
 from deepdream.report.health import rounded
 from deepdream.report.plots import plot_removal
 from deepdream.report.prediction import Stability
@@ -274,6 +275,17 @@ def test_colors_follow_one_rule_a_family() -> None:
     assert np.isfinite(colored(torch.zeros(2, 2), signed=False).pixels).all()
 
 
+def test_maps_of_single_pixels_are_smoothed_for_the_eye(made: Study, reader: Reader) -> None:
+    pixels = next(e for e in made.explanations if e.method == "input-x-gradient")
+    assert np.array_equal(
+        drawn_map(pixels).pixels, colored(torch.from_numpy(shown_values(pixels)), signed=True).pixels
+    )
+    assert not np.array_equal(drawn_map(pixels).pixels, colored(pixels.heatmap, signed=True).pixels)
+    layer = next(e for e in made.explanations if e.method == "grad-cam")
+    assert np.array_equal(drawn_map(layer).pixels, colored(layer.heatmap, signed=layer.signed).pixels)
+    assert reader.text.count("pixels for the eye") == 2  # saliency and input x gradient
+
+
 def test_the_usual_methods_exist() -> None:
     assert [name for name in USUAL if name not in methods()] == []
 
@@ -479,4 +491,6 @@ def test_a_page_can_compare_two_classes(model: Model, picture: Picture) -> None:
     found = investigate(model, picture, wishes)
     assert [made.against for made in found.explanations] == [4, 4]
     assert headline(found) == "Why “dog”, not “elk”?"
+    first_two = [answer.index for answer in found.prediction.top[:2]]
+    assert ("“elk” gets" in lead(found)) is (4 not in first_two)
     assert report_dict([found], "")["recipe"]["against"] == 4

@@ -7,9 +7,12 @@ from typing import Any
 
 import matplotlib as mpl
 import numpy as np
+import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from deepdream.attribution import Explanation
+from deepdream.attribution.pictures import shown_values
 from deepdream.figures import Theme
 
 #: The share of the pixels that the colors cover; the few beyond take the last color.
@@ -39,6 +42,11 @@ def colored(heatmap: Tensor, *, signed: bool) -> Colored:
     low, high = float(values.min()), float(np.quantile(values, COVERED))
     share = np.clip((values - low) / ((high - low) or 1.0), 0, 1)
     return Colored(_colors(mpl.colormaps[Theme.LIGHT.sequential], share), low, high)
+
+
+def drawn_map(made: Explanation) -> Colored:
+    """An explanation in its colors; maps of single pixels are smoothed for the eye, as ``explain`` draws them."""
+    return colored(torch.from_numpy(shown_values(made)), signed=made.signed)
 
 
 def bar(*, signed: bool) -> NDArray[np.float32]:

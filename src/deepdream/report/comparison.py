@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from deepdream.attribution.checks import compare
 from deepdream.pages import Html, drawing, joined, meter, photo, stack, table, tag, unseen
-from deepdream.report.coloring import colored
+from deepdream.report.coloring import drawn_map
 from deepdream.report.study import Study
 from deepdream.report.verdict import belief
 
@@ -77,7 +77,7 @@ def breakable(name: str) -> Html:
 
 def _map(study: Study, name: str) -> Html:
     made = next(entry for entry in study.explanations if entry.method == name)
-    colors = colored(made.heatmap, signed=made.signed)
+    colors = drawn_map(made)
     alt = f"Map of {name} on {study.model.name} for “{made.label}”."
     layers = tag(
         "div",

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from deepdream.attribution import Explanation, methods
+from deepdream.attribution.pictures import smoothing
 from deepdream.pages import Html, bullets, drawing, photo, stack, tag
-from deepdream.report.coloring import bar, colored
+from deepdream.report.coloring import bar, drawn_map
 from deepdream.report.study import Study
 from deepdream.report.verdict import place_words
 
@@ -53,7 +54,7 @@ def _keys() -> Html:
 
 def _figure(study: Study, made: Explanation) -> Html:
     entry = methods()[made.method]
-    colors = colored(made.heatmap, signed=made.signed)
+    colors = drawn_map(made)
     over = drawing(colors.pixels, place_words(made), class_="map")
     layers = tag("div", photo(study.fed, ""), over, class_="layers")
     words = (
@@ -62,9 +63,14 @@ def _figure(study: Study, made: Explanation) -> Html:
         tag(
             "span", f"colors {_span(colors.low, colors.high)}; values {_span(*_range(made))}", class_="range"
         ),
-        *(tag("span", note, class_="range") for note in made.notes),
+        *(tag("span", note, class_="range") for note in (_smoothed(made), *made.notes) if note),
     )
     return tag("figure", layers, tag("figcaption", *words))
+
+
+def _smoothed(made: Explanation) -> str | None:
+    pixels = smoothing(made)
+    return f"smoothed by {pixels:g} pixels for the eye" if pixels else None
 
 
 def _range(made: Explanation) -> tuple[float, float]:

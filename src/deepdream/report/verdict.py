@@ -7,7 +7,7 @@ from collections import Counter
 
 from deepdream.attribution import Explanation
 from deepdream.pages import Html, card, cards, drawing, photo, tag
-from deepdream.report.coloring import colored
+from deepdream.report.coloring import drawn_map
 from deepdream.report.study import Study
 
 #: The share of slightly changed pictures that must keep the first answer for it to be worth some care, not none.
@@ -30,9 +30,21 @@ def lead(study: Study) -> str:
     words = f"{study.model.name} gives {first.probability:.1%} to “{first.label}”"
     if len(said.top) > 1:
         words += f" and {said.top[1].probability:.1%} to “{said.top[1].label}”"
+    if study.case.against is not None:
+        words += _rival(study)
     if first.index != said.target:
         words += f"; this page asks about “{said.label}”, which gets {said.probability:.1%}"
     return f"{words}."
+
+
+def _rival(study: Study) -> str:
+    """What the class gets that the answer is compared with, if it was not told already."""
+    said, index = study.prediction, study.case.against
+    if index is None or index in [answer.index for answer in said.top[:2]]:
+        return ""
+    among = [answer for answer in said.top if answer.index == index]
+    share = f"{among[0].probability:.1%}" if among else f"less than {said.top[-1].probability:.1%}"
+    return f"; “{study.model.label(index)}” gets {share}"
 
 
 def beside(study: Study) -> Html:
@@ -48,7 +60,7 @@ def beside(study: Study) -> Html:
 
 def _best(study: Study, made: Explanation) -> Html:
     speaks, judged = study.support(made.method)
-    over = drawing(colored(made.heatmap, signed=made.signed).pixels, place_words(made), class_="over")
+    over = drawing(drawn_map(made).pixels, place_words(made), class_="over")
     layers = tag("div", photo(study.fed, ""), over, class_="layers")
     standing = study.standing()
     chance = "" if made.method in standing or not study.judged() else " It does not beat chance."
