@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from deepdream.attribution import explain, pose
 from deepdream.attribution.coalitions import exact_values, sampled_values
-from deepdream.attribution.extremal import area_error
+from deepdream.attribution.extremal import area_error, leveled
 from deepdream.attribution.hooks import activation_and_gradient
 from deepdream.attribution.paths import guided_ig, integrate
 from deepdream.attribution.perturbations import rise
@@ -318,6 +318,54 @@ def test_extremal_perturbation_finds_the_only_place_that_counts() -> None:
     found = explain(model, image.float(), "extremal-perturbation", 0, steps=120, area=0.1)
     inside = found.heatmap[8:24, 30:46].mean()
     assert inside > 4 * found.heatmap.mean()
+
+
+@pytest.mark.parametrize("steps", [60, 200])
+def test_extremal_perturbation_keeps_its_area_where_the_score_grows_steep(steps: int) -> None:
+    """A softplus far beyond its bend: the first slope is a four hundredth of the one that the mask ends at."""
+    side = 56
+    image = (torch.arange(side)[:, None] + torch.arange(side)) % 2 * torch.ones(1, 3, 1, 1)
+
+    def score(x: Tensor) -> Tensor:
+        sharp = 2 * (x[:, :, 8:28, 30:50] - 0.5).abs().mean(dim=(1, 2, 3))
+        return -torch.nn.functional.softplus(30 * (0.8 - sharp))
+
+    found = explain(formula(score, side), image.float(), "extremal-perturbation", 0, steps=steps).heatmap
+    assert float((found > 0.5).double().mean()) == pytest.approx(0.1, rel=0.01)
+    assert float(found.mean()) == pytest.approx(0.1, rel=0.1)
+    assert found[8:28, 30:50].mean() > 0.7
+
+
+@pytest.mark.parametrize("size", [1e-14, 1.0, 1e6])
+def test_extremal_mask_does_not_depend_on_the_size_of_the_logits(size: float) -> None:
+    side = 28
+    image = (torch.arange(side)[:, None] + torch.arange(side)) % 2 * torch.ones(1, 3, 1, 1)
+    model = formula(lambda x: size * (x[:, :, 4:14, 15:25] - 0.5).abs().mean(dim=(1, 2, 3)), side)
+    found = explain(model, image.float(), "extremal-perturbation", 0, steps=60).heatmap
+    assert found[4:14, 15:25].mean() > 0.7
+
+
+@pytest.mark.parametrize("scale", [1, 2, 8])
+def test_extremal_mask_is_the_same_at_every_size_of_the_picture(scale: int) -> None:
+    """Its smoothness is a share of the picture, so a small one has no lumps and a large one no more numbers."""
+    side = 28 * scale
+    checks = (torch.arange(side)[:, None] + torch.arange(side)) % 2 * torch.ones(1, 3, 1, 1)
+    rows, columns = slice(4 * scale, 14 * scale), slice(15 * scale, 25 * scale)
+    model = formula(lambda x: (x[:, :, rows, columns] - 0.5).abs().mean(dim=(1, 2, 3)), side)
+    found = explain(model, checks.float(), "extremal-perturbation", 0, steps=60).heatmap
+    assert found[rows, columns].mean() > 0.7
+    assert ((found > 0.1) & (found < 0.9)).float().mean() < 0.1
+
+
+def test_a_leveled_mask_has_its_area_above_one_half_and_keeps_its_order() -> None:
+    distance = (torch.arange(101.0)[:, None] - 50).square() + (torch.arange(101.0) - 50).square()
+    for height in (0.4, 1.0):
+        mask = height * (-distance / 800).exp()
+        found = leveled(mask, 0.1)
+        assert float((found > 0.5).double().mean()) == pytest.approx(0.1, abs=2e-3)  # rings of equals
+        assert (found.flatten()[mask.flatten().argsort()].diff() > -1e-6).all()
+    whole = torch.tensor([0.0, 1.0, 1.0, 1.0])
+    assert torch.equal(leveled(whole, 0.25), whole)  # no power divides what is equal
 
 
 def test_xrai_takes_the_densest_region_first_and_gives_it_its_mean() -> None:

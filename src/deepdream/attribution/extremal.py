@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import math
 from dataclasses import dataclass
 
 import torch
@@ -15,8 +15,11 @@ from deepdream.errors import UsageError
 
 #: Pixels between the mask's numbers, and between the places where it is smoothed (at 224).
 _GRID, _COARSE = 7, 4
-#: Of the area at the start, against a score whose steepest slope is 1; it grows by GROWTH to the end.
+#: The root mean square that the score's slope is scaled to, and below which it counts as flat.
+_PULL, _FLAT = 0.5, 1e-30
+#: Of the area at the start, against that slope; it grows by GROWTH to the end.
 PRESSURE, GROWTH = 30.0, 100.0
+#: The reach of a number in pixels (at 224), and how close the smooth maximum is to the maximum.
 _SIGMA, _SHARPNESS = 21.0, 20.0
 #: The strongest blur in pixels (at 224), and how many levels lie between it and the picture.
 _BLUR, _LEVELS = 20.0, 8
@@ -34,50 +37,47 @@ _BLUR, _LEVELS = 20.0, 8
     budgeted=Budgeted("steps", "backward", units=1.5, alone=True),
 )
 def extremal_perturbation(problem: Problem, *, area: float = 0.1, steps: int = 200) -> Tensor:
-    """The mask in [0, 1] of share ``area`` that preserves the score, after ``steps`` of ascent.
+    """The mask in [0, 1], above one half on a share ``area``, that preserves the score, after ``steps`` of ascent.
 
     A pixel is blurred the more the less it is visible; the mask reaches beyond the picture's borders, so that
     what spills over them counts as area and a border is no cheap place. Deviations: the mask is smoothed at
-    every fourth pixel and enlarged; it starts nearly full, in the order of the score's first slope; the score
-    is scaled so that its steepest first slope is 1, and the pressure on the area grows hundredfold, so that
-    the score decides where the mask goes before the area does, whatever the size of the logits.
+    every fourth pixel and enlarged; it starts nearly full, in the order of the score's first slope; the score's
+    slope is scaled to the same size at every step, while the pressure on the area grows hundredfold, so that
+    the score decides where the mask goes before the area does, whatever the size of the logits and however
+    much steeper they grow on the way; more steps are shorter steps; at the end the mask is leveled,
+    see :func:`leveled`.
     """
     if not 0 < area < 1:
         raise UsageError(f"area is a share of the picture between 0 and 1, not {area}.")
     shape = _Shape.of(problem)
     levels = _pyramid(problem.image)
-    values = torch.ones(shape.kernel.shape[1], device=problem.image.device)
-    first = _slope(problem, values, shape, levels, lambda _, score: score)
-    unit = float(first.abs().max()) or 1.0
-    values = (1 + 0.1 * (first / unit - 1)).clamp(0, 1)
+    beyond = shape.places / shape.inside
+    values = torch.ones(shape.numbers, device=problem.image.device)
+    pull, _ = _slopes(problem, values, shape, levels, area / beyond)
+    values = (1 + 0.1 * (pull / pull.abs().max().clamp(min=_FLAT) - 1)).clamp(0, 1)
     velocity = torch.zeros_like(values)
+    rate = min(0.01, 1 / max(steps, 1))
     for step in range(steps):
         pressure = PRESSURE * GROWTH ** (step / steps)
-
-        def reward(mask: Tensor, score: Tensor, pressure: float = pressure) -> Tensor:
-            wanted = area * shape.inside / mask.numel()
-            return score / unit - pressure * area_error(mask.flatten(), wanted) * mask.numel() / shape.inside
-
-        velocity = 0.9 * velocity + _slope(problem, values, shape, levels, reward)
-        values = (values + 0.01 * velocity).clamp(0, 1)
+        pull, push = _slopes(problem, values, shape, levels, area / beyond)
+        pull *= _PULL / pull.double().square().mean().sqrt().clamp(min=_FLAT)
+        velocity = 0.9 * velocity + pull - pressure * beyond * push
+        values = (values + rate * velocity).clamp(0, 1)
     with torch.no_grad():
-        return shape.visible(shape.spread(values))[0, 0].clamp(0, 1)
+        return leveled(shape.visible(shape.spread(values))[0, 0].clamp(0, 1), area)
 
 
-def _slope(
-    problem: Problem,
-    values: Tensor,
-    shape: _Shape,
-    levels: Tensor,
-    reward: Callable[[Tensor, Tensor], Tensor],
-) -> Tensor:
-    """The gradient of ``reward(mask, score)`` for the mask's numbers."""
+def _slopes(
+    problem: Problem, values: Tensor, shape: _Shape, levels: Tensor, area: float
+) -> tuple[Tensor, Tensor]:
+    """The gradients of the score and of the area's error for the mask's numbers."""
     with torch.enable_grad():
         values = values.detach().requires_grad_()
         mask = shape.spread(values)
         score = problem.score(_seen(levels, shape.visible(mask))).sum()
-        (gradient,) = torch.autograd.grad(reward(mask, score), values)
-    return gradient
+        (pull,) = torch.autograd.grad(score, values, retain_graph=True)
+        (push,) = torch.autograd.grad(area_error(mask.flatten(), area), values)
+    return pull, push
 
 
 def _pyramid(image: Tensor) -> Tensor:
@@ -101,18 +101,32 @@ def area_error(mask: Tensor, area: float) -> Tensor:
     return (mask.sort().values - wanted).square().mean()
 
 
+def leveled(mask: Tensor, area: float) -> Tensor:
+    """A power of ``mask`` in [0, 1] that is above one half on a share ``area`` of it, in the same order.
+
+    The penalty leaves soft edges where their two sides pull alike: along the tail of a Gaussian, which is
+    scaled and not moved, at 0.58 instead of one half, which alone makes a round mask 7 % too large.
+    """
+    order = mask.flatten().sort().values
+    level = float(order[round((1 - area) * (len(order) - 1))].clamp(0.01, 0.999))
+    return mask ** (math.log(0.5) / math.log(level))
+
+
 @dataclass(frozen=True, eq=False)
 class _Shape:
     """How numbers on a grid become a smooth mask that reaches beyond the picture.
 
     Attributes:
-        kernel: (places, numbers): how much each number counts at each place, at most 1.
+        kernel: (places, near): how much each of the nearest numbers counts at each place, at most 1.
+        index: (places, near): which numbers these are.
         coarse: Rows and columns of places, of which ``margin`` lie beyond each border.
         inside: Places within the picture.
         full: What a mask of ones gives in the middle.
     """
 
     kernel: Tensor
+    index: Tensor
+    numbers: int
     coarse: tuple[int, int]
     margin: int
     inside: int
@@ -122,22 +136,28 @@ class _Shape:
     @classmethod
     def of(cls, problem: Problem) -> _Shape:
         size = problem.size
-        scale = max(size) / 224
-        places = [max(1, side // _COARSE) for side in size]
-        margin = round(_SIGMA / _COARSE * scale)
+        pixel = max(size) / 224
+        margin = round(_SIGMA / _COARSE)
+        places = [max(1, round(side / pixel / _COARSE)) for side in size]
         rows, columns = (_centers(n, side, margin) for n, side in zip(places, size, strict=True))
-        numbers = [_centers(max(2, side // _GRID), side, 0) for side in size]
-        distance = torch.cdist(torch.cartesian_prod(rows, columns), torch.cartesian_prod(*numbers))
+        numbers = [_centers(max(2, round(side / pixel / _GRID)), side, 0) for side in size]
+        distance = torch.cdist(torch.cartesian_prod(rows, columns), torch.cartesian_prod(*numbers)) / pixel
         # As in the paper a number keeps its full weight in its own cell, and a Gaussian's beyond.
-        kernel = torch.exp(-0.5 * ((distance - _GRID * scale).clamp(min=0) / (_SIGMA * scale / 2)) ** 2)
+        weight = torch.exp(-0.5 * ((distance - _GRID).clamp(min=0) / (_SIGMA / 2)) ** 2)
         middle = len(rows) // 2 * len(columns) + len(columns) // 2
+        kernel, index = weight.topk(int((weight[middle] > 0.01).sum()), dim=1)
         full = float(_smooth_maximum(kernel[middle : middle + 1]))
-        coarse = (len(rows), len(columns))
-        return cls(kernel.to(problem.image), coarse, margin, places[0] * places[1], full, size)
+        coarse, inside = (len(rows), len(columns)), places[0] * places[1]
+        kernel, index = kernel.to(problem.image), index.to(problem.image.device)
+        return cls(kernel, index, weight.shape[1], coarse, margin, inside, full, size)
+
+    @property
+    def places(self) -> int:
+        return len(self.kernel)
 
     def spread(self, values: Tensor) -> Tensor:
-        """(1, 1, rows, columns): the smooth maximum of the numbers, each weakened by its distance."""
-        return (_smooth_maximum(self.kernel * values) / self.full).reshape(1, 1, *self.coarse)
+        """(1, 1, rows, columns): the smooth maximum of the near numbers, each weakened by its distance."""
+        return (_smooth_maximum(self.kernel * values[self.index]) / self.full).reshape(1, 1, *self.coarse)
 
     def visible(self, mask: Tensor) -> Tensor:
         """(1, 1, H, W): the part of a mask that lies within the picture."""

@@ -312,8 +312,7 @@ def _xrai(problem: Problem) -> float:
     return _off(float(_values(problem, "xrai", steps=2).sum()), wanted)
 
 
-# To a tenth: the area is the paper's penalty on a mask with soft edges, which no number of steps makes exact.
-@_identity("extremal-perturbation", "more than half visible: a tenth of the picture, to a tenth", 0.1)
+@_identity("extremal-perturbation", "more than half visible: a tenth of the picture")
 def _extremal(problem: Problem) -> float:
     visible = _values(problem, "extremal-perturbation", steps=60) > 0.5
     return _off(float(visible.double().mean()), 0.1)
