@@ -179,6 +179,10 @@ def test_concepts_want_a_folder_with_enough_pictures(tmp_path: Path) -> None:
     assert document["concept"] == "animals"
     assert document["examples"] == document["counterexamples"] == 4
     assert 0 <= document["accuracy"] <= 1
+    words = run("concepts", CAT, "--concept", folder)[1]
+    step = f"A step toward the concept changes the logit by {document['sensitivity']:.4g}, on average over 20 fits"
+    assert step in words
+    assert "beyond twice that spread it counts" in words
 
 
 def test_a_budget_for_all_is_shared_out(monkeypatch: pytest.MonkeyPatch) -> None:

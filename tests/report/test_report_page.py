@@ -299,7 +299,7 @@ def test_the_first_screen_answers_both_questions(reader: Reader, made: Study) ->
     speaks, judged = made.support(best.method)
     assert f"{best.method}: {speaks} of {judged} checks speak for this map" in reader.text
     values = report_dict([made], "")["networks"][0]["in_words"]
-    assert values == {"why": " ".join(why(made)), "belief": " ".join(belief(made))}
+    assert values == {"why": ". ".join(why(made)), "belief": ". ".join(belief(made))}
 
 
 def test_belief_follows_the_changed_pictures(made: Study) -> None:

@@ -136,6 +136,8 @@ def _folder(scene: Scene, folder: Path) -> list[Tensor]:
 
 
 def _put_concept(image: Path, found: ConceptScore, as_json: bool) -> None:
+    from deepdream.attribution.concepts import RUNS
+
     mean, spread = found.control
     if as_json:
         names = ("concept", "layer", "target", "label", "sensitivity", "positive", "accuracy", "significant")
@@ -149,8 +151,11 @@ def _put_concept(image: Path, found: ConceptScore, as_json: bool) -> None:
     if not found.significant:
         verdict = "has no provable part in"
     put(f"{image}: the concept {found.concept!r} {verdict} {found.label!r} at layer {found.layer}.")
-    put(f"Slope {found.sensitivity:.4g}, positive in {found.positive:.0%} of the fits.")
-    put(f"Shuffled labels give {mean:.4g} ± {spread:.4g}.")
+    put(
+        f"A step toward the concept changes the logit by {found.sensitivity:.4g}, on average over "
+        f"{RUNS} fits; {found.positive:.0%} of them say it rises."
+    )
+    put(f"Fits to shuffled labels say {mean:.4g} ± {spread:.4g}: beyond twice that spread it counts.")
     put(f"Examples never seen are told apart in {found.accuracy:.0%} of the cases (50% is chance).")
     for note in found.notes:
         say(f"deepdream: {note}.")

@@ -116,7 +116,8 @@ def why(study: Study) -> tuple[str, str]:
         return "No map says", "None of the methods asked for gave a map."
     if not total:
         return "Not checked", (
-            "There was no time for deletion and insertion: the maps below have not been checked against chance."
+            "There was no time for deletion and insertion: the maps below have not been checked against chance. A "
+            "larger --budget gives it."
         )
     controls = "random maps, a centered blob and an edge detector"
     if not standing:

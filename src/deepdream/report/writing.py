@@ -64,7 +64,7 @@ def report_dict(studies: Sequence[Study], command: str) -> dict[str, Any]:
 
 
 def _network(study: Study) -> dict[str, Any]:
-    words = {"why": " ".join(verdict.why(study)), "belief": " ".join(verdict.belief(study))}
+    words = {"why": ". ".join(verdict.why(study)), "belief": ". ".join(verdict.belief(study))}
     facts = card.card_facts(study.model)
     return {"name": study.model.name, "card": facts, "in_words": words} | study.to_dict()
 
