@@ -493,4 +493,5 @@ def test_a_page_can_compare_two_classes(model: Model, picture: Picture) -> None:
     assert headline(found) == "Why “dog”, not “elk”?"
     first_two = [answer.index for answer in found.prediction.top[:2]]
     assert ("“elk” gets" in lead(found)) is (4 not in first_two)
+    assert plot_removal(found, "blur").canvas.axes[0].get_ylabel() == "share of two"
     assert report_dict([found], "")["recipe"]["against"] == 4

@@ -25,6 +25,7 @@ _STYLES = ("-", "--", ":", "-.")
 def plot_removal(study: Study, substrate: str, *, theme: Theme = Theme.LIGHT) -> Figure:
     """A panel a method: its deletion and insertion curve, each in the band of the controls."""
     names = [name for name in study.names if any(_curves(study, name, substrate))]
+    measure = "probability" if study.case.against is None else "share of two"
     rows = max(1, math.ceil(len(names) / COLUMNS))
     canvas, axes = new_figure(rows, COLUMNS, title="", size=(11, 1.2 + 2.5 * rows), theme=theme)
     top = 1.06 * max((max(c) for n in names for c in _curves(study, n, substrate) if c), default=1.0)
@@ -35,7 +36,7 @@ def plot_removal(study: Study, substrate: str, *, theme: Theme = Theme.LIGHT) ->
         _panel(place, study, names[index], substrate, theme)
         place.set_ylim(0, top)
         first, last = index % COLUMNS == 0, index + COLUMNS >= len(names)
-        label(place, "cells, %" if last else "", "probability" if first else "", names[index])
+        label(place, "cells, %" if last else "", measure if first else "", names[index])
         place.tick_params(labelleft=first)
     handles, words = axes.flat[0].get_legend_handles_labels()
     canvas.legend(handles, words, loc="outside lower center", ncols=2, frameon=False)

@@ -188,9 +188,14 @@ def _evidence(study: Study, prefix: str) -> list[Section]:
     if "deletion" in study.checks and "insertion" in study.checks:
         rows, columns = study.case.grid
         cut = f"The picture is cut into {rows} × {columns} cells."
+        two = (
+            ""
+            if study.case.against is None
+            else " Probability is here the class’s share of the two compared."
+        )
         lead = (
             f"{cut} They are hidden one after the other in the order in which the map ranks them, then shown in it: a "
-            "map that is right about what matters makes the probability fall, and rise, sooner than chance does."
+            f"map that is right about what matters makes the probability fall, and rise, sooner than chance does.{two}"
         )
         found.append(
             Section(
