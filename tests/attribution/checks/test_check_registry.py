@@ -239,7 +239,7 @@ def test_a_budget_that_is_used_up_is_said(case: Case, truth: Tensor) -> None:
 def test_a_slow_check_says_what_it_would_take(case: Case, truth: Tensor) -> None:
     claim = Claim("m", truth, lambda *_: truth, seconds=50.0)
     (finding,) = checked(case, [claim], ["random-logit"], budget=30.0)
-    assert finding.verdict == "not made: it would take 100 s, and 30 s are left"
+    assert finding.verdict == "not made: it would take 100 s, too much of the 30 s left for all checks"
 
 
 def test_rough_maps_are_compared_with_one_as_rough(case: Case) -> None:

@@ -190,7 +190,7 @@ def _checked(
 def _no_time(expected: float, left: float) -> str:
     if expected < 0.5:
         return "not made: there was no time left"
-    return f"not made: it would take {expected:.0f} s, and {left:.0f} s are left"
+    return f"not made: it would take {expected:.0f} s, too much of the {left:.0f} s left for all checks"
 
 
 def plan_curves(case: Case, maps: int, left: float, *, most: float) -> int:
