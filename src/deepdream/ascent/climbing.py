@@ -13,6 +13,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from deepdream.ascent import replaying
 from deepdream.ascent.algebra import KINDS, Need, Objective, Scene, Term
 from deepdream.ascent.conditioning import conditioning_of
 from deepdream.ascent.references import References
@@ -258,7 +259,7 @@ class _Sight:
         """The outputs of ``layers``, which can be differentiated in the image."""
         rectifiers = redirected_gradients() if self.plan.relu == "redirected" else nullcontext()
         with torch.enable_grad(), rectifiers:
-            return self.network.activations(image, layers) if layers else {}
+            return replaying.activations(self.network, image, layers) if layers else {}
 
     def scores(self, activations: dict[str, Tensor], image: Tensor) -> list[tuple[float, Tensor]]:
         """The weights and scores of the terms, where the network has looked already."""
