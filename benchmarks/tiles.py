@@ -14,7 +14,7 @@ import sys
 from pairs import command_line, machine, options_of, write_between
 
 #: What a tile sees -> its core; the halo is 64 pixels.
-TILES = {"whole": None, "tiles of 1024 pixels, the default": 896, "tiles of 640 pixels": 512}
+TILES = {"whole": None, "tiles of 1280 pixels, the default": 1152, "tiles of 1024 pixels": 896}
 
 
 def main() -> None:

@@ -117,7 +117,7 @@ def test_random_grids_leave_no_seam() -> None:
 @pytest.mark.slow
 def test_the_tiles_that_are_used_by_default_leave_no_seam() -> None:
     geometry = ((700, 2300), "blocks.4", Tiling(CORE, NEAR_HALO, 16))
-    assert CORE + 2 * NEAR_HALO == 1024
+    assert CORE + 2 * NEAR_HALO == 1280
     assert _seam_energy(*geometry, steps=1, moving=False) > 4
     assert _seam_energy(*geometry, steps=8, moving=True) <= 1
 

@@ -20,10 +20,10 @@ from deepdream.tensors import give_back_memory, is_out_of_memory
 
 #: Pictures above so many pixels are cut into tiles by default.
 LARGE = 3_000_000
-#: A tile sees 1024 pixels a side unless it ends with the picture: a core, and a halo on both sides, so that neighbors
+#: A tile sees 1280 pixels a side unless it ends with the picture: a core, and a halo on both sides, so that neighbors
 #: overlap by 128.
 NEAR_HALO = 64
-CORE = 1024 - 2 * NEAR_HALO
+CORE = 1280 - 2 * NEAR_HALO
 #: Cores are not halved below this.
 SMALLEST = 96
 

@@ -30,11 +30,11 @@ from deepdream.tensors import free_memory, generator, give_back_memory, resident
 #: Sides of the pictures that are measured. Large ones take less for each pixel: they go through the network in strips.
 _SIDES = (1024, 512, 256)
 #: Cores that are tried, from the usual one down.
-_CORES = (CORE, 640, 512, 384, 256)
+_CORES = (CORE, 896, 640, 512, 384, 256)
 #: How much more than its tensors a pass takes, for the scratch of its operations and blocks that do not fit into each
 #: other; and how much more again where the tiles of a step, of many shapes, leave holes that others cannot use. From
 #: benchmarks/memory.py.
-_SCRATCH = 1.4
+_SCRATCH = 1.8
 _HOLES = 2.0
 #: Smaller tiles that do not fit either must bring memory down to this share.
 _WORTH = 0.8
