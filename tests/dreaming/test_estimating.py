@@ -123,7 +123,7 @@ def test_a_probe_leaves_the_network_and_the_chance_alone(tiny_model: Model) -> N
 
 
 @pytest.mark.parametrize(
-    ("free", "tile"), [(10**11, 0), (64 * 10**8, 896), (29 * 10**8, 512), (1, 256)], ids=str
+    ("free", "tile"), [(10**11, 0), (80 * 10**8, 896), (33 * 10**8, 512), (1, 256)], ids=str
 )
 def test_the_largest_tile_that_fits_is_chosen(tiny_model: Model, free: int, tile: int) -> None:
     plan = choose_tile(tiny_model, PLAN, 1500, 1500, COSTS, free)
@@ -134,7 +134,7 @@ def test_the_largest_tile_that_fits_is_chosen(tiny_model: Model, free: int, tile
 
 
 def test_a_picture_that_takes_the_memory_itself_keeps_the_usual_tiles(tiny_model: Model) -> None:
-    assert choose_tile(tiny_model, PLAN, 9000, 11000, COSTS, 10**9) is PLAN
+    assert choose_tile(tiny_model, PLAN, 18000, 22000, COSTS, 10**9) is PLAN
 
 
 def test_short_memory_cuts_a_picture_that_is_seen_whole_otherwise(

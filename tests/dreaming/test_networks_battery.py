@@ -114,7 +114,7 @@ def awake(network: Model) -> Model:
 @pytest.mark.slow
 @pytest.mark.parametrize("alpha", [False, True])
 def test_what_a_channel_answers_to_is_made_on_every_network(awake: Model, alpha: bool) -> None:
-    """Twelve steps raise the answer to the picture itself, of the middle one of the channels that gray wakes."""
+    """Two dozen steps raise the answer to the picture itself, of the middle one of the channels that gray wakes."""
     layer, side = SHOWN_AT[awake.name], NETWORKS[awake.name]
     if alpha and awake.preprocessing.fixed:
         pytest.skip("a pass of the transformer takes seconds, and the ground is no matter of the network")
@@ -125,7 +125,7 @@ def test_what_a_channel_answers_to_is_made_on_every_network(awake: Model, alpha:
     channel = int(alive[len(alive) // 2])
     settings = {"transforms": "", "jitter": 4, "size": side, "alpha": alpha, "alpha_weight": 0.0}
     (begun,) = visualize(awake, [f"channel({layer}, {channel})"], steps=1, rate=1e-6, **settings)
-    (made,) = visualize(awake, [f"channel({layer}, {channel})"], steps=12, rate=0.1, **settings)
+    (made,) = visualize(awake, [f"channel({layer}, {channel})"], steps=24, rate=0.1, **settings)
     first, last = (answers(awake, layer, seen(one))[0][channel] for one in (begun, made))
     assert last > first
     assert (made.alpha is not None) == alpha
