@@ -1,6 +1,7 @@
 """The embedded network block by block, there and back: our own kernels, torch's operations, and the arithmetic.
 
 python benchmarks/kernels.py [--threads 1] [--size 1024x683]
+ONEDNN_MAX_CPU_ISA=AVX2 ATEN_CPU_CAPABILITY=avx2 python benchmarks/kernels.py --lanes 8
 
 Processor milliseconds, the fastest of nine. The arithmetic is that of the convolutions in one direction, at the speed
 of a 3x3 convolution of 256 channels in the same process.
@@ -28,7 +29,10 @@ def main() -> None:
     )
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--size", default="1024x683")
+    parser.add_argument("--lanes", type=int, choices=(8, 16), help="our own kernels for AVX2 or AVX-512")
     options = parser.parse_args()
+    if options.lanes:
+        native.lanes = lambda: options.lanes if native.library() else 0
     keep_large_blocks()
     torch.set_num_threads(options.threads)
     width, height = map(int, options.size.split("x"))
