@@ -76,6 +76,7 @@ def test_versions_are_of_everything_that_changes_a_picture() -> None:
 
     assert versions()["torch"] == torch.__version__.partition("+")[0]
     assert {"python", "deepdream", "torch", "torchvision", "pillow", "numpy"} <= set(versions())
+    assert versions()["kernels"] in ("AVX-512", "AVX2", "none")
 
 
 def test_changed_versions_are_named() -> None:

@@ -53,10 +53,15 @@ def lanes() -> int:
     return 0 if found is None else int(found.lanes())
 
 
+def kind() -> str:
+    """``AVX-512``, ``AVX2``, or ``none`` where torch's operations do everything."""
+    return {16: "AVX-512", 8: "AVX2"}.get(lanes(), "none")
+
+
 def describe() -> str:
     """Which kernels run, in words."""
-    kinds = {16: "our own, AVX-512", 8: "our own, AVX2"}
-    return kinds.get(lanes(), "torch's (ours were not built, or are not for this processor)")
+    missing = "torch's (ours were not built, or are not for this processor)"
+    return f"our own, {kind()}" if lanes() else missing
 
 
 def usable(x: Tensor, *channels: int) -> bool:

@@ -46,7 +46,7 @@ class Recipe:
         width, height: Of the picture that was made.
         octaves: [height, width] of each.
         device, threads: What it ran on; the CPU gives the same bits only for the same number of threads.
-        versions: Of Python and the packages that matter.
+        versions: Of Python and the packages that matter, and which kernels of our own ran.
         score: The objective before the last step.
         gains: For every octave the objective before its last step over that before its first.
         measures: Numbers about the change.
@@ -112,7 +112,9 @@ def _versions() -> Mapping[str, str]:
             found[package] = metadata.version(package)
         except metadata.PackageNotFoundError:
             continue
-    return found
+    from deepdream import native  # loads torch, which a recipe that is only read does without
+
+    return found | {"kernels": native.kind()}
 
 
 def read_recipe_text(text: str) -> Recipe:
