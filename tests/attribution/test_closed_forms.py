@@ -311,6 +311,16 @@ def test_extremal_mask_is_drawn_to_no_border(place: tuple[int, int]) -> None:
     assert found[border].mean() < 0.05
 
 
+def test_a_network_that_fails_on_hidden_pictures_leaves_an_extremal_map_that_says_so() -> None:
+    """The root of contrast beyond a limit is no number once too much is hidden; the picture itself still has one."""
+    side = 28
+    image = (torch.arange(side)[:, None] + torch.arange(side)) % 2 * torch.ones(1, 3, 1, 1)
+    model = formula(lambda x: ((x - 0.5).abs().mean(dim=(1, 2, 3)) - 0.3).sqrt(), side)
+    found = explain(model, image.float(), "extremal-perturbation", 0, steps=60)
+    assert "the map holds NaN or infinite values, shown as 0" in found.notes
+    assert not found.heatmap.any()
+
+
 def test_extremal_perturbation_finds_the_only_place_that_counts() -> None:
     side = 56
     model = formula(lambda x: 20 * (x[:, :, 8:24, 30:46] - 0.5).abs().mean(dim=(1, 2, 3)), side)

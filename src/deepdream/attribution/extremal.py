@@ -60,6 +60,8 @@ def extremal_perturbation(problem: Problem, *, area: float = 0.1, steps: int = 2
     for step in range(steps):
         pressure = PRESSURE * GROWTH ** (step / steps)
         pull, push = _slopes(problem, values, shape, levels, area / beyond)
+        if not pull.isfinite().all():  # there is no way on, and the map says so
+            return torch.full(problem.size, torch.nan)
         pull *= _PULL / pull.double().square().mean().sqrt().clamp(min=_FLAT)
         velocity = 0.9 * velocity + pull - pressure * beyond * push
         values = (values + rate * velocity).clamp(0, 1)
