@@ -64,6 +64,15 @@ class Explanation:
         return index // self.heatmap.shape[1], index % self.heatmap.shape[1]
 
     @property
+    def place(self) -> str:
+        """The ninth of the picture with the largest value, as ``upper left``."""
+        row, column = self.peak
+        height, width = self.heatmap.shape
+        down = ("upper", "middle", "lower")[min(2, 3 * row // height)]
+        across = ("left", "center", "right")[min(2, 3 * column // width)]
+        return f"{down} {across}"
+
+    @property
     def passes(self) -> str:
         """What it cost, in words."""
         one = self.forwards <= 1 and self.backwards <= 1

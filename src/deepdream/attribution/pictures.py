@@ -218,10 +218,4 @@ def _sum_in_words(error: float) -> str:
 
 
 def _alt(explanation: Explanation) -> str:
-    row, column = explanation.peak
-    height, width = explanation.heatmap.shape
-    across = ("left", "center", "right")[min(2, 3 * column // width)]
-    down = ("top", "middle", "bottom")[min(2, 3 * row // height)]
-    return (
-        f"A {explanation.method} map for {explanation.label}; its strongest place is at the {down} {across}."
-    )
+    return f"A {explanation.method} map for {explanation.label}; its largest value is {explanation.place}."

@@ -71,16 +71,7 @@ def _best(study: Study, made: Explanation) -> Html:
 def place_words(made: Explanation) -> str:
     """Where a map is strongest, in words."""
     kind = "signed" if made.signed else "unsigned"
-    return f"Map of {made.method} for “{made.label}” ({kind}); its largest value is {place(made)}."
-
-
-def place(made: Explanation) -> str:
-    """The ninth of the picture with the largest value."""
-    row, column = made.peak
-    height, width = made.heatmap.shape
-    vertical = ("upper", "middle", "lower")[min(2, 3 * row // height)]
-    horizontal = ("left", "center", "right")[min(2, 3 * column // width)]
-    return f"{vertical} {horizontal}"
+    return f"Map of {made.method} for “{made.label}” ({kind}); its largest value is {made.place}."
 
 
 def answers(study: Study) -> Html:
