@@ -12,6 +12,7 @@ import pytest
 import torch
 from torch import nn
 
+from deepdream import native
 from deepdream.models import Model
 
 LOCAL = ("127.0.0.1", "localhost", "::1")
@@ -114,3 +115,11 @@ def command(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str])
     yield run
     for number, handler in handlers.items():
         signal.signal(number, handler)
+
+
+@pytest.fixture(params=[16, 8], ids=["AVX-512", "AVX2"])
+def vectors(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Our own kernels by each of the instruction sets that this processor has."""
+    if request.param > native.lanes():
+        pytest.skip("this processor has no AVX-512")
+    monkeypatch.setattr(native, "lanes", lambda: request.param)

@@ -25,13 +25,6 @@ WINDOWS = [
 ]
 
 
-@pytest.fixture(params=[16, 8], ids=["AVX-512", "AVX2"])
-def vectors(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
-    if request.param > native.lanes():
-        pytest.skip("this processor has no AVX-512")
-    monkeypatch.setattr(native, "lanes", lambda: request.param)
-
-
 def noise(*shape: int) -> Tensor:
     return torch.randn(*shape, generator=torch.Generator().manual_seed(0)).contiguous(
         memory_format=torch.channels_last

@@ -22,15 +22,6 @@ BLOCKS = [
 SIZES = [(1, 1), (2, 3), (5, 4), (13, 26), (14, 61), (3, 700)]
 
 
-@pytest.fixture(params=[16, 8], ids=["AVX-512", "AVX2"])
-def vectors(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> int:
-    """Each of the instruction sets that this processor has."""
-    if request.param > native.lanes():
-        pytest.skip("this processor has no AVX-512")
-    monkeypatch.setattr(native, "lanes", lambda: request.param)
-    return int(request.param)
-
-
 class Block(nn.Module):
     """Widen, filter, narrow."""
 
@@ -208,4 +199,8 @@ def test_a_library_that_is_missing_or_built_from_other_sources_is_not_used(
     monkeypatch.setattr(native, "_VERSION", 0)
     assert find() is None
     monkeypatch.setattr(native, "EXTENSION_SUFFIXES", [".missing"])
+    assert find() is None
+    monkeypatch.undo()
+    assert find() is not None
+    monkeypatch.setenv("DEEPDREAM_KERNELS", "none")
     assert find() is None

@@ -10,14 +10,10 @@ from torch import Tensor
 from deepdream import native
 from deepdream.ascent import gradients, mixing
 
-pytestmark = pytest.mark.skipif(native.library() is None, reason="the kernels are not built for this machine")
-
-
-@pytest.fixture(params=[16, 8], ids=["AVX-512", "AVX2"], autouse=True)
-def vectors(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
-    if request.param > native.lanes():
-        pytest.skip("this processor has no AVX-512")
-    monkeypatch.setattr(native, "lanes", lambda: request.param)
+pytestmark = [
+    pytest.mark.skipif(native.library() is None, reason="the kernels are not built for this machine"),
+    pytest.mark.usefixtures("vectors"),
+]
 
 
 def noise(*shape: int) -> Tensor:

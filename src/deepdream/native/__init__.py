@@ -1,12 +1,14 @@
 """Kernels of our own (native.c), for what torch's operations do slowly for one picture on a processor.
 
 They are built with the package where there is a compiler that knows GNU C, and run on x86-64 with AVX2 or AVX-512.
-Elsewhere ``library`` is None. Whoever calls one computes the same without it.
+Elsewhere, and where the environment's ``DEEPDREAM_KERNELS`` is ``none``, ``library`` is None. Whoever calls one
+computes the same without it.
 """
 
 from __future__ import annotations
 
 import ctypes
+import os
 from functools import cache
 from importlib.machinery import EXTENSION_SUFFIXES
 from pathlib import Path
@@ -33,7 +35,9 @@ SIZES = "pictures rows_in columns_in rows_out columns_out"
 
 @cache
 def library() -> ctypes.CDLL | None:
-    """The compiled kernels, or None: not built, built from other sources, or not for this processor."""
+    """The compiled kernels, or None: not built, built from other sources, not for this processor, or switched off."""
+    if os.environ.get("DEEPDREAM_KERNELS") == "none":
+        return None
     for suffix in EXTENSION_SUFFIXES:
         path = Path(__file__).with_name("_native" + suffix)
         if not path.is_file():
@@ -60,7 +64,7 @@ def kind() -> str:
 
 def describe() -> str:
     """Which kernels run, in words."""
-    missing = "torch's (ours were not built, or are not for this processor)"
+    missing = "torch's (ours were not built, are not for this processor, or are switched off)"
     return f"our own, {kind()}" if lanes() else missing
 
 
