@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from deepdream.lecture import backprop as room
+from deepdream.lecture import backpropagation as room
 from deepdream.lecture.chain_rule import chain_rule_neuron
 from deepdream.lecture.datasets import bundled, one_hot
 from deepdream.lecture.descent import (

@@ -19,7 +19,7 @@ from deepdream.lecture.datasets import (
     toy,
 )
 from deepdream.lecture.play import learn
-from deepdream.lecture.training import Recipe
+from deepdream.lecture.training import TrainingSettings
 
 
 @pytest.mark.parametrize("name", [*GATE_NAMES, *TOYS])
@@ -109,4 +109,4 @@ def test_unknown_names() -> None:
 
 def test_the_playground_needs_a_plane() -> None:
     with pytest.raises(UsageError, match="two columns of numbers and two classes"):
-        learn(bundled("iris"), [4], Recipe())
+        learn(bundled("iris"), [4], TrainingSettings())

@@ -25,7 +25,7 @@ from deepdream.lecture.classifier import NetworkClassifier
 from deepdream.lecture.counting import count_parameters, hyperparameter_table
 from deepdream.lecture.datasets import bundled, one_hot, toy
 from deepdream.lecture.mlp import INITS, MLP
-from deepdream.lecture.training import Recipe, fit, train
+from deepdream.lecture.training import TrainingSettings, fit, train
 
 double = {"dtype": torch.float64}
 
@@ -149,7 +149,7 @@ def test_starts_are_reproducible(init: str) -> None:
 def test_from_zeros_hidden_neurons_stay_the_same_for_ever() -> None:
     xor = toy("xor")
     model = MLP([2, 3, 1], init="zeros")
-    fit(model, xor.X, one_hot(xor.y, 2), Recipe(epochs=200))
+    fit(model, xor.X, one_hot(xor.y, 2), TrainingSettings(epochs=200))
     assert torch.equal(model.linear[0].weight[0], model.linear[0].weight[2])
     torch.testing.assert_close(model(xor.X), torch.full((4, 1), 0.5, **double))
 
@@ -210,16 +210,16 @@ def test_hyperparameters(optimizer: str, knobs: str) -> None:
 def test_training_gives_every_epoch_and_keeps_states() -> None:
     circle = toy("circle", n=80)
     targets = one_hot(circle.y, 2)
-    recipe = Recipe(loss="cross-entropy", lr=0.5, epochs=100)
+    settings = TrainingSettings(loss="cross-entropy", lr=0.5, epochs=100)
     history = fit(
-        MLP([2, 4, 1], "tanh", init="xavier"), circle.X[:60], targets[:60], recipe,
+        MLP([2, 4, 1], "tanh", init="xavier"), circle.X[:60], targets[:60], settings,
         val=(circle.X[60:], targets[60:]), snapshot_every=25,
     )  # fmt: skip
     assert [epoch.number for epoch in history.epochs] == list(range(101))
     assert history.epochs[-1].loss < 0.2 * history.epochs[0].loss
     assert history.best.val_loss == min(epoch.val_loss for epoch in history.epochs)
     assert [number for number, _ in history.snapshots] == [0, 25, 50, 75, 100]
-    stopped = fit(MLP([2, 4, 1]), circle.X, targets, recipe, stop=lambda epoch: epoch.number == 7)
+    stopped = fit(MLP([2, 4, 1]), circle.X, targets, settings, stop=lambda epoch: epoch.number == 7)
     assert stopped.epochs[-1].number == 7
 
 
@@ -227,8 +227,8 @@ def test_training_is_reproducible_and_batches_follow_the_seed() -> None:
     circle = toy("circle", n=40)
 
     def end(seed: int) -> float:
-        recipe = Recipe(batch_size=10, epochs=5, seed=seed)
-        return fit(MLP([2, 3, 1]), circle.X, one_hot(circle.y, 2), recipe).epochs[-1].loss
+        settings = TrainingSettings(batch_size=10, epochs=5, seed=seed)
+        return fit(MLP([2, 3, 1]), circle.X, one_hot(circle.y, 2), settings).epochs[-1].loss
 
     assert end(0) == end(0)
     assert end(0) != end(1)
@@ -238,7 +238,7 @@ def test_our_gradient_descent_is_torchs_sgd() -> None:
     circle = toy("circle", n=40)
     X, y = torch.as_tensor(circle.X), torch.as_tensor(one_hot(circle.y, 2))
     ours, theirs = MLP([2, 3, 1], seed=4), MLP([2, 3, 1], seed=4)
-    fit(ours, X, y, Recipe(lr=0.3, momentum=0.8, weight_decay=0.01, epochs=15))
+    fit(ours, X, y, TrainingSettings(lr=0.3, momentum=0.8, weight_decay=0.01, epochs=15))
     optimizer = torch.optim.SGD(theirs.parameters(), 0.3, momentum=0.8, weight_decay=0.01)
     for _ in range(15):
         optimizer.zero_grad()
@@ -251,16 +251,16 @@ def test_our_gradient_descent_is_torchs_sgd() -> None:
 @pytest.mark.parametrize("optimizer", ["adam", "rmsprop"])
 def test_other_optimizers_learn(optimizer: str) -> None:
     gauss = toy("gauss", n=40)
-    recipe = Recipe(optimizer=optimizer, lr=0.05, momentum=0.0, epochs=30)
-    epochs = fit(MLP([2, 3, 1]), gauss.X, one_hot(gauss.y, 2), recipe).epochs
+    settings = TrainingSettings(optimizer=optimizer, lr=0.05, momentum=0.0, epochs=30)
+    epochs = fit(MLP([2, 3, 1]), gauss.X, one_hot(gauss.y, 2), settings).epochs
     assert epochs[-1].loss < 0.5 * epochs[0].loss
 
 
 def test_training_checks_before_the_first_step() -> None:
     with pytest.raises(UsageError, match="takes 3 inputs and gives 1 outputs; the data have 2 features"):
-        train(MLP([3, 1]), np.zeros((4, 2)), np.zeros((4, 1)), Recipe())
+        train(MLP([3, 1]), np.zeros((4, 2)), np.zeros((4, 1)), TrainingSettings())
     with pytest.raises(UnknownNameError, match="No optimizer 'sdg'"):
-        train(MLP([2, 1]), np.zeros((4, 2)), np.zeros((4, 1)), Recipe(optimizer="sdg"))
+        train(MLP([2, 1]), np.zeros((4, 2)), np.zeros((4, 1)), TrainingSettings(optimizer="sdg"))
 
 
 @pytest.mark.slow
@@ -268,8 +268,8 @@ def test_digits_as_in_nielsens_first_chapter() -> None:
     digits = bundled("digits")
     parts = train_test_split(digits.X, digits.y, test_size=0.25, stratify=digits.y, random_state=0)
     X, X_test, y, y_test = parts
-    recipe = Recipe(lr=3.0, momentum=0.0, batch_size=10, epochs=12)
-    ours = make_pipeline(StandardScaler(with_std=False), NetworkClassifier(recipe=recipe)).fit(X, y)
+    settings = TrainingSettings(lr=3.0, momentum=0.0, batch_size=10, epochs=12)
+    ours = make_pipeline(StandardScaler(with_std=False), NetworkClassifier(settings=settings)).fit(X, y)
     assert ours.score(X_test, y_test) >= 0.95
     linear = LogisticRegression(max_iter=2000).fit(X, y).score(X_test, y_test)
     assert linear == pytest.approx(0.967, abs=0.02)
@@ -277,7 +277,7 @@ def test_digits_as_in_nielsens_first_chapter() -> None:
 
 def test_the_classifier_keeps_names_of_classes() -> None:
     X, y = toy("gauss", n=60).X, np.array(["left", "right"] * 30)
-    model = NetworkClassifier(hidden=(3,), recipe=Recipe(epochs=50)).fit(X, y)
+    model = NetworkClassifier(hidden=(3,), settings=TrainingSettings(epochs=50)).fit(X, y)
     assert set(model.predict(X)) == {"left", "right"}
     assert model.score(X, y) > 0.95
     assert model.get_params()["hidden"] == (3,)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from deepdream.lecture.prediction import compare_two_ways
+from deepdream.lecture.regression import compare_two_ways
 
 
 @pytest.fixture(scope="module")

@@ -11,14 +11,14 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import train_test_split
 from sklearn.multiclass import OneVsRestClassifier
 
-from deepdream.lecture import backprop as room
+from deepdream.lecture import backpropagation as room
 from deepdream.lecture.classifier import NIELSEN, NetworkClassifier
 from deepdream.lecture.counting import count_parameters
 from deepdream.lecture.datasets import bundled, one_hot
 from deepdream.lecture.descent import gradient_descent
 from deepdream.lecture.mlp import MLP
 from deepdream.lecture.perceptron import Perceptron
-from deepdream.lecture.training import Recipe
+from deepdream.lecture.training import TrainingSettings
 
 
 def test_the_readme_of_micrograd() -> None:
@@ -92,7 +92,7 @@ def test_our_backpropagation_ends_where_the_notebooks_one_layer_does() -> None:
 def test_gradients_vanish_as_measured_elsewhere(
     activation: str, spread: float, measured: list[float]
 ) -> None:
-    """The lesson's recipe: sigmoid outputs, binary cross-entropy, biases 0; weights from numpy, seed 0."""
+    """The lesson's settings: sigmoid outputs, binary cross-entropy, biases 0; weights from numpy, seed 0."""
     model, random = MLP([64, *[30] * 5, 10], activation, init="zeros"), np.random.default_rng(0)
     with torch.no_grad():
         for layer in model.linear:
@@ -113,7 +113,7 @@ def held_out(model: Any, seed: int) -> float:
 
 @pytest.mark.slow
 def test_nielsens_first_chapter_on_small_digits() -> None:
-    scores = [held_out(NetworkClassifier(recipe=NIELSEN, seed=seed), seed) for seed in range(5)]
+    scores = [held_out(NetworkClassifier(settings=NIELSEN, seed=seed), seed) for seed in range(5)]
     assert np.mean(scores) == pytest.approx(0.9716, abs=0.02)
     assert min(scores) >= 0.95
 
@@ -121,16 +121,16 @@ def test_nielsens_first_chapter_on_small_digits() -> None:
 @pytest.mark.slow
 def test_a_start_from_wide_weights_can_lose_a_digit_and_cross_entropy_finds_it() -> None:
     """An output that starts saturated at 0 is right for nine digits of ten, and its slope a(1-a) is dead."""
-    recipe = Recipe(lr=3.0, momentum=0.0, batch_size=10, epochs=30)
+    settings = TrainingSettings(lr=3.0, momentum=0.0, batch_size=10, epochs=30)
     digits = bundled("digits")
-    lost = NetworkClassifier(init="normal", recipe=recipe)
+    lost = NetworkClassifier(init="normal", settings=settings)
     assert held_out(lost, 0) == pytest.approx(0.87, abs=0.02)
     assert len(set(lost.predict(digits.X).tolist())) == 9
-    alive = Recipe("binary-cross-entropy", lr=0.5, momentum=0.0, batch_size=10, epochs=30)
-    assert held_out(NetworkClassifier(init="normal", recipe=alive), 0) >= 0.95
+    alive = TrainingSettings("binary-cross-entropy", lr=0.5, momentum=0.0, batch_size=10, epochs=30)
+    assert held_out(NetworkClassifier(init="normal", settings=alive), 0) >= 0.95
 
 
-_SOFTMAX = Recipe("cross-entropy", lr=0.1, momentum=0.9, batch_size=32, epochs=30)
+_SOFTMAX = TrainingSettings("cross-entropy", lr=0.1, momentum=0.9, batch_size=32, epochs=30)
 
 
 @pytest.mark.slow
@@ -139,9 +139,9 @@ _SOFTMAX = Recipe("cross-entropy", lr=0.1, momentum=0.9, batch_size=32, epochs=3
     [
         (OneVsRestClassifier(Perceptron(max_epochs=50)), 0.945),
         (LogisticRegression(max_iter=2000), 0.967),
-        (NetworkClassifier((30,), output="softmax", recipe=_SOFTMAX), 0.972),
-        (NetworkClassifier((100,), "relu", output="softmax", init="kaiming", recipe=_SOFTMAX), 0.980),
-        (NetworkClassifier((100,), "identity", output="softmax", init="xavier", recipe=_SOFTMAX), 0.968),
+        (NetworkClassifier((30,), output="softmax", settings=_SOFTMAX), 0.972),
+        (NetworkClassifier((100,), "relu", output="softmax", init="kaiming", settings=_SOFTMAX), 0.980),
+        (NetworkClassifier((100,), "identity", output="softmax", init="xavier", settings=_SOFTMAX), 0.968),
     ],
     ids=["perceptron", "logistic", "mlp-30", "mlp-100", "identity"],
 )

@@ -14,12 +14,12 @@ from deepdream.lecture.datasets import toy
 from deepdream.lecture.mlp import MLP
 from deepdream.lecture.saving import load_network, save_network
 from deepdream.lecture.surface import descend, network_loss, principal_slice
-from deepdream.lecture.training import Recipe
+from deepdream.lecture.training import TrainingSettings
 
 
 def test_a_path_lies_on_the_surface() -> None:
     table = toy("gauss", n=30)
-    path = descend(MLP([2, 3, 1]), table, Recipe(lr=0.5, epochs=6))
+    path = descend(MLP([2, 3, 1]), table, TrainingSettings(lr=0.5, epochs=6))
     heights = network_loss(MLP([2, 3, 1]), table, "quadratic")
     np.testing.assert_allclose(heights(path.points), path.values)
     assert path.points.shape == (7, 13)
@@ -27,7 +27,7 @@ def test_a_path_lies_on_the_surface() -> None:
 
 def test_the_principal_slice_is_flat_and_says_what_it_leaves_out() -> None:
     table = toy("circle", n=40)
-    paths = [descend(MLP([2, 3, 1], "tanh"), table, Recipe(lr=lr, epochs=10)) for lr in (0.1, 1.0)]
+    paths = [descend(MLP([2, 3, 1], "tanh"), table, TrainingSettings(lr=lr, epochs=10)) for lr in (0.1, 1.0)]
     plane = principal_slice(paths)
     np.testing.assert_allclose(plane.directions @ plane.directions.T, np.eye(2), atol=1e-12)
     places = np.array([[0.3, -1.0], [2.0, 0.5]])

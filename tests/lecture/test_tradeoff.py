@@ -12,7 +12,7 @@ from sklearn.tree import DecisionTreeClassifier
 
 from deepdream.errors import UsageError
 from deepdream.lecture.tradeoff import (
-    Measurement,
+    TradeoffPoint,
     classifiers,
     features_used,
     measure_tradeoff,
@@ -92,7 +92,8 @@ def test_a_simple_model_ties_with_the_best_on_breast_cancer():
 
 def test_ties_are_within_one_spread_of_the_best():
     rows = [
-        Measurement(n, s, sd, 1, 1, 1) for n, s, sd in (("a", 0.9, 0.02), ("b", 0.89, 0.5), ("c", 0.87, 0.5))
+        TradeoffPoint(n, s, sd, 1, 1, 1)
+        for n, s, sd in (("a", 0.9, 0.02), ("b", 0.89, 0.5), ("c", 0.87, 0.5))
     ]
     assert ties_with_best(rows) == ["a", "b"]
 

@@ -12,11 +12,11 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 
 from deepdream.lecture.datasets import one_hot
 from deepdream.lecture.mlp import MLP
-from deepdream.lecture.training import Recipe, fit
+from deepdream.lecture.training import TrainingSettings, fit
 
 __all__ = ["NIELSEN", "NetworkClassifier"]
 
-NIELSEN = Recipe(lr=3.0, momentum=0.0, batch_size=10, epochs=30)  # of his first chapter (2015)
+NIELSEN = TrainingSettings(lr=3.0, momentum=0.0, batch_size=10, epochs=30)  # of his first chapter (2015)
 
 
 class NetworkClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
@@ -32,14 +32,14 @@ class NetworkClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         *,
         output: str = "sigmoid",
         init: str = "nielsen",
-        recipe: Recipe = NIELSEN,
+        settings: TrainingSettings = NIELSEN,
         seed: int = 0,
     ) -> None:
         self.hidden = hidden
         self.activation = activation
         self.output = output
         self.init = init
-        self.recipe = recipe
+        self.settings = settings
         self.seed = seed
 
     def fit(self, X: Any, y: Any) -> Self:
@@ -52,7 +52,7 @@ class NetworkClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         targets = one_hot(numbers, len(self.classes_))
         sizes = [X.shape[1], *self.hidden, targets.shape[1]]
         self.model_ = MLP(sizes, self.activation, output=self.output, init=self.init, seed=self.seed)
-        self.history_ = fit(self.model_, X, targets, self.recipe)
+        self.history_ = fit(self.model_, X, targets, self.settings)
         return self
 
     def predict(self, X: Any) -> NDArray[Any]:

@@ -14,14 +14,14 @@ from numpy.typing import ArrayLike, NDArray
 from deepdream.errors import UnknownNameError, UsageError
 from deepdream.lecture.neuron import GATES, boolean_inputs
 
-__all__ = ["BUNDLED", "GATE_NAMES", "TOYS", "Table", "bundled", "find_data", "load_table", "one_hot", "toy"]
+__all__ = ["BUNDLED", "GATE_NAMES", "TOYS", "Dataset", "bundled", "find_data", "load_table", "one_hot", "toy"]
 
 Floats = NDArray[np.float64]
 Generator = np.random.Generator
 
 
 @dataclass(frozen=True)
-class Table:
+class Dataset:
     """Samples ``X`` (n, d), class numbers ``y`` (n,) from 0, and the names of columns and classes."""
 
     X: Floats
@@ -34,15 +34,15 @@ class Table:
         if len(self.classes) < 2:
             raise UsageError(f"Two classes or more are needed; {self.about} has {len(self.classes)}.")
 
-    def against_rest(self, positive: int = 0) -> Table:
+    def against_rest(self, positive: int = 0) -> Dataset:
         """The same samples with two classes: ``positive`` is 1, all others are 0."""
         if len(self.classes) == 2:
             return self
         names = ("the rest", self.classes[positive])
         y = (self.y == positive).astype(np.int64)
-        return Table(self.X, y, self.features, names, f"{self.about}; {names[1]} against the rest")
+        return Dataset(self.X, y, self.features, names, f"{self.about}; {names[1]} against the rest")
 
-    def standardized(self) -> Table:
+    def standardized(self) -> Dataset:
         """The same samples, every column with mean 0 and standard deviation 1 (constant ones: 0).
 
         The names lose their units and say so.
@@ -50,7 +50,7 @@ class Table:
         spread = self.X.std(0)
         scaled = (self.X - self.X.mean(0)) / np.where(spread > 0, spread, 1.0)
         names = tuple(f"{name.partition(' (')[0]}, standardized" for name in self.features)
-        return Table(scaled, self.y, names, self.classes, self.about)
+        return Dataset(scaled, self.y, names, self.classes, self.about)
 
 
 def _circle(n: int, noise: float, generator: Generator) -> tuple[Floats, ArrayLike]:
@@ -91,7 +91,7 @@ GATE_NAMES = ("and", "or", "xor", "and3", "or3", "majority3")
 BUNDLED = ("iris", "wine", "breast_cancer", "digits")
 
 
-def toy(name: str, n: int = 200, noise: float = 0.05, seed: int = 0) -> Table:
+def toy(name: str, n: int = 200, noise: float = 0.05, seed: int = 0) -> Dataset:
     """A Boolean gate (all its inputs, once) or a cloud of ``n`` points in the plane, about in [-1, 1]².
 
     >>> toy("xor").y.tolist()
@@ -108,10 +108,10 @@ def toy(name: str, n: int = 200, noise: float = 0.05, seed: int = 0) -> Table:
     else:
         raise UnknownNameError("toy data set", name, (*GATE_NAMES, *TOYS))
     features = tuple(f"x{i + 1}" for i in range(X.shape[1]))
-    return Table(X, np.asarray(y, np.int64), features, ("0", "1"), about)
+    return Dataset(X, np.asarray(y, np.int64), features, ("0", "1"), about)
 
 
-def bundled(name: str) -> Table:
+def bundled(name: str) -> Dataset:
     """A real data set that ships with scikit-learn. Digits are divided by 16, to lie in [0, 1]."""
     from sklearn import datasets
 
@@ -121,7 +121,7 @@ def bundled(name: str) -> Table:
     X = raw.data / 16 if name == "digits" else raw.data
     features = tuple(str(feature) for feature in raw.feature_names)
     classes = tuple(str(label) for label in raw.target_names)
-    return Table(
+    return Dataset(
         X.astype(float),
         raw.target.astype(np.int64),
         features,
@@ -132,7 +132,7 @@ def bundled(name: str) -> Table:
 
 def find_data(
     name: str, *, n: int = 200, noise: float = 0.05, seed: int = 0, target: str | None = None
-) -> Table:
+) -> Dataset:
     """A toy set, a real set, or a CSV file, whichever ``name`` is. Raises UnknownNameError, UsageError."""
     if name.lower().endswith((".csv", ".tsv", ".txt")) or Path(name).is_file():
         return load_table(name, target)
@@ -145,7 +145,7 @@ def find_data(
     return toy(name, n, noise, seed)
 
 
-def load_table(path: str | Path, target: str | None = None, *, without: Collection[str] = ()) -> Table:
+def load_table(path: str | Path, target: str | None = None, *, without: Collection[str] = ()) -> Dataset:
     """A CSV file with one header line: ``target`` (default: the last column) holds classes, the rest numbers.
 
     Columns named in ``without`` are left out; they may hold anything.
@@ -177,7 +177,7 @@ def load_table(path: str | Path, target: str | None = None, *, without: Collecti
         raise UsageError(
             f"{path}: column '{name}' holds {len(classes)} different values, too many for classes."
         )
-    return Table(
+    return Dataset(
         np.array(X), y.astype(np.int64), features, tuple(map(str, classes)), f"{len(X)} samples of {path}"
     )
 

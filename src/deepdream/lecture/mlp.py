@@ -16,10 +16,10 @@ from torch import Tensor, nn
 from deepdream.errors import UnknownNameError, UsageError
 from deepdream.lecture.activations import Activation, find_activation
 
-__all__ = ["INITS", "MLP", "State"]
+__all__ = ["INITS", "MLP", "LayerState"]
 
 
-class State(NamedTuple):
+class LayerState(NamedTuple):
     """What a layer computes: the sums ``z`` and the activations ``a``, both (samples, neurons)."""
 
     z: Tensor
@@ -105,13 +105,13 @@ class MLP(nn.Module):
         """The layers in order; ``.weight`` is (out, in), ``.bias`` (out,)."""
         return [layer for layer in self.layers if isinstance(layer, nn.Linear)]
 
-    def trace(self, x: Any) -> list[State]:
+    def trace(self, x: Any) -> list[LayerState]:
         """Forward, keeping ``z`` and ``a`` of every layer. ``x``: (samples, inputs)."""
         a, states = torch.as_tensor(x, dtype=torch.float64), []
         for layer, f in zip(self.linear, self.activations, strict=True):
             z = a @ layer.weight.T + layer.bias
             a = f(z)
-            states.append(State(z, a))
+            states.append(LayerState(z, a))
         return states
 
     def forward(self, x: Any) -> Tensor:

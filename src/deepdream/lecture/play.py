@@ -10,9 +10,9 @@ import torch
 from numpy.typing import NDArray
 
 from deepdream.errors import UsageError
-from deepdream.lecture.datasets import Table, one_hot
+from deepdream.lecture.datasets import Dataset, one_hot
 from deepdream.lecture.mlp import MLP
-from deepdream.lecture.training import History, Recipe, fit
+from deepdream.lecture.training import History, TrainingSettings, fit
 
 __all__ = ["Play", "braille_picture", "learn"]
 
@@ -21,7 +21,7 @@ __all__ = ["Play", "braille_picture", "learn"]
 class Play:
     """A training to look at: the samples, the trained network, and its states on the way."""
 
-    table: Table
+    table: Dataset
     model: MLP
     history: History
 
@@ -33,7 +33,12 @@ class Play:
 
 
 def learn(
-    table: Table, hidden: Sequence[int], recipe: Recipe, *, activation: str = "tanh", frames: int = 24
+    table: Dataset,
+    hidden: Sequence[int],
+    settings: TrainingSettings,
+    *,
+    activation: str = "tanh",
+    frames: int = 24,
 ) -> Play:
     """Train a network with these hidden layers on two-class samples in the plane, keeping ``frames`` states.
 
@@ -45,16 +50,16 @@ def learn(
             f"{table.X.shape[1]} and {len(table.classes)}."
         )
     table = table.standardized()
-    model = MLP([2, *hidden, 1], activation, init="xavier", seed=recipe.seed)
-    every = max(1, recipe.epochs // frames)
-    return Play(table, model, fit(model, table.X, one_hot(table.y, 2), recipe, snapshot_every=every))
+    model = MLP([2, *hidden, 1], activation, init="xavier", seed=settings.seed)
+    every = max(1, settings.epochs // frames)
+    return Play(table, model, fit(model, table.X, one_hot(table.y, 2), settings, snapshot_every=every))
 
 
 # The eight dots of a braille character, as (row, column) -> bit (Unicode block U+2800).
 _DOTS = np.array([[0x01, 0x08], [0x02, 0x10], [0x04, 0x20], [0x40, 0x80]])
 
 
-def braille_picture(model: MLP, table: Table, *, columns: int = 48, rows: int = 18) -> list[str]:
+def braille_picture(model: MLP, table: Dataset, *, columns: int = 48, rows: int = 18) -> list[str]:
     """The plane in text: dots where the network says class 1; samples as o (class 0) and x (class 1)."""
     low, high = table.X.min(0) - 0.3, table.X.max(0) + 0.3
     across, down = (np.linspace(low[0], high[0], 2 * columns), np.linspace(high[1], low[1], 4 * rows))

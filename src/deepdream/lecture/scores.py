@@ -15,7 +15,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from deepdream.errors import UnknownNameError, UsageError
-from deepdream.lecture.datasets import Table, load_table, load_words
+from deepdream.lecture.datasets import Dataset, load_table, load_words
 
 __all__ = [
     "Scores",
@@ -68,7 +68,7 @@ def breast_cancer_scores(seed: int = 0) -> Scores:
 
 
 def table_scores(
-    table: Table, *, positive: str | None = None, groups: Sequence[str] | None = None, seed: int = 0
+    table: Dataset, *, positive: str | None = None, groups: Sequence[str] | None = None, seed: int = 0
 ) -> Scores:
     """Out-of-fold probabilities of the class ``positive`` (default: the last one) of a person's own table."""
     chosen = table.classes[-1] if positive is None else positive

@@ -11,11 +11,11 @@ import torch
 from numpy.typing import NDArray
 from torch.nn.utils import parameters_to_vector, vector_to_parameters
 
-from deepdream.lecture.datasets import Table, one_hot
+from deepdream.lecture.datasets import Dataset, one_hot
 from deepdream.lecture.descent import Path
 from deepdream.lecture.losses import find_loss
 from deepdream.lecture.mlp import MLP
-from deepdream.lecture.training import Recipe, train
+from deepdream.lecture.training import TrainingSettings, train
 
 __all__ = ["Slice", "descend", "network_loss", "principal_slice"]
 
@@ -52,16 +52,16 @@ def principal_slice(paths: Iterable[Path]) -> Slice:
     return Slice(origin, directions[:2], float((lengths[:2] ** 2).sum() / (lengths**2).sum()))
 
 
-def descend(model: MLP, table: Table, recipe: Recipe) -> Path:
+def descend(model: MLP, table: Dataset, settings: TrainingSettings) -> Path:
     """Train ``model``; all its weights, as one vector, before and after each epoch."""
     points, values = [], []
-    for epoch in train(model, table.X, one_hot(table.y, len(table.classes)), recipe):
+    for epoch in train(model, table.X, one_hot(table.y, len(table.classes)), settings):
         points.append(parameters_to_vector(model.parameters()).detach().numpy())
         values.append(epoch.loss)
     return Path(np.array(points), np.array(values))
 
 
-def network_loss(model: MLP, table: Table, loss: str) -> Callable[[Floats], Floats]:
+def network_loss(model: MLP, table: Dataset, loss: str) -> Callable[[Floats], Floats]:
     """The loss at points (n, d) of weight space, as a function. It changes the weights of ``model``."""
     y: Any = torch.as_tensor(one_hot(table.y, len(table.classes)))
 

@@ -38,7 +38,7 @@ from deepdream.errors import UsageError
 
 __all__ = [
     "CLAIMED_ORDER",
-    "Measurement",
+    "TradeoffPoint",
     "classifiers",
     "features_used",
     "measure_tradeoff",
@@ -60,7 +60,7 @@ CLAIMED_ORDER = (
 
 
 @dataclass(frozen=True)
-class Measurement:
+class TradeoffPoint:
     """One model on one data set.
 
     ``score`` and ``spread``: mean and standard deviation over the folds of the accuracy (R^2 in regression).
@@ -84,7 +84,7 @@ def measure_tradeoff(
     task: Literal["classification", "regression"] = "classification",
     folds: int = 5,
     seed: int = 0,
-) -> Iterator[Measurement]:
+) -> Iterator[TradeoffPoint]:
     """Cross-validate every model on X (n, p), y (n,): one measurement after the other, in the models' order.
 
     Differences within one ``spread`` are no ranking; :func:`ties_with_best` names the models that tie.
@@ -100,11 +100,13 @@ def measure_tradeoff(
     return (_measure(name, model, X, y, parts) for name, model in chosen.items())
 
 
-def _measure(name: str, model: Any, X: NDArray[np.float64], y: NDArray[Any], parts: list[Any]) -> Measurement:
+def _measure(
+    name: str, model: Any, X: NDArray[np.float64], y: NDArray[Any], parts: list[Any]
+) -> TradeoffPoint:
     with threadpool_limits(1):  # more threads only wait for each other on tables this small
         rows = np.array([_one_fold(clone(model), X, y, train, test) for train, test in parts])
     score, numbers, features, fidelity = rows.mean(axis=0)
-    return Measurement(
+    return TradeoffPoint(
         name, float(score), float(rows[:, 0].std()), float(numbers), float(features), float(fidelity)
     )
 
@@ -136,7 +138,7 @@ def _fidelity(answers: NDArray[Any], imitated: NDArray[Any], measure: Any) -> fl
     return float(measure(answers, imitated))
 
 
-def ties_with_best(rows: list[Measurement]) -> list[str]:
+def ties_with_best(rows: list[TradeoffPoint]) -> list[str]:
     """The models whose score lies within one spread (the best model's) of the best score."""
     best = max(rows, key=lambda row: row.score)
     return [row.model for row in rows if row.score >= best.score - best.spread]

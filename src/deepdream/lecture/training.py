@@ -13,11 +13,11 @@ from deepdream.errors import UnknownNameError, UsageError
 from deepdream.lecture.losses import find_loss
 from deepdream.lecture.mlp import MLP
 
-__all__ = ["OPTIMIZERS", "Epoch", "GradientDescent", "History", "Recipe", "fit", "train"]
+__all__ = ["OPTIMIZERS", "Epoch", "GradientDescent", "History", "TrainingSettings", "fit", "train"]
 
 
 @dataclass(frozen=True)
-class Recipe:
+class TrainingSettings:
     """How to train. ``batch_size=None`` means all samples at once."""
 
     loss: str = "quadratic"
@@ -46,8 +46,8 @@ class GradientDescent:
     The same numbers as torch.optim.SGD, whose first use costs two seconds of imports.
     """
 
-    def __init__(self, weights: Iterable[Tensor], recipe: Recipe) -> None:
-        self.weights, self.recipe = list(weights), recipe
+    def __init__(self, weights: Iterable[Tensor], settings: TrainingSettings) -> None:
+        self.weights, self.settings = list(weights), settings
         self.velocity = [torch.zeros_like(w) for w in self.weights]
 
     def zero_grad(self) -> None:
@@ -60,15 +60,17 @@ class GradientDescent:
         """Move every weight."""
         for w, v in zip(self.weights, self.velocity, strict=True):
             if w.grad is not None:
-                v.mul_(self.recipe.momentum).add_(w.grad + self.recipe.weight_decay * w)
-                w.sub_(self.recipe.lr * v)
+                v.mul_(self.settings.momentum).add_(w.grad + self.settings.weight_decay * w)
+                w.sub_(self.settings.lr * v)
 
 
-OPTIMIZERS: dict[str, Callable[[Iterable[Tensor], Recipe], Optimizer]] = {
+OPTIMIZERS: dict[str, Callable[[Iterable[Tensor], TrainingSettings], Optimizer]] = {
     "sgd": GradientDescent,
-    "adam": lambda weights, recipe: torch.optim.Adam(weights, recipe.lr, weight_decay=recipe.weight_decay),
-    "rmsprop": lambda weights, recipe: torch.optim.RMSprop(
-        weights, recipe.lr, momentum=recipe.momentum, weight_decay=recipe.weight_decay
+    "adam": lambda weights, settings: torch.optim.Adam(
+        weights, settings.lr, weight_decay=settings.weight_decay
+    ),
+    "rmsprop": lambda weights, settings: torch.optim.RMSprop(
+        weights, settings.lr, momentum=settings.momentum, weight_decay=settings.weight_decay
     ),
 }
 
@@ -99,47 +101,53 @@ class History:
 Samples = tuple[Any, Any]  # inputs (n, d), targets (n, outputs)
 
 
-def train(model: MLP, X: Any, y_true: Any, recipe: Recipe, *, val: Samples | None = None) -> Iterator[Epoch]:
+def train(
+    model: MLP, X: Any, y_true: Any, settings: TrainingSettings, *, val: Samples | None = None
+) -> Iterator[Epoch]:
     """Train ``model`` in place, giving an :class:`Epoch` before the first pass and after each one.
 
     ``X``: (n, inputs); ``y_true``: (n, outputs). To stop early, stop iterating.
     """
-    if recipe.optimizer not in OPTIMIZERS:
-        raise UnknownNameError("optimizer", recipe.optimizer, OPTIMIZERS)
-    find_loss(recipe.loss)
+    if settings.optimizer not in OPTIMIZERS:
+        raise UnknownNameError("optimizer", settings.optimizer, OPTIMIZERS)
+    find_loss(settings.loss)
     X, y_true = _tensors(X, y_true)
     if (X.shape[1], y_true.shape[1]) != (model.sizes[0], model.sizes[-1]):
         raise UsageError(
             f"The network {model} takes {model.sizes[0]} inputs and gives {model.sizes[-1]} outputs; "
             f"the data have {X.shape[1]} features and {y_true.shape[1]} targets."
         )
-    return _epochs(model, X, y_true, recipe, None if val is None else _tensors(*val))
+    return _epochs(model, X, y_true, settings, None if val is None else _tensors(*val))
 
 
-def _epochs(model: MLP, X: Tensor, y: Tensor, recipe: Recipe, val: Samples | None) -> Iterator[Epoch]:
-    loss, generator = find_loss(recipe.loss), torch.Generator().manual_seed(recipe.seed)
-    optimizer = OPTIMIZERS[recipe.optimizer](model.parameters(), recipe)
-    size = recipe.batch_size or len(X)
-    yield _measure(0, model, (X, y), recipe, val)
-    for number in range(1, recipe.epochs + 1):
+def _epochs(
+    model: MLP, X: Tensor, y: Tensor, settings: TrainingSettings, val: Samples | None
+) -> Iterator[Epoch]:
+    loss, generator = find_loss(settings.loss), torch.Generator().manual_seed(settings.seed)
+    optimizer = OPTIMIZERS[settings.optimizer](model.parameters(), settings)
+    size = settings.batch_size or len(X)
+    yield _measure(0, model, (X, y), settings, val)
+    for number in range(1, settings.epochs + 1):
         order = torch.randperm(len(X), generator=generator) if size < len(X) else torch.arange(len(X))
         for batch in torch.split(order, size):
             optimizer.zero_grad()
             loss(y[batch], model(X[batch])).backward()  # type: ignore[no-untyped-call]
             optimizer.step()
-        yield _measure(number, model, (X, y), recipe, val)
+        yield _measure(number, model, (X, y), settings, val)
 
 
-def _measure(number: int, model: MLP, samples: Samples, recipe: Recipe, val: Samples | None) -> Epoch:
-    here = _score(model, samples, recipe)
-    there = (None, None) if val is None else _score(model, val, recipe)
+def _measure(
+    number: int, model: MLP, samples: Samples, settings: TrainingSettings, val: Samples | None
+) -> Epoch:
+    here = _score(model, samples, settings)
+    there = (None, None) if val is None else _score(model, val, settings)
     return Epoch(number, *here, *there)
 
 
-def _score(model: MLP, samples: Samples, recipe: Recipe) -> tuple[float, float]:
+def _score(model: MLP, samples: Samples, settings: TrainingSettings) -> tuple[float, float]:
     X, y = samples
     with torch.no_grad():
-        cost = find_loss(recipe.loss)(y, model(X))
+        cost = find_loss(settings.loss)(y, model(X))
     wanted = y.argmax(1) if y.shape[1] > 1 else (y[:, 0] > 0.5).long()
     return float(cost), float((model.predict(X) == wanted).double().mean())
 
@@ -148,7 +156,7 @@ def fit(
     model: MLP,
     X: Any,
     y_true: Any,
-    recipe: Recipe,
+    settings: TrainingSettings,
     *,
     val: Samples | None = None,
     stop: Callable[[Epoch], bool] = lambda epoch: False,  # noqa: ARG005
@@ -157,9 +165,9 @@ def fit(
     """Train to the end, or until ``stop(epoch)``; keep the weights every ``snapshot_every`` epochs and the last."""
     epochs: list[Epoch] = []
     snapshots: dict[int, dict[str, Tensor]] = {}
-    for epoch in train(model, X, y_true, recipe, val=val):
+    for epoch in train(model, X, y_true, settings, val=val):
         epochs.append(epoch)
-        last = stop(epoch) or epoch.number == recipe.epochs
+        last = stop(epoch) or epoch.number == settings.epochs
         if snapshot_every and (last or epoch.number % snapshot_every == 0):
             snapshots[epoch.number] = {k: v.clone() for k, v in model.state_dict().items()}
         if last:

@@ -8,11 +8,11 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from deepdream.lecture.training import GradientDescent, Recipe
+from deepdream.lecture.training import GradientDescent, TrainingSettings
 from deepdream.tensors import generator
 
 #: Enough for digits on one core in seconds.
-RECIPE = Recipe(lr=0.05, momentum=0.9, batch_size=32, epochs=8)
+SETTINGS = TrainingSettings(lr=0.05, momentum=0.9, batch_size=32, epochs=8)
 
 
 class SmallCNN(nn.Module):
@@ -43,13 +43,15 @@ class SmallCNN(nn.Module):
         return logits
 
 
-def train_small(network: nn.Module, images: Tensor, y: Tensor, recipe: Recipe = RECIPE) -> nn.Module:
+def train_small(
+    network: nn.Module, images: Tensor, y: Tensor, settings: TrainingSettings = SETTINGS
+) -> nn.Module:
     """The network after training on ``images`` (n, C, H, W) and classes ``y`` (n,), in place; frozen."""
-    optimizer = GradientDescent(network.parameters(), recipe)
-    chance = generator(recipe.seed)
-    for _ in range(recipe.epochs):
+    optimizer = GradientDescent(network.parameters(), settings)
+    chance = generator(settings.seed)
+    for _ in range(settings.epochs):
         order = torch.randperm(len(images), generator=chance)
-        for batch in torch.split(order, recipe.batch_size or len(images)):
+        for batch in torch.split(order, settings.batch_size or len(images)):
             optimizer.zero_grad()
             F.cross_entropy(network(images[batch]), y[batch]).backward()  # type: ignore[no-untyped-call]
             optimizer.step()

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from deepdream.cli.lecture.progress import progress
-from deepdream.cli.lecture.showing import Answer, Data, Grid, Target, add_lesson
+from deepdream.cli.lecture.showing import Data, LessonAnswer, Target, TextTable, add_lesson
 from deepdream.cli.terminal import say
 from deepdream.errors import UnknownNameError, UsageError
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from deepdream.figures import Animation, Figure, Theme
     from deepdream.lecture.decision import BestThreshold, Confusion
     from deepdream.lecture.scores import Scores
-    from deepdream.lecture.tradeoff import Measurement
+    from deepdream.lecture.tradeoff import TradeoffPoint
 
 SCORED = ("breast_cancer", "digit_pairs")
 MEASURED = ("breast_cancer", "wine", "iris", "digits", "diabetes")
@@ -39,7 +39,7 @@ def threshold(
     decided_by: Annotated[str, typer.Option(help="Who answers for it; stands in the record.")] = "",
     sweep: Annotated[bool, typer.Option("--sweep", help="Draw the moving threshold (GIF, WebP).")] = False,
     seed: int = 0,
-) -> Answer:
+) -> LessonAnswer:
     """Data: breast_cancer, digit_pairs (matching as in face recognition, without faces), or a CSV file."""
     from deepdream.lecture.decision import area_under_roc, best_threshold
 
@@ -56,18 +56,18 @@ def threshold(
     }
 
     def plot(theme: Theme) -> Figure | Animation:
-        from deepdream.lecture.plots.decision import plot_sweep, plot_threshold
+        from deepdream.lecture.plots.decision_plots import plot_sweep, plot_threshold
 
         return plot_sweep(scores, theme=theme) if sweep else plot_threshold(scores, best, chosen, theme=theme)
 
     area = area_under_roc(scores.y_true, scores.score)
     tables, numbers = _threshold_tables(scores, best, chosen)
-    return Answer(
+    return LessonAnswer(
         {"record": record, "best": asdict(best), "area_under_roc": area, **numbers},
         text=f"{scores.about}\nPositive is '{scores.positive}'. Area under the ROC curve {area:.4f}.",
         tables=[
             *tables,
-            Grid(
+            TextTable(
                 ("record", "value"),
                 [(k, f"{v:.4g}" if isinstance(v, float) else v) for k, v in record.items()],
             ),
@@ -95,7 +95,7 @@ def _is_file(data: str) -> bool:
 
 def _threshold_tables(
     scores: Scores, best: BestThreshold, chosen: float
-) -> tuple[list[Grid], dict[str, Any]]:
+) -> tuple[list[TextTable], dict[str, Any]]:
     from deepdream.lecture.decision import threshold_table
 
     stops = (0.01, 0.1, 0.5, 0.9) if scores.calibrated else (0.0, 0.25, 0.5, 0.75)
@@ -114,7 +114,7 @@ def _threshold_tables(
     return tables, numbers
 
 
-def _counts(rows: Sequence[Confusion], best: BestThreshold, first: str, title: str) -> Grid:
+def _counts(rows: Sequence[Confusion], best: BestThreshold, first: str, title: str) -> TextTable:
     """A row per threshold (``first`` is "t") or per group, narrow enough for 80 columns."""
     columns = (first, "TP", "FP", "FN", "TN", "TPR", "FPR", "miss rate", "precision", "accuracy", "cost")
     cells = [
@@ -123,7 +123,7 @@ def _counts(rows: Sequence[Confusion], best: BestThreshold, first: str, title: s
          r.cost(cost_fp=best.cost_fp, cost_fn=best.cost_fn))
         for r in rows
     ]  # fmt: skip
-    return Grid(columns, cells, title)
+    return TextTable(columns, cells, title)
 
 
 def _share(rate: float | None) -> str:
@@ -146,14 +146,14 @@ def odds(
     fmr: Annotated[float, typer.Option(help="False match rate of one comparison, 0 to 1.")] = 1e-6,
     gallery: Annotated[int, typer.Option(help="How many people are enrolled.")] = 49_000_000,
     searches: Annotated[int, typer.Option(help="How many people are searched.")] = 1,
-) -> Answer:
+) -> LessonAnswer:
     """Expected false matches = FMR x gallery x searches, for people who are not in the gallery."""
     from deepdream.lecture.decision import identification_odds
 
     found = identification_odds(fmr, gallery, searches=searches)
 
     def plot(theme: Theme) -> Figure:
-        from deepdream.lecture.plots.decision import plot_odds
+        from deepdream.lecture.plots.decision_plots import plot_odds
 
         return plot_odds(fmr, gallery, searches=searches, theme=theme)
 
@@ -163,7 +163,9 @@ def odds(
         ("expected false matches", f"{found.expected_false_matches:.4g}"),
         ("chance of at least one", f"{found.chance_of_any:.4g}"),
     ]
-    return Answer(asdict(found), tables=[Grid(("one search against all", "value"), rows)], plot=plot)
+    return LessonAnswer(
+        asdict(found), tables=[TextTable(("one search against all", "value"), rows)], plot=plot
+    )
 
 
 def tradeoff(
@@ -171,7 +173,7 @@ def tradeoff(
     target: Target = None,
     x: Annotated[str, typer.Option(help="numbers (a reader must hold) or features (used).")] = "numbers",
     seed: int = 0,
-) -> Answer:
+) -> LessonAnswer:
     """Data: breast_cancer, wine, iris, digits, diabetes (regression), or a CSV file. Takes up to a minute."""
     from deepdream.lecture.tradeoff import measure_tradeoff, ties_with_best, usual_models
 
@@ -187,12 +189,12 @@ def tradeoff(
     score = "accuracy" if task == "classification" else "R²"
 
     def plot(theme: Theme) -> Figure:
-        from deepdream.lecture.plots.tradeoff import plot_tradeoff
+        from deepdream.lecture.plots.tradeoff_plots import plot_tradeoff
 
         axis: Any = x
         return plot_tradeoff(rows, about=about, x=axis, score=score, theme=theme)
 
-    return Answer(
+    return LessonAnswer(
         {"data": about, "score": score, "rows": [asdict(row) for row in rows], "ties_with_best": best},
         tables=[_tradeoff_grid(rows, best, score, about)],
         plot=plot,
@@ -201,7 +203,7 @@ def tradeoff(
     )
 
 
-def _tradeoff_grid(rows: Sequence[Measurement], best: Sequence[str], score: str, about: str) -> Grid:
+def _tradeoff_grid(rows: Sequence[TradeoffPoint], best: Sequence[str], score: str, about: str) -> TextTable:
     columns = (
         "model",
         score,
@@ -216,7 +218,7 @@ def _tradeoff_grid(rows: Sequence[Measurement], best: Sequence[str], score: str,
          round(r.features), f"{r.fidelity:.3f}")
         for r in rows
     ]  # fmt: skip
-    return Grid(columns, cells, f"{about}, 5-fold cross-validation")
+    return TextTable(columns, cells, f"{about}, 5-fold cross-validation")
 
 
 def _measurable(data: str, target: str | None) -> tuple[Any, Any, str, Any]:
@@ -243,7 +245,7 @@ def tree(
     target: Target = None,
     depth: Annotated[int, typer.Option(help="Questions in a row; 0 means no limit.")] = 2,
     seed: int = 0,
-) -> Answer:
+) -> LessonAnswer:
     """Data: breast_cancer, wine, iris, digits, or a CSV file."""
     from deepdream.lecture.datasets import find_data
     from deepdream.lecture.tree import grow_tree
@@ -256,16 +258,16 @@ def tree(
     )
 
     def plot(theme: Theme) -> Figure:
-        from deepdream.lecture.plots.tree import plot_tree
+        from deepdream.lecture.plots.tree_plots import plot_tree
 
         return plot_tree(grown, about=table.about, theme=theme)
 
     size = {"nodes": grown.nodes, "leaves": grown.leaves, "depth": grown.depth}
-    return Answer(
+    return LessonAnswer(
         {**size, "accuracy": grown.accuracy, "spread": grown.spread, "text": grown.text},
         text=grown.text.rstrip(),
         tables=[
-            Grid(
+            TextTable(
                 ("nodes", "leaves", "depth", "accuracy", "sd"),
                 [(*size.values(), grown.accuracy, grown.spread)],
             )

@@ -9,12 +9,12 @@ import typer
 
 from deepdream.cli.files import check_free
 from deepdream.cli.lecture.neurons import numbers_of
-from deepdream.cli.lecture.showing import Answer, Data, Grid, Seed, Target, add_lesson, plots
+from deepdream.cli.lecture.showing import Data, LessonAnswer, Seed, Target, TextTable, add_lesson, plots
 from deepdream.errors import UsageError
 
 if TYPE_CHECKING:
     from deepdream.figures import Theme
-    from deepdream.lecture.datasets import Table
+    from deepdream.lecture.datasets import Dataset
     from deepdream.lecture.mlp import MLP
     from deepdream.lecture.training import History
 
@@ -69,12 +69,12 @@ def mlp(
     load: Annotated[Path | None, typer.Option("--load-state", help="Go on from a saved network.")] = None,
     seed: Seed = 0,
     overwrite: bool = False,
-) -> Answer:
+) -> LessonAnswer:
     """Curves; for two features the boundary and the hidden neurons, for digits the first layer's weights."""
     from deepdream.lecture.datasets import find_data, one_hot
     from deepdream.lecture.mlp import MLP
     from deepdream.lecture.saving import load_network, save_network
-    from deepdream.lecture.training import Recipe, fit
+    from deepdream.lecture.training import TrainingSettings, fit
 
     table = find_data(data, seed=seed, target=target).standardized()
     targets = one_hot(table.y, len(table.classes))
@@ -84,35 +84,35 @@ def mlp(
     if animate and (sizes[0], sizes[-1]) != (2, 1):
         raise UsageError(f"--animate needs two columns of numbers and two classes; {table.about} has others.")
     model = load_network(load) if load else MLP(sizes, activation, output=output, init=init, seed=seed)
-    recipe = Recipe(loss, optimizer, lr, momentum, 0.0, batch or None, epochs, seed)
+    settings = TrainingSettings(loss, optimizer, lr, momentum, 0.0, batch or None, epochs, seed)
     seen, kept = _split(len(table.X), val, seed)
     validation = (table.X[kept], targets[kept]) if len(kept) else None
     history = fit(
-        model, table.X[seen], targets[seen], recipe, val=validation, snapshot_every=max(1, epochs // 24)
+        model, table.X[seen], targets[seen], settings, val=validation, snapshot_every=max(1, epochs // 24)
     )
     chosen = sorted({0, 1, epochs // 4, epochs // 2, 3 * epochs // 4, history.best.number, epochs})
     best = history.best
     if save is not None:
         save_network(model, save)
     draw = _moving if animate else _still
-    return Answer(
+    return LessonAnswer(
         {
             "sizes": list(model.sizes),
             "epochs": [epoch._asdict() for epoch in history.epochs],
             "best_epoch": best.number,
         },
         text=f"{model} on {table.about} (standardized); {len(seen)} to learn, {len(kept)} to validate.",
-        tables=[Grid(best._fields, [history.epochs[number] for number in chosen])],
+        tables=[TextTable(best._fields, [history.epochs[number] for number in chosen])],
         closing=_overfitting(history) if len(kept) else "",
         plot=lambda theme: draw(table, model, history, theme),
     )
 
 
-def _still(table: Table, model: MLP, history: History, theme: Theme) -> Any:
+def _still(table: Dataset, model: MLP, history: History, theme: Theme) -> Any:
     return plots("networks").plot_mlp(table, model, history, theme=theme)
 
 
-def _moving(table: Table, model: MLP, history: History, theme: Theme) -> Any:
+def _moving(table: Dataset, model: MLP, history: History, theme: Theme) -> Any:
     from deepdream.lecture.play import Play
 
     return plots("play").animate_training(Play(table, model, history), theme=theme)
@@ -145,7 +145,7 @@ def forward(
     ] = "out-in",
     init: Init = "nielsen",
     seed: Seed = 0,
-) -> Answer:
+) -> LessonAnswer:
     """Every neuron's equation with its numbers, then the same with matrices and shapes."""
     import torch
 
@@ -168,14 +168,14 @@ def forward(
             else f"W ({n_in}, {n_out}): z = a W + b"
         )
         rows.append((number, shape, _list(state.z[0]), _list(state.a[0])))
-    return Answer(
+    return LessonAnswer(
         {
             "x": values,
             "weights": [layer.weight.tolist() for layer in model.linear],
             "layers": [{"z": state.z[0].tolist(), "a": state.a[0].tolist()} for state in states],
         },
         text=f"{model}, input {values}\n\n{model.equations()}",
-        tables=[Grid(("layer", f"shape ({convention})", "z", "a"), rows)],
+        tables=[TextTable(("layer", f"shape ({convention})", "z", "a"), rows)],
         plot=lambda theme: plots("networks").plot_forward(model, values, theme=theme),
     )
 
@@ -184,13 +184,13 @@ def _list(values: Any) -> str:
     return ", ".join(f"{value:.4f}" for value in values.tolist()[:8]) + (", ..." if len(values) > 8 else "")
 
 
-def weight_and_bias() -> Answer:
+def weight_and_bias() -> LessonAnswer:
     """sigmoid(w x + b): where it switches, and how sharply."""
     pairs = [(w, b) for w in (0.5, 1.0, 3.0) for b in (-3.0, 0.0, 3.0)]
     rows = [(w, b, 0.0 - b / w, w / 4) for w, b in pairs]
-    return Answer(
+    return LessonAnswer(
         {"rows": [dict(zip(("w", "b", "switches_at", "steepness"), row, strict=True)) for row in rows]},
-        tables=[Grid(("w", "b", "switches at x = -b/w", "steepness there, w/4"), rows)],
+        tables=[TextTable(("w", "b", "switches at x = -b/w", "steepness there, w/4"), rows)],
         plot=lambda theme: plots("networks").plot_knobs(theme=theme),
     )
 
@@ -201,7 +201,7 @@ def count(
     ] = None,
     cnn: Annotated[str, typer.Option("--cnn", help="A convolutional network: lenet5.")] = "",
     model: Annotated[str, typer.Option("--model", help="A pretrained network, as for dreaming.")] = "",
-) -> Answer:
+) -> LessonAnswer:
     """Layer by layer, with the formula."""
     from deepdream.lecture.counting import count_parameters
 
@@ -215,12 +215,12 @@ def count(
         counted = count_parameters(cnn or sizes or [3, 4, 3, 1])
     rows = [(layer.name, layer.formula, layer.weights, layer.biases, layer.total) for layer in counted.layers]
     drawn = None if cnn or model else (sizes or [3, 4, 3, 1])
-    return Answer(
+    return LessonAnswer(
         {
             "total": counted.total,
             "layers": [{"name": row[0], "weights": row[2], "biases": row[3]} for row in rows],
         },
-        tables=[Grid(("layer", "inputs x outputs + biases", "weights", "biases", "sum"), rows)],
+        tables=[TextTable(("layer", "inputs x outputs + biases", "weights", "biases", "sum"), rows)],
         closing=f"{counted.total} parameters.",
         plot=(lambda theme: plots("networks").plot_count(drawn, counted, theme=theme)) if drawn else None,
     )
@@ -232,7 +232,7 @@ def hyperparameters(
         str, typer.Option("--optimizer", help="Any of torch's: SGD, Adam, RMSprop ...")
     ] = "Adam",
     connectivity: Annotated[str, typer.Option("--connectivity", help="full, or free: any mask.")] = "full",
-) -> Answer:
+) -> LessonAnswer:
     """The exercise's table: what is chosen, what the data fix, and what is learned."""
     from deepdream.lecture.counting import count_parameters, hyperparameter_table
 
@@ -241,9 +241,11 @@ def hyperparameters(
     total = sum(row.count for row in rows)
     free = sum(row.count for row in hyperparameter_table(sizes, optimizer, connectivity="free"))
     full = sum(row.count for row in hyperparameter_table(sizes, optimizer))
-    return Answer(
+    return LessonAnswer(
         {"rows": [vars(row) for row in rows], "total": total, "learned": learned},
-        tables=[Grid(("role", "choice", "how many", "which"), [tuple(vars(row).values()) for row in rows])],
+        tables=[
+            TextTable(("role", "choice", "how many", "which"), [tuple(vars(row).values()) for row in rows])
+        ],
         closing=f"Hyperparameters: {full} fully connected, {free} if every connection is a choice. "
         f"Learned parameters: {learned}.",
         plot=lambda theme: plots("networks").plot_hyperparameters(rows, theme=theme),

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from deepdream.cli.lecture.showing import Answer, Data, Grid, Seed, Target, add_lesson, plots
+from deepdream.cli.lecture.showing import Data, LessonAnswer, Seed, Target, TextTable, add_lesson, plots
 from deepdream.errors import UnknownNameError, UsageError
 
 
@@ -39,7 +39,7 @@ def numbers_of(text: str, option: str) -> list[float]:
 def losses(
     truth: Annotated[str, typer.Option("--true", help="Targets, with commas.")] = "1,0,1",
     prediction: Annotated[str, typer.Option("--pred", help="Predictions, with commas.")] = "0.9,0.2,0.4",
-) -> Answer:
+) -> LessonAnswer:
     """Every loss for one target and prediction, summed and averaged."""
     y, a = numbers_of(truth, "--true"), numbers_of(prediction, "--pred")
     if len(y) != len(a) or not y:
@@ -60,9 +60,9 @@ def losses(
         )
         if name != "cross-entropy" or probabilities
     ]
-    return Answer(
+    return LessonAnswer(
         {"losses": {name: {"sum": total, "mean": mean} for name, _, total, mean in rows}},
-        tables=[Grid(("loss", "formula per sample", "sum", "mean"), rows)],
+        tables=[TextTable(("loss", "formula per sample", "sum", "mean"), rows)],
         plot=lambda theme: plots("neurons").plot_losses(theme=theme),
         closing="" if probabilities else "Cross-entropy needs targets and predictions between 0 and 1.",
     )
@@ -75,7 +75,7 @@ def distances(
     b: Annotated[str, typer.Option("--set-b", help="Words of another set.")] = "dog,fish,owl,bee",
     start: Annotated[str, typer.Option("--from", help="Latitude,longitude in degrees.")] = "39.68,-75.75",
     end: Annotated[str, typer.Option("--to", help="Latitude,longitude in degrees.")] = "40.85,14.27",
-) -> Answer:
+) -> LessonAnswer:
     """Minkowski between two points, Jaccard between two sets, the great circle between two places."""
     from deepdream.lecture import distances as room
 
@@ -90,9 +90,9 @@ def distances(
     rows = [(f"Minkowski p={p:g}", room.minkowski(*points, p), name) for p, name in names]
     rows.append(("Jaccard similarity", room.jaccard_similarity(*sets), "common / in either"))
     rows.append(("great circle (km)", room.great_circle(*places), "haversine"))
-    return Answer(
+    return LessonAnswer(
         {name: value for name, value, _ in rows},
-        tables=[Grid(("distance", "value", "also called"), rows)],
+        tables=[TextTable(("distance", "value", "also called"), rows)],
         plot=lambda theme: plots("neurons").plot_distances(*sets, theme=theme),
     )
 
@@ -104,7 +104,7 @@ def neuron(
     solve: Annotated[
         str, typer.Option("--solve", help="Find the threshold for AND, OR, MAJORITY, XOR ...")
     ] = "",
-) -> Answer:
+) -> LessonAnswer:
     """The truth table for a threshold, or the threshold for a gate (--solve AND)."""
     from deepdream.lecture import neuron as room
 
@@ -127,22 +127,22 @@ def neuron(
         f"\nThreshold {cell.threshold:g}: fires for {sum(row[-1] for row in table)} of {len(table)} inputs"
     )
     said += f"; this is {' and '.join(gates).upper()}." if gates else "."
-    return Answer(
+    return LessonAnswer(
         {"threshold": cell.threshold, "truth_table": table, "gates": gates},
         text=said.strip(),
-        tables=[Grid((*names, "output"), table)],
+        tables=[TextTable((*names, "output"), table)],
         plot=(lambda theme: plots("neurons").plot_neuron(cell, inputs, theme=theme))
         if inputs in (2, 3)
         else None,
     )
 
 
-def _no_threshold(said: str, gate: str) -> Answer:
+def _no_threshold(said: str, gate: str) -> LessonAnswer:
     why = (
         "no theta: the neuron only counts its inputs, and more of them can never silence it. "
         "It takes inhibitory inputs or a network (see the lesson 'xor')."
     )
-    return Answer({"gate": gate.lower(), "threshold": None}, text=said + why)
+    return LessonAnswer({"gate": gate.lower(), "threshold": None}, text=said + why)
 
 
 def perceptron(
@@ -152,7 +152,7 @@ def perceptron(
     epochs: Annotated[int, typer.Option("--epochs", min=1, help="Passes at most.")] = 1000,
     positive: Annotated[str, typer.Option(help="The class to tell from the rest, if there are more.")] = "",
     seed: Seed = 0,
-) -> Answer:
+) -> LessonAnswer:
     """Every mistake and the line after it. A .gif or .webp shows the line turning."""
     from deepdream.lecture.datasets import find_data
     from deepdream.lecture.neuron import is_linearly_separable
@@ -170,14 +170,14 @@ def perceptron(
     ]
     left_out = f" (the last 20 of {len(rows)})" if len(rows) > 20 else ""
     most = f"{bound.bound:.4g} = ({bound.radius:.4g} / {bound.margin:.4g})²" if separable else "infinite"
-    return Answer(
+    return LessonAnswer(
         {
             "mistakes": model.mistakes_, "epochs": model.epochs_, "converged": model.converged_,
             "weights": model.weights_.tolist(), "bias": model.bias_, "separable": separable,
             "bound": bound.bound if separable else None, "score": float(model.score(table.X, table.y)),
         },
         text=f"{table.about}: {'' if separable else 'NOT '}linearly separable.",
-        tables=[Grid(("mistake", "epoch", "sample", "w", "b"), rows[-20:], f"mistakes{left_out}")],
+        tables=[TextTable(("mistake", "epoch", "sample", "w", "b"), rows[-20:], f"mistakes{left_out}")],
         closing=f"{model.mistakes_} mistakes in {model.epochs_} epochs; the bound (R/γ)² is {most}. "
         + _ending(model.converged_, separable),
         plot=lambda theme: plots("neurons").plot_perceptron(table, model, bound, theme=theme),
@@ -203,7 +203,7 @@ def _vector(values: Iterable[float] | None) -> str:
 def activations(
     names: Annotated[list[str] | None, typer.Argument(help="Which; all if none is named.")] = None,
     at: Annotated[str, typer.Option("--at", help="Values of z, with commas.")] = "-800,-2,0,2,800",
-) -> Answer:
+) -> LessonAnswer:
     """Values and derivatives, also far out, where a careless sigmoid overflows."""
     import torch
 
@@ -218,9 +218,9 @@ def activations(
         a, slope = f(z)[:, 0].tolist(), f.prime(z)[:, 0].tolist()
         values[f.name] = {"formula": f.formula, "a": a, "slope": slope}
         rows += [(f.name, f.formula, point, *pair) for point, *pair in zip(points, a, slope, strict=True)]
-    return Answer(
+    return LessonAnswer(
         {"z": points, "activations": values},
-        tables=[Grid(("name", "formula", "z", "a = f(z)", "f'(z)"), rows)],
+        tables=[TextTable(("name", "formula", "z", "a = f(z)", "f'(z)"), rows)],
         plot=lambda theme: plots("neurons").plot_activations([f.name for f in chosen], theme=theme),
     )
 
@@ -237,7 +237,7 @@ def xor(
     momentum: Annotated[float, typer.Option("--momentum", min=0, max=0.999)] = 0.9,
     sweeps: Annotated[int, typer.Option("--sweeps", min=1, max=50_000, help="Steps at most.")] = 5000,
     seed: Seed = 0,
-) -> Answer:
+) -> LessonAnswer:
     """Three attempts at XOR: the perceptron, the best line, a small network from many random starts."""
     from deepdream.lecture import xor as room
     from deepdream.lecture.neuron import boolean_inputs, separability, xor_network
@@ -252,7 +252,7 @@ def xor(
         (_vector(x), int(target), float(fitted), xor_network(x), float(relu))
         for x, target, fitted, relu in zip(boolean_inputs(2), y, line, room.relu_outputs(), strict=True)
     ]
-    return Answer(
+    return LessonAnswer(
         {
             "linearly_separable": proof.separable, "perceptron_mistakes": cycling.mistakes_,
             "perceptron_weights": cycling.weights_.tolist(), "least_squares": line.tolist(), "hidden": hidden,
@@ -261,7 +261,7 @@ def xor(
         text=f"XOR is not linearly separable: {point} lies between the samples of either class.\n"
         f"A perceptron makes {cycling.mistakes_} mistakes in {cycling.epochs_} epochs and returns to "
         f"w = {_vector(cycling.weights_)}.",
-        tables=[Grid(("x", "XOR", "best line", "McCulloch-Pitts network", "ReLU network 2-2-1"), rows)],
+        tables=[TextTable(("x", "XOR", "best line", "McCulloch-Pitts network", "ReLU network 2-2-1"), rows)],
         closing=f"A 2-{hidden}-1 {activation} network ({loss}) trained from {starts} random starts solves it "
         f"{tried.solved} times" + _how_soon(tried.median_sweeps),
         plot=lambda theme: plots("neurons").plot_xor(theme=theme),

@@ -11,7 +11,7 @@ import typer
 
 from deepdream.cli.files import check_free
 from deepdream.cli.lecture.networks import Activation, Epochs, Hidden, Loss, Rate, hidden_sizes
-from deepdream.cli.lecture.showing import Answer, Data, Grid, Seed, Target, add_lesson, plots
+from deepdream.cli.lecture.showing import Data, LessonAnswer, Seed, Target, TextTable, add_lesson, plots
 from deepdream.cli.terminal import say
 from deepdream.errors import UsageError
 
@@ -39,30 +39,30 @@ def play(
     seed: Seed = 0,
     dark: bool = False,
     overwrite: bool = False,
-) -> Answer:
+) -> LessonAnswer:
     """In a terminal the plane is drawn while the network learns: dots where it says 1, o and x the "
     "samples."""
     from deepdream.lecture.datasets import find_data
     from deepdream.lecture.play import braille_picture, learn
-    from deepdream.lecture.training import Recipe
+    from deepdream.lecture.training import TrainingSettings
 
     if page is not None and page.suffix.lower() not in (".html", ".htm"):
         raise UsageError(f"--html wants a name that ends in .html, not {page.name!r}.")
     check_free(page, overwrite=overwrite)
-    recipe = Recipe(loss=loss, lr=lr, epochs=epochs, seed=seed)
+    settings = TrainingSettings(loss=loss, lr=lr, epochs=epochs, seed=seed)
     table = find_data(data, seed=seed, target=target)
-    played = learn(table, hidden_sizes(hidden), recipe, activation=activation, frames=frames)
+    played = learn(table, hidden_sizes(hidden), settings, activation=activation, frames=frames)
     if page is not None:
         _write_page(played, page, dark=dark)
     if sys.stdout.isatty():
         _show_live(played)
     last = played.history.epochs[-1]
     kept = [played.history.epochs[epoch] for epoch, _ in played.history.snapshots]
-    return Answer(
+    return LessonAnswer(
         {"sizes": list(played.model.sizes), "epochs": [epoch._asdict() for epoch in kept]},
         text="" if sys.stdout.isatty() else "\n".join(braille_picture(played.model, played.table)),
         tables=[
-            Grid(("epoch", "loss", "accuracy"), [epoch[:3] for epoch in kept[:: max(1, len(kept) // 6)]])
+            TextTable(("epoch", "loss", "accuracy"), [epoch[:3] for epoch in kept[:: max(1, len(kept) // 6)]])
         ],
         closing=f"{played.model}: accuracy {last.accuracy:.3f} after {last.number} epochs.",
         plot=lambda theme: plots("play").animate_training(played, theme=theme),
@@ -70,7 +70,7 @@ def play(
 
 
 def _write_page(played: Play, page: Path, *, dark: bool) -> None:
-    from deepdream.lecture.page import play_page
+    from deepdream.lecture.playground_page import play_page
     from deepdream.provenance.files import write_text
 
     write_text(page, play_page(played, dark=dark))

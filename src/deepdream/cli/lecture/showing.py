@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class Grid:
+class TextTable:
     """A table to print."""
 
     columns: Sequence[str]
@@ -36,7 +36,7 @@ class Grid:
 
 
 @dataclass(frozen=True)
-class Answer:
+class LessonAnswer:
     """What a lesson gives.
 
     Attributes:
@@ -49,7 +49,7 @@ class Answer:
 
     numbers: Mapping[str, Any]
     text: str = ""
-    tables: Sequence[Grid] = ()
+    tables: Sequence[TextTable] = ()
     plot: Callable[[Theme], Figure | Animation] | None = field(default=None, repr=False)
     closing: str = ""
 
@@ -70,7 +70,7 @@ SUFFIXES = (".png", ".svg", ".pdf", ".gif", ".webp")
 
 
 @dataclass(frozen=True)
-class Showing:
+class LectureOutput:
     """The options that every lesson has."""
 
     seed: Seed = 0
@@ -94,7 +94,7 @@ class Showing:
                 )
             check_free(self.out, overwrite=self.overwrite)
 
-    def show(self, lesson: Lesson, answer: Answer) -> None:
+    def show(self, lesson: Lesson, answer: LessonAnswer) -> None:
         """The text and tables, or the numbers as JSON; the plot into its file."""
         if self.as_json:
             extra = {"notes": lesson.notes, "slide": lesson.slide} if self.notes else {}
@@ -111,10 +111,10 @@ class Showing:
 
 def plots(part: str) -> Any:
     """The plot functions of ``deepdream.lecture.plots.PART``: loaded when a plot is wanted, not before."""
-    return importlib.import_module(f"deepdream.lecture.plots.{part}")
+    return importlib.import_module(f"deepdream.lecture.plots.{part}_plots")
 
 
-def add_lesson(app: typer.Typer, name: str, command: Callable[..., Answer]) -> None:
+def add_lesson(app: typer.Typer, name: str, command: Callable[..., LessonAnswer]) -> None:
     """Make ``command`` the command ``name`` of ``app``; help and notes come from the lessons' registry.
 
     ``command`` declares only its own options; a parameter named like one of the common
@@ -122,15 +122,15 @@ def add_lesson(app: typer.Typer, name: str, command: Callable[..., Answer]) -> N
     """
     lesson = find_lesson(name)
     own = parameters_of(command)
-    common = {entry.name for entry in fields(Showing)} & set(own)
+    common = {entry.name for entry in fields(LectureOutput)} & set(own)
 
-    def run(showing: Showing, **given: Any) -> None:
+    def run(showing: LectureOutput, **given: Any) -> None:
         _check_numbers(given)
         showing.check()
         showing.show(lesson, command(**given, **{key: getattr(showing, key) for key in common}))
 
     mine = [parameter for key, parameter in own.items() if key not in common]
-    whole = with_signature(run, mine, showing=Showing)
+    whole = with_signature(run, mine, showing=LectureOutput)
     app.command(name, help=f"{lesson.line}\n\n{inspect.getdoc(command) or ''}".strip())(grouped(whole))
 
 
@@ -143,7 +143,7 @@ def _finite(numbers: Any) -> Any:
     return None if isinstance(numbers, float) and not math.isfinite(numbers) else numbers
 
 
-def _print(answer: Answer) -> None:
+def _print(answer: LessonAnswer) -> None:
     if answer.text:
         _put_text(answer.text)
     for grid in answer.tables:
@@ -160,13 +160,13 @@ def _put_text(text: str) -> None:
     put(text)
 
 
-def put_grid(grid: Grid) -> None:
+def put_grid(grid: TextTable) -> None:
     """A table on stdout, after an empty line and its title."""
     put(f"\n{grid.title}" if grid.title else "")
     put_table(grid.columns, grid.rows)
 
 
-def _draw(lesson: Lesson, answer: Answer, out: Path, *, dark: bool) -> None:
+def _draw(lesson: Lesson, answer: LessonAnswer, out: Path, *, dark: bool) -> None:
     if answer.plot is None:
         raise UsageError(f"The lesson '{lesson.name}' draws nothing with these options; leave out -o.")
     from deepdream.figures import Animation, Figure, Theme

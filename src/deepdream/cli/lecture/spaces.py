@@ -10,7 +10,7 @@ import numpy as np
 import typer
 
 from deepdream.cli.lecture.progress import progress
-from deepdream.cli.lecture.showing import Answer, Data, Grid, Target, add_lesson
+from deepdream.cli.lecture.showing import Data, LessonAnswer, Target, TextTable, add_lesson
 from deepdream.cli.options import DEFAULT_MODEL
 from deepdream.cli.terminal import say
 from deepdream.errors import UsageError
@@ -20,14 +20,14 @@ if TYPE_CHECKING:
     from deepdream.lecture.embedding import Embedding
 
 
-def regression_vs_classification(seed: int = 0) -> Answer:
+def regression_vs_classification(seed: int = 0) -> LessonAnswer:
     """Digits of scikit-learn; networks 64-30-1 (squared error, rounded) and 64-30-10 (softmax)."""
-    from deepdream.lecture.prediction import compare_two_ways
+    from deepdream.lecture.regression import compare_two_ways
 
     ways = compare_two_ways(seed=seed)
 
     def plot(theme: Theme) -> Figure:
-        from deepdream.lecture.plots.prediction import plot_two_ways
+        from deepdream.lecture.plots.regression_plots import plot_two_ways
 
         return plot_two_ways(ways, seed=seed, theme=theme)
 
@@ -45,9 +45,9 @@ def regression_vs_classification(seed: int = 0) -> Answer:
             "mean_absolute_error",
         )
     }
-    return Answer(
+    return LessonAnswer(
         numbers,
-        tables=[Grid(("asked as", "accuracy", "after renaming the digits at random"), rows)],
+        tables=[TextTable(("asked as", "accuracy", "after renaming the digits at random"), rows)],
         plot=plot,
         closing=f"The regressor is off by {ways.mean_absolute_error:.2f} in the mean. It knows an order "
         "that digits do not have.",
@@ -59,7 +59,7 @@ def clusters(
     target: Target = None,
     k: Annotated[int, typer.Option("-k", "--clusters", help="How many clusters to show.")] = 3,
     seed: int = 0,
-) -> Answer:
+) -> LessonAnswer:
     """Data: iris, wine, breast_cancer, digits, a toy set (gauss, circle, ...), or a CSV file."""
     from deepdream.lecture.clusters import cluster
     from deepdream.lecture.datasets import find_data
@@ -69,7 +69,7 @@ def clusters(
     found = [cluster(table.X, each, seed=seed) for each in range(2, min(max(9, k + 1), len(table.X)))]
 
     def plot(theme: Theme) -> Figure:
-        from deepdream.lecture.plots.clusters import plot_clusters
+        from deepdream.lecture.plots.clusters_plots import plot_clusters
 
         names, classes = table.features, table.classes
         return plot_clusters(
@@ -78,9 +78,9 @@ def clusters(
 
     rows = [(c.k, c.inertia, c.between, c.silhouette, c.agreement(table.y)) for c in found]
     columns = ("k", "inertia (intra-cluster)", "between clusters", "silhouette", "agreement with labels")
-    return Answer(
+    return LessonAnswer(
         {"data": table.about, "rows": [dict(zip(columns, row, strict=True)) for row in rows]},
-        tables=[Grid(columns, rows, f"{table.about}, standardized; k-means")],
+        tables=[TextTable(columns, rows, f"{table.about}, standardized; k-means")],
         plot=plot,
         closing="Inertia always falls as k grows; the silhouette need not. Agreement (adjusted Rand) "
         "uses the labels, k-means does not.",
@@ -91,7 +91,7 @@ def left_right(
     trials: Annotated[int, typer.Option(help="Attempts in a run.")] = 500,
     runs: Annotated[int, typer.Option(help="Runs for the rates.")] = 100,
     seed: int = 0,
-) -> Answer:
+) -> LessonAnswer:
     """20 x 20 cells, a 4 x 4 mark, Rosenblatt's rule."""
     from deepdream.lecture.left_right import attempts, learn_left_right
 
@@ -100,7 +100,7 @@ def left_right(
     last = [other.last_mistake for other in others]
 
     def plot(theme: Theme) -> Figure:
-        from deepdream.lecture.plots.left_right import plot_left_right
+        from deepdream.lecture.plots.left_right_plots import plot_left_right
 
         return plot_left_right(run, others, seed=seed, theme=theme)
 
@@ -116,7 +116,9 @@ def left_right(
         (f"last mistake, median of {runs} runs", numbers["median_last_mistake"]),
         ("runs without a mistake after attempt 50", f"{numbers['done_by_50']:.0%}"),
     ]
-    return Answer(numbers, tables=[Grid(("a simulation, not the stimuli of 1958", "value"), rows)], plot=plot)
+    return LessonAnswer(
+        numbers, tables=[TextTable(("a simulation, not the stimuli of 1958", "value"), rows)], plot=plot
+    )
 
 
 def _at_least_one(runs: int) -> int:
@@ -140,7 +142,7 @@ def embed(
         int, typer.Option(help="Digits: how many (default: all, fewer for more than 4 sheets).")
     ] = 0,
     seed: int = 0,
-) -> Answer:
+) -> LessonAnswer:
     """PCA, and t-SNE for every setting of the grid (perplexity, early_exaggeration, learning_rate)."""
     from deepdream.lecture.embedding import CAUTIONS, grid_settings
 
@@ -154,21 +156,21 @@ def embed(
     )
 
     def plot(theme: Theme) -> Figure:
-        from deepdream.lecture.plots.embedding import plot_embeddings
+        from deepdream.lecture.plots.embedding_plots import plot_embeddings
 
         columns = len(next(reversed(axes.values()))) if len(axes) > 1 else 3
         return plot_embeddings(sheets, y, names=names, columns=columns, pictures=pictures, theme=theme)
 
     rows = _sheet_rows(raw, features, y, sheets)
     keys = ("sheet", "1-NN", "trustworthiness", "KL")
-    return Answer(
+    return LessonAnswer(
         {
             "n": len(y),
             "seed": seed,
             "sheets": [dict(zip(keys, r, strict=True)) for r in rows],
             "cautions": list(CAUTIONS),
         },
-        tables=[Grid(keys, rows, f"{len(y)} points, {len(names)} kinds, seed {seed}")],
+        tables=[TextTable(keys, rows, f"{len(y)} points, {len(names)} kinds, seed {seed}")],
         plot=plot,
         closing="Five cautions:\n" + "\n".join(f"  {i}. {c}" for i, c in enumerate(CAUTIONS, start=1)),
     )

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from deepdream.cli.lecture.neurons import numbers_of
-from deepdream.cli.lecture.showing import Answer, Grid, Seed, add_lesson, plots, put_grid
+from deepdream.cli.lecture.showing import LessonAnswer, Seed, TextTable, add_lesson, plots, put_grid
 from deepdream.cli.terminal import say
 from deepdream.errors import UnknownNameError, UsageError
 
@@ -45,7 +45,7 @@ def descent(
     ] = "",
     view: Annotated[str, typer.Option("--view", help="Of the plot: map, space (3-D) or climb.")] = "map",
     seed: Seed = 0,
-) -> Answer:
+) -> LessonAnswer:
     """Paths on a loss surface. For a line, descent turns to explosion at the critical rate 2 / lambda_max."""
     for kind, name, known in (("model", model, ("line", "mlp")), ("view", view, ("map", "space", "climb"))):
         if name not in known:
@@ -80,14 +80,14 @@ def descent(
         return plots("descent").plot_descent(x, y, paths, theme=theme)
 
     keys = ("lr", "slope", "intercept", "loss")
-    return Answer(
+    return LessonAnswer(
         {
             "critical_rate": critical,
             "paths": {name: dict(zip(keys, values, strict=True)) for name, *values in rows},
             "climb": {"from": z[0], "to": z[-1], "input": climb.path.points[-1].tolist()},
         },
         text=f"Loss of a line: the critical rate is 2 / λmax = {critical:.4g}.",
-        tables=[Grid(("rate", "lr", "slope", "intercept", "loss after all steps"), rows)],
+        tables=[TextTable(("rate", "lr", "slope", "intercept", "loss after all steps"), rows)],
         closing="Upward: the same function with maximize=True moves a trained network's *input*; the sum z "
         f"of one neuron climbs from {z[0]:.3f} to {z[-1]:.3f} (--view climb draws it). This is all that "
         "DeepDream does.",
@@ -103,11 +103,11 @@ def _losses(f: Any, places: Any) -> Any:
 
 def _network_descent(
     rates: list[float], steps: int, momentum: float, data: str, view: str, seed: int
-) -> Answer:
+) -> LessonAnswer:
     from deepdream.lecture.datasets import find_data
     from deepdream.lecture.mlp import MLP
     from deepdream.lecture.surface import descend, network_loss, principal_slice
-    from deepdream.lecture.training import Recipe
+    from deepdream.lecture.training import TrainingSettings
 
     table = find_data(data or "circle", seed=seed).against_rest().standardized()
 
@@ -115,7 +115,9 @@ def _network_descent(
         return MLP([table.X.shape[1], 4, 1], "tanh", init="xavier", seed=seed)
 
     paths = {
-        f"{lr:g}": descend(start(), table, Recipe("cross-entropy", lr=lr, momentum=momentum, epochs=steps))
+        f"{lr:g}": descend(
+            start(), table, TrainingSettings("cross-entropy", lr=lr, momentum=momentum, epochs=steps)
+        )
         for lr in rates
     }
     plane, heights = principal_slice(paths.values()), network_loss(start(), table, "cross-entropy")
@@ -132,17 +134,17 @@ def _network_descent(
         return plots("descent").plot_network_descent(heights, paths, plane, theme=theme)
 
     rows = [(lr, float(path.values[0]), float(path.values[-1])) for lr, path in paths.items()]
-    return Answer(
+    return LessonAnswer(
         {"losses": {lr: path.values.tolist() for lr, path in paths.items()}, "share_in_slice": plane.share},
         text=f"{start()} on {table.about}; the same start, {len(rates)} rates, {steps} steps.",
-        tables=[Grid(("learning rate", "loss before", "loss after"), rows)],
+        tables=[TextTable(("learning rate", "loss before", "loss after"), rows)],
         closing=f"The plot is a slice through {plane.origin.size} dimensions; {plane.share:.0%} of the "
         "paths' spread lies in it.",
         plot=plot,
     )
 
 
-def smoothness() -> Answer:
+def smoothness() -> LessonAnswer:
     """The output against one weight: with a step nothing happens, with a sigmoid always a little."""
     import math
 
@@ -150,9 +152,9 @@ def smoothness() -> Answer:
     for w in (-2.0, -1.0, 0.0, 0.6, 0.7, 1.0, 2.0):
         z = 1.5 * w - 1.0
         rows.append((w, z, float(z >= 0), 1 / (1 + math.exp(-z))))
-    return Answer(
+    return LessonAnswer(
         {"rows": [dict(zip(("w", "z", "step", "sigmoid"), row, strict=True)) for row in rows]},
-        tables=[Grid(("weight w", "z = 1.5 w - 1", "step(z)", "sigmoid(z)"), rows)],
+        tables=[TextTable(("weight w", "z = 1.5 w - 1", "step(z)", "sigmoid(z)"), rows)],
         plot=lambda theme: plots("training").plot_smoothness(theme=theme),
     )
 
@@ -160,7 +162,7 @@ def smoothness() -> Answer:
 def _example(name: str, seed: int) -> tuple[MLP, Tensor, Tensor]:
     import torch
 
-    from deepdream.lecture.backprop import mazur
+    from deepdream.lecture.backpropagation import mazur
     from deepdream.lecture.mlp import MLP
 
     if name == "mazur":
@@ -180,10 +182,10 @@ def backprop(
     lr: Annotated[float, typer.Option("--lr", min=0, help="Learning rate of the step.")] = 0.5,
     pause: Annotated[bool, typer.Option("--pause", help="Wait for Enter after each part.")] = False,
     seed: Seed = 0,
-) -> Answer:
+) -> LessonAnswer:
     """Forward, backward, one step: every number. Mazur's example keeps its biases fixed, as its author "
     "does."""
-    from deepdream.lecture import backprop as room
+    from deepdream.lecture import backpropagation as room
 
     model, x, y = _example(example, seed)
     trace, drawn = room.backprop(model, x, y), _example(example, seed)[0]
@@ -192,7 +194,7 @@ def backprop(
     after = room.backprop(model, x, y).cost
     if pause:
         _step_through(parts)
-    return Answer(
+    return LessonAnswer(
         {
             "x": x[0].tolist(), "y_true": y[0].tolist(), "cost_before": trace.cost, "cost_after": after,
             "layers": [{key: value.tolist() for key, value in vars(layer).items()} for layer in trace.layers],
@@ -205,12 +207,12 @@ def backprop(
     )  # fmt: skip
 
 
-def _parts(model: MLP, trace: Any) -> list[Grid]:
+def _parts(model: MLP, trace: Any) -> list[TextTable]:
     grids = []
     for number, layer in enumerate(trace.layers, start=1):
         rows = [(j + 1, float(layer.z[0, j]), float(layer.a[0, j])) for j in range(layer.z.shape[1])]
         grids.append(
-            Grid(("neuron", "z", "a"), rows, f"forward, layer {number}: W {tuple(layer.grad_w.shape)}")
+            TextTable(("neuron", "z", "a"), rows, f"forward, layer {number}: W {tuple(layer.grad_w.shape)}")
         )
     pairs = list(enumerate(zip(trace.layers, model.linear, strict=True), start=1))
     for number, (layer, linear) in reversed(pairs):
@@ -219,7 +221,7 @@ def _parts(model: MLP, trace: Any) -> list[Grid]:
             (j, f"{delta:+.8f}", _row(gradient, "+.8f"), _row(weights, ".4g"))
             for j, (delta, gradient, weights) in enumerate(columns, start=1)
         ]
-        grids.append(Grid(("neuron", "delta = dC/db", "dC/dW", "W"), back, f"backward, layer {number}"))
+        grids.append(TextTable(("neuron", "delta = dC/db", "dC/dW", "W"), back, f"backward, layer {number}"))
     return grids
 
 
@@ -227,7 +229,7 @@ def _row(values: list[float], digits: str) -> str:
     return ", ".join(f"{value:{digits}}" for value in values)
 
 
-def _step_through(parts: list[Grid]) -> None:
+def _step_through(parts: list[TextTable]) -> None:
     for grid in parts:
         put_grid(grid)
         if sys.stdin.isatty():
@@ -239,7 +241,7 @@ def chain_rule(
     w: Annotated[str, typer.Option("--w", help="Weights.")] = "2,-3",
     x: Annotated[str, typer.Option("--x", help="Inputs.")] = "-1,-2",
     b: Annotated[float, typer.Option("--b", help="Bias.")] = -3.0,
-) -> Answer:
+) -> LessonAnswer:
     """sigmoid(w·x + b), value and derivative at every node."""
     from deepdream.lecture.chain_rule import chain_rule_neuron
 
@@ -248,9 +250,9 @@ def chain_rule(
         raise UsageError(f"--w has {len(weights)} values and --x {len(inputs)}: as many are needed.")
     graph = chain_rule_neuron(weights, inputs, b)
     rows = [(name, value, float(graph.slopes[name])) for name, value in graph.values.items()]
-    return Answer(
+    return LessonAnswer(
         {"values": graph.values, "slopes": graph.slopes},
-        tables=[Grid(("node", "value", "d a / d node"), rows)],
+        tables=[TextTable(("node", "value", "d a / d node"), rows)],
         plot=lambda theme: plots("training").plot_chain(graph, theme=theme),
     )
 
@@ -261,11 +263,11 @@ def check_gradients(
         str, typer.Option("--loss", help="quadratic, [binary-]cross-entropy, l1 or squared-error.")
     ] = "quadratic",
     seed: Seed = 0,
-) -> Answer:
+) -> LessonAnswer:
     """Our backpropagation and that of a class notebook, each against finite differences."""
     import torch
 
-    from deepdream.lecture import backprop as room
+    from deepdream.lecture import backpropagation as room
     from deepdream.lecture.mlp import MLP
 
     model = MLP(sizes or [3, 4, 1], seed=seed)
@@ -281,7 +283,7 @@ def check_gradients(
             model, x, y, loss, gradients=room.notebook_backprop
         )
     tables = [
-        Grid(("parameter", "by formula", "by wiggling", "relative error"), check.rows[:6],
+        TextTable(("parameter", "by formula", "by wiggling", "relative error"), check.rows[:6],
              f"{name}: {'passed' if check.passed else 'WRONG'} (worst {check.worst:.1e}; the six worst)")
         for name, check in checks.items()
     ]  # fmt: skip
@@ -289,9 +291,9 @@ def check_gradients(
     told = ("wrong line: syn1 += outputLayer.T.dot(delta)", "right line: syn1 += layer1out.T.dot(delta)")
     outputs = [(name, *values) for name, values in zip(told, (wrong, right), strict=True)]
     tables.append(
-        Grid(("after 6000 steps", *"0110"), outputs, "the notebook NN_from_scratch, targets as headers")
+        TextTable(("after 6000 steps", *"0110"), outputs, "the notebook NN_from_scratch, targets as headers")
     )
-    return Answer(
+    return LessonAnswer(
         {
             "checks": {
                 name: {"worst": check.worst, "passed": check.passed} for name, check in checks.items()
@@ -308,12 +310,12 @@ def vanishing(
     depth: Annotated[int, typer.Option("--depth", min=1, max=20, help="Hidden layers of 30.")] = 5,
     samples: Annotated[int, typer.Option("--samples", min=1, max=1797)] = 100,
     seed: Seed = 0,
-) -> Answer:
+) -> LessonAnswer:
     """Gradient norms per layer on handwritten digits, before training.
 
     Ten sigmoid outputs and binary cross-entropy everywhere; only the hidden layers and their start differ.
     """
-    from deepdream.lecture.backprop import gradient_norms
+    from deepdream.lecture.backpropagation import gradient_norms
     from deepdream.lecture.datasets import bundled, one_hot
     from deepdream.lecture.mlp import MLP
 
@@ -327,9 +329,9 @@ def vanishing(
     rows = [(name, *values, values[-1] / values[0]) for name, values in norms.items()]
     names = [f"layer {i + 1}" for i in range(depth + 1)]
     told = "‖dC/dW‖ before training: digits 8x8, sigmoid outputs, binary cross-entropy"
-    return Answer(
+    return LessonAnswer(
         {"norms": norms},
-        tables=[Grid(("network", *names, "last / first"), rows, told)],
+        tables=[TextTable(("network", *names, "last / first"), rows, told)],
         plot=lambda theme: plots("training").plot_vanishing(norms, theme=theme),
     )
 
@@ -337,20 +339,20 @@ def vanishing(
 def collapse(
     data: Annotated[str, typer.Option("--data", help="A toy data set: xor, circle, quadrants ...")] = "xor",
     seed: Seed = 0,
-) -> Answer:
+) -> LessonAnswer:
     """Train the same layers with and without activations, and multiply the matrices of the latter."""
     import torch
 
     from deepdream.lecture.datasets import one_hot, toy
     from deepdream.lecture.mlp import MLP
-    from deepdream.lecture.training import Recipe, fit
+    from deepdream.lecture.training import TrainingSettings, fit
 
     table = toy(data, seed=seed)
     n, targets = table.X.shape[1], one_hot(table.y, 2)
     flat = MLP([n, 4, 3, 1], "identity", output="identity", init="xavier", seed=seed)
     curved = MLP([n, 4, 3, 1], "tanh", init="xavier", seed=seed)
     scores = [
-        fit(model, table.X, targets, Recipe(lr=lr, epochs=250)).epochs[-1].accuracy
+        fit(model, table.X, targets, TrainingSettings(lr=lr, epochs=250)).epochs[-1].accuracy
         for model, lr in ((flat, 0.05), (curved, 0.5))
     ]
     W, b = flat.collapse()
@@ -358,11 +360,11 @@ def collapse(
         x = torch.as_tensor(table.X)
         difference = float((flat(x) - (x @ W.T + b)).abs().max())
     rows = [("identity (collapses)", scores[0]), ("tanh", scores[1])]
-    return Answer(
+    return LessonAnswer(
         {"W": W.tolist(), "b": b.tolist(), "difference": difference, "accuracy": dict(rows)},
         text=f"{flat} is one layer: W = {[round(w, 4) for w in W[0].tolist()]}, b = {b[0].item():.4f}; "
         f"the outputs differ by {difference:.1e}.",
-        tables=[Grid(("activation", "accuracy"), rows, table.about)],
+        tables=[TextTable(("activation", "accuracy"), rows, table.about)],
         plot=lambda theme: plots("training").plot_collapse(
             table, {"identity: a plane": flat, "tanh: curved": curved}, theme=theme
         ),

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from deepdream.cli.lecture.showing import Answer, Grid, add_lesson
+from deepdream.cli.lecture.showing import LessonAnswer, TextTable, add_lesson
 
 if TYPE_CHECKING:
     from deepdream.figures import Figure, Theme
@@ -15,44 +15,44 @@ if TYPE_CHECKING:
 
 def glossary(
     term: Annotated[str, typer.Argument(help="One term; without it, all of them.", show_default=False)] = "",
-) -> Answer:
+) -> LessonAnswer:
     """Without a term, the whole glossary."""
     from deepdream.lecture import glossary as words
 
     chosen = {term: words.define(term)} if term else words.glossary()
     text = "\n\n".join(f"{name}\n  {meaning}" for name, meaning in chosen.items())
-    return Answer({"terms": chosen}, text=text)
+    return LessonAnswer({"terms": chosen}, text=text)
 
 
-def timeline() -> Answer:
+def timeline() -> LessonAnswer:
     """Each year with its source; -o draws it."""
     from deepdream.lecture.timeline import timeline as events
 
     rows = [(event.year, event.what, event.source) for event in events()]
 
     def plot(theme: Theme) -> Figure:
-        from deepdream.lecture.plots.timeline import plot_timeline
+        from deepdream.lecture.plots.timeline_plots import plot_timeline
 
         return plot_timeline(events(), theme=theme)
 
-    return Answer(
+    return LessonAnswer(
         {"events": [asdict(event) for event in events()]},
-        tables=[Grid(("year", "what", "source"), rows)],
+        tables=[TextTable(("year", "what", "source"), rows)],
         plot=plot,
     )
 
 
 def discuss(
     topic: Annotated[str, typer.Argument(help="Which card; without it, the list.", show_default=False)] = "",
-) -> Answer:
+) -> LessonAnswer:
     """Topics: transparency, right-to-explanation, accountability, chart, unethical-uses; or all."""
     from deepdream.lecture.discussion import TOPICS, card, cards, title
 
     if not topic:
         rows = [(name, title(name)) for name in TOPICS]
-        return Answer({"topics": dict(rows)}, tables=[Grid(("topic", "card"), rows)])
+        return LessonAnswer({"topics": dict(rows)}, tables=[TextTable(("topic", "card"), rows)])
     text = cards() if topic == "all" else card(topic)
-    return Answer({"topic": topic, "card": text}, text=text)
+    return LessonAnswer({"topic": topic, "card": text}, text=text)
 
 
 def register(app: typer.Typer) -> None:

@@ -14,7 +14,7 @@ from mpl_toolkits.mplot3d.art3d import Poly3DCollection
 from deepdream.errors import UsageError
 from deepdream.figures import Animation, Figure, Theme, drawn, label, new_figure
 from deepdream.lecture import distances, xor
-from deepdream.lecture.datasets import Table
+from deepdream.lecture.datasets import Dataset
 from deepdream.lecture.neuron import McCullochPittsNeuron, signs
 from deepdream.lecture.perceptron import Bound, Perceptron
 
@@ -31,7 +31,7 @@ __all__ = [
 MARKERS = ("o", "s", "^", "D", "v", "P", "X", "*", "<", ">")
 
 
-def scatter_classes(axes: Axes, table: Table, theme: Theme, *, size: float = 90.0) -> None:
+def scatter_classes(axes: Axes, table: Dataset, theme: Theme, *, size: float = 90.0) -> None:
     """The samples in the plane of the first two columns: each class its color and its marker."""
     for number, name in enumerate(table.classes):
         points = table.X[table.y == number]
@@ -206,7 +206,7 @@ def _plane_in_cube(threshold: float, normal: Any) -> list[Any]:
 
 @drawn
 def plot_perceptron(
-    table: Table, model: Perceptron, bound: Bound, *, theme: Theme = Theme.LIGHT, frames: int = 40
+    table: Dataset, model: Perceptron, bound: Bound, *, theme: Theme = Theme.LIGHT, frames: int = 40
 ) -> Animation:
     """The line after each mistake, its weight vector, and the count of mistakes beside the bound."""
     if table.X.shape[1] < 2:

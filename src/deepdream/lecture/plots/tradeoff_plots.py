@@ -10,7 +10,7 @@ from matplotlib.axes import Axes
 from matplotlib.ticker import LogFormatter
 
 from deepdream.figures import Figure, Theme, drawn, label, new_figure
-from deepdream.lecture.tradeoff import CLAIMED_ORDER, Measurement, ties_with_best
+from deepdream.lecture.tradeoff import CLAIMED_ORDER, TradeoffPoint, ties_with_best
 
 __all__ = ["plot_tradeoff"]
 
@@ -22,7 +22,7 @@ AXES = {
 
 @drawn
 def plot_tradeoff(
-    rows: Sequence[Measurement],
+    rows: Sequence[TradeoffPoint],
     *,
     about: str,
     x: Literal["numbers", "features"] = "numbers",
@@ -53,7 +53,7 @@ def plot_tradeoff(
     )
 
 
-def _points(chart: Axes, ranked: Sequence[Measurement], x: str, best: Sequence[str], theme: Theme) -> None:
+def _points(chart: Axes, ranked: Sequence[TradeoffPoint], x: str, best: Sequence[str], theme: Theme) -> None:
     for row in ranked:
         tied = row.model in best
         color, face = (theme.positive, theme.positive) if tied else (theme.negative, theme.paper)
@@ -73,7 +73,7 @@ def _points(chart: Axes, ranked: Sequence[Measurement], x: str, best: Sequence[s
         )
 
 
-def _joint_labels(ranked: Sequence[Measurement], x: str) -> list[tuple[float, float, str]]:
+def _joint_labels(ranked: Sequence[TradeoffPoint], x: str) -> list[tuple[float, float, str]]:
     """Numbers over the points; points that stand over each other share one label: (x, y, text)."""
     groups: list[list[int]] = []
     for index, row in enumerate(ranked):
@@ -93,8 +93,8 @@ def _joint_labels(ranked: Sequence[Measurement], x: str) -> list[tuple[float, fl
 
 def _key(
     axes: Axes,
-    ranked: Sequence[Measurement],
-    constant: Sequence[Measurement],
+    ranked: Sequence[TradeoffPoint],
+    constant: Sequence[TradeoffPoint],
     *,
     best: Sequence[str],
     theme: Theme,

@@ -8,10 +8,10 @@ import numpy as np
 import torch
 
 from deepdream.figures import Animation, Figure, Theme, drawn, label
-from deepdream.lecture.datasets import Table
+from deepdream.lecture.datasets import Dataset
 from deepdream.lecture.play import Play
-from deepdream.lecture.plots.networks import draw_map, panels, plain_ticks, plane_grid
-from deepdream.lecture.plots.neurons import scatter_classes
+from deepdream.lecture.plots.networks_plots import draw_map, panels, plain_ticks, plane_grid
+from deepdream.lecture.plots.neurons_plots import scatter_classes
 
 __all__ = ["animate_training"]
 
@@ -73,7 +73,7 @@ def animate_training(play: Play, *, theme: Theme = Theme.LIGHT) -> Animation:
     )
 
 
-def _draw_samples(plane: Any, table: Table, theme: Theme) -> None:
+def _draw_samples(plane: Any, table: Dataset, theme: Theme) -> None:
     scatter_classes(plane, table, theme, size=45)
     plane.legend(loc="upper right", title="class")
     label(plane, table.features[0], table.features[1])

@@ -11,7 +11,7 @@ from matplotlib.axes import Axes
 from matplotlib.patches import FancyBboxPatch
 
 from deepdream.figures import Figure, Theme, drawn, label, new_figure
-from deepdream.lecture.backprop import GradientCheck
+from deepdream.lecture.backpropagation import GradientCheck
 from deepdream.lecture.chain_rule import Graph
 
 __all__ = ["plot_chain", "plot_check", "plot_collapse", "plot_smoothness", "plot_vanishing"]
@@ -158,8 +158,8 @@ def plot_vanishing(norms: Mapping[str, Sequence[float]], *, theme: Theme = Theme
 @drawn
 def plot_collapse(table: Any, outputs: Mapping[str, Any], *, theme: Theme = Theme.LIGHT) -> Figure:
     """What networks with and without activations say over the plane: a plane, or a curve."""
-    from deepdream.lecture.plots.networks import draw_map, plane_grid
-    from deepdream.lecture.plots.neurons import scatter_classes
+    from deepdream.lecture.plots.networks_plots import draw_map, plane_grid
+    from deepdream.lecture.plots.neurons_plots import scatter_classes
 
     canvas, axes = new_figure(
         1, len(outputs), title="Without activations, layers collapse", size=(12, 5.8), theme=theme

@@ -7,7 +7,7 @@ from matplotlib.axes import Axes
 from numpy.typing import NDArray
 
 from deepdream.figures import Figure, Theme, drawn, label, new_figure
-from deepdream.lecture.prediction import TwoWays
+from deepdream.lecture.regression import TwoWays
 
 __all__ = ["plot_two_ways"]
 

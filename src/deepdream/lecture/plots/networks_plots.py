@@ -13,12 +13,12 @@ from matplotlib.ticker import LogLocator
 
 from deepdream.figures import Figure, Theme, drawn, label, new_figure
 from deepdream.figures.theme import VERMILION
-from deepdream.lecture.backprop import BackpropTrace
+from deepdream.lecture.backpropagation import BackpropTrace
 from deepdream.lecture.counting import Hyperparameter, ParameterCount
-from deepdream.lecture.datasets import Table
+from deepdream.lecture.datasets import Dataset
 from deepdream.lecture.mlp import MLP
-from deepdream.lecture.plots.diagram import Diagram, draw_network
-from deepdream.lecture.plots.neurons import scatter_classes
+from deepdream.lecture.plots.network_diagram import Diagram, draw_network
+from deepdream.lecture.plots.neurons_plots import scatter_classes
 from deepdream.lecture.training import History
 
 __all__ = [
@@ -174,7 +174,7 @@ def plot_hyperparameters(rows: Sequence[Hyperparameter], *, theme: Theme = Theme
     )
 
 
-def plane_grid(table: Table, points: int = 80) -> tuple[Any, Any, torch.Tensor]:
+def plane_grid(table: Dataset, points: int = 80) -> tuple[Any, Any, torch.Tensor]:
     """Two axes that cover the first two columns, and all their pairs as inputs (points², 2)."""
     low, high = table.X[:, :2].min(0), table.X[:, :2].max(0)
     edge = 0.15 * (high - low)
@@ -224,7 +224,7 @@ def draw_curves(axes: Axes, history: History) -> None:
 
 
 @drawn
-def plot_mlp(table: Table, model: MLP, history: History, *, theme: Theme = Theme.LIGHT) -> Figure:
+def plot_mlp(table: Dataset, model: MLP, history: History, *, theme: Theme = Theme.LIGHT) -> Figure:
     """Boundary (for two features), the maps of the first hidden layer's neurons, and the curves."""
     if table.about.endswith("samples of digits"):
         return _plot_image_mlp(table, model, history, theme)
@@ -255,7 +255,7 @@ def plot_mlp(table: Table, model: MLP, history: History, *, theme: Theme = Theme
     )
 
 
-def _plot_image_mlp(table: Table, model: MLP, history: History, theme: Theme) -> Figure:
+def _plot_image_mlp(table: Dataset, model: MLP, history: History, theme: Theme) -> Figure:
     """The curves, and the weights of the first neurons laid out as the pixels that they weigh."""
     weights = model.linear[0].weight.detach().numpy()[:12]
     rows = math.ceil(math.sqrt(len(weights) * 3 / 4))
@@ -295,7 +295,7 @@ def panels(title: str, shown: int, flat: bool, theme: Theme) -> tuple[Any, Any, 
     return canvas, canvas.add_subplot(grid[0, :2]), canvas.add_subplot(grid[0, 2:]), list(axes[1, :shown])
 
 
-def _draw_boundary(axes: Axes, table: Table, model: MLP, theme: Theme) -> None:
+def _draw_boundary(axes: Axes, table: Dataset, model: MLP, theme: Theme) -> None:
     x, y, inputs = plane_grid(table)
     with torch.no_grad():
         output = model(inputs)
