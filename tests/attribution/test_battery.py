@@ -11,7 +11,7 @@ import torch
 from networks import bend, formula, picture
 from torch import Tensor, nn
 
-from deepdream.attribution import Explanation, Outcome, Problem, battery, explain, methods, registry
+from deepdream.attribution import Explanation, Outcome, ScoreFunction, battery, explain, methods, registry
 from deepdream.attribution.battery import (
     NETWORKS,
     Trial,
@@ -61,12 +61,12 @@ def quick(model: Model, name: str, image: Tensor, **more: Any) -> Explanation:
 def test_a_map_is_finite_of_the_pictures_size_and_the_same_for_the_same_seed(name: str, model: Model) -> None:
     image = picture(SIDE)[..., :14]
     before = torch.random.get_rng_state()
-    one, again = (quick(model, name, image, seed=3) for _ in range(2))
+    one, recompute = (quick(model, name, image, seed=3) for _ in range(2))
     assert torch.equal(torch.random.get_rng_state(), before)
     assert one.heatmap.shape == (SIDE, 14)
     assert one.heatmap.dtype == torch.float32
     assert one.heatmap.isfinite().all()
-    assert torch.equal(one.heatmap, again.heatmap)
+    assert torch.equal(one.heatmap, recompute.heatmap)
     assert one.forwards >= 1
     assert (one.label, one.target, one.against) == ("class 1", 1, None)
     assert one.attribution is None or one.attribution.shape == (3, SIDE, 14)
@@ -105,10 +105,10 @@ def test_another_seed_gives_another_map(name: str, model: Model) -> None:
 )
 # A unit at its kink may fall on either side when a chunk of another size is rounded otherwise.
 def test_chunks_do_not_change_a_map(name: str, model: Model, monkeypatch: pytest.MonkeyPatch) -> None:
-    from deepdream.attribution.problem import Problem
+    from deepdream.attribution.score_function import ScoreFunction
 
     whole = quick(model, name, picture(SIDE))
-    monkeypatch.setattr(Problem, "chunk", property(lambda _: 1))
+    monkeypatch.setattr(ScoreFunction, "chunk", property(lambda _: 1))
     single = quick(model, name, picture(SIDE))
     assert torch.allclose(whole.heatmap, single.heatmap, rtol=0, atol=5e-3 * float(whole.heatmap.abs().max()))
 
@@ -140,8 +140,8 @@ def test_every_method_keeps_its_promise(name: str, trials: dict[str, Trial]) -> 
 def test_a_wrong_map_does_not_keep_it(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     entry = methods()[name]
 
-    def run(problem: Problem, options: Mapping[str, Any]) -> Outcome:
-        outcome = entry.run(problem, options)
+    def run(score_function: ScoreFunction, options: Mapping[str, Any]) -> Outcome:
+        outcome = entry.run(score_function, options)
         return replace(outcome, values=1.5 * outcome.values)
 
     wrong = replace(entry, run=run)
@@ -178,8 +178,8 @@ def test_a_path_that_does_not_sum_keeps_its_promise_where_it_says_so(monkeypatch
     assert (warned.steps, warned.passed) == (50, True)
     assert warned.verdict == f"warns: {warned.error:.1%} at 50 steps"
 
-    def silent(problem: Problem, options: Mapping[str, Any]) -> Outcome:
-        return replace(entry.run(problem, options), notes=())
+    def silent(score_function: ScoreFunction, options: Mapping[str, Any]) -> Outcome:
+        return replace(entry.run(score_function, options), notes=())
 
     monkeypatch.setitem(registry._METHODS, entry.name, replace(entry, run=silent))
     assert not try_method(entry, steep, picture(), 0).passed

@@ -163,8 +163,8 @@ class Pooled(nn.Module):
 @pytest.mark.parametrize("method", ["grad-cam", "x-grad-cam", "hires-cam", "ablation-cam"])
 def test_cams_of_a_pooled_linear_head_are_the_class_activation_map(method: str) -> None:
     model, image = wrapped(Pooled(), SIDE), picture()
-    problem = pose(model, image, 1, layer="act")
-    activation, _ = activation_and_gradient(problem)
+    score_function = pose(model, image, 1, layer="act")
+    activation, _ = activation_and_gradient(score_function)
     head = model.module.head
     wanted = torch.einsum("c,chw->hw", head.weight[1], activation) / SIDE**2
     found = explain(model, image, method, 1, layer="act", rectify=False).heatmap
@@ -207,13 +207,13 @@ def test_layer_cam_and_eigen_cam_are_their_equations() -> None:
 
 def test_score_cam_weights_channels_by_what_they_bring_back() -> None:
     model, image = wrapped(Pooled(), SIDE), picture()
-    problem = pose(model, image, 1, layer="act")
-    activation, _ = activation_and_gradient(problem)
+    score_function = pose(model, image, 1, layer="act")
+    activation, _ = activation_and_gradient(score_function)
     scores = []
     for channel in activation:
         low, high = channel.min(), channel.max()
         mask = (channel - low) / (high - low) if high > low else torch.zeros_like(channel)
-        scores.append(problem.score_of(image * mask))
+        scores.append(score_function.score_of(image * mask))
     wanted = torch.einsum("c,chw->hw", torch.tensor(scores).softmax(dim=0), activation).relu()
     assert close(explain(model, image, "score-cam", 1, layer="act").heatmap, wanted, 1e-4)
 
@@ -221,8 +221,8 @@ def test_score_cam_weights_channels_by_what_they_bring_back() -> None:
 def test_rise_on_additive_cells() -> None:
     values = seeded((SIDE, SIDE), 7)
     model = formula(lambda x: (x[:, 0] * values).sum(dim=(1, 2)))
-    problem = pose(model, torch.ones(1, 3, SIDE, SIDE), 0)
-    found = rise(problem, samples=4000, grid=SIDE, keep=0.5).values
+    score_function = pose(model, torch.ones(1, 3, SIDE, SIDE), 0)
+    found = rise(score_function, samples=4000, grid=SIDE, keep=0.5).values
     wanted = 0.5 * values  # a visible cell adds its value, of which half is in the mean
     assert close(found, wanted, 0.1)
     assert torch.corrcoef(torch.stack([found.flatten(), wanted.flatten()]))[0, 1] > 0.97
@@ -235,9 +235,9 @@ def test_rise_of_a_constant_score_is_zero() -> None:
 
 def test_guided_ig_at_distance_zero_is_integrated_gradients() -> None:
     model, image = bend(nn.SiLU), picture(16)
-    problem = pose(model, image, 1)
-    straight = integrate(problem, problem.baseline, 200)
-    found = guided_ig(problem, steps=200, distance=0.0).values
+    score_function = pose(model, image, 1)
+    straight = integrate(score_function, score_function.baseline, 200)
+    found = guided_ig(score_function, steps=200, distance=0.0).values
     assert close(found, straight, 1e-2 * float(straight.abs().max()))
 
 

@@ -34,13 +34,13 @@ class Joining(nn.Module):
 @pytest.mark.parametrize(("join", "repeated"), [("alone", False), ("added", False), ("concatenated", True)])
 def test_going_on_from_activations_equals_a_pass_for_each(join: str, repeated: bool) -> None:
     model, image = wrapped(Joining(join), 12), picture(12)
-    problem = pose(model, image, 1, layer="second")
+    score_function = pose(model, image, 1, layer="second")
     activations = torch.rand(150, 4, 12, 12, generator=torch.Generator().manual_seed(2))
     wanted = []
     for one in activations:
         with torch.no_grad(), replacing_output(model.module.second, 1, lambda _, one=one: one[None]):
             wanted.append(model.module(model.normalize(image))[0, 1])
-    found = scores_from(problem, activations)
+    found = scores_from(score_function, activations)
     torch.testing.assert_close(found, torch.stack(wanted), rtol=1e-4, atol=1e-5)
-    chunks = -(-150 // (8 * problem.chunk))
-    assert problem.cost.forwards == (150 if repeated else chunks)
+    chunks = -(-150 // (8 * score_function.chunk))
+    assert score_function.cost.forwards == (150 if repeated else chunks)

@@ -22,9 +22,9 @@ from deepdream.attribution.pictures import (
     numbers_of,
     overlay,
 )
-from deepdream.attribution.problem import blur
 from deepdream.attribution.registry import find_method
 from deepdream.attribution.running import map_of, usual_passes
+from deepdream.attribution.score_function import blur
 from deepdream.attribution.segments import cells, count_of, superpixels
 from deepdream.errors import UnknownNameError, UsageError
 from deepdream.models import Model

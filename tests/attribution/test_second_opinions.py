@@ -89,8 +89,8 @@ def test_integrals_along_a_line_are_captums() -> None:
 
 def test_deep_lift_shap_is_captums_over_the_same_baselines() -> None:
     model, image = network(), picture()
-    problem = pose(model, image, 1)
-    baselines = torch.cat(list(islice(noisy_baselines(problem, 0.1, problem.generator()), 8)))
+    score_function = pose(model, image, 1)
+    baselines = torch.cat(list(islice(noisy_baselines(score_function, 0.1, score_function.generator()), 8)))
     theirs = attr.DeepLiftShap(model.module).attribute(image, baselines=baselines, target=1)[0].detach()
     assert apart(mine(model, image, "deep-lift-shap", samples=8), theirs) < 1e-4
 

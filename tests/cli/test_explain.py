@@ -192,10 +192,10 @@ def test_a_budget_for_all_is_shared_out(monkeypatch: pytest.MonkeyPatch) -> None
     def explained(_: Scene, name: str, question: dict[str, Any], __: dict[str, Any]) -> Explanation:
         shares[name] = question["budget"]
         now[0] += 0.5 * shares[name] if find_method(name).budgeted else 0.1
-        return finding
+        return check_result
 
     scene = Scene.open(CAT, NetworkChoice(device="cpu"))
-    finding = explanation_of(scene.network, scene.image, "saliency")
+    check_result = explanation_of(scene.network, scene.image, "saliency")
     monkeypatch.setattr(explain, "_explained", explained)
     monkeypatch.setattr(time, "perf_counter", lambda: now[0])
     assert len(explain._all(scene, {}, {}, 20.0)) == len(shares)

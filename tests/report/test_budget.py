@@ -9,7 +9,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from deepdream.attribution.checks import Case, Claim, checked
+from deepdream.attribution.checks import CheckContext, MapUnderTest, checked
 from deepdream.images import Picture
 from deepdream.models import Model
 from deepdream.report import Study, Wishes, investigate
@@ -106,7 +106,7 @@ def test_the_budget_is_kept_on_networks_of_every_speed(
     found, took = study(seconds, 40)
     assert took <= 1.1 * 40
     assert found.explanations
-    assert all(f.verdict for f in found.findings)
+    assert all(f.verdict for f in found.check_results)
     if seconds <= 0.05:
         assert found.judged()
         assert len(found.stability.trials) == 12
@@ -126,7 +126,7 @@ def test_what_curves_there_is_time_for_judge_a_map(
     for seconds in (0.05, 0.06, 0.08, 0.1, 0.15):
         found, _ = study(seconds, 40)
         made = {
-            check: [name for name in found.names if (f := found.finding(check, name)) and f.values]
+            check: [name for name in found.names if (f := found.check_result(check, name)) and f.values]
             for check in ("deletion", "insertion")
         }
         assert made["deletion"] == made["insertion"] == found.judged()
@@ -136,7 +136,7 @@ def test_a_method_is_refused_whose_least_takes_too_long(
     study: Callable[[float, float], tuple[Study, float]],
 ) -> None:
     found, _ = study(0.1, 40)
-    reasons = {entry.method: entry.reason for entry in found.refusals}
+    reasons = {entry.method: entry.reason for entry in found.not_applicable}
     assert "even with the fewest passes" in reasons["integrated-gradients"]
 
 
@@ -145,7 +145,7 @@ def test_progress_counts_the_maps_that_were_made(slowly: Slowly, picture: Pictur
     found = investigate(
         slowly(0.4), picture, Wishes(budget=40), progress=lambda _, done, total: told.append((done, total))
     )
-    assert found.refusals
+    assert found.not_applicable
     assert [done for done, _ in told] == list(range(len(told)))
     assert told[-1] == (len(told) - 1, len(told))
 
@@ -160,12 +160,12 @@ def test_a_check_stops_in_the_middle_when_its_time_ends(
     slowly: Slowly, clock: Clockwork, picture: Picture
 ) -> None:
     model = slowly(0.5)
-    case = Case(model, model.crop(picture.tensor()), 0)
-    images = case.image.expand(16, -1, -1, -1)
-    assert len(case.distributions(images)) == 16  # no deadline: 8 s
+    context = CheckContext(model, model.crop(picture.tensor()), 0)
+    images = context.image.expand(16, -1, -1, -1)
+    assert len(context.distributions(images)) == 16  # no deadline: 8 s
     start = clock.now
-    (found,) = checked(case, [Claim("m", torch.rand(56, 56))], ["sufficiency"], budget=3.0)
+    (found,) = checked(context, [MapUnderTest("m", torch.rand(56, 56))], ["sufficiency"], budget=3.0)
     assert found.verdict == "not made: there was no time left"
     assert clock.now - start <= 3.0 + 3 * 0.5  # two probes, and the pass in which the time ended
-    assert case.deadline is None
-    assert case.chunk == 16
+    assert context.deadline is None
+    assert context.chunk == 16

@@ -20,7 +20,7 @@ import pytest
 import torch
 
 from deepdream.attribution import methods
-from deepdream.attribution.checks import Refusal, find_check
+from deepdream.attribution.checks import NotApplicable, find_check
 from deepdream.attribution.checks.removal import deletion
 from deepdream.attribution.pictures import shown_values
 from deepdream.errors import OutputError, UnknownNameError
@@ -109,7 +109,7 @@ def test_the_tables_numbers_are_the_jsons(reader: Reader, made: Study) -> None:
     for method in METHODS:
         cells = next(row for row in reader.rows if row[0] == method and len(row) == len(heads))
         for check, cell in zip(checks, cells[1:-1], strict=True):
-            found = made.finding(check, method)
+            found = made.check_result(check, method)
             assert found is not None
             if found.value is not None:
                 shown = max(found.values.values()) if check == "degeneracy" else found.value
@@ -120,8 +120,8 @@ def test_the_tables_numbers_are_the_jsons(reader: Reader, made: Study) -> None:
 
 
 def test_every_method_and_check_is_judged_in_words(reader: Reader, made: Study) -> None:
-    assert len(made.findings) == len(METHODS) * len(CHECKS)
-    for found in made.findings:
+    assert len(made.check_results) == len(METHODS) * len(CHECKS)
+    for found in made.check_results:
         assert found.verdict
         assert found.verdict in reader.text
 
@@ -151,7 +151,7 @@ def test_the_arrays_are_the_maps(written: Path, made: Study) -> None:
         assert arrays["fed"].shape == (56, 56, 3)
         for entry in made.explanations:
             assert np.array_equal(arrays[f"map/{entry.method}"], entry.heatmap.numpy())
-        assert np.array_equal(arrays["control/random 1"], made.case.controls["random 1"].numpy())
+        assert np.array_equal(arrays["control/random 1"], made.context.controls["random 1"].numpy())
 
 
 def test_good_files_are_not_written_over(written: Path, made: Study) -> None:
@@ -202,7 +202,10 @@ def test_a_spent_budget_still_gives_a_page(model: Model, picture: Picture, tmp_p
 
 def test_a_page_without_a_map_says_why(made: Study, tmp_path: Path) -> None:
     none = replace(
-        made, explanations=(), findings=(), refusals=(Refusal("lrp", "no rule for MultiheadAttention."),)
+        made,
+        explanations=(),
+        check_results=(),
+        not_applicable=(NotApplicable("lrp", "no rule for MultiheadAttention."),),
     )
     reader = Reader(write_report(tmp_path / "none.html", [none])[0].read_text())
     assert "None of these methods gave a map." in reader.text
@@ -226,7 +229,7 @@ def test_the_index_has_a_row_a_picture_and_means(made: Study, other: Study, tmp_
     entries = [entry_of(made, "a#1.html"), entry_of(other, "b.html")]
     place = write_index(tmp_path, entries, "net-5", failed={"x.png": "x.png is <broken>."})
     values = json.loads((tmp_path / "index.json").read_text())
-    mine = [s.finding("degeneracy", "saliency") for s in (made, other)]
+    mine = [s.check_result("degeneracy", "saliency") for s in (made, other)]
     assert values["means"]["degeneracy"]["saliency"] == pytest.approx(
         sum(f.value for f in mine if f and f.value) / 2
     )
@@ -251,18 +254,21 @@ def test_every_method_has_its_panel_in_the_band_of_the_controls(made: Study) -> 
     canvas = plot_removal(made, "mean").canvas
     panels = [axes for axes in canvas.axes if axes.get_title()]
     assert [axes.get_title() for axes in panels] == list(METHODS)
-    finding = made.finding("deletion", METHODS[1])
-    assert finding is not None
-    assert panels[1].lines[0].get_ydata().tolist() == list(finding.curves["mean"])
-    controls = [m.curves["mean"] for m in made.case.measured("deletion", deletion).values()]
-    band = panels[1].collections[0].get_paths()[0].vertices
-    inside = [(band[:, 1].min() <= min(c) + 1e-9, max(c) <= band[:, 1].max() + 1e-9) for c in controls[-2:]]
+    check_result = made.check_result("deletion", METHODS[1])
+    assert check_result is not None
+    assert panels[1].lines[0].get_ydata().tolist() == list(check_result.curves["mean"])
+    controls = [m.curves["mean"] for m in made.context.measured("deletion", deletion).values()]
+    control_scores = panels[1].collections[0].get_paths()[0].vertices
+    inside = [
+        (control_scores[:, 1].min() <= min(c) + 1e-9, max(c) <= control_scores[:, 1].max() + 1e-9)
+        for c in controls[-2:]
+    ]
     assert inside == [(True, True)] * 2  # the blob and the edge detector
 
 
 def test_a_study_that_stopped_between_two_curves_can_be_drawn(made: Study) -> None:
-    kept = tuple(f for f in made.findings if f.check != "insertion" or f.method == METHODS[0])
-    panels = plot_removal(replace(made, findings=kept), "blur").canvas.axes
+    kept = tuple(f for f in made.check_results if f.check != "insertion" or f.method == METHODS[0])
+    panels = plot_removal(replace(made, check_results=kept), "blur").canvas.axes
     assert [len(axes.lines) for axes in panels[: len(METHODS)]] == [2, 1, 1]
 
 
@@ -326,17 +332,17 @@ def test_a_network_of_random_weights_is_not_believed(model: Model, picture: Pict
 
 def test_the_best_map_is_one_beyond_chance_if_there_is_any(made: Study) -> None:
     names = made.names
-    strong = [f for f in made.findings if f.method != names[-1]]
+    strong = [f for f in made.check_results if f.method != names[-1]]
     strong = [replace(f, speaks=f.check not in ("deletion", "insertion")) for f in strong]
-    weak = [f for f in made.findings if f.method == names[-1]]
+    weak = [f for f in made.check_results if f.method == names[-1]]
     weak = [replace(f, speaks=f.check in ("deletion", "insertion")) for f in weak]
-    found = replace(made, findings=(*strong, *weak))
+    found = replace(made, check_results=(*strong, *weak))
     assert found.standing() == [names[-1]]
     best = found.best()
     assert best is not None
     assert best.method == names[-1]
     assert why(found)[0] == f"1 of {len(found.judged())} maps can say where"
-    assert replace(made, explanations=(), findings=()).best() is None
+    assert replace(made, explanations=(), check_results=()).best() is None
 
 
 def test_every_column_is_explained_on_the_page(reader: Reader, made: Study) -> None:

@@ -5,15 +5,15 @@ function in one file, and the command line, the documentation, the tests and the
 """
 
 from deepdream.attribution.explanation import Explanation
-from deepdream.attribution.problem import Problem, find_layer, make_baseline
 from deepdream.attribution.registry import Method, Outcome, find_method, methods, register
 from deepdream.attribution.running import explain, pose
+from deepdream.attribution.score_function import ScoreFunction, find_layer, make_baseline
 
 __all__ = [
     "Explanation",
     "Method",
     "Outcome",
-    "Problem",
+    "ScoreFunction",
     "explain",
     "find_layer",
     "find_method",

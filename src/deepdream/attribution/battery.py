@@ -12,9 +12,9 @@ from torch import Tensor, nn
 
 from deepdream.attribution.explanation import completeness_gap
 from deepdream.attribution.identities import found, identities
-from deepdream.attribution.problem import Problem, blur
 from deepdream.attribution.registry import Method, Outcome, methods
 from deepdream.attribution.running import check_applies, pose
+from deepdream.attribution.score_function import ScoreFunction, blur
 from deepdream.errors import UsageError
 from deepdream.models import Model, is_own_code, load_model
 
@@ -97,12 +97,12 @@ def try_methods(model: Model, image: Tensor) -> Iterator[Trial]:
 
 def try_method(method: Method, model: Model, image: Tensor, target: int) -> Trial:
     """One method, or the reason why it does not apply."""
-    problem = pose(model, image, target)
+    score_function = pose(model, image, target)
     try:
-        check_applies(method, problem)
+        check_applies(method, score_function)
     except UsageError as error:
         return Trial(method.name, None, str(error))
-    return _tried(method, problem)
+    return _tried(method, score_function)
 
 
 def rising_class(model: Model, image: Tensor) -> int:
@@ -113,28 +113,28 @@ def rising_class(model: Model, image: Tensor) -> int:
     return int(rises.amin(dim=0)[0].argmax())
 
 
-def _tried(method: Method, problem: Problem) -> Trial:
+def _tried(method: Method, score_function: ScoreFunction) -> Trial:
     if method.name in identities():
         own = identities()[method.name]
-        return Trial(method.name, own.error(problem), tolerance=own.tolerance)
+        return Trial(method.name, own.error(score_function), tolerance=own.tolerance)
     if method.name in _PATHS:
-        return _path_tried(method, problem)
-    outcome = found(problem, method.name, **_SMALL.get(method.name, {}))
-    return Trial(method.name, _missed(problem, outcome))
+        return _path_tried(method, score_function)
+    outcome = found(score_function, method.name, **_SMALL.get(method.name, {}))
+    return Trial(method.name, _missed(score_function, outcome))
 
 
-def _path_tried(method: Method, problem: Problem) -> Trial:
-    most = MOST_STEPS_LARGE if problem.model.preprocessing.fixed else MOST_STEPS
-    outcome = found(problem, method.name, most=most)
-    error = _missed(problem, outcome)
+def _path_tried(method: Method, score_function: ScoreFunction) -> Trial:
+    most = MOST_STEPS_LARGE if score_function.model.preprocessing.fixed else MOST_STEPS
+    outcome = found(score_function, method.name, most=most)
+    error = _missed(score_function, outcome)
     said = any("not converged" in note and f"{error:.1%}" in note for note in outcome.notes)
     return Trial(method.name, error, steps=outcome.options["steps"], said=said)
 
 
-def _missed(problem: Problem, outcome: Outcome) -> float:
+def _missed(score_function: ScoreFunction, outcome: Outcome) -> float:
     start = outcome.baseline_score
-    start = problem.score_of(problem.baseline) if start is None else start
-    return completeness_gap(float(outcome.values.double().sum()), problem.image_score, start)
+    start = score_function.score_of(score_function.baseline) if start is None else start
+    return completeness_gap(float(outcome.values.double().sum()), score_function.image_score, start)
 
 
 def network_for_trial(name: str, weights: str | None = None) -> Model:

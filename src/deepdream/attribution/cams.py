@@ -8,8 +8,8 @@ import torch
 from torch import Tensor
 
 from deepdream.attribution.hooks import activation_and_gradient, scores_from
-from deepdream.attribution.problem import Problem, enlarge, find_layer
 from deepdream.attribution.registry import Budgeted, Outcome, register, sampled
+from deepdream.attribution.score_function import ScoreFunction, enlarge, find_layer
 from deepdream.errors import UsageError
 from deepdream.models import Model
 
@@ -47,9 +47,9 @@ _SHARED: dict[str, Any] = {
     caveat=f"{_COARSE} Evidence against the class is cut off.",
     **_SHARED,
 )
-def grad_cam(problem: Problem, *, rectify: bool = True) -> Tensor:
+def grad_cam(score_function: ScoreFunction, *, rectify: bool = True) -> Tensor:
     """ReLU of the channels weighted by their mean gradient; ``rectify=False`` keeps the negative side."""
-    activation, gradient = activation_and_gradient(problem)
+    activation, gradient = activation_and_gradient(score_function)
     return _weighted(gradient.mean(dim=(1, 2)), activation, rectify)
 
 
@@ -60,9 +60,9 @@ def grad_cam(problem: Problem, *, rectify: bool = True) -> Tensor:
     caveat=f"{_COARSE} Counts only gradients in favor, so it hardly tells two classes apart.",
     **_SHARED,
 )
-def grad_cam_plus_plus(problem: Problem, *, rectify: bool = True) -> Tensor:
+def grad_cam_plus_plus(score_function: ScoreFunction, *, rectify: bool = True) -> Tensor:
     """Positive gradients weighted by alpha = g^2 / (2 g^2 + sum(A) g^3), the paper's equation 19."""
-    activation, gradient = activation_and_gradient(problem)
+    activation, gradient = activation_and_gradient(score_function)
     square = gradient.square()
     denominator = 2 * square + activation.sum(dim=(1, 2), keepdim=True) * square * gradient
     alpha = torch.where(denominator != 0, square / denominator, 0.0)
@@ -76,9 +76,9 @@ def grad_cam_plus_plus(problem: Problem, *, rectify: bool = True) -> Tensor:
     caveat=_COARSE,
     **_SHARED,
 )
-def x_grad_cam(problem: Problem, *, rectify: bool = True) -> Tensor:
+def x_grad_cam(score_function: ScoreFunction, *, rectify: bool = True) -> Tensor:
     """Channels weighted by their activation-weighted mean gradient."""
-    activation, gradient = activation_and_gradient(problem)
+    activation, gradient = activation_and_gradient(score_function)
     total = activation.sum(dim=(1, 2))
     weights = torch.where(total != 0, (gradient * activation).sum(dim=(1, 2)) / total, 0.0)
     return _weighted(weights, activation, rectify)
@@ -91,9 +91,9 @@ def x_grad_cam(problem: Problem, *, rectify: bool = True) -> Tensor:
     caveat=f"{_COARSE} Faithful only where the rest of the network is linear.",
     **_SHARED,
 )
-def hires_cam(problem: Problem, *, rectify: bool = True) -> Tensor:
+def hires_cam(score_function: ScoreFunction, *, rectify: bool = True) -> Tensor:
     """Activation times gradient, summed over the channels."""
-    activation, gradient = activation_and_gradient(problem)
+    activation, gradient = activation_and_gradient(score_function)
     return _rectified((gradient * activation).sum(dim=0), rectify)
 
 
@@ -104,9 +104,9 @@ def hires_cam(problem: Problem, *, rectify: bool = True) -> Tensor:
     caveat="Counts only gradients in favor.",
     **_SHARED,
 )
-def layer_cam(problem: Problem, *, rectify: bool = True) -> Tensor:
+def layer_cam(score_function: ScoreFunction, *, rectify: bool = True) -> Tensor:
     """Activation times the positive part of the gradient, summed over the channels."""
-    activation, gradient = activation_and_gradient(problem)
+    activation, gradient = activation_and_gradient(score_function)
     return _rectified((gradient.relu() * activation).sum(dim=0), rectify)
 
 
@@ -117,9 +117,9 @@ def layer_cam(problem: Problem, *, rectify: bool = True) -> Tensor:
     caveat="Does not know the class: every target gets the same map.",
     **_SHARED,
 )
-def eigen_cam(problem: Problem) -> Tensor:
+def eigen_cam(score_function: ScoreFunction) -> Tensor:
     """The activations along their first singular vector, turned so that its sum is positive."""
-    activation, _ = activation_and_gradient(problem)
+    activation, _ = activation_and_gradient(score_function)
     flat = activation.flatten(1).T.double().cpu()  # (positions, channels)
     projection: Tensor = flat @ torch.linalg.svd(flat, full_matrices=False).Vh[0]
     projection = projection * (1 if projection.sum() >= 0 else -1)
@@ -133,21 +133,21 @@ def eigen_cam(problem: Problem) -> Tensor:
     caveat=f"{_COARSE} Its softmax lets a handful of channels decide.",
     **_SHARED | {"cost": "samples forwards", "budgeted": Budgeted("samples", "forward")},
 )
-def score_cam(problem: Problem, *, samples: int = 256) -> Outcome:
+def score_cam(score_function: ScoreFunction, *, samples: int = 256) -> Outcome:
     """Channels weighted by the softmax of the scores of the picture seen through them.
 
     Deviation: only the ``samples`` channels with the largest spread are tried (the paper: all).
     """
-    activation, _ = activation_and_gradient(problem)
+    activation, _ = activation_and_gradient(score_function)
     strongest = activation.flatten(1).var(dim=1).topk(min(samples, len(activation))).indices
     chosen = activation[strongest]
     low, high = chosen.amin(dim=(1, 2), keepdim=True), chosen.amax(dim=(1, 2), keepdim=True)
     masks = torch.where(high > low, (chosen - low) / (high - low), 0.0)
 
     def shown(start: int, stop: int) -> Tensor:
-        return torch.stack([enlarge(mask, problem.size) for mask in masks[start:stop]])[:, None]
+        return torch.stack([enlarge(mask, score_function.size) for mask in masks[start:stop]])[:, None]
 
-    scores = problem.masked_scores_of(len(masks), shown, problem.baseline, may_stop=True)
+    scores = score_function.masked_scores_of(len(masks), shown, score_function.baseline, may_stop=True)
     values = _weighted(scores.softmax(dim=0), chosen[: len(scores)])
     return sampled(values, len(scores), len(masks))
 
@@ -160,23 +160,25 @@ def score_cam(problem: Problem, *, samples: int = 256) -> Outcome:
     **_SHARED
     | {"cost": "1 forward for every 64 channels; for every channel where a later layer joins an earlier one"},
 )
-def ablation_cam(problem: Problem, *, samples: int | None = None, rectify: bool = True) -> Outcome:
+def ablation_cam(
+    score_function: ScoreFunction, *, samples: int | None = None, rectify: bool = True
+) -> Outcome:
     """Channels weighted by the score's loss when they are silenced; those of the largest mean come first.
 
     ``samples`` channels are tried: all, unless given or the time ends before. Deviation: the loss is not
     divided by the score, whose sign would turn the map around where it is negative.
     """
-    activation, _ = activation_and_gradient(problem)
-    whole = scores_from(problem, activation[None])
+    activation, _ = activation_and_gradient(score_function)
+    whole = scores_from(score_function, activation[None])
     wanted = min(samples or len(activation), len(activation))
     order = activation.abs().mean(dim=(1, 2)).argsort(descending=True, stable=True)[:wanted]
     weights, used = torch.zeros(len(activation)).to(activation), 0
     for block in torch.split(order, 64):
         silenced = activation.repeat(len(block), 1, 1, 1)
         silenced[torch.arange(len(block)), block] = 0
-        weights[block] = whole - scores_from(problem, silenced)
+        weights[block] = whole - scores_from(score_function, silenced)
         used += len(block)
-        if problem.late:
+        if score_function.late:
             break
     return sampled(_weighted(weights, activation, rectify), used, wanted)
 

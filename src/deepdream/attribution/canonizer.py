@@ -21,7 +21,7 @@ from torch import Tensor, fx, nn
 from torch.fx.passes.shape_prop import ShapeProp
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
-from deepdream.attribution.problem import frozen_copy
+from deepdream.attribution.score_function import frozen_copy
 from deepdream.errors import UsageError
 from deepdream.models import Model
 

@@ -8,8 +8,8 @@ import torch
 from torch import Tensor
 
 from deepdream.attribution.hooks import layer_gradients
-from deepdream.attribution.problem import Problem, find_layer
 from deepdream.attribution.running import pose
+from deepdream.attribution.score_function import ScoreFunction, find_layer
 from deepdream.models import Layer, Model
 
 FIRST_STEPS, MOST_STEPS = 25, 800
@@ -63,37 +63,37 @@ def explain_channels(
     Raises:
         UnknownNameError: no such layer, class or baseline.
     """
-    problem = pose(model, image, target, against=against, layer=layer, baseline=baseline)
-    where = find_layer(problem.model, "auto") if layer == "auto" else problem.model.layer(layer)
-    base = problem.score_of(problem.baseline)
-    wanted = problem.image_score - base
+    score_function = pose(model, image, target, against=against, layer=layer, baseline=baseline)
+    where = find_layer(score_function.model, "auto") if layer == "auto" else score_function.model.layer(layer)
+    base = score_function.score_of(score_function.baseline)
+    wanted = score_function.image_score - base
     if steps is not None:
-        scores, used, settled = conductance(problem, where, steps), steps, False
+        scores, used, settled = conductance(score_function, where, steps), steps, False
     else:
-        scores, used, settled = _converged(problem, where, wanted)
+        scores, used, settled = _converged(score_function, where, wanted)
     error = _gap(scores, wanted)
     notes = () if error < TOLERANCE else (_missing(error, where, used, settled=settled),)
     return ChannelScores(
         layer=where.name,
-        target=problem.target,
-        label=problem.model.label(problem.target),
-        against=problem.against,
+        target=score_function.target,
+        label=score_function.model.label(score_function.target),
+        against=score_function.against,
         scores=scores.float().cpu(),
-        score=problem.image_score,
+        score=score_function.image_score,
         baseline_score=base,
         completeness_error=error,
         steps=used,
-        forwards=problem.cost.forwards,
-        backwards=problem.cost.backwards,
+        forwards=score_function.cost.forwards,
+        backwards=score_function.cost.backwards,
         notes=notes,
     )
 
 
-def _converged(problem: Problem, layer: Layer, wanted: float) -> tuple[Tensor, int, bool]:
+def _converged(score_function: ScoreFunction, layer: Layer, wanted: float) -> tuple[Tensor, int, bool]:
     """The scores, their steps, and whether doubling these changes nothing any more."""
-    steps, scores = FIRST_STEPS, conductance(problem, layer, FIRST_STEPS)
+    steps, scores = FIRST_STEPS, conductance(score_function, layer, FIRST_STEPS)
     while 2 * steps <= MOST_STEPS:
-        steps, before, scores = 2 * steps, scores, conductance(problem, layer, 2 * steps)
+        steps, before, scores = 2 * steps, scores, conductance(score_function, layer, 2 * steps)
         good = max(_gap(before, wanted), _gap(scores, wanted)) < TOLERANCE
         # A layer that part of the score bypasses never sums; it has converged when doubling changes nothing.
         settled = float((scores - before).abs().sum()) < TOLERANCE * abs(wanted)
@@ -102,14 +102,16 @@ def _converged(problem: Problem, layer: Layer, wanted: float) -> tuple[Tensor, i
     return scores, steps, False
 
 
-def conductance(problem: Problem, layer: Layer, steps: int) -> Tensor:
+def conductance(score_function: ScoreFunction, layer: Layer, steps: int) -> Tensor:
     """(C,) float64: the sum over the path of gradient times change, at each channel of ``layer``."""
-    baseline = problem.baseline
+    baseline = score_function.baseline
     total = torch.zeros(layer.channels, dtype=torch.float64)
-    for start in range(0, steps, problem.chunk):
-        places = torch.arange(start, min(start + problem.chunk, steps) + 1, device=baseline.device) / steps
-        images = baseline + places[:, None, None, None] * (problem.image - baseline)
-        activation, gradient = layer_gradients(problem, images, layer)
+    for start in range(0, steps, score_function.chunk):
+        places = (
+            torch.arange(start, min(start + score_function.chunk, steps) + 1, device=baseline.device) / steps
+        )
+        images = baseline + places[:, None, None, None] * (score_function.image - baseline)
+        activation, gradient = layer_gradients(score_function, images, layer)
         pieces = (activation.diff(dim=0) * (gradient[1:] + gradient[:-1]) / 2).double()
         axes = [axis for axis in range(pieces.dim()) if axis != _channel_axis(pieces)]
         total += (pieces.sum(dim=axes) if axes else pieces).cpu()

@@ -9,8 +9,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from deepdream.attribution.problem import Problem
 from deepdream.attribution.registry import Budgeted, Outcome, register, sampled
+from deepdream.attribution.score_function import ScoreFunction
 from deepdream.attribution.segments import count_of, superpixels
 from deepdream.errors import UsageError
 
@@ -27,10 +27,10 @@ _SHARED: dict[str, Any] = {
 Game = Callable[[Tensor], Tensor]
 
 
-def _players_for(problem: Problem, passes: int) -> int:
+def _players_for(score_function: ScoreFunction, passes: int) -> int:
     """The most segments that fit: superpixels may be more than were asked for, and one more doubles the passes."""
     for wanted in range(min(MOST_PLAYERS - 2, passes.bit_length() - 1), 2, -1):
-        if 2 ** count_of(superpixels(problem.image, wanted)) <= passes:
+        if 2 ** count_of(superpixels(score_function.image, wanted)) <= passes:
             return wanted
     return 2
 
@@ -44,15 +44,15 @@ def _players_for(problem: Problem, passes: int) -> int:
     budgeted=Budgeted("segments", "forward", value=_players_for, usual=512),
     **_SHARED,
 )
-def shapley(problem: Problem, *, segments: int = 9) -> Outcome:
+def shapley(score_function: ScoreFunction, *, segments: int = 9) -> Outcome:
     """Exact Shapley values of superpixels over all 2^n coalitions."""
     if not 1 <= segments <= MOST_PLAYERS:
         raise UsageError(
             f"Exact Shapley values take 1 to {MOST_PLAYERS} segments, not {segments} (2^n pictures): "
             "shapley-sampling and kernel-shap take more."
         )
-    regions = superpixels(problem.image, segments)
-    return spread(exact_values(game(problem, regions), count_of(regions)), regions)
+    regions = superpixels(score_function.image, segments)
+    return spread(exact_values(game(score_function, regions), count_of(regions)), regions)
 
 
 @register(
@@ -64,28 +64,28 @@ def shapley(problem: Problem, *, segments: int = 9) -> Outcome:
     budgeted=Budgeted("samples", "forward", units=26, least=2),
     **_SHARED,
 )
-def shapley_sampling(problem: Problem, *, samples: int = 12, segments: int = 25) -> Outcome:
+def shapley_sampling(score_function: ScoreFunction, *, samples: int = 12, segments: int = 25) -> Outcome:
     """The mean gain of each superpixel over ``samples`` orders: pairs of a random order and its reverse."""
-    regions = superpixels(problem.image, segments)
+    regions = superpixels(score_function.image, segments)
     count = count_of(regions)
-    worth, random = game(problem, regions), problem.generator()
-    values, used = sampled_values(worth, count, samples, random, stop=lambda: problem.late)
+    worth, random = game(score_function, regions), score_function.generator()
+    values, used = sampled_values(worth, count, samples, random, stop=lambda: score_function.late)
     found = spread(values, regions)
     return sampled(found.values, used, samples, **found.options)
 
 
-def game(problem: Problem, regions: Tensor, *, may_stop: bool = False) -> Game:
+def game(score_function: ScoreFunction, regions: Tensor, *, may_stop: bool = False) -> Game:
     """The score of the picture with some regions visible and the baseline elsewhere.
 
     With ``may_stop`` there are fewer answers than questions where the time is spent.
     """
-    baseline = problem.baseline
+    baseline = score_function.baseline
 
     def worth(coalitions: Tensor) -> Tensor:
         def masks(start: int, stop: int) -> Tensor:
             return coalitions[start:stop].to(regions.device)[:, regions][:, None]
 
-        found = problem.masked_scores_of(len(coalitions), masks, baseline, may_stop=may_stop)
+        found = score_function.masked_scores_of(len(coalitions), masks, baseline, may_stop=may_stop)
         return found.double().cpu()
 
     return worth

@@ -12,8 +12,8 @@ import torch
 from torch import Tensor
 
 from deepdream.attribution.hooks import layer_gradients
-from deepdream.attribution.problem import Problem
 from deepdream.attribution.running import pose
+from deepdream.attribution.score_function import ScoreFunction
 from deepdream.errors import UsageError
 from deepdream.models import Layer, Model
 from deepdream.tensors import generator
@@ -75,12 +75,12 @@ def explain_concept(
     """
     if len(examples) < FEWEST or 0 < len(counterexamples) < FEWEST:
         raise UsageError(f"A concept needs at least {FEWEST} pictures on each side, better 30 or more.")
-    problem = pose(model, image, target, layer=layer, seed=seed)
+    score_function = pose(model, image, target, layer=layer, seed=seed)
     random = generator(seed)
     others = list(counterexamples) or [scrambled(example, random) for example in examples]
-    found = torch.cat([_pooled(problem, list(side)) for side in (examples, others)])
+    found = torch.cat([_pooled(score_function, list(side)) for side in (examples, others)])
     known = torch.tensor([1.0] * len(examples) + [-1.0] * len(others), dtype=torch.float64)
-    _, gradient = layer_gradients(problem, problem.image, problem.layer)
+    _, gradient = layer_gradients(score_function, score_function.image, score_function.layer)
     slope = gradient[0].flatten(1).sum(dim=1).double().cpu()
     fits = [concept_vector(found, known, random) for _ in range(RUNS)]
     controls = [
@@ -93,9 +93,9 @@ def explain_concept(
     )
     return ConceptScore(
         concept=concept,
-        layer=problem.layer.name,
-        target=problem.target,
-        label=problem.model.label(problem.target),
+        layer=score_function.layer.name,
+        target=score_function.target,
+        label=score_function.model.label(score_function.target),
         sensitivity=float(slopes.mean()),
         positive=float((slopes > 0).double().mean()),
         control=(float(null.mean()), float(null.std())),
@@ -134,9 +134,9 @@ def scrambled(image: Tensor, random: torch.Generator) -> Tensor:
     return found.clamp(0, 1)
 
 
-def _pooled(problem: Problem, images: list[Tensor]) -> Tensor:
+def _pooled(score_function: ScoreFunction, images: list[Tensor]) -> Tensor:
     """(n, C) float64: the layer's activation, averaged over its positions."""
-    layer: Layer = problem.layer
+    layer: Layer = score_function.layer
     with torch.no_grad():
-        rows = [problem.model.activations(image, [layer.name])[layer.name] for image in images]
+        rows = [score_function.model.activations(image, [layer.name])[layer.name] for image in images]
     return torch.cat([row.flatten(2).mean(dim=2) for row in rows]).double().cpu()

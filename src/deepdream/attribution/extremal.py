@@ -9,8 +9,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from deepdream.attribution.problem import Problem, blur
 from deepdream.attribution.registry import Budgeted, register
+from deepdream.attribution.score_function import ScoreFunction, blur
 from deepdream.errors import UsageError
 
 #: Pixels between the mask's numbers, and between the places where it is smoothed (at 224).
@@ -36,7 +36,7 @@ _BLUR, _LEVELS = 20.0, 8
     unit="visible share",
     budgeted=Budgeted("steps", "backward", units=1.5, alone=True),
 )
-def extremal_perturbation(problem: Problem, *, area: float = 0.1, steps: int = 200) -> Tensor:
+def extremal_perturbation(score_function: ScoreFunction, *, area: float = 0.1, steps: int = 200) -> Tensor:
     """The mask in [0, 1], above one half on a share ``area``, that preserves the score, after ``steps`` of ascent.
 
     A pixel is blurred the more the less it is visible; the mask reaches beyond the picture's borders, so that
@@ -49,19 +49,19 @@ def extremal_perturbation(problem: Problem, *, area: float = 0.1, steps: int = 2
     """
     if not 0 < area < 1:
         raise UsageError(f"area is a share of the picture between 0 and 1, not {area}.")
-    shape = _Shape.of(problem)
-    levels = _pyramid(problem.image)
+    shape = _Shape.of(score_function)
+    levels = _pyramid(score_function.image)
     beyond = shape.places / shape.inside
-    values = torch.ones(shape.numbers, device=problem.image.device)
-    pull, _ = _slopes(problem, values, shape, levels, area / beyond)
+    values = torch.ones(shape.numbers, device=score_function.image.device)
+    pull, _ = _slopes(score_function, values, shape, levels, area / beyond)
     values = (1 + 0.1 * (pull / pull.abs().max().clamp(min=_FLAT) - 1)).clamp(0, 1)
     velocity = torch.zeros_like(values)
     rate = min(0.01, 1 / max(steps, 1))
     for step in range(steps):
         pressure = PRESSURE * GROWTH ** (step / steps)
-        pull, push = _slopes(problem, values, shape, levels, area / beyond)
+        pull, push = _slopes(score_function, values, shape, levels, area / beyond)
         if not pull.isfinite().all():  # there is no way on, and the map says so
-            return torch.full(problem.size, torch.nan)
+            return torch.full(score_function.size, torch.nan)
         pull *= _PULL / pull.double().square().mean().sqrt().clamp(min=_FLAT)
         velocity = 0.9 * velocity + pull - pressure * beyond * push
         values = (values + rate * velocity).clamp(0, 1)
@@ -70,13 +70,13 @@ def extremal_perturbation(problem: Problem, *, area: float = 0.1, steps: int = 2
 
 
 def _slopes(
-    problem: Problem, values: Tensor, shape: _Shape, levels: Tensor, area: float
+    score_function: ScoreFunction, values: Tensor, shape: _Shape, levels: Tensor, area: float
 ) -> tuple[Tensor, Tensor]:
     """The gradients of the score and of the area's error for the mask's numbers."""
     with torch.enable_grad():
         values = values.detach().requires_grad_()
         mask = shape.spread(values)
-        score = problem.score(_seen(levels, shape.visible(mask))).sum()
+        score = score_function.score(_seen(levels, shape.visible(mask))).sum()
         (pull,) = torch.autograd.grad(score, values, retain_graph=True)
         (push,) = torch.autograd.grad(area_error(mask.flatten(), area), values)
     return pull, push
@@ -136,8 +136,8 @@ class _Shape:
     size: tuple[int, int]
 
     @classmethod
-    def of(cls, problem: Problem) -> _Shape:
-        size = problem.size
+    def of(cls, score_function: ScoreFunction) -> _Shape:
+        size = score_function.size
         pixel = max(size) / 224
         margin = round(_SIGMA / _COARSE)
         places = [max(1, round(side / pixel / _COARSE)) for side in size]
@@ -150,7 +150,7 @@ class _Shape:
         kernel, index = weight.topk(int((weight[middle] > 0.01).sum()), dim=1)
         full = float(_smooth_maximum(kernel[middle : middle + 1]))
         coarse, inside = (len(rows), len(columns)), places[0] * places[1]
-        kernel, index = kernel.to(problem.image), index.to(problem.image.device)
+        kernel, index = kernel.to(score_function.image), index.to(score_function.image.device)
         return cls(kernel, index, weight.shape[1], coarse, margin, inside, full, size)
 
     @property

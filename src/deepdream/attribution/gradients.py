@@ -8,8 +8,8 @@ from typing import Any, Literal
 import torch
 from torch import Tensor
 
-from deepdream.attribution.problem import Problem
 from deepdream.attribution.registry import Budgeted, Outcome, register, sampled
+from deepdream.attribution.score_function import ScoreFunction
 
 _AVERAGED: dict[str, Any] = {
     "family": "gradient",
@@ -29,9 +29,9 @@ _AVERAGED: dict[str, Any] = {
     signed=False,
     reduction="max-abs",
 )
-def saliency(problem: Problem) -> Tensor:
+def saliency(score_function: ScoreFunction) -> Tensor:
     """The gradient of the score; its map is the largest absolute value of the three colors."""
-    return problem.gradients(problem.image)[0]
+    return score_function.gradients(score_function.image)[0]
 
 
 @register(
@@ -43,9 +43,9 @@ def saliency(problem: Problem) -> Tensor:
     cost="1 forward, 1 backward",
     unit="logits per pixel",
 )
-def input_x_gradient(problem: Problem) -> Tensor:
+def input_x_gradient(score_function: ScoreFunction) -> Tensor:
     """The picture in [0, 1] times the gradient."""
-    return problem.image[0] * problem.gradients(problem.image)[0]
+    return score_function.image[0] * score_function.gradients(score_function.image)[0]
 
 
 @register(
@@ -56,9 +56,9 @@ def input_x_gradient(problem: Problem) -> Tensor:
     reduction="max-abs",
     **_AVERAGED,
 )
-def smoothgrad(problem: Problem, *, samples: int = 25, noise: float = 0.15) -> Outcome:
+def smoothgrad(score_function: ScoreFunction, *, samples: int = 25, noise: float = 0.15) -> Outcome:
     """The mean gradient over ``samples`` noisy pictures; ``noise`` is a share of the picture's range."""
-    (mean,), used = _moments(problem, samples, noise, 1)
+    (mean,), used = _moments(score_function, samples, noise, 1)
     return sampled(mean, used, samples)
 
 
@@ -70,9 +70,9 @@ def smoothgrad(problem: Problem, *, samples: int = 25, noise: float = 0.15) -> O
     unit="squared gradient",
     **_AVERAGED,
 )
-def smoothgrad_squared(problem: Problem, *, samples: int = 25, noise: float = 0.15) -> Outcome:
+def smoothgrad_squared(score_function: ScoreFunction, *, samples: int = 25, noise: float = 0.15) -> Outcome:
     """The mean of the squared gradient over noisy pictures."""
-    (square,), used = _moments(problem, samples, noise, 2)
+    (square,), used = _moments(score_function, samples, noise, 2)
     return sampled(square, used, samples)
 
 
@@ -84,37 +84,37 @@ def smoothgrad_squared(problem: Problem, *, samples: int = 25, noise: float = 0.
     unit="squared gradient",
     **_AVERAGED,
 )
-def vargrad(problem: Problem, *, samples: int = 25, noise: float = 0.15) -> Outcome:
+def vargrad(score_function: ScoreFunction, *, samples: int = 25, noise: float = 0.15) -> Outcome:
     """The variance of the gradient over noisy pictures."""
-    (mean, square), used = _moments(problem, samples, noise, 1, 2)
+    (mean, square), used = _moments(score_function, samples, noise, 1, 2)
     return sampled((square - mean.square()).clamp(min=0), used, samples)
 
 
 def _moments(
-    problem: Problem, samples: int, noise: float, *powers: Literal[1, 2]
+    score_function: ScoreFunction, samples: int, noise: float, *powers: Literal[1, 2]
 ) -> tuple[list[Tensor], int]:
     """The means (3, H, W) of powers of the gradient in float64, and over how many pictures."""
-    sums = [torch.zeros_like(problem.image[0], dtype=torch.float64) for _ in powers]
+    sums = [torch.zeros_like(score_function.image[0], dtype=torch.float64) for _ in powers]
     used = 0
-    for images in _noisy(problem, samples, noise):
-        gradients = problem.gradients(images)
+    for images in _noisy(score_function, samples, noise):
+        gradients = score_function.gradients(images)
         for total, power in zip(sums, powers, strict=True):
             total += (gradients if power == 1 else gradients.double().square()).sum(dim=0, dtype=total.dtype)
         used += len(images)
-        if problem.late:
+        if score_function.late:
             break
     return [total / used for total in sums], used
 
 
-def _noisy(problem: Problem, samples: int, noise: float) -> Iterator[Tensor]:
+def _noisy(score_function: ScoreFunction, samples: int, noise: float) -> Iterator[Tensor]:
     """``samples`` pictures with Gaussian noise of its own generator, chunk by chunk.
 
     Drawn picture by picture, so that the numbers do not depend on the size of the chunks.
     """
-    random = problem.generator()
-    image = problem.image
+    random = score_function.generator()
+    image = score_function.image
     spread = noise * float(image.max() - image.min())
-    for start in range(0, samples, problem.chunk):
-        count = min(problem.chunk, samples - start)
+    for start in range(0, samples, score_function.chunk):
+        count = min(score_function.chunk, samples - start)
         drawn = [torch.randn(image.shape, generator=random) for _ in range(count)]
         yield image + spread * torch.cat(drawn).to(image)

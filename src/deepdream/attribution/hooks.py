@@ -10,7 +10,7 @@ from weakref import WeakKeyDictionary
 import torch
 from torch import Tensor, nn
 
-from deepdream.attribution.problem import Problem, find_layer, frozen_copy
+from deepdream.attribution.score_function import ScoreFunction, find_layer, frozen_copy
 from deepdream.models import Layer, Model
 
 
@@ -44,15 +44,15 @@ def open_network(model: Model) -> nn.Module:
 _OPEN: WeakKeyDictionary[Model, nn.Module] = WeakKeyDictionary()
 
 
-def activation_and_gradient(problem: Problem) -> tuple[Tensor, Tensor]:
+def activation_and_gradient(score_function: ScoreFunction) -> tuple[Tensor, Tensor]:
     """What the problem's layer gives, (C, h, w), and the gradient of the score there."""
-    activation, gradient = layer_gradients(problem, problem.image, problem.layer)
+    activation, gradient = layer_gradients(score_function, score_function.image, score_function.layer)
     return activation[0], gradient[0]
 
 
-def layer_gradients(problem: Problem, images: Tensor, layer: Layer) -> tuple[Tensor, Tensor]:
+def layer_gradients(score_function: ScoreFunction, images: Tensor, layer: Layer) -> tuple[Tensor, Tensor]:
     """The activations (B, C, ...) of ``layer`` for pictures, and the gradient of each one's score there."""
-    network = open_network(problem.model)
+    network = open_network(score_function.model)
     kept: list[Tensor] = []
 
     def cut(output: Tensor) -> Tensor:
@@ -60,55 +60,55 @@ def layer_gradients(problem: Problem, images: Tensor, layer: Layer) -> tuple[Ten
         return kept[0].clone()  # what runs next may write into it
 
     with torch.enable_grad(), replacing_output(network.get_submodule(layer.name), layer.runs, cut):
-        logits = network(problem.model.normalize(images))
-        problem.cost.forwards += len(images)
-        score = problem.count_backward(problem.of_logits(logits))
+        logits = network(score_function.model.normalize(images))
+        score_function.cost.forwards += len(images)
+        score = score_function.count_backward(score_function.of_logits(logits))
         (gradient,) = torch.autograd.grad(score.sum(), kept)
     return kept[0].detach(), gradient
 
 
-def scores_from(problem: Problem, activations: Tensor) -> Tensor:
+def scores_from(score_function: ScoreFunction, activations: Tensor) -> Tensor:
     """The scores (N,) the network would give if its layer gave each of ``activations`` (N, C, h, w).
 
     The part below the layer runs once for a whole chunk: the hook puts N activations in the place of one, and
     the rest of the network runs on a batch of N. Where a later layer joins something of the picture's own to
     them and that goes wrong for a batch of N, the picture is repeated.
     """
-    alone = _picture_once(problem, activations[:2])
+    alone = _picture_once(score_function, activations[:2])
     found = []
-    for part in torch.split(activations, 8 * problem.chunk if alone else problem.chunk):
+    for part in torch.split(activations, 8 * score_function.chunk if alone else score_function.chunk):
         pictures = 1 if alone else len(part)
-        found.append(_continued(problem, part, pictures))
-        problem.cost.forwards += pictures
+        found.append(_continued(score_function, part, pictures))
+        score_function.cost.forwards += pictures
     return torch.cat(found)
 
 
-def _continued(problem: Problem, activations: Tensor, pictures: int) -> Tensor:
+def _continued(score_function: ScoreFunction, activations: Tensor, pictures: int) -> Tensor:
     """The scores from ``activations`` in the place of what the layer gives for so many copies of the picture."""
-    layer, network = problem.layer, open_network(problem.model)
+    layer, network = score_function.layer, open_network(score_function.model)
     with (
         torch.no_grad(),
         replacing_output(network.get_submodule(layer.name), layer.runs, _giving(activations)),
     ):
-        images = problem.image.expand(pictures, -1, -1, -1)
-        return problem.of_logits(network(problem.model.normalize(images)))
+        images = score_function.image.expand(pictures, -1, -1, -1)
+        return score_function.of_logits(network(score_function.model.normalize(images)))
 
 
-def _picture_once(problem: Problem, two: Tensor) -> bool:
+def _picture_once(score_function: ScoreFunction, two: Tensor) -> bool:
     """Whether one picture is enough for a batch of activations: tried out once on two of them."""
-    layer = problem.layer.name
-    if len(two) < 2 or layer == find_layer(problem.model, "auto").name:
+    layer = score_function.layer.name
+    if len(two) < 2 or layer == find_layer(score_function.model, "auto").name:
         return True
-    known = _ONCE.setdefault(problem.model, {})
+    known = _ONCE.setdefault(score_function.model, {})
     if layer not in known:
-        known[layer] = _same_either_way(problem, two)
+        known[layer] = _same_either_way(score_function, two)
     return known[layer]
 
 
-def _same_either_way(problem: Problem, two: Tensor) -> bool:
-    expected = _continued(problem, two, 2)
+def _same_either_way(score_function: ScoreFunction, two: Tensor) -> bool:
+    expected = _continued(score_function, two, 2)
     try:
-        got = _continued(problem, two, 1)
+        got = _continued(score_function, two, 1)
     except RuntimeError:  # sizes that do not fit together
         return False
     return got.shape == expected.shape and torch.allclose(got, expected, rtol=1e-4, atol=1e-4)

@@ -11,8 +11,8 @@ from captum.attr import IntegratedGradients
 from torch import Tensor
 
 from deepdream.attribution.explanation import completeness_gap
-from deepdream.attribution.problem import Problem, blur
 from deepdream.attribution.registry import Budgeted, Outcome, register
+from deepdream.attribution.score_function import ScoreFunction, blur
 
 #: Paths start with this many steps and never take more than that many.
 FIRST_STEPS, MOST_STEPS = 25, 800
@@ -31,7 +31,9 @@ ENDS = torch.tensor([1e-4, 1 - 1e-4])
     complete=True,
     budgeted=Budgeted("most", "backward", least=25),
 )
-def integrated_gradients(problem: Problem, *, steps: int | None = None, most: int = MOST_STEPS) -> Outcome:
+def integrated_gradients(
+    score_function: ScoreFunction, *, steps: int | None = None, most: int = MOST_STEPS
+) -> Outcome:
     """Steps are doubled until the sum is right twice in a row; given ``steps`` are Gauss-Legendre's.
 
     Measured on the embedded network: at captum's 50 steps the sum misses by 0.3 to 23 %, and not
@@ -39,19 +41,21 @@ def integrated_gradients(problem: Problem, *, steps: int | None = None, most: in
     its points: the network's gradient jumps along the path, so a rule of higher order gains nothing.
     """
     if steps is not None:
-        return Outcome(integrate(problem, problem.baseline, steps), {"steps": steps})
-    start, span = problem.baseline, problem.image - problem.baseline
-    return _until_it_sums(problem, most, _trapezoids(problem, start, span), problem.score_of(start))
+        return Outcome(integrate(score_function, score_function.baseline, steps), {"steps": steps})
+    start, span = score_function.baseline, score_function.image - score_function.baseline
+    return _until_it_sums(
+        score_function, most, _trapezoids(score_function, start, span), score_function.score_of(start)
+    )
 
 
-def _trapezoids(problem: Problem, start: Tensor, span: Tensor) -> Iterator[tuple[int, Tensor]]:
+def _trapezoids(score_function: ScoreFunction, start: Tensor, span: Tensor) -> Iterator[tuple[int, Tensor]]:
     """Steps and the integral (3, H, W) by them, in float64: each time twice as many, all old points kept."""
 
     def collected(shares: Tensor) -> Tensor:
         total = torch.zeros_like(span[0], dtype=torch.float64)
-        for part in torch.split(shares, problem.chunk):
+        for part in torch.split(shares, score_function.chunk):
             points = start + part[:, None, None, None].to(span) * span
-            total += problem.gradients(points).sum(dim=0, dtype=torch.float64)
+            total += score_function.gradients(points).sum(dim=0, dtype=torch.float64)
         return total
 
     steps = FIRST_STEPS
@@ -63,25 +67,29 @@ def _trapezoids(problem: Problem, start: Tensor, span: Tensor) -> Iterator[tuple
 
 
 def _until_it_sums(
-    problem: Problem, most: int, estimates: Iterator[tuple[int, Tensor]], baseline_score: float
+    score_function: ScoreFunction, most: int, estimates: Iterator[tuple[int, Tensor]], baseline_score: float
 ) -> Outcome:
     """The first estimate whose sum is right for the second time in a row, or the last, and that it is not."""
     good = 0
     for steps, values in estimates:
-        error = completeness_gap(float(values.sum()), problem.image_score, baseline_score)
+        error = completeness_gap(float(values.sum()), score_function.image_score, baseline_score)
         good = good + 1 if error < TOLERANCE else 0
-        if good == 2 or 2 * steps > most or problem.late:
+        if good == 2 or 2 * steps > most or score_function.late:
             break
     notes = () if good == 2 else (f"not converged at {steps} steps (error {error:.1%})",)
     return Outcome(values.float(), {"steps": steps, "most": most}, notes, baseline_score)
 
 
-def integrate(problem: Problem, baseline: Tensor, steps: int) -> Tensor:
+def integrate(score_function: ScoreFunction, baseline: Tensor, steps: int) -> Tensor:
     """Captum's integrated gradients (3, H, W) in chunks."""
-    method = IntegratedGradients(problem.score)
-    image = problem.image.clone().requires_grad_()
+    method = IntegratedGradients(score_function.score)
+    image = score_function.image.clone().requires_grad_()
     found: Tensor = method.attribute(
-        image, baselines=baseline, n_steps=steps, method="gausslegendre", internal_batch_size=problem.chunk
+        image,
+        baselines=baseline,
+        n_steps=steps,
+        method="gausslegendre",
+        internal_batch_size=score_function.chunk,
     )
     return found[0].detach()
 
@@ -96,32 +104,38 @@ def integrate(problem: Problem, baseline: Tensor, steps: int) -> Tensor:
     complete=True,
     budgeted=Budgeted("samples", "backward", units=1.4),
 )
-def gradient_shap(problem: Problem, *, samples: int = 50, noise: float = 0.1) -> Outcome:
+def gradient_shap(score_function: ScoreFunction, *, samples: int = 50, noise: float = 0.1) -> Outcome:
     """Gradient times difference at one random point between the picture and each noisy baseline.
 
     Deviation: one point in each of ``samples`` equal parts of the way, instead of all drawn freely, which
     has the same mean and less noise.
     """
-    values, scores = torch.zeros_like(problem.image[0]), 0.0
-    for baselines, shares in chunks_of_draws(problem, samples, noise):
-        differences = problem.image - baselines
-        values += (differences * problem.gradients(baselines + shares * differences)).sum(dim=0) / samples
-        scores += float(problem.scores(baselines).double().sum()) / samples
+    values, scores = torch.zeros_like(score_function.image[0]), 0.0
+    for baselines, shares in chunks_of_draws(score_function, samples, noise):
+        differences = score_function.image - baselines
+        values += (differences * score_function.gradients(baselines + shares * differences)).sum(
+            dim=0
+        ) / samples
+        scores += float(score_function.scores(baselines).double().sum()) / samples
     return Outcome(values, baseline_score=scores)
 
 
-def chunks_of_draws(problem: Problem, samples: int, noise: float) -> Iterator[tuple[Tensor, Tensor]]:
+def chunks_of_draws(
+    score_function: ScoreFunction, samples: int, noise: float
+) -> Iterator[tuple[Tensor, Tensor]]:
     """Noisy baselines (B, 3, H, W), and how far to go from each to the picture (B, 1, 1, 1)."""
-    random = problem.generator()
+    random = score_function.generator()
     places = torch.arange(samples) + torch.rand(samples, generator=random)
-    baselines = noisy_baselines(problem, noise, random)
-    for part in torch.split((places / samples)[:, None, None, None].to(problem.image), problem.chunk):
+    baselines = noisy_baselines(score_function, noise, random)
+    for part in torch.split(
+        (places / samples)[:, None, None, None].to(score_function.image), score_function.chunk
+    ):
         yield torch.cat(list(islice(baselines, len(part)))), part
 
 
-def noisy_baselines(problem: Problem, noise: float, random: torch.Generator) -> Iterator[Tensor]:
+def noisy_baselines(score_function: ScoreFunction, noise: float, random: torch.Generator) -> Iterator[Tensor]:
     """Copies of the baseline with Gaussian noise, kept within [0, 1], as many as are asked for."""
-    baseline = problem.baseline
+    baseline = score_function.baseline
     while True:
         drawn = torch.randn(baseline.shape, generator=random).to(baseline)
         yield (baseline + noise * drawn).clamp(0, 1)
@@ -138,7 +152,11 @@ def noisy_baselines(problem: Problem, noise: float, random: torch.Generator) -> 
     budgeted=Budgeted("most", "backward", units=2, least=25),
 )
 def blur_ig(
-    problem: Problem, *, steps: int | None = None, most: int = MOST_STEPS, sigma: float | None = None
+    score_function: ScoreFunction,
+    *,
+    steps: int | None = None,
+    most: int = MOST_STEPS,
+    sigma: float | None = None,
 ) -> Outcome:
     """Gradients along ever weaker blurs; ``sigma`` in pixels is where it starts (default: 50 at 224).
 
@@ -146,28 +164,28 @@ def blur_ig(
     square of the step, and each step's exact difference is multiplied by the gradient in its middle, so that
     fewer steps sum to the score.
     """
-    widest = sigma if sigma is not None else 50 * max(problem.size) / 224
-    start = problem.score_of(blur(problem.image, widest))
+    widest = sigma if sigma is not None else 50 * max(score_function.size) / 224
+    start = score_function.score_of(blur(score_function.image, widest))
     if steps is not None:
-        values = _along_blurs(problem, steps, widest)
+        values = _along_blurs(score_function, steps, widest)
         return Outcome(values, {"steps": steps, "sigma": widest}, baseline_score=start)
     doubled = (FIRST_STEPS * 2**power for power in count())
-    estimates = ((taken, _along_blurs(problem, taken, widest)) for taken in doubled)
-    found = _until_it_sums(problem, most, estimates, start)
+    estimates = ((taken, _along_blurs(score_function, taken, widest)) for taken in doubled)
+    found = _until_it_sums(score_function, most, estimates, start)
     return replace(found, options={**found.options, "sigma": widest})
 
 
-def _along_blurs(problem: Problem, steps: int, widest: float) -> Tensor:
+def _along_blurs(score_function: ScoreFunction, steps: int, widest: float) -> Tensor:
     """(3, H, W): what each of ``steps`` steps into focus brings, by the gradient in its middle."""
 
     def at(place: float) -> Tensor:
-        return blur(problem.image, widest * (1 - place / steps) ** 2)
+        return blur(score_function.image, widest * (1 - place / steps) ** 2)
 
-    values = torch.zeros_like(problem.image[0])
-    for start in range(0, steps, problem.chunk):
-        places = range(start, min(start + problem.chunk, steps))
+    values = torch.zeros_like(score_function.image[0])
+    for start in range(0, steps, score_function.chunk):
+        places = range(start, min(start + score_function.chunk, steps))
         rises = torch.cat([at(place + 1) - at(place) for place in places])
-        gradients = problem.gradients(torch.cat([at(place + 0.5) for place in places]))
+        gradients = score_function.gradients(torch.cat([at(place + 0.5) for place in places]))
         values += (rises * gradients).sum(dim=0)
     return values
 
@@ -183,7 +201,7 @@ def _along_blurs(problem: Problem, steps: int, widest: float) -> Tensor:
     budgeted=Budgeted("steps", "backward", units=1.2, alone=True),
 )
 def guided_ig(
-    problem: Problem, *, steps: int = 200, fraction: float = 0.25, distance: float = 0.02
+    score_function: ScoreFunction, *, steps: int = 200, fraction: float = 0.25, distance: float = 0.02
 ) -> Outcome:
     """Pixels with the smallest gradients move first, no further than ``distance`` from the straight path.
 
@@ -191,16 +209,16 @@ def guided_ig(
     of those at its two ends, which costs nothing and sums better than the first alone; where the time ends
     before the path does, the last step is straight.
     """
-    start, end = problem.baseline[0], problem.image[0]
+    start, end = score_function.baseline[0], score_function.image[0]
     span = (end - start).abs().sum()
     x, values = start, torch.zeros_like(start)
-    gradient = problem.gradients(x[None])[0]
+    gradient = score_function.gradients(x[None])[0]
     for step in range(1, steps + 1):
         limits = [start + min(max(step / steps + d, 0.0), 1.0) * (end - start) for d in (-distance, distance)]
         moved = _guided_step(x, gradient, (limits[0], limits[1], end), span * (1 - step / steps), fraction)
-        late = step < steps and problem.late
+        late = step < steps and score_function.late
         moved = end if late else moved
-        arrived = problem.gradients(moved[None])[0]
+        arrived = score_function.gradients(moved[None])[0]
         values += (moved - x) * (gradient + arrived) / 2
         x, gradient = moved, arrived
         if late:

@@ -9,26 +9,26 @@ import torch
 from captum.attr import FeatureAblation, Occlusion
 from torch import Tensor
 
-from deepdream.attribution.problem import Problem
 from deepdream.attribution.registry import Budgeted, Outcome, register, sampled
+from deepdream.attribution.score_function import ScoreFunction
 from deepdream.attribution.segments import superpixels
 from deepdream.errors import UsageError
 
 _SHARED: dict[str, Any] = {"family": "perturbation", "needs": "nothing: the network is a black box"}
 
 
-def _stride_for(problem: Problem, passes: int) -> int:
+def _stride_for(score_function: ScoreFunction, passes: int) -> int:
     """The finest stride, from a quarter of the window to all of it, whose places fit into ``passes``."""
-    side = _window(problem)
+    side = _window(score_function)
     places = {
-        step: math.prod(1 + math.ceil((length - side) / step) for length in problem.size)
+        step: math.prod(1 + math.ceil((length - side) / step) for length in score_function.size)
         for step in range(max(1, side // 4), side + 1)
     }
     return next((step for step, count in places.items() if count < passes), side)
 
 
-def _window(problem: Problem) -> int:
-    return max(1, round(min(problem.size) / 7))
+def _window(score_function: ScoreFunction) -> int:
+    return max(1, round(min(score_function.size) / 7))
 
 
 @register(
@@ -40,21 +40,25 @@ def _window(problem: Problem) -> int:
     budgeted=Budgeted("stride", "forward", value=_stride_for, usual=170, least=50),
     **_SHARED,
 )
-def occlusion(problem: Problem, *, window: int | None = None, stride: int | None = None) -> Tensor:
+def occlusion(
+    score_function: ScoreFunction, *, window: int | None = None, stride: int | None = None
+) -> Tensor:
     """Captum's occlusion, the mean where patches overlap.
 
     ``window`` is a seventh of the side, ``stride`` half of that, unless given.
     """
-    side = window or _window(problem)
+    side = window or _window(score_function)
     step = stride or max(1, side // 2)
-    if side > min(problem.size) or step > side:
-        raise UsageError(f"A window of {side} with stride {step} does not cover a picture of {problem.size}.")
-    found: Tensor = Occlusion(problem.score).attribute(
-        problem.image,
+    if side > min(score_function.size) or step > side:
+        raise UsageError(
+            f"A window of {side} with stride {step} does not cover a picture of {score_function.size}."
+        )
+    found: Tensor = Occlusion(score_function.score).attribute(
+        score_function.image,
         sliding_window_shapes=(3, side, side),
         strides=(3, step, step),
-        baselines=problem.baseline,
-        perturbations_per_eval=problem.chunk,
+        baselines=score_function.baseline,
+        perturbations_per_eval=score_function.chunk,
     )
     return found[0, 0]
 
@@ -68,13 +72,13 @@ def occlusion(problem: Problem, *, window: int | None = None, stride: int | None
     budgeted=Budgeted("segments", "forward"),
     **_SHARED,
 )
-def feature_ablation(problem: Problem, *, segments: int = 64) -> Tensor:
+def feature_ablation(score_function: ScoreFunction, *, segments: int = 64) -> Tensor:
     """Captum's feature ablation over superpixels."""
-    found: Tensor = FeatureAblation(problem.score).attribute(
-        problem.image,
-        baselines=problem.baseline,
-        feature_mask=superpixels(problem.image, segments)[None, None],
-        perturbations_per_eval=problem.chunk,
+    found: Tensor = FeatureAblation(score_function.score).attribute(
+        score_function.image,
+        baselines=score_function.baseline,
+        feature_mask=superpixels(score_function.image, segments)[None, None],
+        perturbations_per_eval=score_function.chunk,
     )
     return found[0, 0]
 
@@ -89,26 +93,26 @@ def feature_ablation(problem: Problem, *, segments: int = 64) -> Tensor:
     budgeted=Budgeted("samples", "forward"),
     **_SHARED,
 )
-def rise(problem: Problem, *, samples: int = 1000, grid: int = 7, keep: float = 0.5) -> Outcome:
+def rise(score_function: ScoreFunction, *, samples: int = 1000, grid: int = 7, keep: float = 0.5) -> Outcome:
     """The mean score over random masks, weighted by how visible a pixel was, above the mean of all.
 
     Deviations: divided by the masks' actual sum at a pixel instead of its expectation, which is less noisy;
     the mean score is taken off, so that zero means that a place does not matter and below it that the
     score is higher without it.
     """
-    random, baseline = problem.generator(), problem.baseline
-    sums = torch.zeros(2, *problem.size, dtype=torch.float64)  # of scores times masks, and of masks
+    random, baseline = score_function.generator(), score_function.baseline
+    sums = torch.zeros(2, *score_function.size, dtype=torch.float64)  # of scores times masks, and of masks
     sum_of_scores, used = 0.0, 0
     with torch.no_grad():
-        for start in range(0, samples, problem.chunk):
-            count = min(problem.chunk, samples - start)
-            masks = torch.stack([random_mask(problem.size, grid, keep, random) for _ in range(count)])
-            mask = masks[:, None].to(problem.image)
-            scores = problem.score(baseline.lerp(problem.image, mask)).double().cpu()
+        for start in range(0, samples, score_function.chunk):
+            count = min(score_function.chunk, samples - start)
+            masks = torch.stack([random_mask(score_function.size, grid, keep, random) for _ in range(count)])
+            mask = masks[:, None].to(score_function.image)
+            scores = score_function.score(baseline.lerp(score_function.image, mask)).double().cpu()
             sums += torch.tensordot(torch.stack([scores, torch.ones_like(scores)]), masks.double(), dims=1)
             sum_of_scores += float(scores.sum())
             used += count
-            if problem.late:
+            if score_function.late:
                 break
     total, visible = sums
     return sampled(torch.where(visible > 0, total / visible - sum_of_scores / used, 0.0), used, samples)

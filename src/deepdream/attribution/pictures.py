@@ -14,9 +14,9 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from deepdream.attribution.explanation import Explanation
-from deepdream.attribution.problem import blur
 from deepdream.attribution.registry import find_method
 from deepdream.attribution.running import TOLERANCE
+from deepdream.attribution.score_function import blur
 from deepdream.figures import Figure, Theme, drawn, new_figure
 
 Style = Literal["side-by-side", "overlay", "heatmap", "panel"]

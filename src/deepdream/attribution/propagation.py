@@ -26,8 +26,8 @@ from deepdream.attribution.decomposition import (
     decomposed,
 )
 from deepdream.attribution.paths import noisy_baselines
-from deepdream.attribution.problem import Problem, enlarge
 from deepdream.attribution.registry import Budgeted, Outcome, register
+from deepdream.attribution.score_function import ScoreFunction, enlarge
 from deepdream.models import Model
 
 #: Rectifiers, and the smooth functions that took their place.
@@ -98,9 +98,9 @@ def _lacks_rectifiers(model: Model) -> str | None:
     applies=_lacks_rectifiers,
     **_GUIDED,
 )
-def guided_backprop(problem: Problem) -> Outcome:
+def guided_backprop(score_function: ScoreFunction) -> Outcome:
     """The gradient, but negative gradients are stopped at every rectifier, of every kind."""
-    return _rectified_gradient(problem, local=True)
+    return _rectified_gradient(score_function, local=True)
 
 
 @register(
@@ -111,27 +111,27 @@ def guided_backprop(problem: Problem) -> Outcome:
     applies=_lacks_rectifiers,
     **_GUIDED,
 )
-def deconvolution(problem: Problem) -> Outcome:
+def deconvolution(score_function: ScoreFunction) -> Outcome:
     """The gradient with every rectifier's own backward pass replaced by a rectifier."""
-    return _rectified_gradient(problem, local=False)
+    return _rectified_gradient(score_function, local=False)
 
 
-def _rectified_gradient(problem: Problem, *, local: bool) -> Outcome:
-    graph = canonized(problem.model)
-    gradient = graph_gradient(problem, _Guided(graph, local=local))
+def _rectified_gradient(score_function: ScoreFunction, *, local: bool) -> Outcome:
+    graph = canonized(score_function.model)
+    gradient = graph_gradient(score_function, _Guided(graph, local=local))
     smooth = {type(part).__name__ for _, part in parts(graph) if isinstance(part, RECTIFIERS)}
     smooth -= {kind.__name__ for kind in _SHARP}
     notes = (f"defined for ReLU; here {', '.join(sorted(smooth))} pass only positive gradients too",)
     return Outcome(gradient, notes=notes if smooth else ())
 
 
-def graph_gradient(problem: Problem, interpreter: fx.Interpreter) -> Tensor:
+def graph_gradient(score_function: ScoreFunction, interpreter: fx.Interpreter) -> Tensor:
     """The gradient (3, H, W) of the score as ``interpreter`` sends it back."""
     with torch.enable_grad():
-        image = problem.image.detach().requires_grad_()
-        logits = interpreter.run(problem.model.normalize(image))
-        problem.cost.forwards += 1
-        score = problem.count_backward(problem.of_logits(logits))
+        image = score_function.image.detach().requires_grad_()
+        logits = interpreter.run(score_function.model.normalize(image))
+        score_function.cost.forwards += 1
+        score = score_function.count_backward(score_function.of_logits(logits))
         (gradient,) = torch.autograd.grad(score.sum(), image)
     return gradient[0]
 
@@ -144,10 +144,10 @@ def graph_gradient(problem: Problem, interpreter: fx.Interpreter) -> Tensor:
     applies=lambda model: lacks_spatial_end(model) or _lacks_rectifiers(model),
     **_GUIDED | {"cost": "2 forwards, 2 backwards"},
 )
-def guided_grad_cam(problem: Problem) -> Outcome:
+def guided_grad_cam(score_function: ScoreFunction) -> Outcome:
     """Guided backpropagation times Grad-CAM."""
-    guided = _rectified_gradient(problem, local=True)
-    return Outcome(guided.values * enlarge(grad_cam(problem), problem.size), notes=guided.notes)
+    guided = _rectified_gradient(score_function, local=True)
+    return Outcome(guided.values * enlarge(grad_cam(score_function), score_function.size), notes=guided.notes)
 
 
 def _lacks_rules(model: Model) -> str | None:
@@ -190,9 +190,9 @@ _LIFTED: dict[str, Any] = {
     cost="2 forwards, 1 backward",
     **_LIFTED,
 )
-def deep_lift(problem: Problem) -> Tensor:
+def deep_lift(score_function: ScoreFunction) -> Tensor:
     """Captum's DeepLIFT (rescale rule) on a copy in which the rule is exact for every operation."""
-    return _lift(problem, problem.baseline)
+    return _lift(score_function, score_function.baseline)
 
 
 @register(
@@ -204,34 +204,34 @@ def deep_lift(problem: Problem) -> Tensor:
     budgeted=Budgeted("samples", "backward", units=8, least=2),
     **_LIFTED,
 )
-def deep_lift_shap(problem: Problem, *, samples: int = 8, noise: float = 0.1) -> Outcome:
+def deep_lift_shap(score_function: ScoreFunction, *, samples: int = 8, noise: float = 0.1) -> Outcome:
     """The mean of DeepLIFT over ``samples`` noisy copies of the baseline."""
-    values, scores = torch.zeros_like(problem.image[0]), 0.0
-    for baseline in islice(noisy_baselines(problem, noise, problem.generator()), samples):
-        values += _lift(problem, baseline) / samples
-        scores += problem.score_of(baseline) / samples
+    values, scores = torch.zeros_like(score_function.image[0]), 0.0
+    for baseline in islice(noisy_baselines(score_function, noise, score_function.generator()), samples):
+        values += _lift(score_function, baseline) / samples
+        scores += score_function.score_of(baseline) / samples
     return Outcome(values, baseline_score=scores)
 
 
 class _Scored(nn.Module):
     """From RGB in [0, 1] to the score; DeepLift wants a module."""
 
-    def __init__(self, problem: Problem) -> None:
+    def __init__(self, score_function: ScoreFunction) -> None:
         super().__init__()
-        self.network = _parts_of(problem.model)
-        self.problem = problem
+        self.network = _parts_of(score_function.model)
+        self.score_function = score_function
 
     def forward(self, images: Tensor) -> Tensor:
-        self.problem.cost.forwards += len(images)
-        return self.problem.of_logits(self.network(self.problem.model.normalize(images)))
+        self.score_function.cost.forwards += len(images)
+        return self.score_function.of_logits(self.network(self.score_function.model.normalize(images)))
 
 
-def _lift(problem: Problem, baseline: Tensor) -> Tensor:
-    image = problem.image.clone().requires_grad_()
+def _lift(score_function: ScoreFunction, baseline: Tensor) -> Tensor:
+    image = score_function.image.clone().requires_grad_()
     with _more_rules(), warnings.catch_warnings():
         warnings.filterwarnings("ignore", "Setting forward, backward hooks")
-        found: Tensor = DeepLift(_Scored(problem)).attribute(image, baselines=baseline)
-    problem.cost.backwards += 1
+        found: Tensor = DeepLift(_Scored(score_function)).attribute(image, baselines=baseline)
+    score_function.cost.backwards += 1
     return found[0].detach()
 
 

@@ -7,8 +7,8 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from deepdream.attribution.paths import integrate
-from deepdream.attribution.problem import Problem
 from deepdream.attribution.registry import Budgeted, register
+from deepdream.attribution.score_function import ScoreFunction
 from deepdream.attribution.segments import count_of, superpixels
 
 #: Numbers of superpixels of the over-segmentations.
@@ -25,15 +25,15 @@ SCALES = (6, 12, 25, 50, 100, 200)
     unit="logits per pixel",
     budgeted=Budgeted("steps", "backward", units=2),
 )
-def xrai(problem: Problem, *, steps: int = 50) -> Tensor:
+def xrai(score_function: ScoreFunction, *, steps: int = 50) -> Tensor:
     """Every pixel gets the mean attribution of what its region added when it was taken.
 
     Deviation: SLIC superpixels at six scales in the place of Felzenszwalb's at six.
     """
-    ends = (torch.zeros_like(problem.image), torch.ones_like(problem.image))
-    attributions = [integrate(problem, baseline, steps) for baseline in ends]
+    ends = (torch.zeros_like(score_function.image), torch.ones_like(score_function.image))
+    attributions = [integrate(score_function, baseline, steps) for baseline in ends]
     density = torch.stack(attributions).mean(dim=0).sum(dim=0).cpu()
-    scales = [superpixels(problem.image, count).cpu() for count in SCALES]
+    scales = [superpixels(score_function.image, count).cpu() for count in SCALES]
     return taken_in_order(density, torch.cat([_masks(scale) for scale in scales]))
 
 

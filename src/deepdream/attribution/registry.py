@@ -12,7 +12,7 @@ from typing import Any, Literal, TypeVar
 
 from torch import Tensor
 
-from deepdream.attribution.problem import Problem
+from deepdream.attribution.score_function import ScoreFunction
 from deepdream.errors import UnknownNameError
 from deepdream.models import Model
 
@@ -52,7 +52,7 @@ class Budgeted:
     units: float = 1.0
     alone: bool = False
     least: int = 8
-    value: Callable[[Problem, int], int] | None = None
+    value: Callable[[ScoreFunction, int], int] | None = None
     usual: int | None = None
 
 
@@ -62,7 +62,7 @@ def sampled(values: Tensor, used: int, wanted: int, **more: Any) -> Outcome:
     return Outcome(values.float(), {"samples": used, **more}, notes)
 
 
-Run = Callable[[Problem, Mapping[str, Any]], Outcome]
+Run = Callable[[ScoreFunction, Mapping[str, Any]], Outcome]
 
 
 @dataclass(frozen=True)
@@ -135,8 +135,8 @@ def register(
     fields |= {"question": question, "paper": paper, "caveat": caveat, "family": family, "cost": cost} | more
 
     def enter(function: F) -> F:
-        def run(problem: Problem, options: Mapping[str, Any]) -> Outcome:
-            found = function(problem, **options)
+        def run(score_function: ScoreFunction, options: Mapping[str, Any]) -> Outcome:
+            found = function(score_function, **options)
             return found if isinstance(found, Outcome) else Outcome(found)
 
         _HOMES[name] = function.__module__.rpartition(".")[2]

@@ -19,9 +19,9 @@ from captum.attr._utils.custom_modules import Addition_Module
 from torch import Tensor, fx, nn
 
 from deepdream.attribution.canonizer import Product, canonized, example_of, not_additive, untraceable
-from deepdream.attribution.problem import Problem
 from deepdream.attribution.propagation import RECTIFIERS
 from deepdream.attribution.registry import Outcome, register
+from deepdream.attribution.score_function import ScoreFunction
 from deepdream.errors import UnknownNameError
 from deepdream.models import Model
 
@@ -56,7 +56,7 @@ _UNKNOWN: WeakKeyDictionary[Model, list[str]] = WeakKeyDictionary()
     needs="a graph that can be traced, every nonlinear operation with a rule",
     applies=_lacks_rules,
 )
-def lrp(problem: Problem, *, rule: Rule = "composite") -> Outcome:
+def lrp(score_function: ScoreFunction, *, rule: Rule = "composite") -> Outcome:
     """``composite``: epsilon in dense layers, z+ in convolutions, z-box at the pixels. ``epsilon``: everywhere.
 
     In the composite additions share by size, and a unit below zero is shared by what made it so (Andeol et al.
@@ -65,10 +65,10 @@ def lrp(problem: Problem, *, rule: Rule = "composite") -> Outcome:
     """
     if rule not in get_args(Rule):
         raise UnknownNameError("rule", str(rule), get_args(Rule))
-    graph = canonized(problem.model)
+    graph = canonized(score_function.model)
     relevance = composite_relevance if rule == "composite" else _epsilon
-    values = relevance(problem, graph)
-    lost = 1 - float(values.double().sum()) / problem.image_score
+    values = relevance(score_function, graph)
+    lost = 1 - float(values.double().sum()) / score_function.image_score
     notes = (f"biases took {lost:.1%} of the score: compare places, not sizes",) if abs(lost) > 0.01 else ()
     return Outcome(values, notes=notes)
 
@@ -82,27 +82,29 @@ class _Boxed:
     high: Tensor
 
 
-def _epsilon(problem: Problem, graph: fx.GraphModule) -> Tensor:
-    pixels = problem.model.normalize(problem.image).detach()
-    return _relevance(problem, _Epsilon(graph).run, (pixels,))[0]
+def _epsilon(score_function: ScoreFunction, graph: fx.GraphModule) -> Tensor:
+    pixels = score_function.model.normalize(score_function.image).detach()
+    return _relevance(score_function, _Epsilon(graph).run, (pixels,))[0]
 
 
-def composite_relevance(problem: Problem, graph: fx.GraphModule) -> Tensor:
+def composite_relevance(score_function: ScoreFunction, graph: fx.GraphModule) -> Tensor:
     """(3, H, W) by the rules of ``composite``, in a canonized ``graph``."""
-    image = problem.image
+    image = score_function.image
     x, low, high = (
-        problem.model.normalize(v) for v in (image, torch.zeros_like(image), torch.ones_like(image))
+        score_function.model.normalize(v) for v in (image, torch.zeros_like(image), torch.ones_like(image))
     )
-    found = _relevance(problem, lambda *leaves: _Composite(graph).run(_Boxed(*leaves)), (x, low, high))
+    found = _relevance(score_function, lambda *leaves: _Composite(graph).run(_Boxed(*leaves)), (x, low, high))
     return torch.stack(found).sum(dim=0)
 
 
-def _relevance(problem: Problem, run: Callable[..., Any], values: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
+def _relevance(
+    score_function: ScoreFunction, run: Callable[..., Any], values: tuple[Tensor, ...]
+) -> tuple[Tensor, ...]:
     """Input times gradient, (3, H, W), of each leaf."""
     with torch.enable_grad():
         leaves = [value.detach().clone().requires_grad_() for value in values]
-        problem.cost.forwards += 1
-        score = problem.count_backward(problem.of_logits(run(*leaves)))
+        score_function.cost.forwards += 1
+        score = score_function.count_backward(score_function.of_logits(run(*leaves)))
         gradients = torch.autograd.grad(score.sum(), leaves, materialize_grads=True)
     return tuple((leaf * gradient)[0].detach() for leaf, gradient in zip(leaves, gradients, strict=True))
 

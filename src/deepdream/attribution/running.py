@@ -12,8 +12,8 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from deepdream.attribution.explanation import Explanation, completeness_gap
-from deepdream.attribution.problem import Problem, enlarge, in_float32, make_baseline
 from deepdream.attribution.registry import Budgeted, Method, Outcome, find_method
+from deepdream.attribution.score_function import ScoreFunction, enlarge, in_float32, make_baseline
 from deepdream.errors import UsageError
 from deepdream.models import Model
 
@@ -53,11 +53,11 @@ def explain(
         UsageError: the method does not apply to this network, or has no such option.
     """
     entry = find_method(method)
-    problem = pose(model, image, target, against=against, layer=layer, baseline=baseline, seed=seed)
-    check_applies(entry, problem)
+    score_function = pose(model, image, target, against=against, layer=layer, baseline=baseline, seed=seed)
+    check_applies(entry, score_function)
     if budget is not None:
-        problem = replace(problem, deadline=time.perf_counter() + budget)
-    return examine(entry, problem, _chosen(entry, options, problem, passes))
+        score_function = replace(score_function, deadline=time.perf_counter() + budget)
+    return examine(entry, score_function, _chosen(entry, options, score_function, passes))
 
 
 def map_of(
@@ -75,10 +75,10 @@ def map_of(
 ) -> Tensor:
     """The heatmap (H, W) of ``explain``, without what it measures of it: for maps that are only compared."""
     entry = find_method(method)
-    problem = pose(model, image, target, against=against, layer=layer, baseline=baseline, seed=seed)
-    check_applies(entry, problem)
-    outcome = entry.run(problem, _chosen(entry, options, problem, passes))
-    return _heatmap(entry, problem, outcome.values.detach().float()).nan_to_num(0.0, 0.0, 0.0)
+    score_function = pose(model, image, target, against=against, layer=layer, baseline=baseline, seed=seed)
+    check_applies(entry, score_function)
+    outcome = entry.run(score_function, _chosen(entry, options, score_function, passes))
+    return _heatmap(entry, score_function, outcome.values.detach().float()).nan_to_num(0.0, 0.0, 0.0)
 
 
 def usual_passes(method: Method) -> int | None:
@@ -98,7 +98,7 @@ def pose(
     layer: str = "auto",
     baseline: str = "black",
     seed: int = 0,
-) -> Problem:
+) -> ScoreFunction:
     """The question as methods want it: in float32, with class indexes, everything checked."""
     image = _checked(image)
     make_baseline(image[..., :2, :2], baseline)
@@ -107,7 +107,7 @@ def pose(
     other = None if against is None else model.find_class(str(against))
     if other == index:
         raise UsageError(f"{model.label(index)!r} cannot be explained against itself; choose another class.")
-    return Problem(model, image.to(model.device), index, other, layer, baseline, seed)
+    return ScoreFunction(model, image.to(model.device), index, other, layer, baseline, seed)
 
 
 def check_asked(
@@ -131,52 +131,54 @@ def check_asked(
     other = None if against is None else model.find_class(str(against))
     blank = torch.zeros(1, 3, side, side)
     some = (1 if other == 0 else 0) if target is None else target
-    problem = pose(model, blank, some, against=other, layer=layer, baseline=baseline, seed=seed)
-    check_applies(entry, problem)
+    score_function = pose(model, blank, some, against=other, layer=layer, baseline=baseline, seed=seed)
+    check_applies(entry, score_function)
     if layer != "auto" and entry.family == "cam":
-        problem.layer  # noqa: B018 - raises where it has no space to map
-    _chosen(entry, options, problem, None)
+        score_function.layer  # noqa: B018 - raises where it has no space to map
+    _chosen(entry, options, score_function, None)
 
 
-def check_applies(method: Method, problem: Problem) -> None:
+def check_applies(method: Method, score_function: ScoreFunction) -> None:
     """Raises UsageError where ``method`` cannot be used with the network: with the reason."""
-    named = method.family == "cam" and problem.layer_name != "auto"
-    reason = None if named else method.applies(problem.model)
+    named = method.family == "cam" and score_function.layer_name != "auto"
+    reason = None if named else method.applies(score_function.model)
     if reason:
-        raise UsageError(f"{method.name} does not apply to {problem.model.name}: {reason}")
+        raise UsageError(f"{method.name} does not apply to {score_function.model.name}: {reason}")
 
 
-def examine(method: Method, problem: Problem, options: Mapping[str, Any]) -> Explanation:
+def examine(method: Method, score_function: ScoreFunction, options: Mapping[str, Any]) -> Explanation:
     """Run ``method``, measure its cost and completeness, and look for degenerate maps."""
     start = time.perf_counter()
-    outcome = method.run(problem, options)
+    outcome = method.run(score_function, options)
     seconds = time.perf_counter() - start
     values = outcome.values.detach().float()
     attribution = values if values.dim() == 3 else None
-    heatmap = _heatmap(method, problem, values)
-    reference = _baseline_score(method, problem, outcome)
+    heatmap = _heatmap(method, score_function, values)
+    reference = _baseline_score(method, score_function, outcome)
     total = float(values.double().sum())
-    error = None if reference is None else completeness_gap(total, problem.image_score, reference)
-    notes = (*outcome.notes, *_warnings(method, problem, attribution, heatmap))
+    error = None if reference is None else completeness_gap(total, score_function.image_score, reference)
+    notes = (*outcome.notes, *_warnings(method, score_function, attribution, heatmap))
     if method.complete and error is not None and error > TOLERANCE and not _says(notes, error):
         notes += (f"completeness error {error:.1%}",)
     return Explanation(
         method=method.name,
-        target=problem.target,
-        label=problem.model.label(problem.target),
-        against=problem.against,
+        target=score_function.target,
+        label=score_function.model.label(score_function.target),
+        against=score_function.against,
         heatmap=heatmap.nan_to_num(0.0, 0.0, 0.0),
         attribution=None if attribution is None else attribution.cpu().contiguous(),
-        score=problem.image_score,
+        score=score_function.image_score,
         baseline_score=reference,
         completeness_error=error,
         signed=method.signed,
-        forwards=problem.cost.forwards,
-        backwards=problem.cost.backwards,
+        forwards=score_function.cost.forwards,
+        backwards=score_function.cost.backwards,
         seconds=seconds,
         notes=notes,
-        options=_report(problem, options, outcome),
-        against_label=None if problem.against is None else problem.model.label(problem.against),
+        options=_report(score_function, options, outcome),
+        against_label=None
+        if score_function.against is None
+        else score_function.model.label(score_function.against),
     )
 
 
@@ -195,7 +197,7 @@ def _top_class(model: Model, image: Tensor) -> int:
 
 
 def _chosen(
-    method: Method, options: Mapping[str, Any], problem: Problem, passes: int | None
+    method: Method, options: Mapping[str, Any], score_function: ScoreFunction, passes: int | None
 ) -> dict[str, Any]:
     given = {name: value for name, value in options.items() if value is not None}
     unknown = [name for name in given if name not in method.options]
@@ -207,43 +209,45 @@ def _chosen(
             raise UsageError(f"{name} of {method.name} cannot be negative: {value}.")
     cost = method.budgeted
     # What a value function gives fits the other options' defaults only.
-    limited = problem.deadline is not None or passes is not None
+    limited = score_function.deadline is not None or passes is not None
     if limited and cost and not (given if cost.value else cost.option in given):
-        given[cost.option] = _affordable(problem, cost, passes or MOST_PASSES)
+        given[cost.option] = _affordable(score_function, cost, passes or MOST_PASSES)
     return {**method.options, **given}
 
 
-def _affordable(problem: Problem, cost: Budgeted, passes: int) -> int:
+def _affordable(score_function: ScoreFunction, cost: Budgeted, passes: int) -> int:
     """What the option may be within ``passes``, and before the deadline by the measured cost of one of them."""
-    if problem.deadline is not None:
-        each = _seconds_each(problem, cost)
-        passes = min(passes, int(0.9 * (problem.deadline - time.perf_counter()) / each))
+    if score_function.deadline is not None:
+        each = _seconds_each(score_function, cost)
+        passes = min(passes, int(0.9 * (score_function.deadline - time.perf_counter()) / each))
     if cost.value is not None:
-        return cost.value(problem, max(passes, 1))
+        return cost.value(score_function, max(passes, 1))
     return max(int(passes / cost.units), cost.least)
 
 
-def _seconds_each(problem: Problem, cost: Budgeted) -> float:
+def _seconds_each(score_function: ScoreFunction, cost: Budgeted) -> float:
     """Of one pass of one picture: in a chunk, unless the method works alone or a chunk is dear."""
-    assert problem.deadline is not None
-    trial = Problem(problem.model, problem.image, problem.target, problem.against)
+    assert score_function.deadline is not None
+    trial = ScoreFunction(
+        score_function.model, score_function.image, score_function.target, score_function.against
+    )
     run = trial.scores if cost.kind == "forward" else trial.gradients
 
     def measured(count: int) -> float:
         start = time.perf_counter()
-        run(problem.image.expand(count, -1, -1, -1))
+        run(score_function.image.expand(count, -1, -1, -1))
         return (time.perf_counter() - start) / count
 
     measured(1)  # the first pass of a network is slower than the next
     once = measured(1)
-    left = problem.deadline - time.perf_counter()
-    if cost.alone or once * problem.chunk > 0.2 * left:
+    left = score_function.deadline - time.perf_counter()
+    if cost.alone or once * score_function.chunk > 0.2 * left:
         return once
-    return measured(problem.chunk)
+    return measured(score_function.chunk)
 
 
-def _heatmap(method: Method, problem: Problem, values: Tensor) -> Tensor:
-    return enlarge(_reduced(values, method.reduction), problem.size).cpu().contiguous()
+def _heatmap(method: Method, score_function: ScoreFunction, values: Tensor) -> Tensor:
+    return enlarge(_reduced(values, method.reduction), score_function.size).cpu().contiguous()
 
 
 def _reduced(values: Tensor, reduction: str) -> Tensor:
@@ -252,33 +256,37 @@ def _reduced(values: Tensor, reduction: str) -> Tensor:
     return values.abs().amax(dim=0) if reduction == "max-abs" else values.sum(dim=0)
 
 
-def _baseline_score(method: Method, problem: Problem, outcome: Outcome) -> float | None:
+def _baseline_score(method: Method, score_function: ScoreFunction, outcome: Outcome) -> float | None:
     if outcome.baseline_score is not None or not method.complete:
         return outcome.baseline_score
-    return problem.score_of(problem.baseline)
+    return score_function.score_of(score_function.baseline)
 
 
 def _says(notes: tuple[str, ...], error: float) -> bool:
     return any(f"error {error:.1%}" in note for note in notes)
 
 
-def _warnings(method: Method, problem: Problem, attribution: Tensor | None, heatmap: Tensor) -> list[str]:
+def _warnings(
+    method: Method, score_function: ScoreFunction, attribution: Tensor | None, heatmap: Tensor
+) -> list[str]:
     notes = []
     if not torch.isfinite(heatmap).all():
         notes.append("the map holds NaN or infinite values, shown as 0")
     elif not heatmap.any():
         notes.append("the map is zero everywhere")
     elif attribution is not None:
-        notes += _twins(method, problem, attribution)
+        notes += _twins(method, score_function, attribution)
     return notes
 
 
-def _twins(method: Method, problem: Problem, attribution: Tensor) -> list[str]:
+def _twins(method: Method, score_function: ScoreFunction, attribution: Tensor) -> list[str]:
     """Whether the map is really a cheaper one: the gradient, or input times gradient."""
-    silent = Problem(problem.model, problem.image, problem.target, problem.against)
-    gradient = silent.gradients(problem.image)[0]
+    silent = ScoreFunction(
+        score_function.model, score_function.image, score_function.target, score_function.against
+    )
+    gradient = silent.gradients(score_function.image)[0]
     twins = {"saliency": (gradient, "identical to the gradient")}
-    twins["input-x-gradient"] = (gradient * problem.image[0], "identical to input x gradient")
+    twins["input-x-gradient"] = (gradient * score_function.image[0], "identical to input x gradient")
     return [
         words for name, (twin, words) in twins.items() if name != method.name and _parallel(attribution, twin)
     ]
@@ -289,13 +297,13 @@ def _parallel(one: Tensor, other: Tensor) -> bool:
     return float(cosine) > 0.99999
 
 
-def _report(problem: Problem, options: Mapping[str, Any], outcome: Outcome) -> dict[str, Any]:
+def _report(score_function: ScoreFunction, options: Mapping[str, Any], outcome: Outcome) -> dict[str, Any]:
     shared: dict[str, Any] = {}
-    if "layer" in problem.used:
-        shared["layer"] = problem.layer.name
-    if "baseline" in problem.used:
-        shared["baseline"] = problem.baseline_name
-    if "seed" in problem.used:
-        shared["seed"] = problem.seed
+    if "layer" in score_function.used:
+        shared["layer"] = score_function.layer.name
+    if "baseline" in score_function.used:
+        shared["baseline"] = score_function.baseline_name
+    if "seed" in score_function.used:
+        shared["seed"] = score_function.seed
     own = {name: value for name, value in options.items() if value is not None}
     return {**shared, **own, **outcome.options}

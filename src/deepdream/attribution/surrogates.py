@@ -12,8 +12,8 @@ import torch
 from torch import Tensor
 
 from deepdream.attribution.coalitions import Game, game, spread
-from deepdream.attribution.problem import Problem
 from deepdream.attribution.registry import Budgeted, Outcome, register, sampled
+from deepdream.attribution.score_function import ScoreFunction
 from deepdream.attribution.segments import count_of, superpixels
 
 _SHARED: dict[str, Any] = {
@@ -32,11 +32,11 @@ _SHARED: dict[str, Any] = {
     complete=True,
     **_SHARED,
 )
-def kernel_shap(problem: Problem, *, samples: int = 400, segments: int = 25) -> Outcome:
+def kernel_shap(score_function: ScoreFunction, *, samples: int = 400, segments: int = 25) -> Outcome:
     """Least squares over random coalitions of superpixels, under the condition that the sum is right."""
-    regions = superpixels(problem.image, segments)
-    worth = game(problem, regions, may_stop=True)
-    values, used = kernel_values(worth, count_of(regions), samples, problem.generator())
+    regions = superpixels(score_function.image, segments)
+    worth = game(score_function, regions, may_stop=True)
+    values, used = kernel_values(worth, count_of(regions), samples, score_function.generator())
     found = spread(values, regions)
     return sampled(found.values, used, samples, **found.options)
 
@@ -48,11 +48,13 @@ def kernel_shap(problem: Problem, *, samples: int = 400, segments: int = 25) -> 
     caveat="Depends on the regions, the kernel's width and the draw: look at another seed.",
     **_SHARED,
 )
-def lime(problem: Problem, *, samples: int = 400, segments: int = 36, width: float = 0.25) -> Outcome:
+def lime(
+    score_function: ScoreFunction, *, samples: int = 400, segments: int = 36, width: float = 0.25
+) -> Outcome:
     """The coefficients of a weighted linear model; near means few regions hidden (cosine distance)."""
-    regions = superpixels(problem.image, segments)
-    worth = game(problem, regions, may_stop=True)
-    values, used = lime_values(worth, count_of(regions), samples, width, problem.generator())
+    regions = superpixels(score_function.image, segments)
+    worth = game(score_function, regions, may_stop=True)
+    values, used = lime_values(worth, count_of(regions), samples, width, score_function.generator())
     return sampled(values[regions.cpu()], used, samples, segments=len(values))
 
 

@@ -16,7 +16,7 @@ from deepdream.cli.terminal import put_table
 from deepdream.errors import UsageError
 
 if TYPE_CHECKING:
-    from deepdream.attribution.checks import Case, Claim, Finding
+    from deepdream.attribution.checks import CheckContext, CheckResult, MapUnderTest
     from deepdream.images import Picture
     from deepdream.models import Model
 
@@ -51,9 +51,9 @@ class ManyChecks:
     """
 
     network: Model
-    begin: Callable[[Path, Picture], Case]
-    ask: Callable[[Case], tuple[Sequence[Claim], Sequence[Finding]]]
-    document: Callable[[Case, Sequence[Claim], Sequence[Finding]], dict[str, Any]]
+    begin: Callable[[Path, Picture], CheckContext]
+    ask: Callable[[CheckContext], tuple[Sequence[MapUnderTest], Sequence[CheckResult]]]
+    document: Callable[[CheckContext, Sequence[MapUnderTest], Sequence[CheckResult]], dict[str, Any]]
     settings: Mapping[str, Any]
 
     def run(
@@ -76,32 +76,36 @@ class ManyChecks:
         from deepdream.images import read_picture
 
         picture = read_picture(source)
-        case = self.begin(source, picture)
-        claims, findings = self.ask(case)
+        context = self.begin(source, picture)
+        tested_maps, check_results = self.ask(context)
         about = {
             "sha256": picture.sha256,
-            "target": case.target,
-            "class": case.model.label(case.target),
-            "probability": case.probability,
+            "target": context.target,
+            "class": context.model.label(context.target),
+            "probability": context.probability,
         }
-        told = {"input": spelled(source), "sha256": picture.sha256, **self.document(case, claims, findings)}
-        return Answer([{**about, **_row(finding)} for finding in findings], [told])
+        told = {
+            "input": spelled(source),
+            "sha256": picture.sha256,
+            **self.document(context, tested_maps, check_results),
+        }
+        return Answer([{**about, **_row(check_result)} for check_result in check_results], [told])
 
 
-def _row(finding: Finding) -> dict[str, Any]:
-    random, *others = [*finding.controls.values(), *[(None, None)] * 3][:3]
-    speaks = {True: "yes", False: "no", None: ""}[finding.speaks]
+def _row(check_result: CheckResult) -> dict[str, Any]:
+    random, *others = [*check_result.controls.values(), *[(None, None)] * 3][:3]
+    speaks = {True: "yes", False: "no", None: ""}[check_result.speaks]
     return {
-        "method": finding.method,
-        "check": finding.check,
-        "value": finding.value,
+        "method": check_result.method,
+        "check": check_result.check,
+        "value": check_result.value,
         "random_maps": random[0],
         "random_sd": random[1],
         "centered_blob": others[0][0],
         "edge_detector": others[1][0],
         "speaks_for_the_method": speaks,
-        "verdict": finding.verdict,
-        "seconds": round(finding.seconds, 3),
+        "verdict": check_result.verdict,
+        "seconds": round(check_result.seconds, 3),
     }
 
 

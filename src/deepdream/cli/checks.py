@@ -27,7 +27,7 @@ from deepdream.errors import UnknownNameError, UsageError
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from deepdream.attribution.checks import Agreement, Case, Claim, Clock, Finding
+    from deepdream.attribution.checks import Agreement, CheckContext, CheckResult, Clock, MapUnderTest
     from deepdream.images import Picture
     from deepdream.models import Model
 
@@ -107,8 +107,8 @@ def check(
             "-o, --overwrite and --skip-existing are for many pictures; of one, stdout has it all."
         )
     tell = silent if quiet else say
-    case = _case(sources[0], asked, choice, quiet=quiet)
-    _show(case, *asked.of(case, tell), as_json)
+    context = _case(sources[0], asked, choice, quiet=quiet)
+    _show(context, *asked.of(context, tell), as_json)
 
 
 @dataclass(frozen=True)
@@ -123,13 +123,13 @@ class _Asked:
     mask: Path | None
     seed: int
 
-    def of(self, case: Case, tell: Tell) -> tuple[list[Claim], list[Finding]]:
+    def of(self, context: CheckContext, tell: Tell) -> tuple[list[MapUnderTest], list[CheckResult]]:
         """The explanations of one picture and what is found about them."""
         from deepdream.attribution.checks import Clock
 
         clock = Clock(self.seconds)
-        claims = _claims(case, self.methods, clock, tell)
-        return claims, _findings(case, claims, self.checks, clock, tell)
+        tested_maps = _claims(context, self.methods, clock, tell)
+        return tested_maps, _findings(context, tested_maps, self.checks, clock, tell)
 
 
 def _check_many(
@@ -150,14 +150,14 @@ def _check_many(
     asked = replace(asked, methods=_applying(model, asked))
     shuffled: dict[str, Any] = {}  # what all pictures share: it costs a copy of the network each
 
-    def begin(source: Path, picture: Picture) -> Case:
+    def begin(source: Path, picture: Picture) -> CheckContext:
         return _posed(picture, model, asked, mask_beside(source, asked.mask), shuffled)
 
     settings = {
         name: getattr(asked, name) for name in ("methods", "checks", "target", "against", "seconds", "seed")
     }
     settings["mask"] = None if asked.mask is None else asked.mask.name
-    many = ManyChecks(model, begin, lambda case: asked.of(case, silent), _document, settings)
+    many = ManyChecks(model, begin, lambda context: asked.of(context, silent), _document, settings)
     many.run(sources, output, existing, as_json=as_json, quiet=quiet)
 
 
@@ -197,29 +197,29 @@ def _list_checks(as_json: bool) -> None:
     put_table(("check", "question", "a good value"), [(r["name"], r["question"], r["good"]) for r in rows])
 
 
-def _case(image: Path, asked: _Asked, choice: NetworkChoice, *, quiet: bool) -> Case:
+def _case(image: Path, asked: _Asked, choice: NetworkChoice, *, quiet: bool) -> CheckContext:
     from deepdream.images import read_picture
 
     picture = read_picture(image)
-    case = _posed(picture, choice.load(quiet=quiet), asked, asked.mask, {})
+    context = _posed(picture, choice.load(quiet=quiet), asked, asked.mask, {})
     if not quiet:
-        label, model = case.model.label, case.model
-        instead = "" if case.against is None else f", not “{label(case.against)}”,"
-        say(f"{picture.name}: checking explanations of “{label(case.target)}”{instead} by {model.name}.")
-    return case
+        label, model = context.model.label, context.model
+        instead = "" if context.against is None else f", not “{label(context.against)}”,"
+        say(f"{picture.name}: checking explanations of “{label(context.target)}”{instead} by {model.name}.")
+    return context
 
 
 def _posed(
     picture: Picture, model: Model, asked: _Asked, mask: Path | None, shuffled: dict[str, Any]
-) -> Case:
+) -> CheckContext:
     """A picture as a case; ``shuffled`` keeps what does not depend on the picture."""
-    from deepdream.attribution.checks import Case
+    from deepdream.attribution.checks import CheckContext
 
     fed = model.crop(picture.tensor()).to(model.device)
     index = _first(model, fed) if asked.target is None else model.find_class(asked.target)
     other = None if asked.against is None else model.find_class(asked.against)
     found = _mask(mask, picture, model)
-    return Case(model, fed, index, mask=found, seed=asked.seed, against=other, networks=shuffled)
+    return CheckContext(model, fed, index, mask=found, seed=asked.seed, against=other, networks=shuffled)
 
 
 def _first(model: Model, fed: Tensor) -> int:
@@ -242,49 +242,64 @@ def _mask(path: Path | None, picture: Picture, model: Model) -> Tensor | None:
     return model.crop(found.tensor())[0].mean(0) > 0.5
 
 
-def _claims(case: Case, methods: Sequence[str], clock: Clock, tell: Tell) -> list[Claim]:
-    from deepdream.attribution.checks import AGAIN, Refusal, claim_of, explained
+def _claims(context: CheckContext, methods: Sequence[str], clock: Clock, tell: Tell) -> list[MapUnderTest]:
+    from deepdream.attribution.checks import AGAIN, NotApplicable, claim_of, explained
 
     passes = None if clock.seconds is None else AGAIN
-    claims: list[Claim] = []
-    refusals = []
-    for found in explained(case, methods, budget=None if clock.seconds is None else clock.seconds / 3):
-        if isinstance(found, Refusal):
-            refusals.append(f"{found.method} does not apply to {case.model.name}: {found.reason}")
+    tested_maps: list[MapUnderTest] = []
+    not_applicable = []
+    for found in explained(context, methods, budget=None if clock.seconds is None else clock.seconds / 3):
+        if isinstance(found, NotApplicable):
+            not_applicable.append(f"{found.method} does not apply to {context.model.name}: {found.reason}")
             if len(methods) > 1:  # of a single one the error says it
-                tell(f"deepdream: {refusals[-1]}")
+                tell(f"deepdream: {not_applicable[-1]}")
             continue
         tell(f"{found.method}: explained in {found.seconds:.1f} s.")
-        claims.append(claim_of(found, seed=case.seed, passes=passes))
-    if not claims:
+        tested_maps.append(claim_of(found, seed=context.seed, passes=passes))
+    if not tested_maps:
         raise UsageError(
-            refusals[0] if len(refusals) == 1 else "None of these methods applies to this network."
+            not_applicable[0]
+            if len(not_applicable) == 1
+            else "None of these methods applies to this network."
         )
-    return claims
+    return tested_maps
 
 
 def _findings(
-    case: Case, claims: Sequence[Claim], checks: Sequence[str], clock: Clock, tell: Tell
-) -> list[Finding]:
+    context: CheckContext,
+    tested_maps: Sequence[MapUnderTest],
+    checks: Sequence[str],
+    clock: Clock,
+    tell: Tell,
+) -> list[CheckResult]:
     from deepdream.attribution.checks import checked, plan_curves
 
     left = None if clock.seconds is None else clock.left
-    curves = None if left is None else plan_curves(case, len(claims), left, most=case.steps)
-    found, total = [], len(claims) * len(checks)
-    for finding in checked(case, claims, checks, budget=left, curves=curves):
-        found.append(finding)
-        tell(f"[{len(found)}/{total}] {finding.check} of {finding.method}, {finding.seconds:.1f} s")
+    curves = None if left is None else plan_curves(context, len(tested_maps), left, most=context.steps)
+    found, total = [], len(tested_maps) * len(checks)
+    for check_result in checked(context, tested_maps, checks, budget=left, curves=curves):
+        found.append(check_result)
+        tell(
+            f"[{len(found)}/{total}] {check_result.check} of {check_result.method}, {check_result.seconds:.1f} s"
+        )
     return found
 
 
-def _show(case: Case, claims: Sequence[Claim], findings: Sequence[Finding], as_json: bool) -> None:
+def _show(
+    context: CheckContext,
+    tested_maps: Sequence[MapUnderTest],
+    check_results: Sequence[CheckResult],
+    as_json: bool,
+) -> None:
     if as_json:
-        put_json(_document(case, claims, findings))
+        put_json(_document(context, tested_maps, check_results))
         return
-    for claim in claims:
-        _show_method(claim.method, [found for found in findings if found.method == claim.method])
-    if len(claims) > 1:
-        _show_agreement(claims)
+    for tested_map in tested_maps:
+        _show_method(
+            tested_map.method, [found for found in check_results if found.method == tested_map.method]
+        )
+    if len(tested_maps) > 1:
+        _show_agreement(tested_maps)
 
 
 #: From this many columns on a verdict stands beside its numbers, else below them.
@@ -292,29 +307,29 @@ _WIDE = 110
 _MARKS = {True: "●", False: "○", None: "·"}
 
 
-def _show_method(method: str, findings: Sequence[Finding]) -> None:
-    judged = [found for found in findings if found.speaks is not None]
+def _show_method(method: str, check_results: Sequence[CheckResult]) -> None:
+    judged = [found for found in check_results if found.speaks is not None]
     for_it = sum(found.speaks is True for found in judged)
     put(f"{method}: {for_it} of {len(judged)} checks speak for it (●)")
     width = width_of_output()
     if width >= _WIDE:
         columns = ("", "check", "value", "random maps", "blob", "edges", "verdict")
-        put_table(columns, [(_mark(f), f.check, *_numbers(f), f.verdict) for f in findings])
+        put_table(columns, [(_mark(f), f.check, *_numbers(f), f.verdict) for f in check_results])
     else:
         put(_line("  check", ("value", "random maps", "blob", "edges")))
-        for found in findings:
+        for found in check_results:
             _show_narrow(found, width)
     put("")
 
 
-def _show_narrow(found: Finding, width: int) -> None:
+def _show_narrow(found: CheckResult, width: int) -> None:
     numbers = _numbers(found)
     name = f"{_mark(found)} {found.check}"
     put(_line(name, numbers) if numbers[0] is not None else name)
     put(textwrap.fill(found.verdict, width - 4, initial_indent="    ", subsequent_indent="    "))
 
 
-def _mark(found: Finding) -> str:
+def _mark(found: CheckResult) -> str:
     return _MARKS[found.speaks] if found.values else " "
 
 
@@ -323,8 +338,8 @@ def _line(name: str, numbers: Sequence[str | None]) -> str:
     return f"{name:<23}{value:>9}  {random:>18}{blob:>10}{edges:>10}"
 
 
-def _show_agreement(claims: Sequence[Claim]) -> None:
-    found = _agreement(claims)
+def _show_agreement(tested_maps: Sequence[MapUnderTest]) -> None:
+    found = _agreement(tested_maps)
     columns = ("", *(str(number) for number, _ in enumerate(found.names, 1)))
     rows = [
         (f"{number} {name}", *(f"{value:.2f}" for value in values))
@@ -333,15 +348,19 @@ def _show_agreement(claims: Sequence[Claim]) -> None:
     put_table(columns, rows, title="Agreement: rank correlation of two maps, on cells")
 
 
-def _agreement(claims: Sequence[Claim]) -> Agreement:
+def _agreement(tested_maps: Sequence[MapUnderTest]) -> Agreement:
     from deepdream.attribution.checks import agreement
 
     return agreement(
-        {claim.method: claim.heatmap for claim in claims if bool(claim.heatmap.isfinite().all())}
+        {
+            tested_map.method: tested_map.heatmap
+            for tested_map in tested_maps
+            if bool(tested_map.heatmap.isfinite().all())
+        }
     )
 
 
-def _numbers(found: Finding) -> tuple[str | None, str | None, str | None, str | None]:
+def _numbers(found: CheckResult) -> tuple[str | None, str | None, str | None, str | None]:
     """The value and what the controls reach; None where there is none."""
     if found.value is None:
         return None, None, None, None
@@ -356,15 +375,17 @@ def _figures(value: float) -> str:
     return f"{value:.3f}" if abs(value) < 10 else f"{value:.3g}"
 
 
-def _document(case: Case, claims: Sequence[Claim], findings: Sequence[Finding]) -> dict[str, Any]:
+def _document(
+    context: CheckContext, tested_maps: Sequence[MapUnderTest], check_results: Sequence[CheckResult]
+) -> dict[str, Any]:
     return {
         "schema": 1,
-        "model": case.model.name,
-        "target": case.target,
-        "label": case.model.label(case.target),
-        "against": case.against,
-        "probability": case.probability,
-        "seed": case.seed,
-        "results": [found.to_dict() for found in findings],
-        "agreement": _agreement(claims).to_dict(),
+        "model": context.model.name,
+        "target": context.target,
+        "label": context.model.label(context.target),
+        "against": context.against,
+        "probability": context.probability,
+        "seed": context.seed,
+        "results": [found.to_dict() for found in check_results],
+        "agreement": _agreement(tested_maps).to_dict(),
     }

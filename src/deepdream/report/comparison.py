@@ -22,7 +22,9 @@ def _answers(study: Study) -> Html:
     rows = [(a.label, meter(a.probability, f"{a.probability:.1%}")) for a in study.prediction.top]
     return tag(
         "div",
-        table(("class", "probability"), rows, caption=f"{study.model.name}, fed {study.case.size[0]} pixels"),
+        table(
+            ("class", "probability"), rows, caption=f"{study.model.name}, fed {study.context.size[0]} pixels"
+        ),
     )
 
 

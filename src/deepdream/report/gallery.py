@@ -82,7 +82,7 @@ def _span(low: float, high: float) -> str:
 
 
 def _refused(study: Study) -> Html | None:
-    if not study.refusals:
+    if not study.not_applicable:
         return None
-    lines = [stack(tag("strong", entry.method), ": ", entry.reason) for entry in study.refusals]
+    lines = [stack(tag("strong", entry.method), ": ", entry.reason) for entry in study.not_applicable]
     return stack(tag("h3", "Not shown, and why"), bullets(lines))

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from deepdream.attribution import methods
-from deepdream.attribution.checks import EDGES, GAUSSIAN, SUBSTRATES, Finding, find_check
+from deepdream.attribution.checks import EDGES, GAUSSIAN, SUBSTRATES, CheckResult, find_check
 from deepdream.figures import Figure, Theme
 from deepdream.pages import Html, folded, plot, row, shaded, stack, table, tag, unseen
 from deepdream.report.plots import plot_randomization, plot_removal
@@ -21,7 +21,9 @@ def health_table(study: Study) -> Html:
     names = [name for name in study.checks if name not in ASIDE and _anybody(study, name)]
     heads = ["method", *(head(name) for name in names), "seconds"]
     rows = [
-        row([made.method, *(_cell(study.finding(n, made.method)) for n in names), round(made.seconds, 2)])
+        row(
+            [made.method, *(_cell(study.check_result(n, made.method)) for n in names), round(made.seconds, 2)]
+        )
         for made in study.explanations
     ]
     rows += [_control_row(study, kind, names) for kind in ("random maps", GAUSSIAN, EDGES)]
@@ -52,7 +54,7 @@ def asked(names: Sequence[str]) -> Html:
 
 
 def _anybody(study: Study, check: str) -> bool:
-    return any(f.values for f in study.findings if f.check == check)
+    return any(f.values for f in study.check_results if f.check == check)
 
 
 def head(name: str) -> Html:
@@ -85,7 +87,7 @@ def _legend() -> Html:
 _MARKS = {True: ("●", "good"), False: ("○", "bad"), None: ("·", "")}
 
 
-def _cell(found: Finding | None) -> Html:
+def _cell(found: CheckResult | None) -> Html:
     if found is None or found.value is None:
         words = found.verdict if found else "not made"
         return tag("td", "–" if not found or found.speaks is None else "×", unseen(words), title=words)
@@ -103,7 +105,7 @@ def _cell(found: Finding | None) -> Html:
 def _control_row(study: Study, kind: str, names: list[str]) -> Html:
     cells = []
     for name in names:
-        beside = next((f.controls for f in study.findings if f.check == name and f.bands), {})
+        beside = next((f.controls for f in study.check_results if f.check == name and f.control_scores), {})
         cells.append(_control_cell(*beside[kind]) if beside else tag("td", "–"))
     return row([kind, *cells, "–"], class_="control")
 
@@ -120,14 +122,14 @@ def rounded(value: float) -> str:
 
 
 def _verdicts(study: Study, method: str) -> Html:
-    found = [f for f in study.findings if f.method == method]
+    found = [f for f in study.check_results if f.method == method]
     speaks, judged = study.support(method)
     rows = [(f.check, _values(f), f.verdict) for f in found]
     summary = stack(method, tag("span", f" — {speaks} of {judged} checks speak for it"))
     return folded(summary, table(("check", "numbers", "verdict"), rows, caption=methods()[method].question))
 
 
-def _values(found: Finding) -> str:
+def _values(found: CheckResult) -> str:
     return ", ".join(f"{name} {value:.3f}" for name, value in found.values.items()) or "–"
 
 

@@ -43,7 +43,7 @@ def _thumbnail(study: Study) -> Html:
 def _values(study: Study) -> dict[str, Any]:
     said = study.prediction
     means = {
-        check: {f.method: f.value for f in study.findings if f.check == check and f.value is not None}
+        check: {f.method: f.value for f in study.check_results if f.check == check and f.value is not None}
         for check in study.checks
     }
     return {

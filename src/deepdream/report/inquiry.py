@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from deepdream.attribution import Explanation, methods
 from deepdream.attribution.checks import (
     AGAIN,
-    Case,
+    CheckContext,
+    CheckResult,
     Clock,
-    Finding,
-    Refusal,
+    NotApplicable,
     checked,
     claim_of,
     explained,
@@ -132,20 +132,20 @@ def investigate(
     image = model.crop(picture.tensor()).to(model.device)
     prediction = predict(model, image, wishes.target)
     other = None if wishes.against is None else model.find_class(wishes.against)
-    case = Case(model, image, prediction.target, seed=wishes.seed, against=other)
-    work = _Work(case, wishes, clock, progress)
+    context = CheckContext(model, image, prediction.target, seed=wishes.seed, against=other)
+    work = _Work(context, wishes, clock, progress)
     work.tell("small changes of the picture")
-    stability = stability_of(case, most=int(FOR_TRIALS * clock.left / case.seconds_each))
+    stability = stability_of(context, most=int(FOR_TRIALS * clock.left / context.seconds_each))
     made, refused = work.explain()
-    findings = work.check(made)
+    check_results = work.check(made)
     return Study(
         picture,
-        case,
+        context,
         prediction,
         stability,
         tuple(made),
         tuple(refused),
-        tuple(findings),
+        tuple(check_results),
         seconds=clock.used,
         decided_by=wishes.decided_by,
     )
@@ -155,7 +155,7 @@ def investigate(
 class _Work:
     """What is done for a page, within its time, and told step by step."""
 
-    case: Case
+    context: CheckContext
     wishes: Wishes
     clock: Clock
     progress: Progress
@@ -169,11 +169,11 @@ class _Work:
         self.progress(words, self.done, 1 + wanted + maps * len(self.wishes.chosen_checks))
         self.done += 1
 
-    def explain(self) -> tuple[list[Explanation], list[Refusal]]:
+    def explain(self) -> tuple[list[Explanation], list[NotApplicable]]:
         made: list[Explanation] = []
-        refused: list[Refusal] = []
+        refused: list[NotApplicable] = []
         wanted, depth = self.wishes.chosen_methods, self.wishes.depth
-        source = explained(self.case, wanted, budget=FOR_MAPS * self.clock.left, depth=depth)
+        source = explained(self.context, wanted, budget=FOR_MAPS * self.clock.left, depth=depth)
         for name in wanted:
             self.tell(f"map of {name}")
             found = next(source)
@@ -181,17 +181,21 @@ class _Work:
         self.maps = len(made)
         return made, refused
 
-    def check(self, made: Sequence[Explanation]) -> list[Finding]:
-        depth, findings = self.wishes.depth, []
-        curves = plan_curves(self.case, len(made), self.clock.left, most=STEPS * depth)
+    def check(self, made: Sequence[Explanation]) -> list[CheckResult]:
+        depth, check_results = self.wishes.depth, []
+        curves = plan_curves(self.context, len(made), self.clock.left, most=STEPS * depth)
         passes = self._passes_again(made)
-        claims = [claim_of(entry, seed=self.wishes.seed, passes=passes.get(entry.method)) for entry in made]
-        source = checked(self.case, claims, self.wishes.chosen_checks, budget=self.clock.left, curves=curves)
+        tested_maps = [
+            claim_of(entry, seed=self.wishes.seed, passes=passes.get(entry.method)) for entry in made
+        ]
+        source = checked(
+            self.context, tested_maps, self.wishes.chosen_checks, budget=self.clock.left, curves=curves
+        )
         for check in self.wishes.chosen_checks:
-            for claim in claims:
-                self.tell(f"{check} of {claim.method}")
-                findings.append(next(source))
-        return findings
+            for tested_map in tested_maps:
+                self.tell(f"{check} of {tested_map.method}")
+                check_results.append(next(source))
+        return check_results
 
     def _passes_again(self, made: Sequence[Explanation]) -> dict[str, int]:
         """For each method that samples, how many passes a map may cost that a check asks for again."""

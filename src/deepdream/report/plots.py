@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from matplotlib.axes import Axes
 
-from deepdream.attribution.checks import EDGES, GAUSSIAN, Case
+from deepdream.attribution.checks import EDGES, GAUSSIAN, CheckContext
 from deepdream.attribution.checks.randomization import layers_with_weights, stages
 from deepdream.attribution.checks.removal import deletion, insertion, steps_of
 from deepdream.attribution.checks.verdicts import WIDTH
@@ -25,7 +25,7 @@ _STYLES = ("-", "--", ":", "-.")
 def plot_removal(study: Study, substrate: str, *, theme: Theme = Theme.LIGHT) -> Figure:
     """A panel a method: its deletion and insertion curve, each in the band of the controls."""
     names = [name for name in study.names if any(_curves(study, name, substrate))]
-    measure = "probability" if study.case.against is None else "share of two"
+    measure = "probability" if study.context.against is None else "share of two"
     rows = max(1, math.ceil(len(names) / COLUMNS))
     canvas, axes = new_figure(rows, COLUMNS, title="", size=(11, 1.2 + 2.5 * rows), theme=theme)
     top = 1.06 * max((max(c) for n in names for c in _curves(study, n, substrate) if c), default=1.0)
@@ -44,8 +44,8 @@ def plot_removal(study: Study, substrate: str, *, theme: Theme = Theme.LIGHT) ->
 
 
 def _panel(axes: Axes, study: Study, name: str, substrate: str, theme: Theme) -> None:
-    case = study.case
-    steps = steps_of(case.grid[0] * case.grid[1], case.steps)
+    context = study.context
+    steps = steps_of(context.grid[0] * context.grid[1], context.steps)
     share = 100 * (steps / steps[-1]).numpy()
     for check, measure, color, better in (
         ("deletion", deletion, theme.negative, "lower"),
@@ -54,16 +54,16 @@ def _panel(axes: Axes, study: Study, name: str, substrate: str, theme: Theme) ->
         curve = _curve(study, check, name, substrate)
         if not curve:  # there was no time
             continue
-        low, high = _band([m.curves[substrate] for m in case.measured(check, measure).values()], case)
+        low, high = _band([m.curves[substrate] for m in context.measured(check, measure).values()], context)
         axes.fill_between(
             share, low, high, color=color, alpha=0.2, linewidth=0, label=f"{check} by the controls"
         )
         axes.plot(share, curve, color=color, linewidth=2.2, label=f"{check}: {better} is better")
 
 
-def _band(curves: Sequence[Sequence[float]], case: Case) -> tuple[Any, Any]:
+def _band(curves: Sequence[Sequence[float]], context: CheckContext) -> tuple[Any, Any]:
     """At each point, from the least to the most that the controls reach: random maps count with their spread."""
-    by_name = dict(zip(case.controls, np.array(curves), strict=True))
+    by_name = dict(zip(context.controls, np.array(curves), strict=True))
     random = np.array([curve for name, curve in by_name.items() if name.startswith("random")])
     mean, sd = random.mean(0), random.std(0, ddof=1)
     all_of_them = np.array([mean - WIDTH * sd, mean + WIDTH * sd, by_name[GAUSSIAN], by_name[EDGES]])
@@ -75,7 +75,7 @@ def _curves(study: Study, name: str, substrate: str) -> list[Sequence[float]]:
 
 
 def _curve(study: Study, check: str, name: str, substrate: str) -> Sequence[float]:
-    found = study.finding(check, name)
+    found = study.check_result(check, name)
     return found.curves.get(substrate, ()) if found else ()
 
 
@@ -108,19 +108,19 @@ def plot_randomization(study: Study, *, theme: Theme = Theme.LIGHT) -> Figure:
     found = [
         (i, f)
         for i, name in enumerate(study.names)
-        if (f := study.finding("randomization", name)) and f.curves
+        if (f := study.check_result("randomization", name)) and f.curves
     ]
-    for index, finding in found:
-        curve = finding.curves["spearman"]
+    for index, check_result in found:
+        curve = check_result.curves["spearman"]
         axes[0, 0].plot(
             range(len(curve) + 1),
             (1, *curve),
             marker="o",
             markersize=5,
-            label=finding.method,
+            label=check_result.method,
             **_line(index, theme),
         )
-    _randomization_frame(axes[0, 0], study, [finding for _, finding in found], theme)
+    _randomization_frame(axes[0, 0], study, [check_result for _, check_result in found], theme)
     canvas.legend(loc="outside lower center", ncols=3, frameon=False)
     worst = max(found, key=lambda pair: pair[1].values["spearman"], default=None)
     alt = "Rank correlation with the original map, falling from 1 as more of the network is shuffled."
@@ -129,11 +129,14 @@ def plot_randomization(study: Study, *, theme: Theme = Theme.LIGHT) -> Figure:
     return Figure(canvas, caption="", alt=alt, theme=theme)
 
 
-def _randomization_frame(axes: Axes, study: Study, findings: list[Any], theme: Theme) -> None:
+def _randomization_frame(axes: Axes, study: Study, check_results: list[Any], theme: Theme) -> None:
     axes.axhline(1, color=theme.ink, linewidth=1.6, linestyle="--", label="a map that ignores the network")
-    if findings:
-        band = findings[0].bands["spearman"]
-        limits = (band.mean - WIDTH * band.sd, band.mean + WIDTH * band.sd)
+    if check_results:
+        control_scores = check_results[0].control_scores["spearman"]
+        limits = (
+            control_scores.mean - WIDTH * control_scores.sd,
+            control_scores.mean + WIDTH * control_scores.sd,
+        )
         axes.axhspan(
             *limits, color=theme.faint, alpha=0.55, linewidth=0, label="unrelated random maps, ±2 sd"
         )

@@ -11,7 +11,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from deepdream.attribution.checks import Case
+from deepdream.attribution.checks import CheckContext
 from deepdream.models import Model
 from deepdream.tensors import generator
 
@@ -105,21 +105,21 @@ class Stability:
         return {"kept": self.kept, "of": len(self.trials), "trials": [asdict(trial) for trial in self.trials]}
 
 
-def stability_of(case: Case, *, most: int | None = None) -> Stability:
+def stability_of(context: CheckContext, *, most: int | None = None) -> Stability:
     """Flip, five crops, noise: does the first class stay? ``most`` trials at most, and one of each kind at least."""
-    changes = dict(_changed(case.image, case.seed))
+    changes = dict(_changed(context.image, context.seed))
     if most is not None and most < len(changes):
         kept = sorted(changes, key=lambda name: name not in FIRST)[: max(most, len(FIRST))]
         changes = {name: image for name, image in changes.items() if name in kept}
-    chances = case.distributions(torch.cat([case.image, *changes.values()]))
+    chances = context.distributions(torch.cat([context.image, *changes.values()]))
     first = int(chances[0].argmax())
-    trials = [_trial(case, name, row, first) for name, row in zip(changes, chances[1:], strict=True)]
+    trials = [_trial(context, name, row, first) for name, row in zip(changes, chances[1:], strict=True)]
     return Stability(tuple(trials))
 
 
-def _trial(case: Case, change: str, chances: Tensor, first: int) -> Trial:
+def _trial(context: CheckContext, change: str, chances: Tensor, first: int) -> Trial:
     index = int(chances.argmax())
-    return Trial(change, index, case.model.label(index), float(chances[case.target]), index == first)
+    return Trial(change, index, context.model.label(index), float(chances[context.target]), index == first)
 
 
 def _changed(image: Tensor, seed: int) -> Iterator[tuple[str, Tensor]]:

@@ -18,7 +18,7 @@ def draw_fed(study: Study) -> Html:
     small = resize(
         picture.pixels, max(1, round(picture.height * scale)), max(1, round(picture.width * scale))
     )
-    height, width = study.case.size
+    height, width = study.context.size
     original = tag(
         "figure",
         photo(small, f"The picture {picture.name}, as it lies in the file."),

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from deepdream.attribution import Explanation
-from deepdream.attribution.checks import Agreement, Case, Finding, Refusal, agreement
+from deepdream.attribution.checks import Agreement, CheckContext, CheckResult, NotApplicable, agreement
 from deepdream.attribution.checks.verdicts import number
 from deepdream.images import Picture
 from deepdream.models import Model
@@ -29,25 +29,25 @@ class Study:
     """
 
     picture: Picture
-    case: Case
+    context: CheckContext
     prediction: Prediction
     stability: Stability
     explanations: tuple[Explanation, ...]
-    refusals: tuple[Refusal, ...]
-    findings: tuple[Finding, ...]
+    not_applicable: tuple[NotApplicable, ...]
+    check_results: tuple[CheckResult, ...]
     seconds: float
     decided_by: str = ""
 
     @property
     def model(self) -> Model:
         """The network."""
-        return self.case.model
+        return self.context.model
 
     @cached_property
     def agreement(self) -> Agreement:
         """The methods' maps compared with each other and with the controls that stand still."""
         own = {made.method: made.heatmap for made in self.explanations if made.heatmap.isfinite().all()}
-        still = {name: m for name, m in self.case.controls.items() if not name.startswith("random")}
+        still = {name: m for name, m in self.context.controls.items() if not name.startswith("random")}
         return agreement(own | still)
 
     @property
@@ -55,14 +55,14 @@ class Study:
         """The methods that gave a map."""
         return [made.method for made in self.explanations]
 
-    def finding(self, check: str, method: str) -> Finding | None:
+    def check_result(self, check: str, method: str) -> CheckResult | None:
         """What one check found of one method."""
-        return next((f for f in self.findings if (f.check, f.method) == (check, method)), None)
+        return next((f for f in self.check_results if (f.check, f.method) == (check, method)), None)
 
     @property
     def checks(self) -> list[str]:
         """The checks that found anything, in order."""
-        return list(dict.fromkeys(f.check for f in self.findings if f.values))
+        return list(dict.fromkeys(f.check for f in self.check_results if f.values))
 
     def standing(self) -> list[str]:
         """Methods beyond the band of the controls at deletion and at insertion, on both substrates."""
@@ -81,16 +81,16 @@ class Study:
         ]
 
     def _measured(self, check: str, method: str) -> bool:
-        found = self.finding(check, method)
+        found = self.check_result(check, method)
         return found is not None and bool(found.values)
 
     def _speaks(self, check: str, method: str) -> bool:
-        found = self.finding(check, method)
+        found = self.check_result(check, method)
         return found is not None and found.speaks is True
 
     def support(self, method: str) -> tuple[int, int]:
         """How many checks speak for a method, and how many could speak either way."""
-        found = [f for f in self.findings if f.method == method]
+        found = [f for f in self.check_results if f.method == method]
         return sum(f.speaks is True for f in found), sum(f.speaks is not None for f in found)
 
     def best(self) -> Explanation | None:
@@ -120,11 +120,11 @@ class Study:
                 "notes": list(self.picture.notes),
             },
             "prediction": self.prediction.to_dict(),
-            "against": self.case.against,
+            "against": self.context.against,
             "stability": self.stability.to_dict(),
             "methods": [explanation_dict(made) for made in self.explanations],
-            "not_applicable": [{"method": r.method, "reason": r.reason} for r in self.refusals],
-            "checks": [found.to_dict() for found in self.findings],
+            "not_applicable": [{"method": r.method, "reason": r.reason} for r in self.not_applicable],
+            "checks": [found.to_dict() for found in self.check_results],
             "agreement": self.agreement.to_dict(),
             "standing": self.standing(),
             "judged": self.judged(),
@@ -135,13 +135,13 @@ class Study:
     def arrays(self) -> dict[str, NDArray[Any]]:
         """What does not fit into JSON: the picture as fed, every map, the controls."""
         maps = {f"map/{made.method}": made.heatmap.numpy() for made in self.explanations}
-        controls = {f"control/{name}": heatmap.numpy() for name, heatmap in self.case.controls.items()}
+        controls = {f"control/{name}": heatmap.numpy() for name, heatmap in self.context.controls.items()}
         return {"fed": self.fed} | maps | controls
 
     @property
     def fed(self) -> NDArray[np.float32]:
         """The picture as fed, (H, W, 3) in [0, 1]."""
-        return np.ascontiguousarray(self.case.image[0].permute(1, 2, 0).cpu().numpy(), dtype=np.float32)
+        return np.ascontiguousarray(self.context.image[0].permute(1, 2, 0).cpu().numpy(), dtype=np.float32)
 
 
 def explanation_dict(made: Explanation) -> dict[str, Any]:

@@ -18,7 +18,7 @@ CLOSE = 0.1
 
 def headline(study: Study) -> str:
     """The question of the page."""
-    other = study.case.against
+    other = study.context.against
     instead = "" if other is None else f", not “{study.model.label(other)}”"
     return f"Why “{study.prediction.label}”{instead}?"
 
@@ -30,7 +30,7 @@ def lead(study: Study) -> str:
     words = f"{study.model.name} gives {first.probability:.1%} to “{first.label}”"
     if len(said.top) > 1:
         words += f" and {said.top[1].probability:.1%} to “{said.top[1].label}”"
-    if study.case.against is not None:
+    if study.context.against is not None:
         words += _rival(study)
     if first.index != said.target:
         words += f"; this page asks about “{said.label}”, which gets {said.probability:.1%}"
@@ -39,7 +39,7 @@ def lead(study: Study) -> str:
 
 def _rival(study: Study) -> str:
     """What the class gets that the answer is compared with, if it was not told already."""
-    said, index = study.prediction, study.case.against
+    said, index = study.prediction, study.context.against
     if index is None or index in [answer.index for answer in said.top[:2]]:
         return ""
     among = [answer for answer in said.top if answer.index == index]

@@ -81,11 +81,11 @@ def recipe_of(studies: Sequence[Study], command: str) -> dict[str, Any]:
             for s in studies
         ],
         "target": first.prediction.target,
-        "against": first.case.against,
+        "against": first.context.against,
         "methods": first.names,
         "checks": first.checks,
-        "seed": first.case.seed,
-        "steps": first.case.steps,
+        "seed": first.context.seed,
+        "steps": first.context.steps,
         "threads": torch.get_num_threads(),
         "versions": versions(),
         "seconds": round(sum(s.seconds for s in studies), 1),
@@ -186,11 +186,11 @@ def _evidence(study: Study, prefix: str) -> list[Section]:
         ),
     ]
     if "deletion" in study.checks and "insertion" in study.checks:
-        rows, columns = study.case.grid
+        rows, columns = study.context.grid
         cut = f"The picture is cut into {rows} × {columns} cells."
         two = (
             ""
-            if study.case.against is None
+            if study.context.against is None
             else " Probability is here the class’s share of the two compared."
         )
         lead = (

@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from deepdream.attribution.checks import Case
+from deepdream.attribution.checks import CheckContext
 from deepdream.models import Model
 
 SIDE = 56
@@ -64,5 +64,5 @@ def truth(planted: Tensor) -> Tensor:
 
 
 @pytest.fixture
-def case(sees_red: Model, planted: Tensor, mask: Tensor) -> Case:
-    return Case(sees_red, planted, 0, mask=mask)
+def context(sees_red: Model, planted: Tensor, mask: Tensor) -> CheckContext:
+    return CheckContext(sees_red, planted, 0, mask=mask)

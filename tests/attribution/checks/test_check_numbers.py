@@ -8,7 +8,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from deepdream.attribution.checks import Case
+from deepdream.attribution.checks import CheckContext
 from deepdream.attribution.checks.fidelity import infidelity_of, sensitivity_of
 from deepdream.attribution.checks.localization import mass_inside, points_inside
 from deepdream.attribution.checks.promises import completeness_error, cosine
@@ -55,10 +55,10 @@ def test_steps_begin_with_nothing_and_end_with_all() -> None:
     assert gone.int().tolist() == [[0, 0, 0], [0, 0, 1], [1, 0, 1], [1, 1, 1]]
 
 
-def test_deletion_and_insertion_of_one_order_share_their_ends(case: Case, truth: Tensor) -> None:
-    down, up = deletion(case, truth), insertion(case, truth)
+def test_deletion_and_insertion_of_one_order_share_their_ends(context: CheckContext, truth: Tensor) -> None:
+    down, up = deletion(context, truth), insertion(context, truth)
     for name in ("blur", "mean"):
-        assert down.curves[name][0] == up.curves[name][-1] == case.probability
+        assert down.curves[name][0] == up.curves[name][-1] == context.probability
         assert down.curves[name][-1] == up.curves[name][0]
         assert down.values[name] < 0.3 < 0.6 < up.values[name]
 
@@ -95,8 +95,8 @@ def test_the_noise_of_road_is_seeded_and_only_where_pixels_were_missing() -> Non
     image = torch.full((1, 3, 20, 20), 0.5)
     missing = torch.zeros(1, 1, 20, 20, dtype=torch.bool)
     missing[..., :10, :] = True
-    first, again, other = (impute(image, missing, noise=0.1, seed=seed) for seed in (1, 1, 2))
-    assert torch.equal(first, again)
+    first, recompute, other = (impute(image, missing, noise=0.1, seed=seed) for seed in (1, 1, 2))
+    assert torch.equal(first, recompute)
     assert not torch.equal(first, other)
     assert torch.equal(first[..., 10:, :], image[..., 10:, :])
 
@@ -181,14 +181,14 @@ def test_the_cosine_has_no_sign_and_no_scale() -> None:
     assert cosine(a, torch.zeros(2)) == 0.0
 
 
-def test_with_a_class_to_compare_only_the_two_share_the_probability(case: Case) -> None:
-    compared = Case(case.model, case.image, 0, against=1)
-    logits = case.model(case.image)[0].double()
+def test_with_a_class_to_compare_only_the_two_share_the_probability(context: CheckContext) -> None:
+    compared = CheckContext(context.model, context.image, 0, against=1)
+    logits = context.model(context.image)[0].double()
     assert compared.probability == pytest.approx(float((logits[0] - logits[1]).sigmoid()))
-    assert torch.allclose(compared.gradient, _gradient(case, 0) - _gradient(case, 1), atol=1e-6)
+    assert torch.allclose(compared.gradient, _gradient(context, 0) - _gradient(context, 1), atol=1e-6)
     with pytest.raises(UsageError, match="against itself"):
-        Case(case.model, case.image, 1, against=1)
+        CheckContext(context.model, context.image, 1, against=1)
 
 
-def _gradient(case: Case, target: int) -> torch.Tensor:
-    return Case(case.model, case.image, target).gradient
+def _gradient(context: CheckContext, target: int) -> torch.Tensor:
+    return CheckContext(context.model, context.image, target).gradient

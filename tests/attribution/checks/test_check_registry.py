@@ -11,10 +11,10 @@ from torch import Tensor
 
 from deepdream.attribution.checks import (
     DEFAULT_CHECKS,
-    Case,
-    Claim,
-    Finding,
-    Refusal,
+    CheckContext,
+    CheckResult,
+    MapUnderTest,
+    NotApplicable,
     all_checks,
     checked,
     claim_of,
@@ -44,8 +44,10 @@ def gradient(model: Model, image: Tensor, target: int) -> Tensor:
     return found[0].abs().sum(0)
 
 
-def found(check: str, case: Case, heatmap: Tensor, again: Callable[..., Tensor] | None = None) -> Finding:
-    return find_check(check)(case, Claim("a method", heatmap, again))
+def found(
+    check: str, context: CheckContext, heatmap: Tensor, recompute: Callable[..., Tensor] | None = None
+) -> CheckResult:
+    return find_check(check)(context, MapUnderTest("a method", heatmap, recompute))
 
 
 def test_every_entry_says_what_a_reader_must_know() -> None:
@@ -63,45 +65,51 @@ def test_a_wrong_name_is_helped() -> None:
 
 
 @pytest.mark.parametrize("check", OF_MAPS)
-def test_the_truth_stands_beyond_every_control(check: str, case: Case, truth: Tensor) -> None:
-    finding = found(check, case, truth)
-    assert finding.speaks is True, (finding.verdict, finding.values, finding.bands)
-    assert finding.verdict == "better than every control"
-    assert set(finding.bands) == set(finding.values)
+def test_the_truth_stands_beyond_every_control(check: str, context: CheckContext, truth: Tensor) -> None:
+    check_result = found(check, context, truth)
+    assert check_result.speaks is True, (
+        check_result.verdict,
+        check_result.values,
+        check_result.control_scores,
+    )
+    assert check_result.verdict == "better than every control"
+    assert set(check_result.control_scores) == set(check_result.values)
 
 
 @pytest.mark.parametrize("check", OF_MAPS)
-def test_the_opposite_of_the_truth_and_chance_do_not(check: str, case: Case, truth: Tensor) -> None:
-    assert found(check, case, -truth).speaks is False
-    assert found(check, case, random_map(case.image, seed=99)).speaks is False
-    assert found(check, case, gaussian_map(case.image)).speaks is False
+def test_the_opposite_of_the_truth_and_chance_do_not(
+    check: str, context: CheckContext, truth: Tensor
+) -> None:
+    assert found(check, context, -truth).speaks is False
+    assert found(check, context, random_map(context.image, seed=99)).speaks is False
+    assert found(check, context, gaussian_map(context.image)).speaks is False
 
 
-def test_the_peak_is_on_the_object(case: Case, truth: Tensor) -> None:
-    finding = found("pointing-game", case, truth)
-    assert finding.values == {"hit": 1.0}
-    assert found("pointing-game", case, gaussian_map(case.image)).values == {"hit": 0.0}
+def test_the_peak_is_on_the_object(context: CheckContext, truth: Tensor) -> None:
+    check_result = found("pointing-game", context, truth)
+    assert check_result.values == {"hit": 1.0}
+    assert found("pointing-game", context, gaussian_map(context.image)).values == {"hit": 0.0}
 
 
-def test_sufficiency_is_the_share_the_object_needs(case: Case, truth: Tensor) -> None:
-    share = found("sufficiency", case, truth).value
+def test_sufficiency_is_the_share_the_object_needs(context: CheckContext, truth: Tensor) -> None:
+    share = found("sufficiency", context, truth).value
     assert share is not None
     assert share <= 0.16
 
 
 def test_without_a_mask_or_a_method_a_check_says_why(sees_red: Model, planted: Tensor, truth: Tensor) -> None:
-    case = Case(sees_red, planted, 0)
+    context = CheckContext(sees_red, planted, 0)
     for name, words in {
         "mass-inside": "--mask",
         "sensitivity": "the method itself",
         "completeness": "promise",
         "cost": "nobody knows",
     }.items():
-        finding = found(name, case, truth)
-        assert finding.verdict.startswith("not made: ")
-        assert words in finding.verdict
-        assert finding.value is None
-        assert finding.forwards == 0
+        check_result = found(name, context, truth)
+        assert check_result.verdict.startswith("not made: ")
+        assert words in check_result.verdict
+        assert check_result.value is None
+        assert check_result.forwards == 0
 
 
 @pytest.mark.parametrize(
@@ -112,42 +120,46 @@ def test_without_a_mask_or_a_method_a_check_says_why(sees_red: Model, planted: T
         (torch.full((56, 56), float("nan")), "3,136 values are not finite"),
     ],
 )
-def test_degenerate_maps_are_named(case: Case, heatmap: Tensor, words: str) -> None:
-    finding = found("degeneracy", case, heatmap)
-    assert finding.verdict == words
-    assert finding.speaks is False
+def test_degenerate_maps_are_named(context: CheckContext, heatmap: Tensor, words: str) -> None:
+    check_result = found("degeneracy", context, heatmap)
+    assert check_result.verdict == words
+    assert check_result.speaks is False
 
 
-def test_the_gradient_under_another_name_is_recognized(case: Case, truth: Tensor) -> None:
-    plain = gradient(case.model, case.image, 0)
-    assert found("degeneracy", case, 5 * plain).verdict == "identical to the gradient"
+def test_the_gradient_under_another_name_is_recognized(context: CheckContext, truth: Tensor) -> None:
+    plain = gradient(context.model, context.image, 0)
+    assert found("degeneracy", context, 5 * plain).verdict == "identical to the gradient"
     with torch.no_grad():
-        times = (case.image[0] * case.gradient).sum(0)
-    assert found("degeneracy", case, times).verdict == "identical to input x gradient"
-    assert found("degeneracy", case, truth).speaks is True
-    by_name = find_check("degeneracy")(case, Claim("saliency", plain))
+        times = (context.image[0] * context.gradient).sum(0)
+    assert found("degeneracy", context, times).verdict == "identical to input x gradient"
+    assert found("degeneracy", context, truth).speaks is True
+    by_name = find_check("degeneracy")(context, MapUnderTest("saliency", plain))
     assert (by_name.verdict, by_name.speaks) == ("identical to the gradient, by definition", None)
 
 
-def test_a_map_that_ignores_the_network_fails_the_randomization_with_one(case: Case) -> None:
-    finding = found("randomization", case, edge_map(case.image), lambda model, image, target: edge_map(image))
-    assert finding.values["spearman"] == 1.0
-    assert finding.values["ssim"] == pytest.approx(1.0)
-    assert finding.verdict.startswith("fails")
-    logit = found("random-logit", case, edge_map(case.image), lambda model, image, target: edge_map(image))
+def test_a_map_that_ignores_the_network_fails_the_randomization_with_one(context: CheckContext) -> None:
+    check_result = found(
+        "randomization", context, edge_map(context.image), lambda model, image, target: edge_map(image)
+    )
+    assert check_result.values["spearman"] == 1.0
+    assert check_result.values["ssim"] == pytest.approx(1.0)
+    assert check_result.verdict.startswith("fails")
+    logit = found(
+        "random-logit", context, edge_map(context.image), lambda model, image, target: edge_map(image)
+    )
     assert (logit.values["spearman"], logit.speaks) == (1.0, False)
 
 
-def test_maps_drawn_anew_each_time_pass_the_randomization(case: Case) -> None:
+def test_maps_drawn_anew_each_time_pass_the_randomization(context: CheckContext) -> None:
     seeds = iter(range(1000, 1100))
 
     def chance(model: Model, image: Tensor, target: int) -> Tensor:
         return random_map(image, seed=next(seeds))
 
     for name in ("randomization", "layer-randomization"):
-        finding = found(name, case, random_map(case.image, seed=1), chance)
-        assert finding.speaks is True
-        assert abs(finding.values["spearman"]) < 0.2
+        check_result = found(name, context, random_map(context.image, seed=1), chance)
+        assert check_result.speaks is True
+        assert abs(check_result.values["spearman"]) < 0.2
 
 
 def test_shuffling_leaves_the_users_network_alone(tiny_model: Model) -> None:
@@ -163,9 +175,9 @@ def test_shuffling_leaves_the_users_network_alone(tiny_model: Model) -> None:
 
 
 def test_shuffling_keeps_every_tensors_numbers_and_is_seeded(tiny_model: Model) -> None:
-    first, again, other = (shuffled(tiny_model, ["second"], seed=seed) for seed in (1, 1, 2))
+    first, recompute, other = (shuffled(tiny_model, ["second"], seed=seed) for seed in (1, 1, 2))
     mine = tiny_model.module.second.weight
-    assert torch.equal(first.module.second.weight, again.module.second.weight)
+    assert torch.equal(first.module.second.weight, recompute.module.second.weight)
     assert not torch.equal(first.module.second.weight, other.module.second.weight)
     assert torch.equal(first.module.second.weight.flatten().sort().values, mine.flatten().sort().values)
     assert torch.equal(first.module.first.weight, tiny_model.module.first.weight)
@@ -185,18 +197,20 @@ def test_other_classes_are_others() -> None:
     assert other_classes(1000, 7, seed=5) == other_classes(1000, 7, seed=5)
 
 
-def test_the_same_hidden_picture_is_computed_once(case: Case, truth: Tensor) -> None:
-    found("deletion", case, truth)
-    before = case.cost.forwards
-    again = found("deletion", case, 3 * truth)
-    assert case.cost.forwards == before
-    assert again.forwards == 0
+def test_the_same_hidden_picture_is_computed_once(context: CheckContext, truth: Tensor) -> None:
+    found("deletion", context, truth)
+    before = context.cost.forwards
+    recompute = found("deletion", context, 3 * truth)
+    assert context.cost.forwards == before
+    assert recompute.forwards == 0
 
 
 def test_numbers_depend_on_the_seed_only(sees_red: Model, planted: Tensor, truth: Tensor) -> None:
     def numbers(seed: int, chunk: int) -> list[object]:
-        case = Case(sees_red, planted, 0, seed=seed, chunk=chunk)
-        return [found(name, case, truth).bands["blur"].random for name in ("deletion", "infidelity")]
+        context = CheckContext(sees_red, planted, 0, seed=seed, chunk=chunk)
+        return [
+            found(name, context, truth).control_scores["blur"].random for name in ("deletion", "infidelity")
+        ]
 
     first, other = numbers(3, 16), numbers(4, 16)
     assert first == numbers(3, 16)
@@ -207,85 +221,101 @@ def test_numbers_depend_on_the_seed_only(sees_red: Model, planted: Tensor, truth
 
 def test_masks_that_cannot_be_meant_are_refused(sees_red: Model, planted: Tensor) -> None:
     with pytest.raises(UsageError, match="The mask is 5x4, the picture fed 56x56"):
-        Case(sees_red, planted, 0, mask=torch.ones(4, 5, dtype=torch.bool))
+        CheckContext(sees_red, planted, 0, mask=torch.ones(4, 5, dtype=torch.bool))
     with pytest.raises(UsageError, match="empty"):
-        Case(sees_red, planted, 0, mask=torch.zeros(56, 56, dtype=torch.bool))
+        CheckContext(sees_red, planted, 0, mask=torch.zeros(56, 56, dtype=torch.bool))
 
 
-def test_the_registry_from_end_to_end(case: Case) -> None:
-    made = list(explained(case, ["saliency", "input-x-gradient"], budget=30))
-    assert not any(isinstance(entry, Refusal) for entry in made)
-    claims = [claim_of(entry) for entry in made if not isinstance(entry, Refusal)]
-    findings = list(checked(case, claims, ["cost", "sensitivity", "randomization", "random-logit"]))
-    assert [(f.check, f.method) for f in findings][:2] == [("cost", "saliency"), ("cost", "input-x-gradient")]
-    assert all(f.value is not None for f in findings)
+def test_the_registry_from_end_to_end(context: CheckContext) -> None:
+    made = list(explained(context, ["saliency", "input-x-gradient"], budget=30))
+    assert not any(isinstance(entry, NotApplicable) for entry in made)
+    tested_maps = [claim_of(entry) for entry in made if not isinstance(entry, NotApplicable)]
+    check_results = list(
+        checked(context, tested_maps, ["cost", "sensitivity", "randomization", "random-logit"])
+    )
+    assert [(f.check, f.method) for f in check_results][:2] == [
+        ("cost", "saliency"),
+        ("cost", "input-x-gradient"),
+    ]
+    assert all(f.value is not None for f in check_results)
     hooks = [
         m
-        for m in case.model.module.modules()
+        for m in context.model.module.modules()
         if m._forward_hooks or m._backward_hooks or m._forward_pre_hooks
     ]
     assert hooks == []
-    assert all(parameter.requires_grad for parameter in case.model.module.parameters())
+    assert all(parameter.requires_grad for parameter in context.model.module.parameters())
 
 
-def test_a_budget_that_is_used_up_is_said(case: Case, truth: Tensor) -> None:
-    (finding,) = checked(case, [Claim("m", truth)], ["deletion"], budget=0.0)
-    assert finding.verdict == "not made: there was no time left"
-    assert finding.to_dict()["value"] is None
+def test_a_budget_that_is_used_up_is_said(context: CheckContext, truth: Tensor) -> None:
+    (check_result,) = checked(context, [MapUnderTest("m", truth)], ["deletion"], budget=0.0)
+    assert check_result.verdict == "not made: there was no time left"
+    assert check_result.to_dict()["value"] is None
     with pytest.raises(UnknownNameError):
-        checked(case, [], ["no-such-check"])
+        checked(context, [], ["no-such-check"])
 
 
-def test_a_slow_check_says_what_it_would_take(case: Case, truth: Tensor) -> None:
-    claim = Claim("m", truth, lambda *_: truth, seconds=50.0)
-    (finding,) = checked(case, [claim], ["random-logit"], budget=30.0)
-    assert finding.verdict == "not made: it would take 100 s, too much of the 30 s left for all checks"
+def test_a_slow_check_says_what_it_would_take(context: CheckContext, truth: Tensor) -> None:
+    tested_map = MapUnderTest("m", truth, lambda *_: truth, seconds=50.0)
+    (check_result,) = checked(context, [tested_map], ["random-logit"], budget=30.0)
+    assert check_result.verdict == "not made: it would take 100 s, too much of the 30 s left for all checks"
 
 
-def test_rough_maps_are_compared_with_one_as_rough(case: Case) -> None:
-    (made,) = explained(case, ["rise"])
-    assert not isinstance(made, Refusal)
-    claim = claim_of(made, passes=60)
-    assert claim.rough == "60 passes through the network"
-    assert claim.seconds == pytest.approx(made.seconds * 60 / 1000)
-    before = case.reference(claim)
+def test_rough_maps_are_compared_with_one_as_rough(context: CheckContext) -> None:
+    (made,) = explained(context, ["rise"])
+    assert not isinstance(made, NotApplicable)
+    tested_map = claim_of(made, passes=60)
+    assert tested_map.reduced_passes == "60 passes through the network"
+    assert tested_map.seconds == pytest.approx(made.seconds * 60 / 1000)
+    before = context.reference(tested_map)
     assert not torch.equal(before, made.heatmap)
-    assert case.reference(claim) is before
-    finding = find_check("random-logit")(case, claim)
+    assert context.reference(tested_map) is before
+    check_result = find_check("random-logit")(context, tested_map)
     likeness = compare(made.heatmap, before).absolute
-    assert f"maps of {claim.rough}, where it is {likeness:.2f} like the full one" in finding.verdict
-    whole = claim_of(made, passes=5000)
-    assert (whole.rough, case.reference(whole)) == ("", made.heatmap)
-
-
-def test_maps_too_rough_to_be_like_the_full_one_cannot_speak(case: Case, truth: Tensor) -> None:
-    seeds = iter(range(1000, 1100))
-    claim = Claim(
-        "m", truth, lambda *_: random_map(case.image, seed=next(seeds)), rough="3 passes through the network"
+    assert (
+        f"maps of {tested_map.reduced_passes}, where it is {likeness:.2f} like the full one"
+        in check_result.verdict
     )
-    finding = find_check("randomization")(case, claim)
-    assert finding.verdict.startswith(
+    whole = claim_of(made, passes=5000)
+    assert (whole.reduced_passes, context.reference(whole)) == ("", made.heatmap)
+
+
+def test_maps_too_rough_to_be_like_the_full_one_cannot_speak(context: CheckContext, truth: Tensor) -> None:
+    seeds = iter(range(1000, 1100))
+    tested_map = MapUnderTest(
+        "m",
+        truth,
+        lambda *_: random_map(context.image, seed=next(seeds)),
+        reduced_passes="3 passes through the network",
+    )
+    check_result = find_check("randomization")(context, tested_map)
+    assert check_result.verdict.startswith(
         "cannot be told: with 3 passes through the network the map is mostly chance"
     )
-    assert finding.speaks is None
+    assert check_result.speaks is None
 
 
-def test_a_depth_sets_the_samples_and_the_clock_only_bounds_them(case: Case) -> None:
-    (usual,), (half,) = (list(explained(case, ["rise"], budget=60, depth=depth)) for depth in (1.0, 0.5))
-    assert not isinstance(usual, Refusal)
-    assert not isinstance(half, Refusal)
+def test_a_depth_sets_the_samples_and_the_clock_only_bounds_them(context: CheckContext) -> None:
+    (usual,), (half,) = (list(explained(context, ["rise"], budget=60, depth=depth)) for depth in (1.0, 0.5))
+    assert not isinstance(usual, NotApplicable)
+    assert not isinstance(half, NotApplicable)
     assert (usual.options["samples"], half.options["samples"]) == (1000, 500)
 
 
-def test_agreement_is_the_mean_likeness_to_the_others_beside_the_controls(case: Case, truth: Tensor) -> None:
-    noise = random_map(case.image, seed=7)
-    claims = [Claim("a", truth), Claim("b", 2 * truth), Claim("c", noise)]
-    first, _, third = checked(case, claims, ["agreement"])
+def test_agreement_is_the_mean_likeness_to_the_others_beside_the_controls(
+    context: CheckContext, truth: Tensor
+) -> None:
+    noise = random_map(context.image, seed=7)
+    tested_maps = [MapUnderTest("a", truth), MapUnderTest("b", 2 * truth), MapUnderTest("c", noise)]
+    first, _, third = checked(context, tested_maps, ["agreement"])
     expected = (compare(truth, 2 * truth).spearman + compare(truth, noise).spearman) / 2
     assert first.value == pytest.approx(expected)
     assert first.values["top overlap"] == pytest.approx((1 + compare(truth, noise).top) / 2)
-    assert first.bands["ssim"].gaussian == pytest.approx(
-        (compare(gaussian_map(case.image), 2 * truth).ssim + compare(gaussian_map(case.image), noise).ssim)
+    assert first.control_scores["ssim"].gaussian == pytest.approx(
+        (
+            compare(gaussian_map(context.image), 2 * truth).ssim
+            + compare(gaussian_map(context.image), noise).ssim
+        )
         / 2
     )
     assert first.verdict == "agrees with the others more than every control; they may share a fault"
@@ -293,54 +323,58 @@ def test_agreement_is_the_mean_likeness_to_the_others_beside_the_controls(case: 
     assert {found.speaks for found in (first, third)} == {None}
 
 
-def test_one_method_alone_has_nobody_to_agree_with(case: Case, truth: Tensor) -> None:
-    (finding,) = checked(case, [Claim("a", truth)], ["agreement"])
-    assert finding.verdict == "not made: it needs another method to agree with (--method twice)"
+def test_one_method_alone_has_nobody_to_agree_with(context: CheckContext, truth: Tensor) -> None:
+    (check_result,) = checked(context, [MapUnderTest("a", truth)], ["agreement"])
+    assert check_result.verdict == "not made: it needs another method to agree with (--method twice)"
 
 
-def test_the_table_shows_the_number_that_the_verdict_is_about(case: Case, truth: Tensor) -> None:
-    still = found("randomization", case, edge_map(case.image), lambda model, image, target: edge_map(image))
+def test_the_table_shows_the_number_that_the_verdict_is_about(context: CheckContext, truth: Tensor) -> None:
+    still = found(
+        "randomization", context, edge_map(context.image), lambda model, image, target: edge_map(image)
+    )
     assert still.value == still.values["spearman"] == 1.0
     assert still.controls["centered blob"] == (1.0, 0.0)
-    both = found("deletion", case, truth)
+    both = found("deletion", context, truth)
     assert both.value == pytest.approx((both.values["blur"] + both.values["mean"]) / 2)
-    twin = found("degeneracy", case, gradient(case.model, case.image, 0))
+    twin = found("degeneracy", context, gradient(context.model, context.image, 0))
     assert twin.value == max(twin.values.values())
 
 
-def test_the_cost_is_what_a_hook_counts(case: Case) -> None:
+def test_the_cost_is_what_a_hook_counts(context: CheckContext) -> None:
     counted = []
-    handle = case.model.module.register_forward_hook(lambda m, inputs, output: counted.append(len(output)))
+    handle = context.model.module.register_forward_hook(lambda m, inputs, output: counted.append(len(output)))
     try:
-        (made,) = explained(case, ["rise"], samples=24)
+        (made,) = explained(context, ["rise"], samples=24)
     finally:
         handle.remove()
-    assert not isinstance(made, Refusal)
-    finding = find_check("cost")(case, claim_of(made))
-    assert finding.verdict.startswith("24 forward and 0 backward passes")
+    assert not isinstance(made, NotApplicable)
+    check_result = find_check("cost")(context, claim_of(made))
+    assert check_result.verdict.startswith("24 forward and 0 backward passes")
     assert counted == [1, 24, 1]  # the picture's and the baseline's own scores are not the method's cost
 
 
-def test_sufficiency_is_what_a_loop_over_the_cells_finds(case: Case, truth: Tensor) -> None:
+def test_sufficiency_is_what_a_loop_over_the_cells_finds(context: CheckContext, truth: Tensor) -> None:
     """One cell after the other is uncovered, until half of the probability is there."""
-    whole = Case(case.model, case.image, 0, steps=196)
+    whole = CheckContext(context.model, context.image, 0, steps=196)
     order = claimed_order(to_cells(truth), seed=0)
-    image, shown = case.substrates["mean"].clone(), 0
+    image, shown = context.substrates["mean"].clone(), 0
     with torch.no_grad():
-        while float(case.model(image).softmax(1)[0, 0]) < 0.5 * case.probability:
+        while float(context.model(image).softmax(1)[0, 0]) < 0.5 * context.probability:
             row, column = divmod(int(order[shown]), 14)
             place = (..., slice(4 * row, 4 * row + 4), slice(4 * column, 4 * column + 4))
-            image[place] = case.image[place]
+            image[place] = context.image[place]
             shown += 1
     assert found("sufficiency", whole, truth).values["mean"] == pytest.approx(shown / 196)
 
 
-def test_a_method_that_fails_on_a_shuffled_network_does_not_end_the_others(case: Case, truth: Tensor) -> None:
+def test_a_method_that_fails_on_a_shuffled_network_does_not_end_the_others(
+    context: CheckContext, truth: Tensor
+) -> None:
     def picky(model: Model, image: Tensor, target: int) -> Tensor:
         raise UsageError(f"m does not apply to {model.name}: it is too wild")
 
-    claims = [Claim("m", truth, picky), Claim("n", truth, lambda *_: truth)]
-    failed, other = checked(case, claims, ["randomization"])
+    tested_maps = [MapUnderTest("m", truth, picky), MapUnderTest("n", truth, lambda *_: truth)]
+    failed, other = checked(context, tested_maps, ["randomization"])
     assert failed.verdict == "not made: m does not apply to sees-red with shuffled weights: it is too wild"
     assert (failed.value, failed.speaks) == (None, None)
     assert other.value == 1.0

@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import pytest
 
-from deepdream.attribution.checks import Band, judge
+from deepdream.attribution.checks import ControlScores, judge
 from deepdream.attribution.checks.verdicts import Better, judge_all
 
-BAND = Band(random=(0.20, 0.22, 0.24), gaussian=0.5, edges=0.1)
+BAND = ControlScores(random=(0.20, 0.22, 0.24), gaussian=0.5, edges=0.1)
 
 
 def test_the_band_reaches_over_every_control() -> None:
     assert BAND.mean == pytest.approx(0.22)
     assert BAND.sd == pytest.approx(0.02)
     assert (BAND.low, BAND.high) == (0.1, 0.5)
-    wide = Band(random=(0.0, 1.0), gaussian=0.5, edges=0.5)
+    wide = ControlScores(random=(0.0, 1.0), gaussian=0.5, edges=0.5)
     assert wide.high == pytest.approx(0.5 + 2 * 0.5**0.5)
 
 
@@ -41,14 +41,14 @@ def test_a_number_speaks_only_beyond_all_controls(
 def test_the_strongest_control_is_named() -> None:
     assert "the centered blob reaches 0.5" in judge(0.3, BAND, "higher").words
     assert "the edge detector reaches 0.1" in judge(0.3, BAND, "lower").words
-    flat = Band(random=(0.4, 0.6), gaussian=0.1, edges=0.1)
+    flat = ControlScores(random=(0.4, 0.6), gaussian=0.1, edges=0.1)
     assert "random maps reach" in judge(0.5, flat, "higher").words
 
 
 def test_both_substrates_must_speak() -> None:
-    bands = {"blur": BAND, "mean": BAND}
-    assert judge_all({"blur": 0.6, "mean": 0.7}, bands, "higher").speaks
-    mixed = judge_all({"blur": 0.6, "mean": 0.3}, bands, "higher")
+    control_scores = {"blur": BAND, "mean": BAND}
+    assert judge_all({"blur": 0.6, "mean": 0.7}, control_scores, "higher").speaks
+    mixed = judge_all({"blur": 0.6, "mean": 0.3}, control_scores, "higher")
     assert not mixed.speaks
     assert "on blur only" in mixed.words
-    assert judge_all({"blur": 0.3, "mean": 0.01}, bands, "higher").words.startswith("inside")
+    assert judge_all({"blur": 0.3, "mean": 0.01}, control_scores, "higher").words.startswith("inside")

@@ -4,11 +4,11 @@ A check is one decorated function in one file: ``check_of_maps`` for what can be
 controls are measured by the same function), ``check_of_methods`` for what needs the method itself.
 """
 
-from deepdream.attribution.checks.case import SUBSTRATES, Case, Claim, Measurement
+from deepdream.attribution.checks.context import SUBSTRATES, CheckContext, MapUnderTest, Measurement
 from deepdream.attribution.checks.maps import CELLS, EDGES, GAUSSIAN, control_maps
 from deepdream.attribution.checks.registry import (
     Check,
-    Finding,
+    CheckResult,
     all_checks,
     check_of_maps,
     check_of_methods,
@@ -17,7 +17,7 @@ from deepdream.attribution.checks.registry import (
 from deepdream.attribution.checks.running import (
     AGAIN,
     DEFAULT_CHECKS,
-    Refusal,
+    NotApplicable,
     checked,
     claim_of,
     explained,
@@ -26,7 +26,7 @@ from deepdream.attribution.checks.running import (
 )
 from deepdream.attribution.checks.similarity import Agreement, Similarity, agreement, compare
 from deepdream.attribution.checks.timing import Clock
-from deepdream.attribution.checks.verdicts import Band, Verdict, judge
+from deepdream.attribution.checks.verdicts import ControlScores, Verdict, judge
 
 __all__ = [
     "AGAIN",
@@ -36,14 +36,14 @@ __all__ = [
     "GAUSSIAN",
     "SUBSTRATES",
     "Agreement",
-    "Band",
-    "Case",
     "Check",
-    "Claim",
+    "CheckContext",
+    "CheckResult",
     "Clock",
-    "Finding",
+    "ControlScores",
+    "MapUnderTest",
     "Measurement",
-    "Refusal",
+    "NotApplicable",
     "Similarity",
     "Verdict",
     "agreement",

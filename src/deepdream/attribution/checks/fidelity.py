@@ -7,10 +7,10 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
-from deepdream.attribution.checks.case import Case, Claim, Measurement
+from deepdream.attribution.checks.context import CheckContext, MapUnderTest, Measurement
 from deepdream.attribution.checks.maps import EDGES, control_maps, edge_map, to_cells
-from deepdream.attribution.checks.registry import Finding, check_of_maps, check_of_methods, finding
-from deepdream.attribution.checks.verdicts import Band, Verdict
+from deepdream.attribution.checks.registry import CheckResult, check_of_maps, check_of_methods, check_result
+from deepdream.attribution.checks.verdicts import ControlScores, Verdict
 from deepdream.tensors import generator
 
 SAMPLES = 100
@@ -56,7 +56,7 @@ def infidelity_of(
     good="0 is perfect, 1 is no better than a map of zeros; lower than every control",
     cost="100 forwards a case",
 )
-def infidelity(case: Case, heatmap: Tensor) -> Measurement:
+def infidelity(context: CheckContext, heatmap: Tensor) -> Measurement:
     """The unexplained part of the squared drops of the probability; the map's scale is free, its sign is not.
 
     captum's scale may be negative, and would praise a map for foretelling the opposite. The same seeded sets of
@@ -66,10 +66,10 @@ def infidelity(case: Case, heatmap: Tensor) -> Measurement:
     everything = torch.ones_like(cells)
 
     def score(shown: Tensor) -> Tensor:
-        return case.kept("blur", shown > 0.5)
+        return context.kept("blur", shown > 0.5)
 
     def gap(values: Tensor, *, scaled: bool = False) -> float:
-        source = generator(case.seed)
+        source = generator(context.seed)
         return infidelity_of(
             score, everything, values, draw=lambda batch: _hide(batch, source), scaled=scaled
         )
@@ -114,8 +114,8 @@ def sensitivity_of(explanation: Callable[[Tensor], Tensor], image: Tensor, *, se
     return float(found)
 
 
-def _needs_again(_: Case, claim: Claim) -> str | None:
-    return None if claim.again else "it needs the method itself, not only its map"
+def _needs_again(_: CheckContext, tested_map: MapUnderTest) -> str | None:
+    return None if tested_map.recompute else "it needs the method itself, not only its map"
 
 
 @check_of_methods(
@@ -127,44 +127,50 @@ def _needs_again(_: Case, claim: Claim) -> str | None:
     good="well below 1; a map that ignores the picture scores 0, so a low value alone proves nothing",
     cost="3 explanations",
 )
-def sensitivity(case: Case, claim: Claim) -> Finding:
+def sensitivity(context: CheckContext, tested_map: MapUnderTest) -> CheckResult:
     """The largest relative change of the map; the controls are explained and shaken in the same way."""
-    again = claim.again
-    assert again is not None
+    recompute = tested_map.recompute
+    assert recompute is not None
 
     def explained(batch: Tensor) -> Tensor:
-        if torch.equal(batch, case.image):  # captum asks for the picture itself first
-            return case.reference(claim)[None]
+        if torch.equal(batch, context.image):  # captum asks for the picture itself first
+            return context.reference(tested_map)[None]
         with torch.enable_grad():
-            return torch.stack([again(case.model, image[None], case.target) for image in batch])
+            return torch.stack([recompute(context.model, image[None], context.target) for image in batch])
 
-    value = sensitivity_of(explained, case.image, seed=case.seed)
+    value = sensitivity_of(explained, context.image, seed=context.seed)
     measured = Measurement({"largest change": value})
-    band = _controls(case)
-    verdict = _steady(value, band)
-    if claim.rough:
-        verdict = Verdict(f"{verdict.words}; maps of {claim.rough}", verdict.speaks)
-    return finding("sensitivity", claim, measured, verdict=verdict, bands={"largest change": band})
+    control_scores = _controls(context)
+    verdict = _steady(value, control_scores)
+    if tested_map.reduced_passes:
+        verdict = Verdict(f"{verdict.words}; maps of {tested_map.reduced_passes}", verdict.speaks)
+    return check_result(
+        "sensitivity",
+        tested_map,
+        measured,
+        verdict=verdict,
+        control_scores={"largest change": control_scores},
+    )
 
 
-def _controls(case: Case) -> Band:
+def _controls(context: CheckContext) -> ControlScores:
     def of(name: str) -> float:
         def explained(batch: Tensor) -> Tensor:
             if name == EDGES:
                 return torch.stack([edge_map(image[None]) for image in batch])
-            return torch.stack([control_maps(image[None], seed=case.seed)[name] for image in batch])
+            return torch.stack([control_maps(image[None], seed=context.seed)[name] for image in batch])
 
-        return sensitivity_of(explained, case.image.cpu(), seed=case.seed)
+        return sensitivity_of(explained, context.image.cpu(), seed=context.seed)
 
     # Random maps and the blob do not look at the picture: shaking it cannot change them.
-    return Band.of({name: of(name) if name == EDGES else 0.0 for name in case.controls})
+    return ControlScores.of({name: of(name) if name == EDGES else 0.0 for name in context.controls})
 
 
-def _steady(value: float, band: Band) -> Verdict:
+def _steady(value: float, control_scores: ControlScores) -> Verdict:
     if not value < float("inf"):
         return Verdict("not a number: the map cannot be measured", False)
     if value >= 1:
         return Verdict("unsteady: noise that nobody sees changes the map by more than its own length", False)
-    side = "steadier" if value <= band.edges else "less steady"
+    side = "steadier" if value <= control_scores.edges else "less steady"
     words = f"{side} than the edge detector; steadiness alone proves nothing (the centered blob scores 0)"
     return Verdict(words, None)

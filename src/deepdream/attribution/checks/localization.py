@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from deepdream.attribution.checks.case import Case, Claim, Measurement
+from deepdream.attribution.checks.context import CheckContext, MapUnderTest, Measurement
 from deepdream.attribution.checks.registry import check_of_maps
 
 #: Pixels by which the peak may miss the mask, at 224 (TorchRay's benchmark).
@@ -26,8 +26,8 @@ def mass_inside(heatmap: Tensor, mask: Tensor) -> float:
     return float(positive[mask].sum()) / total if total > 0 else 0.0
 
 
-def _needs_mask(case: Case, _: Claim) -> str | None:
-    return None if case.mask is not None else "nobody said where the object is (--mask)"
+def _needs_mask(context: CheckContext, _: MapUnderTest) -> str | None:
+    return None if context.mask is not None else "nobody said where the object is (--mask)"
 
 
 @check_of_maps(
@@ -39,11 +39,11 @@ def _needs_mask(case: Case, _: Claim) -> str | None:
     good="1 is a hit, 0 a miss; on VOC07 the center of the picture alone hits 69.6 %",
     cost="nothing",
 )
-def pointing_game(case: Case, heatmap: Tensor) -> Measurement:
+def pointing_game(context: CheckContext, heatmap: Tensor) -> Measurement:
     """1 where the peak is within 15 pixels (at 224) of the mask."""
-    assert case.mask is not None
-    tolerance = TOLERANCE * min(case.size) / 224
-    return Measurement({"hit": float(points_inside(heatmap.cpu(), case.mask, tolerance))})
+    assert context.mask is not None
+    tolerance = TOLERANCE * min(context.size) / 224
+    return Measurement({"hit": float(points_inside(heatmap.cpu(), context.mask, tolerance))})
 
 
 @check_of_maps(
@@ -55,7 +55,7 @@ def pointing_game(case: Case, heatmap: Tensor) -> Measurement:
     good="near 1, and above every control; a flat map scores the share of the picture that the object covers",
     cost="nothing",
 )
-def mass(case: Case, heatmap: Tensor) -> Measurement:
+def mass(context: CheckContext, heatmap: Tensor) -> Measurement:
     """The share of the positive values inside the mask."""
-    assert case.mask is not None
-    return Measurement({"share": mass_inside(heatmap.cpu(), case.mask)})
+    assert context.mask is not None
+    return Measurement({"share": mass_inside(heatmap.cpu(), context.mask)})

@@ -7,9 +7,9 @@ from collections.abc import Mapping
 import torch
 from torch import Tensor
 
-from deepdream.attribution.checks.case import Case, Claim, Measurement
-from deepdream.attribution.checks.registry import Finding, check_of_methods, finding
-from deepdream.attribution.checks.verdicts import Band, Verdict
+from deepdream.attribution.checks.context import CheckContext, MapUnderTest, Measurement
+from deepdream.attribution.checks.registry import CheckResult, check_of_methods, check_result
+from deepdream.attribution.checks.verdicts import ControlScores, Verdict
 
 #: Relative error up to which a map counts as complete.
 COMPLETE = 0.01
@@ -24,8 +24,8 @@ def completeness_error(heatmap: Tensor, score: float, baseline_score: float) -> 
     return missing / abs(promised) if promised else float("inf") if missing else 0.0
 
 
-def _promises(_: Case, claim: Claim) -> str | None:
-    if claim.explanation is None or claim.explanation.baseline_score is None:
+def _promises(_: CheckContext, tested_map: MapUnderTest) -> str | None:
+    if tested_map.explanation is None or tested_map.explanation.baseline_score is None:
         return "the method does not promise that its map sums to anything"
     return None
 
@@ -39,21 +39,25 @@ def _promises(_: Case, claim: Claim) -> str | None:
     good="relative error below 1 %",
     cost="nothing",
 )
-def completeness(case: Case, claim: Claim) -> Finding:
+def completeness(context: CheckContext, tested_map: MapUnderTest) -> CheckResult:
     """The relative error of the sum; the controls are scaled to the map's own total magnitude."""
-    made = claim.explanation
+    made = tested_map.explanation
     assert made is not None
     assert made.baseline_score is not None
     floor, score = made.baseline_score, made.score
-    magnitude = claim.heatmap.abs().sum()
-    error = completeness_error(claim.heatmap, score, floor)
+    magnitude = tested_map.heatmap.abs().sum()
+    error = completeness_error(tested_map.heatmap, score, floor)
     controls = {
         name: completeness_error(control / control.sum() * magnitude, score, floor)
-        for name, control in case.controls.items()
+        for name, control in context.controls.items()
     }
     measured = Measurement({"relative error": error})
-    return finding(
-        "completeness", claim, measured, verdict=_kept(error), bands={"relative error": Band.of(controls)}
+    return check_result(
+        "completeness",
+        tested_map,
+        measured,
+        verdict=_kept(error),
+        control_scores={"relative error": ControlScores.of(controls)},
     )
 
 
@@ -63,13 +67,15 @@ def _kept(error: float) -> Verdict:
     return Verdict(f"breaks its promise: the sum is off by {error:.1%}", False)
 
 
-def degeneracies(case: Case, heatmap: Tensor) -> Measurement:
+def degeneracies(context: CheckContext, heatmap: Tensor) -> Measurement:
     """Cosine of a map with the gradient and with input times gradient, in the forms they are drawn in."""
-    gradient, mine = case.gradient, heatmap.detach().cpu()
-    std = torch.tensor(case.model.preprocessing.std)[:, None, None]
+    gradient, mine = context.gradient, heatmap.detach().cpu()
+    std = torch.tensor(context.model.preprocessing.std)[:, None, None]
     times = {
-        "input x gradient": case.image[0].detach().cpu() * gradient,
-        "normalized input x gradient": case.model.normalize(case.image)[0].detach().cpu() * std * gradient,
+        "input x gradient": context.image[0].detach().cpu() * gradient,
+        "normalized input x gradient": context.model.normalize(context.image)[0].detach().cpu()
+        * std
+        * gradient,
     }
     drawn = (gradient.sum(0), gradient.abs().sum(0), gradient.abs().amax(0), gradient.square().sum(0))
     found = {"gradient": max(cosine(mine, other) for other in drawn)}
@@ -91,17 +97,21 @@ def cosine(first: Tensor, second: Tensor) -> float:
     good="none of these",
     cost="1 forward, 1 backward",
 )
-def degeneracy(case: Case, claim: Claim) -> Finding:
+def degeneracy(context: CheckContext, tested_map: MapUnderTest) -> CheckResult:
     """Cosine with the gradient and with input times gradient, and a look at the numbers."""
-    broken = _broken(claim.heatmap)
+    broken = _broken(tested_map.heatmap)
     if broken:
-        return finding("degeneracy", claim, Measurement({}), verdict=Verdict(broken, False))
-    found = degeneracies(case, claim.heatmap)
-    controls = case.measured("degeneracy", degeneracies)
-    bands = {key: Band.of({name: m.values[key] for name, m in controls.items()}) for key in found.values}
+        return check_result("degeneracy", tested_map, Measurement({}), verdict=Verdict(broken, False))
+    found = degeneracies(context, tested_map.heatmap)
+    controls = context.measured("degeneracy", degeneracies)
+    control_scores = {
+        key: ControlScores.of({name: m.values[key] for name, m in controls.items()}) for key in found.values
+    }
     nearest = max(found.values, key=lambda name: found.values[name])
-    verdict = _same(claim.method, found.values)
-    return finding("degeneracy", claim, found, verdict=verdict, bands=bands, main=(nearest,))
+    verdict = _same(tested_map.method, found.values)
+    return check_result(
+        "degeneracy", tested_map, found, verdict=verdict, control_scores=control_scores, main=(nearest,)
+    )
 
 
 def _broken(heatmap: Tensor) -> str:
@@ -127,8 +137,8 @@ def _same(method: str, found: Mapping[str, float]) -> Verdict:
     return Verdict(words, False)
 
 
-def _has_cost(_: Case, claim: Claim) -> str | None:
-    return None if claim.explanation else "nobody knows what the map cost"
+def _has_cost(_: CheckContext, tested_map: MapUnderTest) -> str | None:
+    return None if tested_map.explanation else "nobody knows what the map cost"
 
 
 @check_of_methods(
@@ -140,10 +150,12 @@ def _has_cost(_: Case, claim: Claim) -> str | None:
     good="as little as the answer is worth; a control costs nothing",
     cost="nothing",
 )
-def cost(case: Case, claim: Claim) -> Finding:
+def cost(context: CheckContext, tested_map: MapUnderTest) -> CheckResult:
     """Forward passes, backward passes and seconds of the explanation itself."""
-    del case
-    made = claim.explanation
+    del context
+    made = tested_map.explanation
     assert made is not None
     words = f"{made.passes}, {made.seconds:.2f} s"
-    return finding("cost", claim, Measurement({"seconds": made.seconds}), verdict=Verdict(words, None))
+    return check_result(
+        "cost", tested_map, Measurement({"seconds": made.seconds}), verdict=Verdict(words, None)
+    )

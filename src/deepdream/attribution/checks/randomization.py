@@ -15,10 +15,10 @@ from dataclasses import replace
 import torch
 from torch import Tensor, nn
 
-from deepdream.attribution.checks.case import Case, Claim, Measurement
-from deepdream.attribution.checks.registry import Finding, check_of_methods, finding
+from deepdream.attribution.checks.context import CheckContext, MapUnderTest, Measurement
+from deepdream.attribution.checks.registry import CheckResult, check_of_methods, check_result
 from deepdream.attribution.checks.similarity import compare
-from deepdream.attribution.checks.verdicts import WIDTH, Band, Verdict
+from deepdream.attribution.checks.verdicts import WIDTH, ControlScores, Verdict
 from deepdream.models import Model
 from deepdream.tensors import generator
 
@@ -86,8 +86,8 @@ def one_by_one(model: Model, *, seed: int = 0, count: int = STAGES) -> Iterator[
         yield part[-1], shuffled(model, part, seed=seed)
 
 
-def _needs_again(_: Case, claim: Claim) -> str | None:
-    return None if claim.again else "it needs the method itself, not only its map"
+def _needs_again(_: CheckContext, tested_map: MapUnderTest) -> str | None:
+    return None if tested_map.recompute else "it needs the method itself, not only its map"
 
 
 def _measure(original: Tensor, others: Iterable[tuple[str, Tensor]]) -> Measurement:
@@ -100,22 +100,22 @@ def _measure(original: Tensor, others: Iterable[tuple[str, Tensor]]) -> Measurem
     return Measurement({key: sum(curve) / len(curve) for key, curve in curves.items()}, curves)
 
 
-def control_bands(case: Case) -> dict[str, Band]:
+def control_bands(context: CheckContext) -> dict[str, ControlScores]:
     """What maps that know nothing score: random maps drawn anew each time, and maps that never change."""
-    random = [heatmap for name, heatmap in case.controls.items() if name.startswith("random")]
+    random = [heatmap for name, heatmap in context.controls.items() if name.startswith("random")]
     pairs = [compare(a, b) for a, b in zip(random, random[1:] + random[:1], strict=True)]
     still = {"gaussian": 1.0, "edges": 1.0}
     return {
-        "spearman": Band(tuple(pair.absolute for pair in pairs), **still),
-        "ssim": Band(tuple(pair.ssim for pair in pairs), **still),
+        "spearman": ControlScores(tuple(pair.absolute for pair in pairs), **still),
+        "ssim": ControlScores(tuple(pair.ssim for pair in pairs), **still),
     }
 
 
-def judge_change(value: float, band: Band, what: str) -> Verdict:
+def judge_change(value: float, control_scores: ControlScores, what: str) -> Verdict:
     """Whether maps changed when the network did: at the level of unrelated maps, or hardly at all."""
     if not value < float("inf"):
         return Verdict("not a number: a map could not be compared", False)
-    if value <= max(band.mean + WIDTH * band.sd, UNRELATED):
+    if value <= max(control_scores.mean + WIDTH * control_scores.sd, UNRELATED):
         return Verdict(f"passes: with {what} the map is as different as an unrelated one", True)
     if value >= BLIND:
         return Verdict(f"fails: with {what} the map stays much the same ({value:.2f})", False)
@@ -125,39 +125,51 @@ def judge_change(value: float, band: Band, what: str) -> Verdict:
 Shuffles = Callable[..., Iterator[tuple[str, Model]]]
 
 
-def _networks(case: Case, name: str, make: Shuffles) -> Iterable[tuple[str, Model]]:
-    size = sum(parameter.numel() for parameter in case.model.module.parameters())
+def _networks(context: CheckContext, name: str, make: Shuffles) -> Iterable[tuple[str, Model]]:
+    size = sum(parameter.numel() for parameter in context.model.module.parameters())
     if size > KEPT:
-        return make(case.model, seed=case.seed)
-    if name not in case.networks:
-        case.networks[name] = list(make(case.model, seed=case.seed))
-    return case.networks[name]
+        return make(context.model, seed=context.seed)
+    if name not in context.networks:
+        context.networks[name] = list(make(context.model, seed=context.seed))
+    return context.networks[name]
 
 
-def _check(name: str, case: Case, claim: Claim, make: Shuffles, what: str) -> Finding:
-    again = claim.again
-    assert again is not None
+def _check(
+    name: str, context: CheckContext, tested_map: MapUnderTest, make: Shuffles, what: str
+) -> CheckResult:
+    recompute = tested_map.recompute
+    assert recompute is not None
     maps = (
-        (layer, again(network, case.image, case.target)) for layer, network in _networks(case, name, make)
+        (layer, recompute(network, context.image, context.target))
+        for layer, network in _networks(context, name, make)
     )
-    return _judged(name, case, claim, maps, what)
+    return _judged(name, context, tested_map, maps, what)
 
 
-def _judged(name: str, case: Case, claim: Claim, maps: Iterable[tuple[str, Tensor]], what: str) -> Finding:
-    measured, bands = _measure(case.reference(claim), maps), control_bands(case)
-    verdict = judge_change(measured.values["spearman"], bands["spearman"], what)
-    if claim.rough:
-        verdict = _of_rough_maps(verdict, claim.rough, compare(claim.heatmap, case.reference(claim)).absolute)
-    return finding(name, claim, measured, verdict=verdict, bands=bands, main=("spearman",))
+def _judged(
+    name: str, context: CheckContext, tested_map: MapUnderTest, maps: Iterable[tuple[str, Tensor]], what: str
+) -> CheckResult:
+    measured, control_scores = _measure(context.reference(tested_map), maps), control_bands(context)
+    verdict = judge_change(measured.values["spearman"], control_scores["spearman"], what)
+    if tested_map.reduced_passes:
+        verdict = _of_rough_maps(
+            verdict,
+            tested_map.reduced_passes,
+            compare(tested_map.heatmap, context.reference(tested_map)).absolute,
+        )
+    return check_result(
+        name, tested_map, measured, verdict=verdict, control_scores=control_scores, main=("spearman",)
+    )
 
 
-def _of_rough_maps(verdict: Verdict, rough: str, likeness: float) -> Verdict:
+def _of_rough_maps(verdict: Verdict, reduced_passes: str, likeness: float) -> Verdict:
     """A verdict on maps made with fewer passes; where those are mostly chance, it can speak neither way."""
     if likeness < BLIND:
-        words = f"cannot be told: with {rough} the map is mostly chance ({likeness:.2f} like the full one)"
+        words = f"cannot be told: with {reduced_passes} the map is mostly chance ({likeness:.2f} like the full one)"
         return Verdict(words, None)
     return Verdict(
-        f"{verdict.words}; maps of {rough}, where it is {likeness:.2f} like the full one", verdict.speaks
+        f"{verdict.words}; maps of {reduced_passes}, where it is {likeness:.2f} like the full one",
+        verdict.speaks,
     )
 
 
@@ -170,9 +182,9 @@ def _of_rough_maps(verdict: Verdict, rough: str, likeness: float) -> Verdict:
     good="mean similarity near that of unrelated maps; a map that ignores the network scores 1",
     cost="5 explanations",
 )
-def cascading_randomization(case: Case, claim: Claim) -> Finding:
+def cascading_randomization(context: CheckContext, tested_map: MapUnderTest) -> CheckResult:
     """Similarity of the map to those of ever deeper shuffled networks."""
-    return _check("randomization", case, claim, cascade, "shuffled weights")
+    return _check("randomization", context, tested_map, cascade, "shuffled weights")
 
 
 @check_of_methods(
@@ -184,9 +196,9 @@ def cascading_randomization(case: Case, claim: Claim) -> Finding:
     good="mean similarity near that of unrelated maps; a map that ignores the network scores 1",
     cost="5 explanations",
 )
-def layer_randomization(case: Case, claim: Claim) -> Finding:
+def layer_randomization(context: CheckContext, tested_map: MapUnderTest) -> CheckResult:
     """Similarity of the map to those of networks with one shuffled part."""
-    return _check("layer-randomization", case, claim, one_by_one, "one part shuffled")
+    return _check("layer-randomization", context, tested_map, one_by_one, "one part shuffled")
 
 
 @check_of_methods(
@@ -198,13 +210,13 @@ def layer_randomization(case: Case, claim: Claim) -> Finding:
     good="similarity near that of unrelated maps; a map that ignores the class scores 1",
     cost="2 explanations",
 )
-def random_logit(case: Case, claim: Claim) -> Finding:
+def random_logit(context: CheckContext, tested_map: MapUnderTest) -> CheckResult:
     """Similarity of the map to those of other classes."""
-    again = claim.again
-    assert again is not None
-    others = other_classes(case.model.classes, case.target, but=case.against, seed=case.seed)
-    maps = ((str(index), again(case.model, case.image, index)) for index in others)
-    return _judged("random-logit", case, claim, maps, "another class")
+    recompute = tested_map.recompute
+    assert recompute is not None
+    others = other_classes(context.model.classes, context.target, but=context.against, seed=context.seed)
+    maps = ((str(index), recompute(context.model, context.image, index)) for index in others)
+    return _judged("random-logit", context, tested_map, maps, "another class")
 
 
 def other_classes(

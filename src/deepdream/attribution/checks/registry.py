@@ -13,14 +13,14 @@ from typing import Any
 
 from torch import Tensor
 
-from deepdream.attribution.checks.case import Case, Claim, Measurement
+from deepdream.attribution.checks.context import CheckContext, MapUnderTest, Measurement
 from deepdream.attribution.checks.maps import EDGES, GAUSSIAN
-from deepdream.attribution.checks.verdicts import Band, Better, Verdict, judge_all, number
+from deepdream.attribution.checks.verdicts import Better, ControlScores, Verdict, judge_all, number
 from deepdream.errors import UnknownNameError, UsageError
 
 
 @dataclass(frozen=True)
-class Finding:
+class CheckResult:
     """What one check says about one method.
 
     Attributes:
@@ -36,7 +36,7 @@ class Finding:
     check: str
     method: str
     values: Mapping[str, float] = field(default_factory=dict)
-    bands: Mapping[str, Band] = field(default_factory=dict)
+    control_scores: Mapping[str, ControlScores] = field(default_factory=dict)
     verdict: str = ""
     speaks: bool | None = None
     curves: Mapping[str, tuple[float, ...]] = field(default_factory=dict)
@@ -54,13 +54,13 @@ class Finding:
     @property
     def controls(self) -> dict[str, tuple[float, float]]:
         """What stands beside ``value``: mean and standard deviation of the random maps, the blob, the edges."""
-        bands = [self.bands[name] for name in self.main or self.bands]
-        if not bands:
+        control_scores = [self.control_scores[name] for name in self.main or self.control_scores]
+        if not control_scores:
             return {}
         return {
-            "random maps": (fmean(b.mean for b in bands), fmean(b.sd for b in bands)),
-            GAUSSIAN: (fmean(b.gaussian for b in bands), 0.0),
-            EDGES: (fmean(b.edges for b in bands), 0.0),
+            "random maps": (fmean(b.mean for b in control_scores), fmean(b.sd for b in control_scores)),
+            GAUSSIAN: (fmean(b.gaussian for b in control_scores), 0.0),
+            EDGES: (fmean(b.edges for b in control_scores), 0.0),
         }
 
     def to_dict(self) -> dict[str, Any]:
@@ -70,7 +70,9 @@ class Finding:
             "method": self.method,
             "value": None if self.value is None else number(self.value),
             "values": {name: number(value) for name, value in self.values.items()},
-            "controls": {name: band.to_dict() for name, band in self.bands.items()},
+            "controls": {
+                name: control_scores.to_dict() for name, control_scores in self.control_scores.items()
+            },
             "verdict": self.verdict,
             "speaks_for_the_method": self.speaks,
             "curves": {name: [number(y) for y in curve] for name, curve in self.curves.items()},
@@ -80,8 +82,8 @@ class Finding:
         }
 
 
-def _none(case: Case, first: bool) -> int:
-    del case, first
+def _none(context: CheckContext, first: bool) -> int:
+    del context, first
     return 0
 
 
@@ -105,36 +107,36 @@ class Check:
     good: str
     cost: str
     better: Better | None
-    run: Callable[[Case, Claim], Finding]
-    applies: Callable[[Case, Claim], str | None]
-    forwards: Callable[[Case, bool], int] = _none
+    run: Callable[[CheckContext, MapUnderTest], CheckResult]
+    applies: Callable[[CheckContext, MapUnderTest], str | None]
+    forwards: Callable[[CheckContext, bool], int] = _none
 
-    def __call__(self, case: Case, claim: Claim) -> Finding:
+    def __call__(self, context: CheckContext, tested_map: MapUnderTest) -> CheckResult:
         """Make the check; one that does not apply says so, and so does one that fails on a shuffled network."""
-        reason = self.applies(case, claim)
+        reason = self.applies(context, tested_map)
         if reason:
-            return Finding(self.name, claim.method, verdict=f"not made: {reason}")
-        before, start = (case.cost.forwards, case.cost.backwards), time.perf_counter()
+            return CheckResult(self.name, tested_map.method, verdict=f"not made: {reason}")
+        before, start = (context.cost.forwards, context.cost.backwards), time.perf_counter()
         try:
-            found = self.run(case, claim)
+            found = self.run(context, tested_map)
         except UsageError as error:
-            found = Finding(self.name, claim.method, verdict=f"not made: {error}")
-        spent = (case.cost.forwards - before[0], case.cost.backwards - before[1])
+            found = CheckResult(self.name, tested_map.method, verdict=f"not made: {error}")
+        spent = (context.cost.forwards - before[0], context.cost.backwards - before[1])
         seconds = time.perf_counter() - start
         return replace(found, forwards=spent[0], backwards=spent[1], seconds=seconds)
 
 
-Measure = Callable[[Case, Tensor], Measurement]
-Run = Callable[[Case, Claim], Finding]
-Applies = Callable[[Case, Claim], str | None]
+Measure = Callable[[CheckContext, Tensor], Measurement]
+Run = Callable[[CheckContext, MapUnderTest], CheckResult]
+Applies = Callable[[CheckContext, MapUnderTest], str | None]
 
 _CHECKS: dict[str, Check] = {}
-_FILES = ("promises", "removal", "road", "fidelity", "randomization", "localization", "shape", "company")
+_FILES = ("promises", "removal", "road", "fidelity", "randomization", "localization", "shape", "agreement")
 
 
-def always(case: Case, claim: Claim) -> None:
+def always(context: CheckContext, tested_map: MapUnderTest) -> None:
     """A check that can be made of every map."""
-    del case, claim
+    del context, tested_map
 
 
 def check_of_maps(
@@ -142,7 +144,7 @@ def check_of_maps(
     *,
     better: Better,
     applies: Applies = always,
-    each: int | Callable[[Case], int] = 0,
+    each: int | Callable[[CheckContext], int] = 0,
     once: int = 0,
     **words: str,
 ) -> Callable[[Measure], Measure]:
@@ -151,20 +153,20 @@ def check_of_maps(
     ``each`` and ``once`` are the passes through the network of one map, and of all maps together.
     """
 
-    def forwards(case: Case, first: bool) -> int:
-        one = each if isinstance(each, int) else each(case)
-        return once + one * (1 + len(case.controls)) if first else one
+    def forwards(context: CheckContext, first: bool) -> int:
+        one = each if isinstance(each, int) else each(context)
+        return once + one * (1 + len(context.controls)) if first else one
 
     def enter(measure: Measure) -> Measure:
-        def run(case: Case, claim: Claim) -> Finding:
-            mine = measure(case, claim.heatmap)
-            controls = case.measured(name, measure)
-            bands = {
-                variant: Band.of({key: found.values[variant] for key, found in controls.items()})
+        def run(context: CheckContext, tested_map: MapUnderTest) -> CheckResult:
+            mine = measure(context, tested_map.heatmap)
+            controls = context.measured(name, measure)
+            control_scores = {
+                variant: ControlScores.of({key: found.values[variant] for key, found in controls.items()})
                 for variant in mine.values
             }
-            verdict = judge_all(mine.values, bands, better)
-            return finding(name, claim, mine, verdict=verdict, bands=bands)
+            verdict = judge_all(mine.values, control_scores, better)
+            return check_result(name, tested_map, mine, verdict=verdict, control_scores=control_scores)
 
         _CHECKS[name] = Check(name=name, better=better, run=run, applies=applies, forwards=forwards, **words)
         return measure
@@ -184,21 +186,21 @@ def check_of_methods(
     return enter
 
 
-def finding(
+def check_result(
     name: str,
-    claim: Claim,
+    tested_map: MapUnderTest,
     measured: Measurement,
     *,
     verdict: Verdict,
-    bands: Mapping[str, Band] | None = None,
+    control_scores: Mapping[str, ControlScores] | None = None,
     main: tuple[str, ...] = (),
-) -> Finding:
+) -> CheckResult:
     """A finding from a measurement and what was judged of it."""
-    return Finding(
+    return CheckResult(
         name,
-        claim.method,
+        tested_map.method,
         values=dict(measured.values),
-        bands=dict(bands or {}),
+        control_scores=dict(control_scores or {}),
         verdict=verdict.words,
         speaks=verdict.speaks,
         curves={key: tuple(curve) for key, curve in measured.curves.items()},

@@ -9,7 +9,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from deepdream.attribution.checks.case import SUBSTRATES, Case, Measurement
+from deepdream.attribution.checks.context import SUBSTRATES, CheckContext, Measurement
 from deepdream.attribution.checks.maps import claimed_order, to_cells
 from deepdream.attribution.checks.registry import check_of_maps
 
@@ -38,52 +38,52 @@ def area(curve: Tensor, steps: Tensor) -> float:
     return float(torch.trapezoid(curve.double(), steps.double() / steps[-1]))
 
 
-def deletion_curve(case: Case, heatmap: Tensor, substrate: str) -> Tensor:
+def deletion_curve(context: CheckContext, heatmap: Tensor, substrate: str) -> Tensor:
     """The class's probability while the cells that matter most are hidden first, float64 (points,)."""
-    return case.kept(substrate, ~_taken(case, heatmap))
+    return context.kept(substrate, ~_taken(context, heatmap))
 
 
-def insertion_curve(case: Case, heatmap: Tensor, substrate: str) -> Tensor:
+def insertion_curve(context: CheckContext, heatmap: Tensor, substrate: str) -> Tensor:
     """The class's probability while the cells that matter most are shown first, float64 (points,)."""
-    return case.kept(substrate, _taken(case, heatmap))
+    return context.kept(substrate, _taken(context, heatmap))
 
 
-def _taken(case: Case, heatmap: Tensor) -> Tensor:
-    return taken(claimed_order(to_cells(heatmap), seed=case.seed), case.steps)
+def _taken(context: CheckContext, heatmap: Tensor) -> Tensor:
+    return taken(claimed_order(to_cells(heatmap), seed=context.seed), context.steps)
 
 
-def _measurement(case: Case, curves: dict[str, Tensor]) -> Measurement:
-    steps = steps_of(case.grid[0] * case.grid[1], case.steps)
+def _measurement(context: CheckContext, curves: dict[str, Tensor]) -> Measurement:
+    steps = steps_of(context.grid[0] * context.grid[1], context.steps)
     values = {name: area(curve, steps) for name, curve in curves.items()}
     return Measurement(values, {name: tuple(curve.tolist()) for name, curve in curves.items()})
 
 
 @check_of_maps(
     "deletion",
-    each=lambda case: len(SUBSTRATES) * case.steps,
+    each=lambda context: len(SUBSTRATES) * context.steps,
     better="lower",
     question="How fast does the class vanish when the cells the map ranks first are hidden first?",
     paper="Petsiuk et al. 2018, RISE, arXiv:1806.07421",
     good="area under the curve: low, and lower than every control on both substrates",
     cost="56 forwards a map",
 )
-def deletion(case: Case, heatmap: Tensor) -> Measurement:
+def deletion(context: CheckContext, heatmap: Tensor) -> Measurement:
     """Area under the curve of the probability while cells are hidden, by substrate."""
-    return _measurement(case, {name: deletion_curve(case, heatmap, name) for name in SUBSTRATES})
+    return _measurement(context, {name: deletion_curve(context, heatmap, name) for name in SUBSTRATES})
 
 
 @check_of_maps(
     "insertion",
-    each=lambda case: len(SUBSTRATES) * case.steps,
+    each=lambda context: len(SUBSTRATES) * context.steps,
     better="higher",
     question="How fast does the class appear when the cells the map ranks first are shown first?",
     paper="Petsiuk et al. 2018, RISE, arXiv:1806.07421",
     good="area under the curve: high, and higher than every control on both substrates",
     cost="56 forwards a map",
 )
-def insertion(case: Case, heatmap: Tensor) -> Measurement:
+def insertion(context: CheckContext, heatmap: Tensor) -> Measurement:
     """Area under the curve of the probability while cells are shown, by substrate."""
-    return _measurement(case, {name: insertion_curve(case, heatmap, name) for name in SUBSTRATES})
+    return _measurement(context, {name: insertion_curve(context, heatmap, name) for name in SUBSTRATES})
 
 
 @check_of_maps(
@@ -94,13 +94,13 @@ def insertion(case: Case, heatmap: Tensor) -> Measurement:
     good="share of the picture: small, and smaller than for every control",
     cost="none beside insertion",
 )
-def sufficiency(case: Case, heatmap: Tensor) -> Measurement:
+def sufficiency(context: CheckContext, heatmap: Tensor) -> Measurement:
     """The smallest share of cells with half of the whole picture's probability, by substrate.
 
     The paper learns the region; here it is the first one that the map's own order reaches.
     """
-    steps = steps_of(case.grid[0] * case.grid[1], case.steps)
-    return Measurement({name: _first(insertion_curve(case, heatmap, name), steps) for name in SUBSTRATES})
+    steps = steps_of(context.grid[0] * context.grid[1], context.steps)
+    return Measurement({name: _first(insertion_curve(context, heatmap, name), steps) for name in SUBSTRATES})
 
 
 def _first(curve: Tensor, steps: Tensor) -> float:

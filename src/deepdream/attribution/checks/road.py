@@ -12,7 +12,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from deepdream.attribution.checks.case import Case, Measurement
+from deepdream.attribution.checks.context import CheckContext, Measurement
 from deepdream.attribution.checks.maps import claimed_order, from_cells, to_cells
 from deepdream.attribution.checks.registry import check_of_maps
 from deepdream.tensors import generator
@@ -101,24 +101,24 @@ def _dot(a: Tensor, b: Tensor) -> Tensor:
     good="(least relevant first - most relevant first) / 2: high, and higher than for every control",
     cost="8 forwards and 8 imputations a map",
 )
-def road_difference(case: Case, heatmap: Tensor) -> Measurement:
+def road_difference(context: CheckContext, heatmap: Tensor) -> Measurement:
     """Half the mean difference of the probability, least relevant removed minus most relevant removed.
 
     Cells are removed, not single pixels: a hole of one pixel is filled in almost perfectly by its neighbors.
     """
-    order = claimed_order(to_cells(heatmap), seed=case.seed)
-    first, last = (_remaining(case, way) for way in (order, order.flip(0)))
+    order = claimed_order(to_cells(heatmap), seed=context.seed)
+    first, last = (_remaining(context, way) for way in (order, order.flip(0)))
     return Measurement(
         {"road": float((last - first).mean() / 2)},
         {"most relevant first": tuple(first.tolist()), "least relevant first": tuple(last.tolist())},
     )
 
 
-def _remaining(case: Case, order: Tensor) -> Tensor:
+def _remaining(context: CheckContext, order: Tensor) -> Tensor:
     counts = [round(share * len(order)) for share in SHARES]
     masks = torch.zeros(len(counts), len(order), dtype=torch.bool)
     for row, count in enumerate(counts):
         masks[row, order[:count]] = True
-    missing = from_cells(masks.view(-1, 1, *case.grid), case.size).to(case.image.device)
-    images = case.image.expand(len(counts), -1, -1, -1)
-    return case.probabilities(impute(images, missing, seed=case.seed).clamp(0, 1))
+    missing = from_cells(masks.view(-1, 1, *context.grid), context.size).to(context.image.device)
+    images = context.image.expand(len(counts), -1, -1, -1)
+    return context.probabilities(impute(images, missing, seed=context.seed).clamp(0, 1))

@@ -7,9 +7,9 @@ import math
 import torch
 from torch import Tensor
 
-from deepdream.attribution.checks.case import Case, Claim, Measurement
-from deepdream.attribution.checks.registry import Finding, check_of_methods, finding
-from deepdream.attribution.checks.verdicts import Band, Verdict
+from deepdream.attribution.checks.context import CheckContext, MapUnderTest, Measurement
+from deepdream.attribution.checks.registry import CheckResult, check_of_methods, check_result
+from deepdream.attribution.checks.verdicts import ControlScores, Verdict
 
 
 def entropy(heatmap: Tensor) -> float:
@@ -40,10 +40,12 @@ def gini(heatmap: Tensor) -> float:
     return float(((2 * place - count - 1) * magnitude).sum() / (count * total))
 
 
-def _described(name: str, claim: Claim, measured: Measurement, band: Band, words: str) -> Finding:
+def _described(
+    name: str, tested_map: MapUnderTest, measured: Measurement, control_scores: ControlScores, words: str
+) -> CheckResult:
     variant = next(iter(measured.values))
     verdict = Verdict(f"{words}; being short proves nothing about being right", None)
-    return finding(name, claim, measured, verdict=verdict, bands={variant: band})
+    return check_result(name, tested_map, measured, verdict=verdict, control_scores={variant: control_scores})
 
 
 @check_of_methods(
@@ -54,13 +56,13 @@ def _described(name: str, claim: Claim, measured: Measurement, band: Band, words
     good="low: easier to read, not truer",
     cost="nothing",
 )
-def complexity(case: Case, claim: Claim) -> Finding:
+def complexity(context: CheckContext, tested_map: MapUnderTest) -> CheckResult:
     """The entropy of the map's magnitude, in nats."""
-    value = entropy(claim.heatmap)
-    band = Band.of({name: entropy(control) for name, control in case.controls.items()})
-    share = math.exp(value) / claim.heatmap.numel()
+    value = entropy(tested_map.heatmap)
+    control_scores = ControlScores.of({name: entropy(control) for name, control in context.controls.items()})
+    share = math.exp(value) / tested_map.heatmap.numel()
     words = f"as hard to read as {share:.0%} of the pixels"
-    return _described("complexity", claim, Measurement({"entropy": value}), band, words)
+    return _described("complexity", tested_map, Measurement({"entropy": value}), control_scores, words)
 
 
 @check_of_methods(
@@ -71,10 +73,10 @@ def complexity(case: Case, claim: Claim) -> Finding:
     good="high: easier to read, not truer",
     cost="nothing",
 )
-def sparseness(case: Case, claim: Claim) -> Finding:
+def sparseness(context: CheckContext, tested_map: MapUnderTest) -> CheckResult:
     """The Gini index of the map's magnitude."""
-    value = gini(claim.heatmap)
-    band = Band.of({name: gini(control) for name, control in case.controls.items()})
-    side = "sparser" if value > band.high else "not sparser"
+    value = gini(tested_map.heatmap)
+    control_scores = ControlScores.of({name: gini(control) for name, control in context.controls.items()})
+    side = "sparser" if value > control_scores.high else "not sparser"
     words = f"{side} than every control"
-    return _described("sparseness", claim, Measurement({"Gini index": value}), band, words)
+    return _described("sparseness", tested_map, Measurement({"Gini index": value}), control_scores, words)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from dataclasses import dataclass, field
 
-from deepdream.attribution.checks.case import Case, Claim
+from deepdream.attribution.checks.context import CheckContext, MapUnderTest
 from deepdream.attribution.checks.registry import Check
 from deepdream.attribution.explanation import Explanation
 from deepdream.attribution.registry import Method, find_method
@@ -53,8 +53,8 @@ class Clock:
 class Pace:
     """How long explanations take: measured on one pass at first, then on those that were made."""
 
-    def __init__(self, case: Case) -> None:
-        self.case = case
+    def __init__(self, context: CheckContext) -> None:
+        self.context = context
         self.seconds, self.passes = 0.0, 0
         self.excess = 1.0
         """By how much a method that samples overran its share, at most so far."""
@@ -84,40 +84,42 @@ class Pace:
             return 0.0
         each = 1 if cost.kind == "forward" else 1 + BACKWARD
         passes = cost.least * cost.units * each
-        return passes * (self.seconds / self.passes if self.passes else self.case.seconds_each)
+        return passes * (self.seconds / self.passes if self.passes else self.context.seconds_each)
 
 
 class Forecast:
     """What a check will take on the next map: what it says it costs, corrected by what it took on the ones before."""
 
-    def __init__(self, case: Case, check: Check) -> None:
-        self.case, self.check = case, check
+    def __init__(self, context: CheckContext, check: Check) -> None:
+        self.context, self.check = context, check
         self.expected: list[float] = []
         self.took: list[float] = []
 
-    def seconds(self, claim: Claim) -> float:
-        """Expected for ``claim``."""
-        passes, explanations = self._corrected(claim)
+    def seconds(self, tested_map: MapUnderTest) -> float:
+        """Expected for ``tested_map``."""
+        passes, explanations = self._corrected(tested_map)
         return passes + explanations
 
-    def fits(self, claim: Claim, left: float) -> bool:
+    def fits(self, tested_map: MapUnderTest, left: float) -> bool:
         """Whether it can be made in ``left`` seconds, without taking the others' time."""
-        passes, explanations = self._corrected(claim)
+        passes, explanations = self._corrected(tested_map)
         return left > passes + explanations / SHARE
 
-    def learn(self, claim: Claim, seconds: float) -> None:
+    def learn(self, tested_map: MapUnderTest, seconds: float) -> None:
         """Take what it took for the measure of the next."""
-        if self.took or not self.check.forwards(self.case, True):  # the first measures the controls as well
-            self.expected.append(sum(self._stated(claim)))
+        if self.took or not self.check.forwards(
+            self.context, True
+        ):  # the first measures the controls as well
+            self.expected.append(sum(self._stated(tested_map)))
         self.took.append(seconds)
 
-    def _stated(self, claim: Claim) -> tuple[float, float]:
-        passes = self.check.forwards(self.case, not self.took)
-        seconds = passes * self.case.seconds_each if passes else 0.0
-        return seconds, claim.seconds * EXPLANATIONS.get(self.check.name, 0)
+    def _stated(self, tested_map: MapUnderTest) -> tuple[float, float]:
+        passes = self.check.forwards(self.context, not self.took)
+        seconds = passes * self.context.seconds_each if passes else 0.0
+        return seconds, tested_map.seconds * EXPLANATIONS.get(self.check.name, 0)
 
-    def _corrected(self, claim: Claim) -> tuple[float, float]:
-        passes, explanations = self._stated(claim)
+    def _corrected(self, tested_map: MapUnderTest) -> tuple[float, float]:
+        passes, explanations = self._stated(tested_map)
         pairs = (
             list(zip(self.took[-len(self.expected) :], self.expected, strict=True)) if self.expected else []
         )

@@ -17,7 +17,7 @@ WIDTH = 2.0
 
 
 @dataclass(frozen=True)
-class Band:
+class ControlScores:
     """What the controls score: random maps (one number a seed), the centered blob, the edge detector."""
 
     random: tuple[float, ...]
@@ -25,7 +25,7 @@ class Band:
     edges: float
 
     @classmethod
-    def of(cls, scores: Mapping[str, float]) -> Band:
+    def of(cls, scores: Mapping[str, float]) -> ControlScores:
         """From the scores of ``control_maps`` by name."""
         random = tuple(score for name, score in scores.items() if name.startswith("random"))
         return cls(random, scores[GAUSSIAN], scores[EDGES])
@@ -80,7 +80,7 @@ class Verdict:
     speaks: bool | None
 
 
-def judge(value: float, band: Band, better: Better) -> Verdict:
+def judge(value: float, control_scores: ControlScores, better: Better) -> Verdict:
     """A number beside its controls. It speaks for the method only beyond all of them.
 
     >>> judge(0.5, Band((0.1, 0.2), 0.3, 0.2), "higher").words
@@ -88,20 +88,22 @@ def judge(value: float, band: Band, better: Better) -> Verdict:
     """
     if not math.isfinite(value):
         return Verdict("not a number: the map cannot be measured", False)
-    name, best = band.best(better)
+    name, best = control_scores.best(better)
     ahead = value > best if better == "higher" else value < best
     if ahead:
         return Verdict("better than every control", True)
-    behind = value < band.low if better == "higher" else value > band.high
+    behind = value < control_scores.low if better == "higher" else value > control_scores.high
     if behind:
         return Verdict("worse than every control", False)
     reached = f"{name} reach{'' if name.endswith('s') else 'es'} {best:.3g}"
     return Verdict(f"inside the band of the controls ({reached})", False)
 
 
-def judge_all(values: Mapping[str, float], bands: Mapping[str, Band], better: Better) -> Verdict:
+def judge_all(
+    values: Mapping[str, float], control_scores: Mapping[str, ControlScores], better: Better
+) -> Verdict:
     """Several variants of one number (two substrates): the verdict is for the method only if all are."""
-    found = {name: judge(value, bands[name], better) for name, value in values.items()}
+    found = {name: judge(value, control_scores[name], better) for name, value in values.items()}
     if len({verdict.words for verdict in found.values()}) == 1 or len(found) == 1:
         return next(iter(found.values()))
     ahead = [name for name, verdict in found.items() if verdict.speaks]

@@ -33,7 +33,7 @@ class Cost:
 
 
 @dataclass(frozen=True, eq=False)
-class Problem:
+class ScoreFunction:
     """One picture and one question to one network.
 
     Attributes:

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from deepdream.attribution.checks.maps import control_maps, from_cells, grid_of
-from deepdream.attribution.problem import Cost, make_baseline
+from deepdream.attribution.score_function import Cost, make_baseline
 from deepdream.errors import UsageError
 from deepdream.models import Model
 
@@ -43,7 +43,7 @@ class Measurement:
 
 
 @dataclass(eq=False)
-class Case:
+class CheckContext:
     """One picture, one network, one class; everything that is the same for every method is done once.
 
     Attributes:
@@ -182,20 +182,20 @@ class Case:
         return {}
 
     def measured(
-        self, name: str, measure: Callable[[Case, Tensor], Measurement]
+        self, name: str, measure: Callable[[CheckContext, Tensor], Measurement]
     ) -> Mapping[str, Measurement]:
         """``measure`` of every control map, made at the first call."""
         if name not in self._measured:
             self._measured[name] = {key: measure(self, heatmap) for key, heatmap in self.controls.items()}
         return self._measured[name]
 
-    def reference(self, claim: Claim) -> Tensor:
-        """What the maps of ``claim.again`` are to be compared with: as rough as they are, made once."""
-        if not claim.rough or claim.again is None:
-            return claim.heatmap
-        if claim.method not in self._references:
-            self._references[claim.method] = claim.again(self.model, self.image, self.target)
-        return self._references[claim.method]
+    def reference(self, tested_map: MapUnderTest) -> Tensor:
+        """What the maps of ``tested_map.again`` are to be compared with: as rough as they are, made once."""
+        if not tested_map.reduced_passes or tested_map.recompute is None:
+            return tested_map.heatmap
+        if tested_map.method not in self._references:
+            self._references[tested_map.method] = tested_map.recompute(self.model, self.image, self.target)
+        return self._references[tested_map.method]
 
     @cached_property
     def _references(self) -> dict[str, Tensor]:
@@ -207,39 +207,39 @@ class Case:
 
 
 @contextmanager
-def _limited(case: Case, seconds: float | None) -> Iterator[None]:
+def _limited(context: CheckContext, seconds: float | None) -> Iterator[None]:
     if seconds is None:
         yield
         return
-    before = case.deadline, case.chunk
-    case.deadline = time.monotonic() + seconds
-    case.chunk = max(1, min(case.chunk, int(CHUNK_SECONDS / case.seconds_each)))
+    before = context.deadline, context.chunk
+    context.deadline = time.monotonic() + seconds
+    context.chunk = max(1, min(context.chunk, int(CHUNK_SECONDS / context.seconds_each)))
     try:
         yield
     finally:
-        case.deadline, case.chunk = before
+        context.deadline, context.chunk = before
 
 
-Again = Callable[[Model, Tensor, int], Tensor]
+Recompute = Callable[[Model, Tensor, int], Tensor]
 
 
 @dataclass(frozen=True, eq=False)
-class Claim:
+class MapUnderTest:
     """A method's map of a case.
 
     Attributes:
         heatmap: (H, W), signed and unscaled.
         again: The same method on another network, picture or class; None for a map of unknown origin.
         explanation: Where the map comes from, if a method of the registry made it.
-        rough: How ``again`` saves, in words, where its maps are rougher than ``heatmap``.
-        seconds: What ``again`` will take.
+        rough: How ``recompute`` saves, in words, where its maps are rougher than ``heatmap``.
+        seconds: What ``recompute`` will take.
     """
 
     method: str
     heatmap: Tensor
-    again: Again | None = None
+    recompute: Recompute | None = None
     explanation: Explanation | None = None
-    rough: str = ""
+    reduced_passes: str = ""
     seconds: float = 0.0
 
 

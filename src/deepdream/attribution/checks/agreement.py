@@ -7,14 +7,14 @@ from statistics import fmean
 
 from torch import Tensor
 
-from deepdream.attribution.checks.case import Case, Claim, Measurement
+from deepdream.attribution.checks.context import CheckContext, MapUnderTest, Measurement
 from deepdream.attribution.checks.maps import to_cells
-from deepdream.attribution.checks.registry import Finding, check_of_methods, finding
+from deepdream.attribution.checks.registry import CheckResult, check_of_methods, check_result
 from deepdream.attribution.checks.similarity import compare
-from deepdream.attribution.checks.verdicts import Band, Verdict
+from deepdream.attribution.checks.verdicts import ControlScores, Verdict
 
 
-def company(heatmap: Tensor, others: Mapping[str, Tensor]) -> Measurement:
+def mean_similarity(heatmap: Tensor, others: Mapping[str, Tensor]) -> Measurement:
     """The mean similarity of a map to several others: Spearman of signed values, overlap of the tops, SSIM."""
     cells = to_cells(heatmap)
     pairs = [compare(cells, to_cells(other)) for other in others.values()]
@@ -27,16 +27,16 @@ def company(heatmap: Tensor, others: Mapping[str, Tensor]) -> Measurement:
     )
 
 
-def _others(case: Case, claim: Claim) -> dict[str, Tensor]:
+def _others(context: CheckContext, tested_map: MapUnderTest) -> dict[str, Tensor]:
     return {
         name: heatmap
-        for name, heatmap in case.maps.items()
-        if name != claim.method and bool(heatmap.isfinite().all())
+        for name, heatmap in context.maps.items()
+        if name != tested_map.method and bool(heatmap.isfinite().all())
     }
 
 
-def _needs_others(case: Case, claim: Claim) -> str | None:
-    return None if _others(case, claim) else "it needs another method to agree with (--method twice)"
+def _needs_others(context: CheckContext, tested_map: MapUnderTest) -> str | None:
+    return None if _others(context, tested_map) else "it needs another method to agree with (--method twice)"
 
 
 @check_of_methods(
@@ -48,21 +48,24 @@ def _needs_others(case: Case, claim: Claim) -> str | None:
     good="above every control; methods that agree may share a fault",
     cost="nothing",
 )
-def agreement(case: Case, claim: Claim) -> Finding:
+def agreement(context: CheckContext, tested_map: MapUnderTest) -> CheckResult:
     """The mean similarity to the other methods' maps; the controls are compared with the same maps."""
-    others = _others(case, claim)
-    mine = company(claim.heatmap, others)
-    controls = {name: company(heatmap, others) for name, heatmap in case.controls.items()}
-    bands = {
-        key: Band.of({name: found.values[key] for name, found in controls.items()}) for key in mine.values
+    others = _others(context, tested_map)
+    mine = mean_similarity(tested_map.heatmap, others)
+    controls = {name: mean_similarity(heatmap, others) for name, heatmap in context.controls.items()}
+    control_scores = {
+        key: ControlScores.of({name: found.values[key] for name, found in controls.items()})
+        for key in mine.values
     }
-    verdict = _together(mine.values["spearman"], bands["spearman"])
-    return finding("agreement", claim, mine, verdict=verdict, bands=bands, main=("spearman",))
+    verdict = _together(mine.values["spearman"], control_scores["spearman"])
+    return check_result(
+        "agreement", tested_map, mine, verdict=verdict, control_scores=control_scores, main=("spearman",)
+    )
 
 
-def _together(value: float, band: Band) -> Verdict:
+def _together(value: float, control_scores: ControlScores) -> Verdict:
     """In words only: that methods agree does not make them right, nor does it make an outsider wrong."""
-    name, best = band.best("higher")
+    name, best = control_scores.best("higher")
     if value > best:
         return Verdict("agrees with the others more than every control; they may share a fault", None)
     return Verdict(
