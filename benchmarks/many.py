@@ -5,6 +5,7 @@ python benchmarks/many.py [--rounds 2] [--threads 1 --measure cpu]
 
 from __future__ import annotations
 
+from deepdream.cli import run_command
 import argparse
 import contextlib
 import io
@@ -25,13 +26,13 @@ def table(options: argparse.Namespace) -> list[str]:
 
 def job(name: str) -> Callable[[], None]:
     """``deepdream run FOLDER`` in this process, with the network loaded: reading, dreaming, measuring, saving."""
-    from deepdream.cli import dreams, main
+    from deepdream.cli import main
     from deepdream.cli.process import keep_large_blocks
     from deepdream.models import load_model
 
     keep_large_blocks()
     network = load_model("efficientnet_lite0", device="cpu")
-    dreams.load_network = lambda *_: network  # type: ignore[assignment]
+    run_command.load_network = lambda *_: network  # type: ignore[assignment]
     folder = Path(tempfile.mkdtemp(prefix="deepdream-many-"))
     _make_pictures(folder / "in")
     words = [

@@ -11,7 +11,7 @@ from typing import Any
 __version__ = "0.1.0"
 
 _HOMES = {
-    "Dreamed": "deepdream.dreaming",
+    "DreamResult": "deepdream.dreaming",
     "Explanation": "deepdream.attribution",
     "Layer": "deepdream.models",
     "Model": "deepdream.models",

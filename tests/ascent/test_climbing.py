@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from deepdream.ascent import Objective, channel, direction, distance, layer, logit, total_variation
 from deepdream.ascent.climbing import measure_gradient
-from deepdream.ascent.objectives import Need
+from deepdream.ascent.objectives import Reference
 from deepdream.models import Model
 from deepdream.plan import Plan
 from deepdream.tensors import generator
@@ -55,9 +55,9 @@ def test_the_offset_is_undone(circular: Model, photo: Tensor) -> None:
 
 
 def test_the_network_sees_a_rolled_picture(photo: Tensor) -> None:
-    recorder, chance = Recorder(), generator(3)
+    recorder, rng = Recorder(), generator(3)
     for _ in range(40):
-        measure_gradient(recorder, layer("any"), photo, Plan(jitter=8), chance)
+        measure_gradient(recorder, layer("any"), photo, Plan(jitter=8), rng)
     offsets = set()
     for seen in recorder.seen:
         found = [
@@ -73,19 +73,19 @@ def test_the_network_sees_a_rolled_picture(photo: Tensor) -> None:
 
 
 def test_a_small_picture_is_rolled_by_a_quarter_at_most() -> None:
-    recorder, chance = Recorder(), generator(0)
+    recorder, rng = Recorder(), generator(0)
     image = torch.rand(1, 3, 4, 40, generator=generator(1))
     for _ in range(60):
-        measure_gradient(recorder, layer("any"), image, Plan(jitter=32), chance)
+        measure_gradient(recorder, layer("any"), image, Plan(jitter=32), rng)
     far = {(down, right) for down in range(-1, 2) for right in range(-10, 11)}
     for seen in recorder.seen:
         assert any(torch.equal(seen, torch.roll(image, offset, dims=(2, 3))) for offset in far)
 
 
 def test_the_scale_changes_within_its_range(photo: Tensor) -> None:
-    recorder, chance = Recorder(), generator(0)
+    recorder, rng = Recorder(), generator(0)
     for _ in range(30):
-        gradient, _ = measure_gradient(recorder, layer("any"), photo, Plan(jitter=0, zoom=0.25), chance)
+        gradient, _ = measure_gradient(recorder, layer("any"), photo, Plan(jitter=0, zoom=0.25), rng)
         assert gradient.shape == photo.shape
     heights = [seen.shape[2] / photo.shape[2] for seen in recorder.seen]
     assert 0.74 <= min(heights) < 0.85
@@ -184,7 +184,7 @@ def test_a_dead_term_says_nothing(photo: Tensor) -> None:
 
 def test_a_penalty_pushes_less_the_better_it_is_met(tiny_model: Model, photo: Tensor) -> None:
     """Divided by its own size it would push the more, without bounds."""
-    plan, found = Plan(jitter=0), {Need("picture", "input"): photo}
+    plan, found = Plan(jitter=0), {Reference("picture", "input"): photo}
     pushes = []
     for away in (0.1, 0.01, 0.0):
         image = photo + away

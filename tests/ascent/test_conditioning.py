@@ -13,7 +13,7 @@ from torch import Tensor
 
 from deepdream.ascent import layer
 from deepdream.ascent.climbing import measure_gradient
-from deepdream.ascent.color import correlation_root
+from deepdream.ascent.color_correlation import correlation_root
 from deepdream.ascent.conditioning import (
     LANGUAGE,
     Calm,
@@ -29,7 +29,7 @@ from deepdream.ascent.conditioning import (
     conditioning_of,
     parse_conditioning,
 )
-from deepdream.ascent.gradients import blur, cascade, equalize_bands, texture_emphasis
+from deepdream.ascent.gradient_filters import blur, cascade, equalize_bands, texture_emphasis
 from deepdream.dreaming import dream
 from deepdream.errors import UnknownNameError, UsageError
 from deepdream.models import Model

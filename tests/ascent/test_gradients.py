@@ -10,8 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
 
-from deepdream.ascent.color import correlate, correlation_root, decorrelate
-from deepdream.ascent.gradients import (
+from deepdream.ascent.color_correlation import correlate, correlation_root, decorrelate
+from deepdream.ascent.gradient_filters import (
     _filter,
     blur,
     cascade,
@@ -237,7 +237,7 @@ def test_a_large_picture_is_filtered_in_bands_to_the_same_result(
 ) -> None:
     gradient = noise(height, 24)
     whole = blur(gradient, sigma), cascade(gradient, 0.5)
-    monkeypatch.setattr("deepdream.ascent.gradients._BAND", 24 * 12)
+    monkeypatch.setattr("deepdream.ascent.gradient_filters._BAND", 24 * 12)
     for one, two in zip((blur(gradient, sigma), cascade(gradient, 0.5)), whole, strict=True):
         torch.testing.assert_close(one, two, atol=1e-6, rtol=1e-5)
 
@@ -248,5 +248,5 @@ def test_the_emphasis_of_a_large_picture_is_found_in_bands(
 ) -> None:
     picture = torch.rand(1, 3, height, 50, generator=torch.Generator().manual_seed(0))
     whole = texture_emphasis(picture, 0.8)
-    monkeypatch.setattr("deepdream.ascent.gradients._BAND", 50 * 40)
+    monkeypatch.setattr("deepdream.ascent.gradient_filters._BAND", 50 * 40)
     torch.testing.assert_close(texture_emphasis(picture, 0.8), whole, atol=1e-5, rtol=1e-4)

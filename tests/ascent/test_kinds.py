@@ -30,7 +30,7 @@ from deepdream.ascent import (
     total_variation,
 )
 from deepdream.ascent.climbing import measure_gradient
-from deepdream.ascent.objectives import KINDS, Need, Scene
+from deepdream.ascent.objectives import KINDS, Reference, TermInputs
 from deepdream.ascent.references import references_for
 from deepdream.ascent.tiling import Tiling
 from deepdream.errors import UsageError
@@ -64,15 +64,15 @@ EXAMPLES = {
 @pytest.fixture
 def contents() -> dict[tuple[str, str], Tensor]:
     """What the files of the examples hold."""
-    chance = generator(11)
+    rng = generator(11)
     mask = torch.zeros(1, 1, 48, 64)
     mask[..., :32] = 1
-    return {("picture", FLOWER): torch.rand(1, 3, 40, 40, generator=chance), ("mask", LEFT): mask}
+    return {("picture", FLOWER): torch.rand(1, 3, 40, 40, generator=rng), ("mask", LEFT): mask}
 
 
 def found_for(
     objective: Objective, model: Model, contents: Mapping[tuple[str, str], Tensor], base: Tensor
-) -> dict[Need, Tensor]:
+) -> dict[Reference, Tensor]:
     return references_for(objective, model, contents, lambda: base)
 
 
@@ -356,7 +356,7 @@ def test_only_what_has_positions_is_local() -> None:
 
 def test_a_picture_one_pixel_wide_has_a_total_variation() -> None:
     image = torch.tensor([0.0, 0.25, 1.0]).expand(1, 3, 3)[..., None]  # 3 rows, 1 column
-    ((_, score),) = total_variation().scores(Scene({}, image))
+    ((_, score),) = total_variation().scores(TermInputs({}, image))
     assert float(score) == pytest.approx(0.5)
 
 

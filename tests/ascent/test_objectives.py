@@ -15,8 +15,8 @@ from deepdream.ascent import Objective, channel, layer, logit, masked, parse_obj
 from deepdream.ascent.objectives import (
     KINDS,
     LOGITS,
-    Scene,
     Term,
+    TermInputs,
     caricature,
     direction,
     guide,
@@ -96,16 +96,18 @@ class Plain:
     """A scene in which every layer's activation has a known value."""
 
     def __init__(self) -> None:
-        self.scene = Scene(_Any(), torch.linspace(0, 1, 3 * 5 * 7, dtype=torch.float64).reshape(1, 3, 5, 7))
+        self.inputs = TermInputs(
+            _Any(), torch.linspace(0, 1, 3 * 5 * 7, dtype=torch.float64).reshape(1, 3, 5, 7)
+        )
 
     def value(self, objective: Objective) -> float:
-        return float(sum(weight * score for weight, score in objective.scores(self.scene)))
+        return float(sum(weight * score for weight, score in objective.scores(self.inputs)))
 
 
 class _Any(dict[str, torch.Tensor]):
     def __missing__(self, name: str) -> torch.Tensor:
-        chance = torch.Generator().manual_seed(sum(map(ord, name)))
-        return torch.randn(1, 2001, 1, 2, generator=chance, dtype=torch.float64)
+        rng = torch.Generator().manual_seed(sum(map(ord, name)))
+        return torch.randn(1, 2001, 1, 2, generator=rng, dtype=torch.float64)
 
 
 @given(a=PLAIN, b=PLAIN, w=WEIGHTS)

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
 
-from deepdream.ascent.color import correlation_root
+from deepdream.ascent.color_correlation import correlation_root
 from deepdream.ascent.parameterizations import (
     CPPN,
     MACO,
@@ -193,10 +193,10 @@ def test_packed_numbers_of_another_length_are_an_error(name: str) -> None:
 @pytest.mark.parametrize("name", ["fourier", "laplacian", "cppn", "maco"])
 def test_a_change_pulled_back_is_a_slope_of_the_picture(name: str, palette: Palette) -> None:
     """Against a finite difference, in double precision, along a random way."""
-    kind, chance = kind_of(name, palette), torch.Generator().manual_seed(4)
+    kind, rng = kind_of(name, palette), torch.Generator().manual_seed(4)
     parameters = fresh(name, 7, 10, palette=palette).double() * (1 if name == "maco" else 5)
-    way = torch.randn(parameters.shape, generator=chance, dtype=torch.float64)
-    direction = torch.rand(1, palette.channels, 7, 10, generator=chance, dtype=torch.float64) - 0.5
+    way = torch.randn(parameters.shape, generator=rng, dtype=torch.float64)
+    direction = torch.rand(1, palette.channels, 7, 10, generator=rng, dtype=torch.float64) - 0.5
     ahead, behind = (kind.decode(parameters + sign * 1e-6 * way, 7, 10) for sign in (1, -1))
     slope = float(((ahead - behind) * direction).sum()) / 2e-6
     assert float((kind.pull_back(parameters, direction) * way).sum()) == pytest.approx(slope, rel=1e-3)

@@ -84,8 +84,8 @@ def test_a_batch_may_be_compared(tiny_model: Model) -> None:
 
 @pytest.fixture
 def files(tmp_path: Path) -> Path:
-    chance = np.random.default_rng(0)
-    write_picture(tmp_path / "guide.png", chance.random((20, 30, 3), dtype=np.float32))
+    rng = np.random.default_rng(0)
+    write_picture(tmp_path / "guide.png", rng.random((20, 30, 3), dtype=np.float32))
     alpha = np.zeros((8, 8), np.float32)
     alpha[:4] = 1
     write_picture(tmp_path / "cutout.png", np.ones((8, 8, 3), np.float32), alpha=alpha)

@@ -88,10 +88,10 @@ def _seam_energy(size: tuple[int, int], layer: str, tiling: Tiling, *, steps: in
     picture = torch.nn.functional.avg_pool2d(torch.rand(1, 3, *size, generator=generator(1)), 5, 1, 2)
     objective, plan = parse_objective(f"layer({layer})"), plan_for(jitter=0)
     whole, _ = measure_gradient(model, objective, picture, plan, generator(0))
-    total, chance = torch.zeros_like(whole), generator(0)
+    total, rng = torch.zeros_like(whole), generator(0)
     for _ in range(steps):
-        chance = chance if moving else generator(99)
-        tiled, _ = measure_gradient(model, objective, picture, plan, chance, tiling=tiling)
+        rng = rng if moving else generator(99)
+        tiled, _ = measure_gradient(model, objective, picture, plan, rng, tiling=tiling)
         total += (tiled - whole) / steps
     standing = generator(99)
     for _ in range(2):  # what a jitter of no pixels draws
@@ -145,10 +145,10 @@ def test_a_large_picture_is_rolled_under_its_tiles(tiny_model: Model, goal: str)
     picture, objective = torch.rand(1, 3, 150, 170, generator=generator(0)), parse_objective(goal)
     tiling = Tiling(96, 32, 8)
     found, score = measure_gradient(tiny_model, objective, picture, Plan(), generator(3), tiling=tiling)
-    chance = generator(3)
-    down, right = (int(torch.randint(-32, 33, (), generator=chance)) for _ in range(2))
-    copy, chance = torch.roll(picture, (down, right), dims=(2, 3)), generator(3)
-    expected, same = measure_gradient(tiny_model, objective, copy, Plan(jitter=0), chance, tiling=tiling)
+    rng = generator(3)
+    down, right = (int(torch.randint(-32, 33, (), generator=rng)) for _ in range(2))
+    copy, rng = torch.roll(picture, (down, right), dims=(2, 3)), generator(3)
+    expected, same = measure_gradient(tiny_model, objective, copy, Plan(jitter=0), rng, tiling=tiling)
     torch.testing.assert_close(found, torch.roll(expected, (-down, -right), dims=(2, 3)))
     torch.testing.assert_close(score, same)
 

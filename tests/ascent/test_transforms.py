@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from torch import Tensor, nn
 
 from deepdream.ascent import channel, parse_objective
-from deepdream.ascent.algebra import INPUT, Need
+from deepdream.ascent.algebra import INPUT, Reference
 from deepdream.ascent.climbing import measure_gradient
 from deepdream.ascent.transforms import (
     LANGUAGE,
@@ -92,7 +92,7 @@ def test_each_is_decided_by_the_seed_and_lets_gradients_through(one: object, pho
 @pytest.mark.parametrize("one", EXAMPLES, ids=lambda one: type(one).__name__)
 def test_no_view_is_smaller_than_promised(one: object) -> None:
     wanted = 20
-    side = one.needs(wanted)  # type: ignore[attr-defined]
+    side = one.references(wanted)  # type: ignore[attr-defined]
     for seed in range(20):
         assert min(apply(one, torch.zeros(1, 3, side, side + 3), seed).shape[-2:]) >= wanted
 
@@ -139,10 +139,10 @@ def test_the_gradient_through_transforms_is_autograd_s(tiny_model: Model, photo:
     """The same draw, written out as one differentiable function of the picture."""
     plan = Plan(jitter=0, transforms=LUCID)
     gradient, score = measure_gradient(tiny_model, channel("second", 1), photo, plan, generator(2))
-    chance = generator(2)
-    [torch.randint(0, 1, (), generator=chance) for _ in range(2)]  # the roll of no pixels
+    rng = generator(2)
+    [torch.randint(0, 1, (), generator=rng) for _ in range(2)]  # the roll of no pixels
     free = photo.clone().requires_grad_()
-    seen = draw_all(parse_transforms(LUCID), 48, 64, chance)(free)
+    seen = draw_all(parse_transforms(LUCID), 48, 64, rng)(free)
     found = tiny_model.activations(seen, ["second"])["second"][:, 1].mean()
     torch.testing.assert_close(score, found.detach())
     torch.testing.assert_close(gradient, torch.autograd.grad(found, free)[0], atol=1e-8, rtol=1e-4)
@@ -150,12 +150,12 @@ def test_the_gradient_through_transforms_is_autograd_s(tiny_model: Model, photo:
 
 def test_what_lies_under_the_picture_is_changed_with_it(tiny_model: Model, photo: Tensor) -> None:
     """The distance from the picture before is zero however both are changed; to another picture it is not."""
-    goal, need = parse_objective("-distance()"), Need("picture", INPUT)
+    goal, reference = parse_objective("-distance()"), Reference("picture", INPUT)
     for transforms in (LUCID, "crops(2, 0.3, 0.7, 24) + noise(0.1)"):
         plan = Plan(jitter=4, zoom=0.1, transforms=transforms)
         for before, same in ((photo, True), (1 - photo, False)):
             _, score = measure_gradient(
-                tiny_model, goal, photo, plan, generator(0), references={need: before}
+                tiny_model, goal, photo, plan, generator(0), references={reference: before}
             )
             assert (abs(float(score)) < 1e-12) is same
 

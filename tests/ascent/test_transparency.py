@@ -46,10 +46,10 @@ def test_the_gradient_of_a_transparent_picture_is_the_chain_rule_on_what_was_see
     """Against the gradient of the picture with its ground, for which the same chance is drawn by hand."""
     goal, image = parse_objective("layer(second)"), picture()
     gradient, score = measure_gradient(tiny_model, goal, image, PLAN, generator(7))
-    chance = generator(7)
-    down, right = (int(torch.randint(-5, 6, (), generator=chance)) for _ in range(2))
+    rng = generator(7)
+    down, right = (int(torch.randint(-5, 6, (), generator=rng)) for _ in range(2))
     rolled = torch.roll(image, (down, right), dims=(2, 3))
-    ground = random_ground(24, 32, chance)
+    ground = random_ground(24, 32, rng)
     seen = laid_over(rolled, ground)
     on_seen, expected = measure_gradient(tiny_model, goal, seen, Plan(jitter=0), generator(0))
     torch.testing.assert_close(score, expected)
@@ -67,8 +67,8 @@ def test_seen_in_exact_tiles_the_gradient_is_the_same(tiny_model: Model) -> None
 
 
 def test_every_ground_is_new_and_smooth() -> None:
-    chance = generator(0)
-    one, other = (random_ground(64, 80, chance) for _ in range(2))
+    rng = generator(0)
+    one, other = (random_ground(64, 80, rng) for _ in range(2))
     assert torch.equal(one, random_ground(64, 80, generator(0)))
     assert float((one - other).abs().mean()) > 0.05
     assert 0 <= float(one.min()) < 0.4 < 0.6 < float(one.max()) <= 1

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from deepdream.attribution import Explanation, Outcome, ScoreFunction, battery, explain, methods, registry
 from deepdream.attribution.battery import (
     NETWORKS,
-    Trial,
+    BatteryResult,
     awakened,
     network_for_trial,
     picture_for_trial,
@@ -124,13 +124,13 @@ def test_registry_says_everything_about_every_method() -> None:
 
 
 @pytest.fixture(scope="module")
-def trials() -> dict[str, Trial]:
+def trials() -> dict[str, BatteryResult]:
     """On a smooth network: slopes are measured, and at a kink there is none."""
     return {trial.method: trial for trial in try_methods(bend(nn.SiLU, 48), picture(48))}
 
 
 @pytest.mark.parametrize("name", methods())
-def test_every_method_keeps_its_promise(name: str, trials: dict[str, Trial]) -> None:
+def test_every_method_keeps_its_promise(name: str, trials: dict[str, BatteryResult]) -> None:
     assert promise_of(methods()[name]) != "none"
     assert trials[name].reason is None
     assert trials[name].passed, trials[name].verdict

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from deepdream.attribution.attacks import fgsm, pgd
 from deepdream.attribution.channels import explain_channels
-from deepdream.attribution.concepts import concept_vector, explain_concept, scrambled
+from deepdream.attribution.concept_activation import concept_vector, explain_concept, scrambled
 from deepdream.errors import UnknownNameError, UsageError
 from deepdream.models import Model
 from deepdream.tensors import generator

@@ -12,8 +12,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from deepdream.cli import dreams, reruns
-from deepdream.dreaming import loop, result, together
+from deepdream.cli import rerun_commands, run_command
+from deepdream.dreaming import batched, loop, result
 from deepdream.images import read_picture, read_recipe
 from deepdream.models import Model
 
@@ -23,7 +23,7 @@ FAST = ("--octaves", "1", "--steps", "3", "-l", "second")
 @pytest.fixture(autouse=True)
 def folder(tiny_model: Model, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Three pictures of one size and one of another, in ``in``."""
-    for room in (dreams, reruns):
+    for room in (run_command, rerun_commands):
         monkeypatch.setattr(room, "load_network", lambda *_: tiny_model)
     monkeypatch.chdir(tmp_path)
     Path("in").mkdir()
@@ -40,13 +40,13 @@ def folder(tiny_model: Model, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
 def batches(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     """How many pictures each batch had."""
     seen: list[int] = []
-    begin = together.dream_together
+    begin = batched.dream_batched
 
     def watched(model: Model, states: Any) -> Any:
         seen.append(len(states))
         return begin(model, states)
 
-    monkeypatch.setattr(together, "dream_together", watched)
+    monkeypatch.setattr(batched, "dream_batched", watched)
     return seen
 
 

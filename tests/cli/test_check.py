@@ -12,8 +12,8 @@ import typer
 from typer.testing import CliRunner
 
 from deepdream.attribution.checks import all_checks
-from deepdream.cli import checks as commands
-from deepdream.cli.scene import parse_seconds
+from deepdream.cli import check_command as commands
+from deepdream.cli.fed_picture import parse_seconds
 from deepdream.errors import DeepDreamError, PictureError, UnknownNameError, UsageError
 from deepdream.images import write_picture
 

@@ -12,7 +12,7 @@ import typer
 from typer.testing import CliRunner
 
 from deepdream import native
-from deepdream.cli import models as commands
+from deepdream.cli import model_commands as commands
 from deepdream.models import selftest
 from deepdream.models.embedded import EmbeddedWeights
 

@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 import deepdream
-from deepdream.cli import dreams
+from deepdream.cli import run_command
 from deepdream.errors import MemoryExhaustedError, WeightsError
 from deepdream.models import Model
 
@@ -27,7 +27,7 @@ FAST = ("--octaves", "1", "--steps", "1")
 
 @pytest.fixture
 def quick(tiny_model: Model, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    monkeypatch.setattr(dreams, "load_network", lambda *_: tiny_model)
+    monkeypatch.setattr(run_command, "load_network", lambda *_: tiny_model)
     monkeypatch.chdir(tmp_path)
     Image.linear_gradient("L").resize((40, 30)).convert("RGB").save("photo.png")
     return tmp_path
@@ -125,7 +125,7 @@ def test_4_for_weights(quick: Path, command: Any, monkeypatch: pytest.MonkeyPatc
     def missing(*_: object) -> None:
         raise WeightsError("no weights")
 
-    monkeypatch.setattr(dreams, "load_network", missing)
+    monkeypatch.setattr(run_command, "load_network", missing)
     done = command("run", "photo.png")
     assert (done.code, done.out, done.err) == (4, "", "deepdream: no weights\n")
 

@@ -14,9 +14,9 @@ from typer.testing import CliRunner
 
 from deepdream.attribution import Explanation, find_method
 from deepdream.attribution import explain as explanation_of
-from deepdream.cli import concepts, explain, methods
+from deepdream.cli import concept_commands, explain_command, methods_command
+from deepdream.cli.fed_picture import Scene
 from deepdream.cli.options import NetworkChoice
-from deepdream.cli.scene import Scene
 from deepdream.errors import DeepDreamError
 
 IMAGES = Path(__file__).parents[2] / "images"
@@ -32,7 +32,7 @@ def elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 def run(*words: str | Path) -> tuple[int, str, str]:
     app = typer.Typer()
-    for commands in (concepts, explain, methods):
+    for commands in (concept_commands, explain_command, methods_command):
         commands.register(app)
     result = CliRunner().invoke(app, [str(word) for word in words])
     if isinstance(result.exception, DeepDreamError):
@@ -196,9 +196,9 @@ def test_a_budget_for_all_is_shared_out(monkeypatch: pytest.MonkeyPatch) -> None
 
     scene = Scene.open(CAT, NetworkChoice(device="cpu"))
     check_result = explanation_of(scene.network, scene.image, "saliency")
-    monkeypatch.setattr(explain, "_explained", explained)
+    monkeypatch.setattr(explain_command, "_explained", explained)
     monkeypatch.setattr(time, "perf_counter", lambda: now[0])
-    assert len(explain._all(scene, {}, {}, 20.0)) == len(shares)
+    assert len(explain_command._all(scene, {}, {}, 20.0)) == len(shares)
     sampling = [share for name, share in shares.items() if find_method(name).budgeted]
     assert sampling[0] == pytest.approx(19.9 / len(sampling), rel=0.02)
     assert sampling[-1] > 2 * sampling[0]  # what others leave is passed on

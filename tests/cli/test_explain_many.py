@@ -19,8 +19,8 @@ from PIL import Image
 from deepdream.attribution import explain
 from deepdream.cli import explain_many, options
 from deepdream.cli.audits import Audit
-from deepdream.cli.files import Existing, unique_stems
-from deepdream.cli.tables import Table
+from deepdream.cli.input_output_files import Existing, unique_stems
+from deepdream.cli.result_table import Table
 from deepdream.errors import OutputError
 from deepdream.images import read_picture
 from deepdream.models import Model
@@ -83,7 +83,7 @@ def test_methods_that_promise_a_sum_say_how_well_they_keep_it(command: Any) -> N
 def test_warnings_stand_in_the_table(command: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     from dataclasses import replace
 
-    from deepdream.cli import explain as commands
+    from deepdream.cli import explain_command as commands
 
     honest = commands._explained
 

@@ -14,7 +14,7 @@ import pytest
 import torch
 from PIL import Image
 
-from deepdream.cli import dreams, reruns
+from deepdream.cli import rerun_commands, run_command
 from deepdream.images import read_picture, read_recipe, write_picture
 from deepdream.models import Model
 
@@ -31,7 +31,7 @@ def asked(tiny_model: Model, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
         seen.append(words)
         return tiny_model
 
-    for commands in (dreams, reruns):
+    for commands in (run_command, rerun_commands):
         monkeypatch.setattr(commands, "load_network", load)
     monkeypatch.chdir(tmp_path)
     chance = np.random.default_rng(0)

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from deepdream.cli import dreams
+from deepdream.cli import run_command
 from deepdream.cli.process import StoppedBySignal, interruptible
 from deepdream.images import read_picture, read_recipe
 from deepdream.models import Model
@@ -50,8 +50,8 @@ def test_ctrl_c_before_the_first_step_leaves_nothing(tmp_path: Path) -> None:
     """The signal comes while the program is still loading."""
     program = (
         "import os, signal, sys\n"
-        "from deepdream.cli import dreams, main\n"
-        "dreams.load_network = lambda *_: os.kill(os.getpid(), signal.SIGINT)\n"
+        "from deepdream.cli import run_command, main\n"
+        "run_command.load_network = lambda *_: os.kill(os.getpid(), signal.SIGINT)\n"
         f"sys.argv = ['deepdream', 'run', 'noise', '-o', {str(tmp_path / 'd.png')!r}]\n"
         "main.main()\n"
     )
@@ -66,7 +66,7 @@ def stopping(tiny_model: Model, tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
     """A function that plants a signal at a step of a dream."""
     from deepdream.dreaming import loop
 
-    monkeypatch.setattr(dreams, "load_network", lambda *_: tiny_model)
+    monkeypatch.setattr(run_command, "load_network", lambda *_: tiny_model)
     monkeypatch.chdir(tmp_path)
     advance, count = loop.advance, [0]
 

@@ -12,7 +12,7 @@ import pytest
 import typer
 from typer.testing import CliRunner
 
-from deepdream.cli import models as commands
+from deepdream.cli import model_commands as commands
 from deepdream.errors import DeepDreamError, UsageError, WeightsError
 from deepdream.models import catalog as catalog_room
 
@@ -176,7 +176,7 @@ def test_help_needs_no_torch_and_shows_examples() -> None:
     script = (
         "import sys, typer\n"
         "from typer.testing import CliRunner\n"
-        "from deepdream.cli.models import register\n"
+        "from deepdream.cli.model_commands import register\n"
         "app = typer.Typer(); register(app)\n"
         "for name in ('models', 'predict', 'doctor'):\n"
         "    assert CliRunner().invoke(app, [name, '--help']).exit_code == 0\n"

@@ -166,7 +166,7 @@ def test_a_dream_goes_on_with_the_same_function_only(command: Any, monkeypatch: 
 
 
 def test_an_interrupted_dream_goes_on_with_the_file(command: Any) -> None:
-    from deepdream.cli.checkpoints import again_with
+    from deepdream.cli.resume_command import again_with
 
     assert again_with(["resnet18", "my nets/zoo.py:build"], None) == " --model 'my nets/zoo.py:build'"
     assert again_with(["resnet18"], "random:1") == " --weights random:1"

@@ -10,7 +10,7 @@ import pytest
 import typer
 from typer.testing import CliRunner
 
-from deepdream.cli import models as commands
+from deepdream.cli import model_commands as commands
 from deepdream.errors import DeepDreamError
 
 IMAGES = Path(__file__).parents[2] / "images"

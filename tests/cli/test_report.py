@@ -12,11 +12,11 @@ import pytest
 import typer
 from typer.testing import CliRunner
 
-from deepdream.cli import report as commands
+from deepdream.cli import report_command as commands
 from deepdream.errors import OutputError, PictureError, SomeInputsFailedError, UnknownNameError, UsageError
 from deepdream.images import write_picture
 from deepdream.models import load_model
-from deepdream.report import Wishes
+from deepdream.report import ReportOptions
 
 pytestmark = pytest.mark.weights
 QUICK = ("--methods", "saliency", "--budget", "1s")
@@ -115,7 +115,7 @@ def test_an_interrupted_folder_keeps_what_was_done(
     place = tmp_path / "reports"
     with pytest.raises((KeyboardInterrupt, SystemExit)):
         commands._folder(
-            sorted(picture.parent.iterdir()), place, [load_model()], Wishes(("saliency",), budget=1.0)
+            sorted(picture.parent.iterdir()), place, [load_model()], ReportOptions(("saliency",), budget=1.0)
         )
     assert sorted(path.name for path in place.iterdir()) == [
         "index.html",

@@ -13,8 +13,8 @@ import pytest
 import torch
 from torch import nn
 
-from deepdream.cli import dreams, reruns
-from deepdream.cli.goals import Goal, objective_text
+from deepdream.cli import rerun_commands, run_command
+from deepdream.cli.run_objective import Goal, objective_text
 from deepdream.errors import UsageError
 from deepdream.images import read_picture, read_recipe, write_picture
 from deepdream.models import Model
@@ -35,7 +35,7 @@ def small(small_network: nn.Module, tmp_path: Path, monkeypatch: pytest.MonkeyPa
         name = "other" if name == "other" else "tiny"
         return Model.wrap(network, mean=(0.5,), std=(0.25,), labels=LABELS, name=name, input_size=64)
 
-    for commands in (dreams, reruns):
+    for commands in (run_command, rerun_commands):
         monkeypatch.setattr(commands, "load_network", load)
     monkeypatch.chdir(tmp_path)
     chance = np.random.default_rng(0)

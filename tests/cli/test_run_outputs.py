@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from small_pictures import save
 
-from deepdream.cli import dreams
+from deepdream.cli import run_command
 from deepdream.images import read_picture
 from deepdream.models import Model
 
@@ -18,7 +18,7 @@ FAST = ("--octaves", "1", "--steps", "1")
 @pytest.fixture(autouse=True)
 def quick(tiny_model: Model, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The small network instead of the embedded one, in an empty folder."""
-    monkeypatch.setattr(dreams, "load_network", lambda *_: tiny_model)
+    monkeypatch.setattr(run_command, "load_network", lambda *_: tiny_model)
     monkeypatch.chdir(tmp_path)
 
 

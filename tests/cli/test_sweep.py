@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from deepdream.cli import sweep as command_file
+from deepdream.cli import sweep_command as command_file
 from deepdream.images import read_picture, read_recipe
 from deepdream.models import Model
 from deepdream.plan import Plan

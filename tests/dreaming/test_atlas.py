@@ -9,6 +9,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
+from deepdream.dreaming.activation_samples import Samples, sample
 from deepdream.dreaming.atlas import (
     Atlas,
     Tile,
@@ -22,7 +23,6 @@ from deepdream.dreaming.atlas import (
 )
 from deepdream.dreaming.directions import least_side, visualize_directions
 from deepdream.dreaming.painting import Brush, paint, read_state
-from deepdream.dreaming.samples import Samples, sample
 from deepdream.errors import UsageError
 from deepdream.images import Picture
 from deepdream.models import Model
@@ -31,17 +31,17 @@ BRUSH = Brush(size=32, steps=2, batch=2)
 
 
 def pictures(count: int) -> list[Picture]:
-    chance = np.random.default_rng(0)
+    rng = np.random.default_rng(0)
     return [
-        Picture(chance.random((40 + n, 50, 3), np.float32), None, f"{n}.png", "ab" * 32) for n in range(count)
+        Picture(rng.random((40 + n, 50, 3), np.float32), None, f"{n}.png", "ab" * 32) for n in range(count)
     ]
 
 
 def synthetic(count: int, channels: int = 6) -> Samples:
-    chance = torch.Generator().manual_seed(3)
-    values = torch.randn(count, channels, generator=chance) + torch.arange(count)[:, None] % 3
+    rng = torch.Generator().manual_seed(3)
+    values = torch.randn(count, channels, generator=rng) + torch.arange(count)[:, None] % 3
     crops = torch.arange(count) // 4
-    chances = torch.rand(int(crops.max()) + 1, 5, generator=chance)
+    chances = torch.rand(int(crops.max()) + 1, 5, generator=rng)
     return Samples(
         "second", values, np.zeros((count, 4, 4, 3), np.uint8), np.zeros(count, np.int64), crops, chances
     )
@@ -87,10 +87,10 @@ def test_an_atlas_of_2000_activations_shows_the_centered_means(
 
 
 def test_the_layout_keeps_clusters_together_and_is_the_same_each_time() -> None:
-    chance = torch.Generator().manual_seed(0)
-    centers = torch.randn(3, 10, generator=chance) * 5
+    rng = torch.Generator().manual_seed(0)
+    centers = torch.randn(3, 10, generator=rng) * 5
     belongs = torch.arange(90) % 3
-    activations = centers[belongs] + 0.3 * torch.randn(90, 10, generator=chance)
+    activations = centers[belongs] + 0.3 * torch.randn(90, 10, generator=rng)
     points = lay_out(activations, seed=4, perplexity=10)
     assert points.shape == (90, 2)
     assert (points.min(), points.max()) == (0, 1)

@@ -29,8 +29,8 @@ SHORT = {"objective": "layer(second)", "steps": 3, "octaves": 2}
 
 @pytest.fixture
 def picture() -> Picture:
-    chance = np.random.default_rng(0)
-    pixels = chance.random((64, 80, 3), dtype=np.float32) * 0.5 + 0.25
+    rng = np.random.default_rng(0)
+    pixels = rng.random((64, 80, 3), dtype=np.float32) * 0.5 + 0.25
     return Picture(pixels, np.tile(np.linspace(0, 1, 80, dtype=np.float32), (64, 1)), "a.png", "ab" * 32)
 
 
@@ -125,7 +125,7 @@ def _change(path: Path, change: Any) -> None:
         lambda t, n: t.pop("parameters"),
         lambda t, n: t.pop("chance"),
         lambda t, n: t.update(parameters=torch.zeros(1, 3, 5, 5)),
-        lambda t, n: t.update(chance=torch.zeros(7, dtype=torch.uint8)),
+        lambda t, n: t.update(rng=torch.zeros(7, dtype=torch.uint8)),
         lambda t, n: t.update(source=torch.zeros(1, 3, 9, 9)),
         lambda t, n: t.update({"moments.0": torch.zeros(2)}),
         lambda t, n: t.update(alpha=torch.zeros(2, 2)),

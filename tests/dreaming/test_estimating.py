@@ -116,9 +116,9 @@ def test_a_wider_network_takes_more(tiny_model: Model) -> None:
 
 def test_a_probe_leaves_the_network_and_the_chance_alone(tiny_model: Model) -> None:
     before = {name: value.clone() for name, value in tiny_model.module.state_dict().items()}
-    chance = torch.get_rng_state()
+    rng = torch.get_rng_state()
     probe(tiny_model, PLAN, 300, 300)
-    assert torch.equal(chance, torch.get_rng_state())
+    assert torch.equal(rng, torch.get_rng_state())
     assert all(torch.equal(before[name], value) for name, value in tiny_model.module.state_dict().items())
 
 

@@ -32,14 +32,14 @@ def network_of(model: Model) -> Callable[[Tensor], Tensor]:
 def make_step(
     data: Array,
     forward: Callable[[Tensor], Tensor],
-    chance: torch.Generator,
+    rng: torch.Generator,
     *,
     step_size: float,
     jitter: int,
 ) -> Array:
     """make_step of the notebook, line by line; the picture is 0..255 minus a mean of 127.5."""
     limits = [min(jitter, side // 4) for side in data.shape[1:]]
-    oy, ox = (int(torch.randint(-limit, limit + 1, (), generator=chance)) for limit in limits)
+    oy, ox = (int(torch.randint(-limit, limit + 1, (), generator=rng)) for limit in limits)
     data = np.roll(np.roll(data, ox, -1), oy, -2)
     blob = torch.from_numpy(data.copy())[None].requires_grad_()
     end = forward(blob)
@@ -67,9 +67,9 @@ def bright(photo: Tensor) -> Tensor:
 def test_one_octave_is_make_step_ten_times(tiny_model: Model, bright: Tensor) -> None:
     plan = plan_for("classic", octaves=1, objective="layer(second)", seed=11)
     dreamed = list(dream(tiny_model, plan, bright))[-1].image
-    forward, chance, data = network_of(tiny_model), generator(11), to_google(bright)
+    forward, rng, data = network_of(tiny_model), generator(11), to_google(bright)
     for _ in range(10):
-        data = make_step(data, forward, chance, step_size=1.5, jitter=32)
+        data = make_step(data, forward, rng, step_size=1.5, jitter=32)
     assert float((dreamed - bright).abs().max()) > 0.02  # something happened
     assert int((from_google(data) == 1).sum()) > 20  # and some of it was clipped
     torch.testing.assert_close(dreamed, from_google(data), atol=1e-6, rtol=0)
@@ -80,7 +80,7 @@ def test_four_octaves_are_the_notebooks_deepdream(tiny_model: Model, bright: Ten
     image = torch.nn.functional.interpolate(bright, (140, 190), mode="bilinear")
     plan = plan_for("classic", objective="layer(second)", steps=3)
     dreamed = list(dream(tiny_model, plan, image))[-1].image
-    forward, chance = network_of(tiny_model), generator(0)
+    forward, rng = network_of(tiny_model), generator(0)
     octaves = [to_google(image)]
     for _ in range(4 - 1):
         octaves.append(zoom(octaves[-1], (1, 1.0 / 1.4, 1.0 / 1.4), order=1))
@@ -92,7 +92,7 @@ def test_four_octaves_are_the_notebooks_deepdream(tiny_model: Model, bright: Ten
             detail = zoom(detail, (1, 1.0 * h / h1, 1.0 * w / w1), order=1)
         data = octave_base + detail
         for _ in range(3):
-            data = make_step(data, forward, chance, step_size=1.5, jitter=32)
+            data = make_step(data, forward, rng, step_size=1.5, jitter=32)
         detail = data - octave_base
     torch.testing.assert_close(dreamed, from_google(data), atol=1e-5, rtol=0)
 

@@ -182,7 +182,7 @@ def test_advancing_leaves_the_state_as_it_was(recipe: str, tiny_model: Model, ph
         following, again = advance(tiny_model, state), advance(tiny_model, state)
         assert all(torch.equal(value, before[name]) for name, value in snapshot(state).items())
         assert torch.equal(following.parameters, again.parameters)
-        assert torch.equal(following.chance, again.chance)
+        assert torch.equal(following.rng_state, again.rng_state)
         state = following
 
 

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from deepdream.ascent.transparency import on_random_ground
 from deepdream.attribution.battery import awakened
-from deepdream.dreaming import Dreamed, render, visualize
+from deepdream.dreaming import DreamResult, render, visualize
 from deepdream.images import Picture
 from deepdream.models import Model, load_model
 from deepdream.models.loading import parse_weights
@@ -144,14 +144,14 @@ def test_a_small_step_raises_a_class_on_every_network(awake: Model) -> None:
     assert last > first
 
 
-def seen(made: Dreamed) -> Tensor:
+def seen(made: DreamResult) -> Tensor:
     """A picture as it is, or on four grounds."""
     image = torch.from_numpy(made.pixels).permute(2, 0, 1)[None]
     if made.alpha is None:
         return image
-    chance = torch.Generator().manual_seed(9)
+    rng = torch.Generator().manual_seed(9)
     whole = torch.cat([image, torch.from_numpy(made.alpha)[None, None]], dim=1)
-    return torch.cat([on_random_ground(whole, chance) for _ in range(4)])
+    return torch.cat([on_random_ground(whole, rng) for _ in range(4)])
 
 
 def answers(network: Model, layer: str, pictures: Tensor) -> tuple[Tensor, Tensor]:

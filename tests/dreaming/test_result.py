@@ -208,8 +208,8 @@ def test_noise_is_the_seeds_and_nearly_gray() -> None:
 def test_odd_sizes_and_strips_keep_their_alpha_at_16_bits(
     size: tuple[int, int], tiny_model: Model, tmp_path: Path
 ) -> None:
-    chance = np.random.default_rng(0)
-    pixels, alpha = chance.random((*size, 3), dtype=np.float32), chance.random(size, dtype=np.float32)
+    rng = np.random.default_rng(0)
+    pixels, alpha = rng.random((*size, 3), dtype=np.float32), rng.random(size, dtype=np.float32)
     dreamed = render(tiny_model, Picture(pixels, alpha, "strip.png", "ab" * 32), PLAN)
     dreamed.save(tmp_path / "dream.png", bits=16)
     back = read_picture(tmp_path / "dream.png")

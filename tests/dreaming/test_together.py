@@ -13,9 +13,9 @@ from torch.testing import assert_close
 
 from deepdream.ascent.climbing import measure_gradient
 from deepdream.dreaming import State, dream, loop, start
+from deepdream.dreaming.batched import Together, dream_batched, fits_with, join, may_join
 from deepdream.dreaming.estimating import choose_batch
 from deepdream.dreaming.result import full_size
-from deepdream.dreaming.together import Together, dream_together, fits_with, join, may_join
 from deepdream.models import Model, load_model
 from deepdream.plan import Plan, plan_for
 from deepdream.tensors import generator
@@ -35,7 +35,7 @@ def photos() -> list[Tensor]:
 
 
 def in_a_batch(model: Model, states: Sequence[State]) -> list[Tensor]:
-    last = list(dream_together(model, states))[-1]
+    last = list(dream_batched(model, states))[-1]
     assert last.state is not None
     assert last.members == tuple(range(len(states)))
     return list(full_size(last.state).split(1))
@@ -98,7 +98,7 @@ def test_each_state_can_be_had_again_and_goes_on_alone(tiny_model: Model, photos
     """As a checkpoint of one picture of the batch does, at any step."""
     plan = plan_for(**SHORT)
     states = [start(tiny_model, plan, photo) for photo in photos]
-    for after in dream_together(tiny_model, states):
+    for after in dream_batched(tiny_model, states):
         assert after.state is not None
         one = after.state.alone(1)
         assert one.plan == plan
@@ -156,7 +156,7 @@ def spoiled_at(
 
 
 def outcomes(model: Model, states: Sequence[State]) -> tuple[list[Together], dict[int, State]]:
-    steps = list(dream_together(model, states))
+    steps = list(dream_batched(model, states))
     return steps, {place: state for step in steps for place, state in step.left}
 
 

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from deepdream.ascent import channel
-from deepdream.ascent.goals import join_goals, parse_goals
+from deepdream.ascent.objective_lists import join_goals, parse_goals
 from deepdream.ascent.parameterizations import PARAMETERIZATIONS
 from deepdream.dreaming import dream, render, start, visualize
 from deepdream.dreaming.loop import advance

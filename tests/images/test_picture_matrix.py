@@ -17,7 +17,7 @@ from PIL import Image
 
 from deepdream.errors import PictureError, UsageError
 from deepdream.images import Picture, read_picture
-from deepdream.images.samples import _split
+from deepdream.images.sample_values import _split
 
 LOSSLESS = {"PNG": {}, "TIFF": {}, "WEBP": {"lossless": True, "exact": True}, "BMP": {}, "PPM": {}}
 LOSSY = {"JPEG": {"quality": 100, "subsampling": 0}, "AVIF": {"quality": 100, "subsampling": "4:4:4"}}

@@ -13,7 +13,7 @@ from deepdream.dreaming import render
 from deepdream.errors import PictureError, UsageError
 from deepdream.images import Picture, write_picture
 from deepdream.lessons import accountability, audit, trace
-from deepdream.lessons.audit import QUESTIONS
+from deepdream.lessons.audit_trail import QUESTIONS
 from deepdream.models import Model
 from deepdream.pages import numbers, page
 from deepdream.plan import plan_for

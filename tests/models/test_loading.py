@@ -18,7 +18,7 @@ from safetensors.torch import save_file
 from torch import nn
 from typer.testing import CliRunner
 
-from deepdream.cli.models import register
+from deepdream.cli.model_commands import register
 from deepdream.errors import UnknownNameError, UsageError, WeightsError
 from deepdream.models import cache, load_model
 from deepdream.models.catalog import find_entry

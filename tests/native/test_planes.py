@@ -8,7 +8,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from deepdream import native
-from deepdream.ascent import gradients, mixing
+from deepdream.ascent import gradient_filters, mixing
 
 pytestmark = [
     pytest.mark.skipif(native.library() is None, reason="the kernels are not built for this machine"),
@@ -34,7 +34,7 @@ def convolved(image: Tensor, kernel: Tensor) -> Tensor:
 def test_a_filtered_picture_is_torchs_in_float64(size: tuple[int, int], kernel: tuple[int, int]) -> None:
     image, weights = noise(2, 3, *size), noise(*kernel)
     torch.testing.assert_close(
-        gradients._filter(image, weights).double(), convolved(image, weights), rtol=1e-5, atol=1e-5
+        gradient_filters._filter(image, weights).double(), convolved(image, weights), rtol=1e-5, atol=1e-5
     )
 
 
@@ -42,14 +42,17 @@ def test_a_view_is_filtered_as_what_it_shows_and_is_not_changed() -> None:
     image, weights = noise(1, 3, 30, 40), noise(5, 9)
     before = image.clone()
     torch.testing.assert_close(
-        gradients._filter(image.mT, weights).double(), convolved(image.mT, weights), rtol=1e-5, atol=1e-5
+        gradient_filters._filter(image.mT, weights).double(),
+        convolved(image.mT, weights),
+        rtol=1e-5,
+        atol=1e-5,
     )
     assert torch.equal(image, before)
 
 
 def test_where_a_gradient_is_wanted_torch_filters() -> None:
     image = noise(1, 3, 12, 12).requires_grad_()
-    (found,) = torch.autograd.grad(gradients.blur(image, 1.0).square().sum(), image)
+    (found,) = torch.autograd.grad(gradient_filters.blur(image, 1.0).square().sum(), image)
     assert float(found.abs().sum()) > 0
 
 

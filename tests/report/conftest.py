@@ -11,7 +11,7 @@ from torch import nn
 
 from deepdream.images import Picture, encode, read_picture
 from deepdream.models import Model
-from deepdream.report import BUDGET, CHECKS, Study, Wishes, investigate, write_report
+from deepdream.report import BUDGET, CHECKS, ReportData, ReportOptions, investigate, write_report
 
 METHODS = ("saliency", "input-x-gradient", "grad-cam")
 
@@ -46,23 +46,23 @@ def picture() -> Picture:
 
 
 @pytest.fixture(scope="session")
-def made(picture: Picture) -> Study:
+def made(picture: Picture) -> ReportData:
     told: list[tuple[str, int, int]] = []
-    wishes = Wishes(METHODS, budget=BUDGET, decided_by="Ada <Example>")
-    found = investigate(network(), picture, wishes, progress=lambda *step: told.append(step))
+    options = ReportOptions(METHODS, budget=BUDGET, decided_by="Ada <Example>")
+    found = investigate(network(), picture, options, progress=lambda *step: told.append(step))
     total = 1 + len(METHODS) + len(METHODS) * len(CHECKS)
     assert [step[1:] for step in told] == [(done, total) for done in range(total)]
     return found
 
 
 @pytest.fixture(scope="session")
-def other(picture: Picture) -> Study:
-    wishes = Wishes(METHODS[:2], ("degeneracy",), budget=600)
-    return investigate(network(6), picture, wishes)
+def other(picture: Picture) -> ReportData:
+    options = ReportOptions(METHODS[:2], ("degeneracy",), budget=600)
+    return investigate(network(6), picture, options)
 
 
 @pytest.fixture(scope="session")
-def written(made: Study, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def written(made: ReportData, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return write_report(
         tmp_path_factory.mktemp("report") / "page.html", [made], command="deepdream report x"
     )[0]

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from deepdream.attribution.checks import CheckContext, MapUnderTest, checked
 from deepdream.images import Picture
 from deepdream.models import Model
-from deepdream.report import Study, Wishes, investigate
+from deepdream.report import ReportData, ReportOptions, investigate
 from deepdream.report.verdict import belief, why
 
 
@@ -87,13 +87,13 @@ def slowly(clock: Clockwork) -> Slowly:
 
 
 @pytest.fixture
-def study(
+def report_data(
     slowly: Slowly, clock: Clockwork, picture: Picture
-) -> Callable[[float, float], tuple[Study, float]]:
-    def made(seconds: float, budget: float) -> tuple[Study, float]:
+) -> Callable[[float, float], tuple[ReportData, float]]:
+    def made(seconds: float, budget: float) -> tuple[ReportData, float]:
         model = slowly(seconds)
         start = clock.now
-        found = investigate(model, picture, Wishes(budget=budget))
+        found = investigate(model, picture, ReportOptions(budget=budget))
         return found, clock.now - start
 
     return made
@@ -101,9 +101,9 @@ def study(
 
 @pytest.mark.parametrize("seconds", [0.005, 0.05, 0.1, 0.2, 0.4, 0.8, 2.0])
 def test_the_budget_is_kept_on_networks_of_every_speed(
-    study: Callable[[float, float], tuple[Study, float]], seconds: float
+    report_data: Callable[[float, float], tuple[ReportData, float]], seconds: float
 ) -> None:
-    found, took = study(seconds, 40)
+    found, took = report_data(seconds, 40)
     assert took <= 1.1 * 40
     assert found.explanations
     assert all(f.verdict for f in found.check_results)
@@ -120,11 +120,11 @@ def test_the_budget_is_kept_on_networks_of_every_speed(
 
 
 def test_what_curves_there_is_time_for_judge_a_map(
-    study: Callable[[float, float], tuple[Study, float]],
+    report_data: Callable[[float, float], tuple[ReportData, float]],
 ) -> None:
     """Deletion of all maps and insertion of none would be time for nothing."""
     for seconds in (0.05, 0.06, 0.08, 0.1, 0.15):
-        found, _ = study(seconds, 40)
+        found, _ = report_data(seconds, 40)
         made = {
             check: [name for name in found.names if (f := found.check_result(check, name)) and f.values]
             for check in ("deletion", "insertion")
@@ -133,9 +133,9 @@ def test_what_curves_there_is_time_for_judge_a_map(
 
 
 def test_a_method_is_refused_whose_least_takes_too_long(
-    study: Callable[[float, float], tuple[Study, float]],
+    report_data: Callable[[float, float], tuple[ReportData, float]],
 ) -> None:
-    found, _ = study(0.1, 40)
+    found, _ = report_data(0.1, 40)
     reasons = {entry.method: entry.reason for entry in found.not_applicable}
     assert "even with the fewest passes" in reasons["integrated-gradients"]
 
@@ -143,15 +143,20 @@ def test_a_method_is_refused_whose_least_takes_too_long(
 def test_progress_counts_the_maps_that_were_made(slowly: Slowly, picture: Picture) -> None:
     told: list[tuple[int, int]] = []
     found = investigate(
-        slowly(0.4), picture, Wishes(budget=40), progress=lambda _, done, total: told.append((done, total))
+        slowly(0.4),
+        picture,
+        ReportOptions(budget=40),
+        progress=lambda _, done, total: told.append((done, total)),
     )
     assert found.not_applicable
     assert [done for done, _ in told] == list(range(len(told)))
     assert told[-1] == (len(told) - 1, len(told))
 
 
-def test_the_words_of_a_page_without_time(study: Callable[[float, float], tuple[Study, float]]) -> None:
-    found, _ = study(2.0, 40)
+def test_the_words_of_a_page_without_time(
+    report_data: Callable[[float, float], tuple[ReportData, float]],
+) -> None:
+    found, _ = report_data(2.0, 40)
     assert why(found)[0] == "Not checked"
     assert belief(found)[0]
 

@@ -29,8 +29,8 @@ from deepdream.images import Picture
 from deepdream.models import Model
 from deepdream.report import (
     CHECKS,
-    Study,
-    Wishes,
+    ReportData,
+    ReportOptions,
     entry_of,
     investigate,
     predict,
@@ -44,7 +44,7 @@ from deepdream.report import (
 from deepdream.report.coloring import colored, drawn_map
 from deepdream.report.health import rounded
 from deepdream.report.plots import plot_removal
-from deepdream.report.prediction import Stability
+from deepdream.report.robustness import Stability
 from deepdream.report.verdict import belief, headline, lead, why
 from deepdream.report.writing import report_dict
 
@@ -85,7 +85,7 @@ def reader(written: Path) -> Reader:
     return Reader(written.read_text())
 
 
-def test_the_files_lie_beside_each_other(written: Path, made: Study) -> None:
+def test_the_files_lie_beside_each_other(written: Path, made: ReportData) -> None:
     assert sorted(path.name for path in written.parent.iterdir()) == ["page.html", "page.json", "page.npz"]
     values = json.loads(written.with_suffix(".json").read_text())
     (found,) = values["networks"]
@@ -102,7 +102,7 @@ def test_the_page_holds_the_same_numbers_as_the_json(written: Path) -> None:
     assert json.loads(inside[1]) == json.loads(written.with_suffix(".json").read_text())
 
 
-def test_the_tables_numbers_are_the_jsons(reader: Reader, made: Study) -> None:
+def test_the_tables_numbers_are_the_jsons(reader: Reader, made: ReportData) -> None:
     heads = next(row for row in reader.rows if row[:1] == ["method"])
     checks = [re.split(r"[ (]", name)[0] for name in heads[1:-1]]
     assert set(checks) >= {"deletion", "insertion", "randomization"}
@@ -119,7 +119,7 @@ def test_the_tables_numbers_are_the_jsons(reader: Reader, made: Study) -> None:
     assert f"{made.prediction.top[0].probability:.1%}" in top[1]
 
 
-def test_every_method_and_check_is_judged_in_words(reader: Reader, made: Study) -> None:
+def test_every_method_and_check_is_judged_in_words(reader: Reader, made: ReportData) -> None:
     assert len(made.check_results) == len(METHODS) * len(CHECKS)
     for found in made.check_results:
         assert found.verdict
@@ -146,7 +146,7 @@ def test_nothing_is_loaded_and_every_picture_has_words(reader: Reader) -> None:
     assert links == ["page.json", "page.npz"]
 
 
-def test_the_arrays_are_the_maps(written: Path, made: Study) -> None:
+def test_the_arrays_are_the_maps(written: Path, made: ReportData) -> None:
     with np.load(written.with_suffix(".npz")) as arrays:
         assert arrays["fed"].shape == (56, 56, 3)
         for entry in made.explanations:
@@ -154,7 +154,7 @@ def test_the_arrays_are_the_maps(written: Path, made: Study) -> None:
         assert np.array_equal(arrays["control/random 1"], made.context.controls["random 1"].numpy())
 
 
-def test_good_files_are_not_written_over(written: Path, made: Study) -> None:
+def test_good_files_are_not_written_over(written: Path, made: ReportData) -> None:
     before = written.read_bytes()
     with pytest.raises(OutputError, match=r"page\.html exists already.*--overwrite"):
         write_report(written, [made])
@@ -174,7 +174,7 @@ def test_the_prediction_is_the_networks(model: Model, picture: Picture) -> None:
         predict(model, image, "zebra")
 
 
-def test_steadiness_counts_what_stayed(made: Study) -> None:
+def test_steadiness_counts_what_stayed(made: ReportData) -> None:
     assert len(made.stability.trials) == 12
     assert made.stability.kept == sum(t.index == made.prediction.top[0].index for t in made.stability.trials)
 
@@ -184,7 +184,7 @@ def test_the_network_is_as_it_was(model: Model, picture: Picture) -> None:
     investigate(
         model,
         picture,
-        Wishes(("saliency",), ("randomization", "deletion"), budget=60),
+        ReportOptions(("saliency",), ("randomization", "deletion"), budget=60),
     )
     assert all(torch.equal(value, before[name]) for name, value in model.module.state_dict().items())
     assert all(parameter.requires_grad for parameter in model.module.parameters())
@@ -194,13 +194,13 @@ def test_the_network_is_as_it_was(model: Model, picture: Picture) -> None:
 
 
 def test_a_spent_budget_still_gives_a_page(model: Model, picture: Picture, tmp_path: Path) -> None:
-    found = investigate(model, picture, Wishes(("saliency",), budget=1e-9))
+    found = investigate(model, picture, ReportOptions(("saliency",), budget=1e-9))
     assert found.judged() == []
     page = write_report(tmp_path / "p.html", [found])[0].read_text()
     assert "have not been checked against chance" in page or "Nobody" in page
 
 
-def test_a_page_without_a_map_says_why(made: Study, tmp_path: Path) -> None:
+def test_a_page_without_a_map_says_why(made: ReportData, tmp_path: Path) -> None:
     none = replace(
         made,
         explanations=(),
@@ -214,7 +214,7 @@ def test_a_page_without_a_map_says_why(made: Study, tmp_path: Path) -> None:
     assert anchors == ["fed", "said", "maps", "caveats", "card", "recipe"]
 
 
-def test_two_networks_stand_side_by_side(made: Study, other: Study, tmp_path: Path) -> None:
+def test_two_networks_stand_side_by_side(made: ReportData, other: ReportData, tmp_path: Path) -> None:
     place = write_report(tmp_path / "two.html", [made, other])[0]
     reader = Reader(place.read_text())
     assert "net-5 beside net-6" in reader.text
@@ -225,7 +225,7 @@ def test_two_networks_stand_side_by_side(made: Study, other: Study, tmp_path: Pa
     assert [n["name"] for n in report_dict([made, other], "")["networks"]] == ["net-5", "net-6"]
 
 
-def test_the_index_has_a_row_a_picture_and_means(made: Study, other: Study, tmp_path: Path) -> None:
+def test_the_index_has_a_row_a_picture_and_means(made: ReportData, other: ReportData, tmp_path: Path) -> None:
     entries = [entry_of(made, "a#1.html"), entry_of(other, "b.html")]
     place = write_index(tmp_path, entries, "net-5", failed={"x.png": "x.png is <broken>."})
     values = json.loads((tmp_path / "index.json").read_text())
@@ -242,7 +242,7 @@ def test_the_index_has_a_row_a_picture_and_means(made: Study, other: Study, tmp_
     assert "x.png: x.png is <broken>." in reader.text
 
 
-def test_all_three_agreements_are_told(reader: Reader, made: Study) -> None:
+def test_all_three_agreements_are_told(reader: Reader, made: ReportData) -> None:
     """A title that appears under the mouse is neither on paper nor on a phone."""
     found = made.agreement
     for values in (found.spearman, found.top, found.ssim):
@@ -250,7 +250,7 @@ def test_all_three_agreements_are_told(reader: Reader, made: Study) -> None:
         assert [found.names[0], *line] in reader.rows
 
 
-def test_every_method_has_its_panel_in_the_band_of_the_controls(made: Study) -> None:
+def test_every_method_has_its_panel_in_the_band_of_the_controls(made: ReportData) -> None:
     canvas = plot_removal(made, "mean").canvas
     panels = [axes for axes in canvas.axes if axes.get_title()]
     assert [axes.get_title() for axes in panels] == list(METHODS)
@@ -266,7 +266,7 @@ def test_every_method_has_its_panel_in_the_band_of_the_controls(made: Study) -> 
     assert inside == [(True, True)] * 2  # the blob and the edge detector
 
 
-def test_a_study_that_stopped_between_two_curves_can_be_drawn(made: Study) -> None:
+def test_a_study_that_stopped_between_two_curves_can_be_drawn(made: ReportData) -> None:
     kept = tuple(f for f in made.check_results if f.check != "insertion" or f.method == METHODS[0])
     panels = plot_removal(replace(made, check_results=kept), "blur").canvas.axes
     assert [len(axes.lines) for axes in panels[: len(METHODS)]] == [2, 1, 1]
@@ -281,7 +281,7 @@ def test_colors_follow_one_rule_a_family() -> None:
     assert np.isfinite(colored(torch.zeros(2, 2), signed=False).pixels).all()
 
 
-def test_maps_of_single_pixels_are_smoothed_for_the_eye(made: Study, reader: Reader) -> None:
+def test_maps_of_single_pixels_are_smoothed_for_the_eye(made: ReportData, reader: Reader) -> None:
     pixels = next(e for e in made.explanations if e.method == "input-x-gradient")
     assert np.array_equal(
         drawn_map(pixels).pixels, colored(torch.from_numpy(shown_values(pixels)), signed=True).pixels
@@ -296,7 +296,7 @@ def test_the_usual_methods_exist() -> None:
     assert [name for name in USUAL if name not in methods()] == []
 
 
-def test_the_first_screen_answers_both_questions(reader: Reader, made: Study) -> None:
+def test_the_first_screen_answers_both_questions(reader: Reader, made: ReportData) -> None:
     for words in (*why(made), *belief(made), lead(made)):
         assert words in reader.text
     assert f"0 would be one class for certain, {math.log2(5):.2f} all 5 alike" in reader.text
@@ -308,7 +308,7 @@ def test_the_first_screen_answers_both_questions(reader: Reader, made: Study) ->
     assert values == {"why": ". ".join(why(made)), "belief": ". ".join(belief(made))}
 
 
-def test_belief_follows_the_changed_pictures(made: Study) -> None:
+def test_belief_follows_the_changed_pictures(made: ReportData) -> None:
     first = made.prediction.top[0].index
     trials = [replace(t, index=first, label="first", kept=True) for t in made.stability.trials]
     wavering = [replace(t, label="other", kept=False) for t in trials]
@@ -326,11 +326,11 @@ def test_belief_follows_the_changed_pictures(made: Study) -> None:
 
 def test_a_network_of_random_weights_is_not_believed(model: Model, picture: Picture) -> None:
     model.weights = replace(model.weights, origin="seeded random weights, seed 1")
-    found = investigate(model, picture, Wishes(("saliency",), ("degeneracy",), budget=60))
+    found = investigate(model, picture, ReportOptions(("saliency",), ("degeneracy",), budget=60))
     assert belief(found)[0] == "No"
 
 
-def test_the_best_map_is_one_beyond_chance_if_there_is_any(made: Study) -> None:
+def test_the_best_map_is_one_beyond_chance_if_there_is_any(made: ReportData) -> None:
     names = made.names
     strong = [f for f in made.check_results if f.method != names[-1]]
     strong = [replace(f, speaks=f.check not in ("deletion", "insertion")) for f in strong]
@@ -345,7 +345,7 @@ def test_the_best_map_is_one_beyond_chance_if_there_is_any(made: Study) -> None:
     assert replace(made, explanations=(), check_results=()).best() is None
 
 
-def test_every_column_is_explained_on_the_page(reader: Reader, made: Study) -> None:
+def test_every_column_is_explained_on_the_page(reader: Reader, made: ReportData) -> None:
     """What appears under the mouse is neither on paper nor on a phone."""
     for name in ("deletion", "insertion", "randomization"):
         assert f"{find_check(name).question} Good: {find_check(name).good}." in reader.text
@@ -404,7 +404,9 @@ def test_a_browser_shows_it_without_a_complaint(written: Path, tmp_path: Path) -
 @pytest.mark.browser
 @needs_chromium
 @pytest.mark.parametrize("width", [320, 390, 1400])
-def test_nothing_is_wider_than_the_window(made: Study, other: Study, tmp_path: Path, width: int) -> None:
+def test_nothing_is_wider_than_the_window(
+    made: ReportData, other: ReportData, tmp_path: Path, width: int
+) -> None:
     two = write_report(tmp_path / "two.html", [made, other])[0]
     entries = [entry_of(made, "two.html"), entry_of(other, "two.html")]
     index = write_index(tmp_path, entries, "net-5", failed={"x.png": "broken"})
@@ -420,7 +422,7 @@ def test_nothing_is_wider_than_the_window(made: Study, other: Study, tmp_path: P
 @pytest.mark.browser
 @needs_chromium
 def test_the_slider_fades_every_map_and_takes_the_other_along(
-    made: Study, other: Study, tmp_path: Path
+    made: ReportData, other: ReportData, tmp_path: Path
 ) -> None:
     two = write_report(tmp_path / "two.html", [made, other])[0]
     script = """(() => {
@@ -483,7 +485,7 @@ def test_it_prints_with_every_detail_open(written: Path, tmp_path: Path) -> None
     assert (open_in_print, open_after) == (True, False)
 
 
-def test_the_page_can_be_made_twice_alike(written: Path, made: Study) -> None:
+def test_the_page_can_be_made_twice_alike(written: Path, made: ReportData) -> None:
     command = "deepdream report x"
     places = [written, written.with_suffix(".json"), written.with_suffix(".npz")]
     page = report_page([made], report_dict([made], command), places, command=command)
@@ -491,10 +493,10 @@ def test_the_page_can_be_made_twice_alike(written: Path, made: Study) -> None:
 
 
 def test_a_page_can_compare_two_classes(model: Model, picture: Picture) -> None:
-    wishes = Wishes(
+    options = ReportOptions(
         ("saliency", "grad-cam"), ("degeneracy", "deletion"), target="dog", against="elk", budget=60
     )
-    found = investigate(model, picture, wishes)
+    found = investigate(model, picture, options)
     assert [made.against for made in found.explanations] == [4, 4]
     assert headline(found) == "Why “dog”, not “elk”?"
     first_two = [answer.index for answer in found.prediction.top[:2]]

@@ -25,7 +25,7 @@ INPUT = "input"
 
 
 @dataclass(frozen=True)
-class Need:
+class Reference:
     """Something besides activations that a term is scored with.
 
     Attributes:
@@ -47,22 +47,22 @@ class Need:
 
 
 @dataclass(frozen=True, eq=False)
-class Scene:
+class TermInputs:
     """What a term may look at.
 
     Attributes:
         activations: Of the layers it asked for, by name.
         image: (B, 3, H, W) in [0, 1].
         reduction: ``mean`` over positions, or ``half-sum``: the sum, as in the first notebook.
-        found: What every ``Need`` stands for.
+        found: What every ``Reference`` stands for.
         masks: Those of the term that is scored now.
     """
 
     activations: Mapping[str, Tensor]
     image: Tensor
     reduction: str = "mean"
-    found: Mapping[Need, Tensor] = field(default_factory=dict)
-    masks: tuple[Need, ...] = ()
+    found: Mapping[Reference, Tensor] = field(default_factory=dict)
+    masks: tuple[Reference, ...] = ()
 
     def spatial(self, name: str) -> Tensor:
         """A layer's activation as (B, C, h, w); of tokens (B, N, C) the positions are (N, 1)."""
@@ -108,8 +108,8 @@ class Mask:
     feather: float = 0.0
 
     @property
-    def need(self) -> Need:
-        return Need("mask", str(self.source), numbers=(self.feather,))
+    def reference(self) -> Reference:
+        return Reference("mask", str(self.source), numbers=(self.feather,))
 
     def around(self, inner: str) -> str:
         """The text of a term with this mask."""
@@ -131,9 +131,9 @@ class Term:
         return KINDS[self.kind].reads(self.arguments)
 
     @property
-    def needs(self) -> tuple[Need, ...]:
+    def references(self) -> tuple[Reference, ...]:
         """What it is scored with besides activations."""
-        return (*KINDS[self.kind].needs(*self.arguments), *(mask.need for mask in self.masks))
+        return (*KINDS[self.kind].references(*self.arguments), *(mask.reference for mask in self.masks))
 
     @property
     def sources(self) -> tuple[tuple[str | Resource, Parameter], ...]:
@@ -146,10 +146,10 @@ class Term:
         ]
         return (*files, *((mask.source, MASK) for mask in self.masks))
 
-    def score(self, scene: Scene) -> Tensor:
+    def score(self, inputs: TermInputs) -> Tensor:
         """A scalar, to be raised."""
-        scene = replace(scene, masks=tuple(mask.need for mask in self.masks))
-        return KINDS[self.kind].score(scene, *self.arguments)
+        inputs = replace(inputs, masks=tuple(mask.reference for mask in self.masks))
+        return KINDS[self.kind].score(inputs, *self.arguments)
 
     def under(self, mask: Mask) -> Term:
         """The same term, counted only where the mask is bright. Raises UsageError where there are no positions."""
@@ -190,9 +190,9 @@ class Objective:
         return tuple(dict.fromkeys(name for _, term in self.terms for name in term.layers))
 
     @property
-    def needs(self) -> tuple[Need, ...]:
+    def references(self) -> tuple[Reference, ...]:
         """What the terms are scored with besides activations, each once."""
-        return tuple(dict.fromkeys(need for _, term in self.terms for need in term.needs))
+        return tuple(dict.fromkeys(reference for _, term in self.terms for reference in term.references))
 
     @property
     def sources(self) -> tuple[tuple[str | Resource, Parameter], ...]:
@@ -204,9 +204,9 @@ class Objective:
         """Whether every term is a mean or sum over positions, so that a large picture can be seen in tiles."""
         return all(KINDS[term.kind].spread != "whole" for _, term in self.terms)
 
-    def scores(self, scene: Scene) -> list[tuple[float, Tensor]]:
+    def scores(self, inputs: TermInputs) -> list[tuple[float, Tensor]]:
         """(weight, score) of every term."""
-        return [(weight, term.score(scene)) for weight, term in self.terms]
+        return [(weight, term.score(inputs)) for weight, term in self.terms]
 
     def masked(self, mask: str | Resource, feather: float = 0.0) -> Objective:
         """The same objective, counted only where the mask (a path, or a resource) is bright."""
@@ -266,7 +266,7 @@ class Kind:
     score: Callable[..., Tensor]
     parameters: tuple[Parameter, ...]
     spread: str
-    needs: Callable[..., tuple[Need, ...]]
+    references: Callable[..., tuple[Reference, ...]]
     penalty: bool = False
 
     @property
@@ -316,20 +316,20 @@ _KINDS: dict[str, Kind] = {}
 KINDS: Mapping[str, Kind] = MappingProxyType(_KINDS)
 
 
-def _nothing(*_: Value) -> tuple[Need, ...]:
+def _nothing(*_: Value) -> tuple[Reference, ...]:
     return ()
 
 
 def objective_kind(
     *parameters: Parameter,
     spread: str = "mean",
-    needs: Callable[..., tuple[Need, ...]] = _nothing,
+    references: Callable[..., tuple[Reference, ...]] = _nothing,
     penalty: bool = False,
 ) -> Callable[[Callable[..., Tensor]], Callable[..., Objective]]:
     """Register ``score(scene, *arguments)`` under its name; the name becomes a maker of objectives."""
 
     def register(score: Callable[..., Tensor]) -> Callable[..., Objective]:
-        kind = Kind(score.__name__, score, parameters, spread, needs, penalty)
+        kind = Kind(score.__name__, score, parameters, spread, references, penalty)
         _KINDS[kind.name] = kind
 
         def make(*arguments: object) -> Objective:

@@ -7,16 +7,15 @@ from collections.abc import Callable, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass
 from types import MappingProxyType
-from typing import Protocol
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
 from deepdream.ascent import replaying
-from deepdream.ascent.algebra import KINDS, Need, Objective, Scene, Term
+from deepdream.ascent.algebra import KINDS, Objective, Reference, Term, TermInputs
 from deepdream.ascent.conditioning import conditioning_of
-from deepdream.ascent.references import References
+from deepdream.ascent.references import NetworkReader, References
 from deepdream.ascent.tiling import Box, Rolled, Tiling, tiled_gradient
 from deepdream.ascent.transforms import Change, draw_all, draw_offset, parse_transforms
 from deepdream.ascent.transparency import on_random_ground
@@ -28,20 +27,12 @@ _DEAD = 1e-12
 _ENOUGH = 512 * 512  # pixels
 
 
-class Network(Protocol):
-    """What the ascent needs of a network; ``deepdream.models.Model`` is one."""
-
-    def activations(self, image: Tensor, layers: tuple[str, ...]) -> dict[str, Tensor]: ...
-
-    def positions(self, layer: str, height: int, width: int) -> int: ...
-
-
 def measure_gradient(
-    network: Network,
+    network: NetworkReader,
     goals: Objective | Sequence[Objective],
     image: Tensor,
     plan: Plan,
-    chance: torch.Generator,
+    rng: torch.Generator,
     *,
     tiling: Tiling | None = None,
     references: References = MappingProxyType({}),
@@ -61,20 +52,25 @@ def measure_gradient(
     tiles become smaller, ``shrunk`` is told their core.
     """
     show = show or _detached
-    down, right = draw_offset(plan.jitter, image.shape[-2], image.shape[-1], chance)
+    down, right = draw_offset(plan.jitter, image.shape[-2], image.shape[-1], rng)
     changed = bool(plan.zoom or plan.transforms or plan.alpha)
     if tiling is not None and not changed:  # a large picture has no room for a rolled copy
         rolled = Rolled(image, down, right, show)
-        return _looked(network, goals, plan, references, rolled, chance, tiling, shrunk)
+        return _gradient_and_score(network, goals, plan, references, rolled, rng, tiling, shrunk)
     seen = _rolled(show(image), down, right)
     with torch.enable_grad():
         free = seen.requires_grad_() if changed else seen
-        shown = on_random_ground(free, chance) if plan.alpha else free
-        zoomed = _zoomed(shown, plan.zoom, chance)
-        change = draw_all(parse_transforms(plan.transforms), zoomed.shape[-2], zoomed.shape[-1], chance)
+        shown = on_random_ground(free, rng) if plan.alpha else free
+        zoomed = _zoomed(shown, plan.zoom, rng)
+        change = draw_all(parse_transforms(plan.transforms), zoomed.shape[-2], zoomed.shape[-1], rng)
         view = change(zoomed)
-    found = {need: _alike(need, value, (down, right), zoomed, change) for need, value in references.items()}
-    gradient, score = _looked(network, goals, plan, found, Rolled(view.detach()), chance, tiling, shrunk)
+    references = {
+        reference: _alike(reference, value, (down, right), zoomed, change)
+        for reference, value in references.items()
+    }
+    gradient, score = _gradient_and_score(
+        network, goals, plan, references, Rolled(view.detach()), rng, tiling, shrunk
+    )
     if changed:
         (gradient,) = torch.autograd.grad(view, free, gradient)
     return _rolled(gradient, -down, -right), score
@@ -84,94 +80,94 @@ def _detached(image: Tensor) -> Tensor:
     return image.detach()
 
 
-def _looked(
-    network: Network,
+def _gradient_and_score(
+    network: NetworkReader,
     goals: Objective | Sequence[Objective],
     plan: Plan,
-    found: References,
+    references: References,
     view: Rolled,
-    chance: torch.Generator,
+    rng: torch.Generator,
     tiling: Tiling | None,
     shrunk: Callable[[int], None] | None,
 ) -> tuple[Tensor, Tensor]:
     """The gradient of one objective and its score, or those of several, each with its share of the pictures."""
     if isinstance(goals, Objective):
-        return _Sight(network, goals, plan, found, shrunk).look(view, chance, tiling)
-    sights = _sights(network, goals, plan, found, len(view.whole), shrunk)
-    return _look_with_each(sights, view, chance, tiling)
+        return _Scorer(network, goals, plan, references, shrunk).gradient_of(view, rng, tiling)
+    scorers = _scorers(network, goals, plan, references, len(view.whole), shrunk)
+    return _gradient_of_each(scorers, view, rng, tiling)
 
 
-def _sights(
-    network: Network,
+def _scorers(
+    network: NetworkReader,
     goals: Sequence[Objective],
     plan: Plan,
-    found: References,
+    references: References,
     count: int,
     shrunk: Callable[[int], None] | None,
-) -> list[_Sight]:
+) -> list[_Scorer]:
     """One for each of the objectives, by whose share of ``count`` pictures it is scored."""
     share = count // len(goals)
-    sights = []
+    scorers = []
     for i, goal in enumerate(goals):
-        own = {need: found[need] for need in goal.needs}
+        own = {reference: references[reference] for reference in goal.references}
         pictures = slice(i * share, (i + 1) * share)
-        sights.append(_Sight(network, goal, plan, _those_of(own, pictures, count), shrunk))
-    return sights
+        scorers.append(_Scorer(network, goal, plan, _those_of(own, pictures, count), shrunk))
+    return scorers
 
 
-def _those_of(found: References, pictures: slice, count: int) -> References:
+def _those_of(references: References, pictures: slice, count: int) -> References:
     """What lies under some pictures of a batch of ``count``; what all of them share stays."""
-    return {n: v[pictures] if n.lies_under and len(v) == count else v for n, v in found.items()}
+    return {n: v[pictures] if n.lies_under and len(v) == count else v for n, v in references.items()}
 
 
-def _look_with_each(
-    sights: Sequence[_Sight], view: Rolled, chance: torch.Generator, tiling: Tiling | None
+def _gradient_of_each(
+    scorers: Sequence[_Scorer], view: Rolled, rng: torch.Generator, tiling: Tiling | None
 ) -> tuple[Tensor, Tensor]:
     """The gradient of a batch and the scores of its objectives, as many pictures at a time as the plan says.
 
     Where pictures are cut into tiles, or objectives have different numbers of terms that are to be balanced, the
     pictures of one objective at a time.
     """
-    share = len(view.whole) // len(sights)
-    kinds = {(sight.balanced, len(sight.objective.terms)) for sight in sights}
+    share = len(view.whole) // len(scorers)
+    kinds = {(scorer.balanced, len(scorer.objective.terms)) for scorer in scorers}
     alone = tiling is not None or (len(kinds) > 1 and any(balanced for balanced, _ in kinds))
-    step = 1 if alone else max(1, sights[0].plan.batch // share)
-    state, parts = chance.get_state(), []
-    for first in range(0, len(sights), step):
-        chance.set_state(state)  # a picture meets the same chance whatever its neighbors climb
-        some = sights[first : first + step]
+    step = 1 if alone else max(1, scorers[0].plan.batch // share)
+    state, parts = rng.get_state(), []
+    for first in range(0, len(scorers), step):
+        rng.set_state(state)  # a picture meets the same chance whatever its neighbors climb
+        some = scorers[first : first + step]
         part = view.pictures(slice(first * share, (first + len(some)) * share))
         if len(some) > 1:
-            parts.append(_look_together(some, part.whole))
+            parts.append(_gradient_together(some, part.whole))
         else:
-            gradient, score = some[0].look(part, chance, tiling)
+            gradient, score = some[0].gradient_of(part, rng, tiling)
             parts.append((gradient, score[None]))
     if len(parts) == 1:  # a large picture has no room for a copy
         return parts[0]
     return torch.cat([gradient for gradient, _ in parts]), torch.cat([score for _, score in parts])
 
 
-def _look_together(sights: Sequence[_Sight], view: Tensor) -> tuple[Tensor, Tensor]:
-    """One pass for several objectives, each scored by its share of the pictures; as ``see`` of each by itself."""
-    layers = tuple(dict.fromkeys(name for sight in sights for name in sight.objective.layers))
+def _gradient_together(scorers: Sequence[_Scorer], view: Tensor) -> tuple[Tensor, Tensor]:
+    """One pass for several objectives, each scored by its share of the pictures; as ``gradient`` of each by itself."""
+    layers = tuple(dict.fromkeys(name for scorer in scorers for name in scorer.objective.layers))
     image = view.detach().requires_grad_()
-    activations = sights[0].activations(image, layers)
-    share, found = len(view) // len(sights), []
+    activations = scorers[0].activations(image, layers)
+    share, scored = len(view) // len(scorers), []
     with torch.enable_grad():
         # Cut by torch.split, whose way back is one copy of the batch and not one for every part.
         parts = {name: torch.split(value, share) for name, value in activations.items()}
-        for i, (sight, own) in enumerate(zip(sights, torch.split(image, share), strict=True)):
-            found.append(sight.scores({name: parts[name][i] for name in sight.objective.layers}, own))
-    scores = torch.stack([_total(scores) for scores in found])
-    if not sights[0].balanced:
-        return _gradient(_sum_of([_weighted_sum(scores) for scores in found]), image), scores
+        for i, (scorer, own) in enumerate(zip(scorers, torch.split(image, share), strict=True)):
+            scored.append(scorer.scores({name: parts[name][i] for name in scorer.objective.layers}, own))
+    scores = torch.stack([_total(scores) for scores in scored])
+    if not scorers[0].balanced:
+        return _gradient(_sum_of([_weighted_sum(scores) for scores in scored]), image), scores
     gradient = torch.zeros_like(view)
-    for place in reversed(range(len(found[0]))):
-        pulled = _gradient(_sum_of([scores[place][1] for scores in found]), image, again=place > 0)
-        for sight, own, part in zip(
-            sights, torch.split(gradient, share), torch.split(pulled, share), strict=True
+    for place in reversed(range(len(scored[0]))):
+        pulled = _gradient(_sum_of([scores[place][1] for scores in scored]), image, again=place > 0)
+        for scorer, own, part in zip(
+            scorers, torch.split(gradient, share), torch.split(pulled, share), strict=True
         ):
-            weight, term = sight.objective.terms[place]
+            weight, term = scorer.objective.terms[place]
             own += weight * part / _size(part, term)
     return gradient, scores
 
@@ -182,41 +178,43 @@ def _sum_of(scores: Sequence[Tensor]) -> Tensor:
         return torch.stack(list(scores)).sum()
 
 
-def _alike(need: Need, value: Tensor, offset: tuple[int, int], zoomed: Tensor, change: Change) -> Tensor:
+def _alike(
+    reference: Reference, value: Tensor, offset: tuple[int, int], zoomed: Tensor, change: Change
+) -> Tensor:
     """What lies under the picture, rolled and scaled as ``zoomed`` was, and then changed as it."""
-    if not need.lies_under:
+    if not reference.lies_under:
         return value
     return change(_fitted(torch.roll(value, offset, dims=(2, 3)), list(zoomed.shape[-2:])))
 
 
 @dataclass(frozen=True, eq=False)
-class _Sight:
+class _Scorer:
     """A network that looks at views of a picture, for an objective."""
 
-    network: Network
+    network: NetworkReader
     objective: Objective
     plan: Plan
-    found: References
+    references: References
     shrunk: Callable[[int], None] | None = None
 
-    def look(self, view: Rolled, chance: torch.Generator, tiling: Tiling | None) -> tuple[Tensor, Tensor]:
+    def gradient_of(self, view: Rolled, rng: torch.Generator, tiling: Tiling | None) -> tuple[Tensor, Tensor]:
         """The gradient of a view, whole or in tiles, and its score."""
-        return self.see(view.whole) if tiling is None else self.see_in_tiles(view, chance, tiling)
+        return self.gradient(view.whole) if tiling is None else self.gradient_in_tiles(view, rng, tiling)
 
-    def see(self, view: Tensor) -> tuple[Tensor, Tensor]:
+    def gradient(self, view: Tensor) -> tuple[Tensor, Tensor]:
         """The gradient of a whole view, and its score."""
-        scene, scores = self._scored(view, self.found)
+        inputs, scores = self._scored(view, self.references)
         if not self.balanced:
-            return _gradient(_weighted_sum(scores), scene.image), _total(scores)
+            return _gradient(_weighted_sum(scores), inputs.image), _total(scores)
         gradient = torch.zeros_like(view)
         for left, (weight, score) in enumerate(reversed(scores)):
             term = self.objective.terms[-1 - left][1]
-            part = _gradient(score, scene.image, again=left < len(scores) - 1)
+            part = _gradient(score, inputs.image, again=left < len(scores) - 1)
             gradient += weight * part / _size(part, term)
         return gradient, _total(scores)
 
-    def see_in_tiles(self, view: Rolled, chance: torch.Generator, tiling: Tiling) -> tuple[Tensor, Tensor]:
-        """As ``see``, a tile at a time; the gradient lies as ``view.whole`` does, unrolled.
+    def gradient_in_tiles(self, view: Rolled, rng: torch.Generator, tiling: Tiling) -> tuple[Tensor, Tensor]:
+        """As ``gradient``, a tile at a time; the gradient lies as ``view.whole`` does, unrolled.
 
         A term is a mean over positions, so a tile's part in the whole picture's gradient is its gradient times
         its share of the positions; a sum needs no share. Several terms are balanced by their sizes in the whole
@@ -224,36 +222,36 @@ class _Sight:
         """
         height, width = view.whole.shape[-2:]
         under = {
-            need: Rolled(value.to(view.whole).expand(len(view.whole), -1, -1, -1), view.down, view.right)
-            for need, value in self.found.items()
-            if need.lies_under
+            reference: Rolled(value.to(view.whole).expand(len(view.whole), -1, -1, -1), view.down, view.right)
+            for reference, value in self.references.items()
+            if reference.lies_under
         }
 
         def part(box: Box, fit: Callable[[Tensor], Tensor] = _detached) -> tuple[Tensor, References]:
-            below = {need: fit(value.of(box)) for need, value in under.items()}
-            return fit(view.of(box)), {**self.found, **below}
+            below = {reference: fit(value.of(box)) for reference, value in under.items()}
+            return fit(view.of(box)), {**self.references, **below}
 
         sizes: Sequence[float | Tensor] = [1.0] * len(self.objective.terms)
         if self.balanced:
             sizes = self._sizes(*part(Box(0, height, 0, width), _shrunk))
 
-        def look(box: Box) -> tuple[Tensor, Tensor]:
-            scene, scores = self._scored(*part(box))
+        def gradient_of(box: Box) -> tuple[Tensor, Tensor]:
+            inputs, scores = self._scored(*part(box))
             shared = [
-                (weight * self._share(term, scene.image, view.whole) / size, score)
+                (weight * self._share(term, inputs.image, view.whole) / size, score)
                 for (_, term), (weight, score), size in zip(self.objective.terms, scores, sizes, strict=True)
             ]
-            return _gradient(_weighted_sum(shared), scene.image), _total(scores)
+            return _gradient(_weighted_sum(shared), inputs.image), _total(scores)
 
-        return tiled_gradient(view, tiling, chance, look, shrunk=self.shrunk)
+        return tiled_gradient(view, tiling, rng, gradient_of, shrunk=self.shrunk)
 
-    def _scored(self, image: Tensor, found: References) -> tuple[Scene, list[tuple[float, Tensor]]]:
+    def _scored(self, image: Tensor, references: References) -> tuple[TermInputs, list[tuple[float, Tensor]]]:
         """What the terms look at, and their weights and scores, which can be differentiated in its image."""
         image = image.detach().requires_grad_()
         activations = self.activations(image, self.objective.layers)
         with torch.enable_grad():
-            scene = Scene(activations, image, self.plan.reduction, self._answers(found))
-            return scene, self.objective.scores(scene)
+            inputs = TermInputs(activations, image, self.plan.reduction, self._answers(references))
+            return inputs, self.objective.scores(inputs)
 
     def activations(self, image: Tensor, layers: tuple[str, ...]) -> dict[str, Tensor]:
         """The outputs of ``layers``, which can be differentiated in the image."""
@@ -264,17 +262,17 @@ class _Sight:
     def scores(self, activations: dict[str, Tensor], image: Tensor) -> list[tuple[float, Tensor]]:
         """The weights and scores of the terms, where the network has looked already."""
         return self.objective.scores(
-            Scene(activations, image, self.plan.reduction, self._answers(self.found))
+            TermInputs(activations, image, self.plan.reduction, self._answers(self.references))
         )
 
-    def _answers(self, found: References) -> References:
+    def _answers(self, references: References) -> References:
         """Activations in place of the pictures of which they are wanted."""
         with torch.no_grad():
             return {
-                need: self.network.activations(value, (need.layer,))[need.layer]
-                if need.role == "picture" and need.layer
+                reference: self.network.activations(value, (reference.layer,))[reference.layer]
+                if reference.role == "picture" and reference.layer
                 else value
-                for need, value in found.items()
+                for reference, value in references.items()
             }
 
     @property
@@ -282,11 +280,11 @@ class _Sight:
         """Whether the terms are brought to the same size before they are summed."""
         return len(self.objective.terms) > 1 and conditioning_of(self.plan).per_layer
 
-    def _sizes(self, image: Tensor, found: References) -> list[float | Tensor]:
+    def _sizes(self, image: Tensor, references: References) -> list[float | Tensor]:
         """The size of every term in a whole picture."""
-        scene, scores = self._scored(image, found)
+        inputs, scores = self._scored(image, references)
         return [
-            1.0 if KINDS[term.kind].penalty else _size(_gradient(score, scene.image, again=True), term)
+            1.0 if KINDS[term.kind].penalty else _size(_gradient(score, inputs.image, again=True), term)
             for (_, score), (_, term) in zip(scores, self.objective.terms, strict=True)
         ]
 
@@ -344,11 +342,11 @@ def _rolled(image: Tensor, down: int, right: int) -> Tensor:
     """``torch.roll`` in one pass over the picture where it takes two; plane by plane."""
     height, width = image.shape[-2:]
     down, right = down % height, right % width
-    found = torch.empty_like(image, memory_format=torch.contiguous_format)
+    rolled = torch.empty_like(image, memory_format=torch.contiguous_format)
     for rows, to_rows in _halves(height, down):
         for columns, to_columns in _halves(width, right):
-            found[..., to_rows, to_columns] = image[..., rows, columns]
-    return found
+            rolled[..., to_rows, to_columns] = image[..., rows, columns]
+    return rolled
 
 
 def _halves(side: int, offset: int) -> list[tuple[slice, slice]]:
@@ -359,10 +357,10 @@ def _halves(side: int, offset: int) -> list[tuple[slice, slice]]:
     ]
 
 
-def _zoomed(image: Tensor, zoom: float, chance: torch.Generator) -> Tensor:
+def _zoomed(image: Tensor, zoom: float, rng: torch.Generator) -> Tensor:
     if zoom == 0:
         return image
-    factor = 1 + zoom * (2 * float(torch.rand((), generator=chance)) - 1)
+    factor = 1 + zoom * (2 * float(torch.rand((), generator=rng)) - 1)
     return _fitted(image, [max(1, round(side * factor)) for side in image.shape[-2:]])
 
 

@@ -16,10 +16,10 @@ from functools import lru_cache
 import torch
 from torch import Tensor
 
-from deepdream.ascent.color import correlation_root
-from deepdream.ascent.gradients import blur, cascade, equalize_bands
+from deepdream.ascent.call_text import Language
+from deepdream.ascent.color_correlation import correlation_root
+from deepdream.ascent.gradient_filters import blur, cascade, equalize_bands
 from deepdream.ascent.mixing import Mixed
-from deepdream.ascent.parts import Language
 from deepdream.errors import UsageError
 from deepdream.plan import Plan
 

@@ -11,7 +11,7 @@ from dataclasses import replace
 import torch
 from torch import Tensor
 
-from deepdream.ascent.algebra import INPUT, LOGITS, Need, Scene, as_map, objective_kind, on_grid
+from deepdream.ascent.algebra import INPUT, LOGITS, Reference, TermInputs, as_map, objective_kind, on_grid
 from deepdream.ascent.arguments import CLASS, INDEX, LAYER, NETWORK, PICTURE, VECTOR, Value, number, share
 from deepdream.errors import UsageError
 from deepdream.provenance import Resource
@@ -26,70 +26,72 @@ def _length(x: Tensor) -> Tensor:
 
 
 @objective_kind(LAYER)
-def layer(scene: Scene, name: str) -> Tensor:
+def layer(inputs: TermInputs, name: str) -> Tensor:
     """The mean squared activation of a layer: more of whatever it sees.
 
     Its gradient at the layer is proportional to the activation itself, as in the first DeepDream notebook
     (Mordvintsev, Olah, Tyka 2015), whose half sum of squares is the reduction ``half-sum``. The mean keeps
     scores comparable between octaves.
     """
-    squares = scene.total(as_map(scene.activations[name]).square())
-    return squares / 2 if scene.reduction == "half-sum" else squares
+    squares = inputs.total(as_map(inputs.activations[name]).square())
+    return squares / 2 if inputs.reduction == "half-sum" else squares
 
 
 @objective_kind(LAYER, INDEX)
-def channel(scene: Scene, name: str, index: int) -> Tensor:
+def channel(inputs: TermInputs, name: str, index: int) -> Tensor:
     """The mean activation of one channel of a layer; of tokens (B, N, C) it is the last axis."""
-    return scene.total(_channel(scene, name, index))
+    return inputs.total(_channel(inputs, name, index))
 
 
-def _channel(scene: Scene, name: str, index: int) -> Tensor:
+def _channel(inputs: TermInputs, name: str, index: int) -> Tensor:
     """(B, 1, h, w). Raises UsageError: no such channel."""
-    activation = scene.spatial(name)
+    activation = inputs.spatial(name)
     if not 0 <= index < activation.shape[1]:
         last = activation.shape[1] - 1
         raise UsageError(f"{name} has channels 0 to {last}; there is no channel {index}.")
     return activation[:, index : index + 1]
 
 
-def _spot(_: str, __: int, y: float, x: float) -> tuple[Need, ...]:
-    return (Need("spot", numbers=(y, x)),)
+def _spot(_: str, __: int, y: float, x: float) -> tuple[Reference, ...]:
+    return (Reference("spot", numbers=(y, x)),)
 
 
-@objective_kind(LAYER, INDEX, share("y", 0.5), share("x", 0.5), spread="sum", needs=_spot)
-def neuron(scene: Scene, name: str, index: int, y: float, x: float) -> Tensor:
+@objective_kind(LAYER, INDEX, share("y", 0.5), share("x", 0.5), spread="sum", references=_spot)
+def neuron(inputs: TermInputs, name: str, index: int, y: float, x: float) -> Tensor:
     """One unit: a channel at one place of the picture, given as shares of its height and width.
 
     Shares and not positions, so that the place is the same in every octave; it moves along when the picture is
     rolled or cut into tiles.
     """
-    activation = _channel(scene, name, index)
-    spot = on_grid(scene.found[Need("spot", numbers=(y, x))], activation)
+    activation = _channel(inputs, name, index)
+    spot = on_grid(inputs.found[Reference("spot", numbers=(y, x))], activation)
     # All of it in one cell; none in a tile that lies elsewhere.
     spot = spot / spot.sum(dim=(1, 2, 3), keepdim=True).clamp_min(1e-9)
-    for mask in scene.masks:
-        spot = spot * on_grid(scene.found[mask], activation)
+    for mask in inputs.masks:
+        spot = spot * on_grid(inputs.found[mask], activation)
     return (activation * spot).sum(dim=(2, 3)).mean()
 
 
-def _vector_need(name: str, vector: Value, _: float) -> tuple[Need, ...]:
-    return () if isinstance(vector, tuple) else (Need("vector", str(vector), name),)
+def _vector_need(name: str, vector: Value, _: float) -> tuple[Reference, ...]:
+    return () if isinstance(vector, tuple) else (Reference("vector", str(vector), name),)
 
 
-def _the_vector(scene: Scene, name: str, vector: Value) -> Tensor:
+def _the_vector(inputs: TermInputs, name: str, vector: Value) -> Tensor:
     """(1, C, 1, 1). Raises UsageError: another length than the layer has channels."""
     literal = isinstance(vector, tuple)
-    found = scene.image.new_tensor(vector) if literal else scene.found[Need("vector", str(vector), name)]
-    channels = scene.spatial(name).shape[1]
+    found = (
+        inputs.image.new_tensor(vector) if literal else inputs.found[Reference("vector", str(vector), name)]
+    )
+    channels = inputs.spatial(name).shape[1]
     if found.numel() != channels:
         raise UsageError(f"{name} has {channels} channels; this direction has {found.numel()} numbers.")
     return found.reshape(1, -1, 1, 1)
 
 
-@objective_kind(LAYER, VECTOR, number("power", 0), needs=_vector_need)
-def direction(scene: Scene, name: str, vector: Value, power: float) -> Tensor:
+@objective_kind(LAYER, VECTOR, number("power", 0), references=_vector_need)
+def direction(inputs: TermInputs, name: str, vector: Value, power: float) -> Tensor:
     """The mean dot product with a vector, times the cosine (at least 0.1) to a power: lucid's ``direction``."""
-    return scene.total(_dot_cosine(scene.spatial(name), _the_vector(scene, name, vector), power))
+    return inputs.total(_dot_cosine(inputs.spatial(name), _the_vector(inputs, name, vector), power))
 
 
 def _dot_cosine(x: Tensor, y: Tensor, power: float) -> Tensor:
@@ -103,14 +105,14 @@ def _dot_cosine(x: Tensor, y: Tensor, power: float) -> Tensor:
     return dot * cosine.clamp_min(0.1) ** power
 
 
-def _logits(scene: Scene, network: str) -> Tensor:
-    return scene.activations[f"{network}/{LOGITS}" if network else LOGITS]
+def _logits(inputs: TermInputs, network: str) -> Tensor:
+    return inputs.activations[f"{network}/{LOGITS}" if network else LOGITS]
 
 
 @objective_kind(CLASS, NETWORK, spread="whole")
-def logit(scene: Scene, which: int, network: str) -> Tensor:
+def logit(inputs: TermInputs, which: int, network: str) -> Tensor:
     """The logit of one class, by number or name (before the softmax, which rises by lowering the others)."""
-    logits = _logits(scene, network)
+    logits = _logits(inputs, network)
     if not isinstance(which, int):
         raise UsageError(f"The class {which!r} has to be looked up in a network first.")
     if not 0 <= which < logits.shape[1]:
@@ -118,20 +120,20 @@ def logit(scene: Scene, which: int, network: str) -> Tensor:
     return logits[:, which].mean()
 
 
-def _bank(name: str, picture: Value) -> tuple[Need, ...]:
-    return (Need("bank", str(picture), name),)
+def _bank(name: str, picture: Value) -> tuple[Reference, ...]:
+    return (Reference("bank", str(picture), name),)
 
 
-@objective_kind(LAYER, PICTURE, needs=_bank)
-def guide(scene: Scene, name: str, picture: Value) -> Tensor:
+@objective_kind(LAYER, PICTURE, references=_bank)
+def guide(inputs: TermInputs, name: str, picture: Value) -> Tensor:
     """Every position follows that activation of the guide picture with which its dot product is largest.
 
     Google's ``objective_guide`` (google/deepdream, dream.ipynb 2015): the gradient at the layer is the chosen
     activation of the guide, divided by the number of positions.
     """
-    (need,) = _bank(name, picture)
-    x = scene.spatial(name)
-    return scene.total((x * _best_matches(x.detach(), scene.found[need])).sum(dim=1, keepdim=True))
+    (reference,) = _bank(name, picture)
+    x = inputs.spatial(name)
+    return inputs.total((x * _best_matches(x.detach(), inputs.found[reference])).sum(dim=1, keepdim=True))
 
 
 def _best_matches(x: Tensor, bank: Tensor) -> Tensor:
@@ -142,34 +144,34 @@ def _best_matches(x: Tensor, bank: Tensor) -> Tensor:
     return bank[torch.cat(chosen)].reshape(x.shape[0], *x.shape[2:], x.shape[1]).movedim(-1, 1)
 
 
-def _portrait(name: str, picture: Value, _: float) -> tuple[Need, ...]:
-    return (Need("picture", str(picture), name),)
+def _portrait(name: str, picture: Value, _: float) -> tuple[Reference, ...]:
+    return (Reference("picture", str(picture), name),)
 
 
 @objective_kind(
     LAYER,
     replace(PICTURE, default=INPUT),
     number("power", 1),
-    needs=_portrait,
+    references=_portrait,
 )
-def caricature(scene: Scene, name: str, picture: str | Resource, power: float) -> Tensor:
+def caricature(inputs: TermInputs, name: str, picture: str | Resource, power: float) -> Tensor:
     """What a layer sees in a picture (``input``: the one that is dreamed on), at its place, exaggerated.
 
     The dot product of the activations of both at the same position, times their cosine (at least 0.1) to a
     power: lucid's ``dot_compare`` (Olah et al. 2018, The Building Blocks of Interpretability), here position by
     position instead of over the whole map, so that it can be seen in tiles.
     """
-    (need,) = _portrait(name, picture, power)
-    return scene.total(_dot_cosine(scene.spatial(name), as_map(scene.found[need]), power))
+    (reference,) = _portrait(name, picture, power)
+    return inputs.total(_dot_cosine(inputs.spatial(name), as_map(inputs.found[reference]), power))
 
 
 @objective_kind(LAYER, spread="whole")
-def diversity(scene: Scene, name: str) -> Tensor:
+def diversity(inputs: TermInputs, name: str) -> Tensor:
     """How different the pictures of a batch are: minus the mean cosine of their Gram matrices, summed over pairs.
 
     lucid's ``diversity`` with the sign turned, so that adding it makes the pictures differ.
     """
-    x = scene.spatial(name).flatten(2)
+    x = inputs.spatial(name).flatten(2)
     if x.shape[0] < 2:
         raise UsageError("diversity() compares the pictures of a batch, and here is only one.")
     grams = torch.nn.functional.normalize((x @ x.transpose(1, 2)).flatten(1), dim=1, eps=1e-5)
@@ -178,13 +180,13 @@ def diversity(scene: Scene, name: str) -> Tensor:
 
 
 @objective_kind(LAYER, INDEX, replace(LAYER, name="layer2"), replace(INDEX, name="index2"))
-def interpolate(scene: Scene, name: str, index: int, second: str, other: int) -> Tensor:
+def interpolate(inputs: TermInputs, name: str, index: int, second: str, other: int) -> Tensor:
     """From one channel in the first picture of a batch to another in the last: lucid's ``channel_interpolate``.
 
     A single picture climbs half of each.
     """
-    one, two = _channel(scene, name, index), _channel(scene, second, other)
+    one, two = _channel(inputs, name, index), _channel(inputs, second, other)
     count = one.shape[0]
     share = torch.linspace(0, 1, count).to(one) if count > 1 else one.new_full((1,), 0.5)
     share = share[:, None, None, None]
-    return scene.total((1 - share) * one) + scene.total(share * two)
+    return inputs.total((1 - share) * one) + inputs.total(share * two)

@@ -18,7 +18,7 @@ here the algebra is a value and tested as one.
 
 from __future__ import annotations
 
-from deepdream.ascent.algebra import INPUT, KINDS, LOGITS, Kind, Mask, Need, Objective, Scene, Term
+from deepdream.ascent.algebra import INPUT, KINDS, LOGITS, Kind, Mask, Objective, Reference, Term, TermInputs
 from deepdream.ascent.kinds import (
     caricature,
     channel,
@@ -49,10 +49,10 @@ __all__ = [
     "LOGITS",
     "Kind",
     "Mask",
-    "Need",
     "Objective",
-    "Scene",
+    "Reference",
     "Term",
+    "TermInputs",
     "blur",
     "caricature",
     "channel",

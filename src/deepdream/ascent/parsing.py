@@ -72,7 +72,7 @@ class _Reader:
         match = self.take(_mark("+-"))
         return match[0].strip() if match else ""
 
-    def need(self, character: str) -> None:
+    def reference(self, character: str) -> None:
         if not self.take(_mark(character)):
             raise self.lost()
 
@@ -99,7 +99,7 @@ class _Reader:
             return self.masked() if match[1] == "masked" else self.term(match[1])
         if self.take(_mark("(")):
             inner = self.objective()
-            self.need(")")
+            self.reference(")")
             return inner
         if match := self.take(_PLACE):
             name, channel = match.groups()
@@ -109,7 +109,7 @@ class _Reader:
 
     def masked(self) -> Objective:
         inner = self.objective()
-        self.need(",")
+        self.reference(",")
         source, *rest = self.arguments()
         if len(rest) > 1 or not isinstance(source, str):
             raise UsageError("It is masked(objective, mask[, feather]), the mask a picture's path.")
@@ -133,7 +133,7 @@ class _Reader:
         found = [self.argument()]
         while self.take(_mark(",")):
             found.append(self.argument())
-        self.need(")")
+        self.reference(")")
         return found
 
     def argument(self) -> object:

@@ -10,37 +10,37 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from deepdream.ascent.algebra import INPUT, Need, Scene, objective_kind
+from deepdream.ascent.algebra import INPUT, Reference, TermInputs, objective_kind
 from deepdream.ascent.arguments import number
 
 
 @objective_kind(penalty=True)
-def total_variation(scene: Scene) -> Tensor:
+def total_variation(inputs: TermInputs) -> Tensor:
     """The mean absolute difference of neighboring pixels; subtract it for smoother pictures."""
     # A picture one pixel wide has no neighbors across: the mean of no differences is taken as zero.
-    differences = [scene.image.diff(dim=dim).abs() for dim in (2, 3)]
-    return sum((scene.total(d) for d in differences if d.numel()), scene.image.new_zeros(()))
+    differences = [inputs.image.diff(dim=dim).abs() for dim in (2, 3)]
+    return sum((inputs.total(d) for d in differences if d.numel()), inputs.image.new_zeros(()))
 
 
 @objective_kind(number("gray", 0.5), penalty=True)
-def l1(scene: Scene, gray: float) -> Tensor:
+def l1(inputs: TermInputs, gray: float) -> Tensor:
     """The mean absolute distance of the pixels from a gray."""
-    return scene.total((scene.image - gray).abs())
+    return inputs.total((inputs.image - gray).abs())
 
 
 @objective_kind(number("gray", 0.5), penalty=True)
-def l2(scene: Scene, gray: float) -> Tensor:
+def l2(inputs: TermInputs, gray: float) -> Tensor:
     """The mean squared distance of the pixels from a gray."""
-    return scene.total((scene.image - gray).square())
+    return inputs.total((inputs.image - gray).square())
 
 
 @objective_kind(penalty=True)
-def blur(scene: Scene) -> Tensor:
+def blur(inputs: TermInputs) -> Tensor:
     """Half the mean squared distance from the blurred picture: lucid's ``blur_input_each_step``.
 
     Climbing ``-k*blur()`` replaces a share of the picture by its blurred self.
     """
-    return scene.total((scene.image - _blurred(scene.image.detach())).square()) / 2
+    return inputs.total((inputs.image - _blurred(inputs.image.detach())).square()) / 2
 
 
 def _blurred(image: Tensor) -> Tensor:
@@ -52,7 +52,7 @@ def _blurred(image: Tensor) -> Tensor:
     return (F.conv2d(flat, kernel, padding=1) / weight).reshape(image.shape)
 
 
-@objective_kind(penalty=True, needs=lambda: (Need("picture", INPUT),))
-def distance(scene: Scene) -> Tensor:
+@objective_kind(penalty=True, references=lambda: (Reference("picture", INPUT),))
+def distance(inputs: TermInputs) -> Tensor:
     """The mean squared distance from the picture before the dream."""
-    return scene.total((scene.image - scene.found[Need("picture", INPUT)]).square())
+    return inputs.total((inputs.image - inputs.found[Reference("picture", INPUT)]).square())

@@ -10,28 +10,30 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from deepdream.ascent.algebra import INPUT, Need, Objective, as_map
-from deepdream.ascent.gradients import blur
+from deepdream.ascent.algebra import INPUT, Objective, Reference, as_map
+from deepdream.ascent.gradient_filters import blur
 from deepdream.errors import UsageError
 
 #: A guide is never looked at with more pixels than this: shallow layers have too many positions.
 LARGEST_GUIDE = 512 * 512
 _WIDEST_BLUR = 8.0  # pixels
-References = Mapping[Need, Tensor]
+References = Mapping[Reference, Tensor]
 Contents = Mapping[tuple[str, str], Tensor]
 
 
-class Looking(Protocol):
-    """What is needed of a network here."""
+class NetworkReader(Protocol):
+    """What the ascent needs of a network; ``deepdream.models.Model`` is one."""
 
     def activations(self, image: Tensor, layers: tuple[str, ...]) -> dict[str, Tensor]: ...
 
     def minimum_size(self, layers: tuple[str, ...]) -> int: ...
 
+    def positions(self, layer: str, height: int, width: int) -> int: ...
+
 
 def references_for(
-    objective: Objective, network: Looking, contents: Contents, base: Callable[[], Tensor]
-) -> dict[Need, Tensor]:
+    objective: Objective, network: NetworkReader, contents: Contents, base: Callable[[], Tensor]
+) -> dict[Reference, Tensor]:
     """What every need of ``objective`` stands for at the size of the picture before the dream.
 
     Args:
@@ -41,32 +43,32 @@ def references_for(
     Raises:
         UsageError: a file was not read before, or a vector has not as many numbers as its layer has channels.
     """
-    if not objective.needs:
+    if not objective.references:
         return {}
     picture = base()
-    return {need: _made(need, network, contents, picture) for need in objective.needs}
+    return {reference: _made(reference, network, contents, picture) for reference in objective.references}
 
 
-def _made(need: Need, network: Looking, contents: Contents, base: Tensor) -> Tensor:
+def _made(reference: Reference, network: NetworkReader, contents: Contents, base: Tensor) -> Tensor:
     height, width = base.shape[-2:]
-    if need.role == "spot":
-        return _spot(need, base)
-    if need.source == INPUT:
-        return _bank(base, network, need.layer, base) if need.role == "bank" else base
-    key = (need.role if need.role != "bank" else "picture", need.source)
+    if reference.role == "spot":
+        return _spot(reference, base)
+    if reference.source == INPUT:
+        return _bank(base, network, reference.layer, base) if reference.role == "bank" else base
+    key = (reference.role if reference.role != "bank" else "picture", reference.source)
     if key not in contents:
-        raise UsageError(f"The file {need.source[:60]!r} of the objective was not read.")
+        raise UsageError(f"The file {reference.source[:60]!r} of the objective was not read.")
     content = contents[key].to(base)
-    if need.role == "bank":
-        return _bank(content, network, need.layer, base)
-    if need.role == "mask":
-        return _mask(content, need.numbers[0], height, width)
-    return _cover(content, height, width) if need.role == "picture" else content
+    if reference.role == "bank":
+        return _bank(content, network, reference.layer, base)
+    if reference.role == "mask":
+        return _mask(content, reference.numbers[0], height, width)
+    return _cover(content, height, width) if reference.role == "picture" else content
 
 
-def _spot(need: Need, base: Tensor) -> Tensor:
+def _spot(reference: Reference, base: Tensor) -> Tensor:
     height, width = base.shape[-2:]
-    y, x = need.numbers
+    y, x = reference.numbers
     spot = base.new_zeros(1, 1, height, width)
     spot[..., min(int(y * height), height - 1), min(int(x * width), width - 1)] = 1
     return spot
@@ -90,7 +92,7 @@ def _cover(picture: Tensor, height: int, width: int) -> Tensor:
     return _resized(picture[..., top : top + taken[0], left : left + taken[1]], height, width)
 
 
-def _bank(picture: Tensor, network: Looking, layer: str, base: Tensor) -> Tensor:
+def _bank(picture: Tensor, network: NetworkReader, layer: str, base: Tensor) -> Tensor:
     """The guide's activations (positions, C), seen at about as many pixels as the dream has."""
     rows, columns = picture.shape[-2:]
     pixels = min(base.shape[-2] * base.shape[-1], LARGEST_GUIDE)

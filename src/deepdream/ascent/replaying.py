@@ -13,12 +13,13 @@ from __future__ import annotations
 import os
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Protocol, cast
+from typing import Any, cast
 from weakref import WeakKeyDictionary
 
 import torch
 from torch import Tensor
 
+from deepdream.ascent.references import NetworkReader
 from deepdream.models.rectifiers import are_redirected
 
 #: Passes of one kind before it is recorded, which itself takes about five: an octave of ten steps is not worth it.
@@ -29,12 +30,6 @@ TOLERANCE = 1e-3
 Pass = Callable[[Tensor], tuple[Tensor, ...]]
 
 
-class Network(Protocol):
-    """What can be recorded."""
-
-    def activations(self, image: Tensor, layers: tuple[str, ...]) -> dict[str, Tensor]: ...
-
-
 @dataclass
 class _Memory:
     """The last kind of pass of a network, how often it was made, and its recording, if there is one."""
@@ -43,7 +38,9 @@ class _Memory:
     count: int = 0
     recording: Pass | None = None
 
-    def activations(self, network: Network, image: Tensor, layers: tuple[str, ...]) -> dict[str, Tensor]:
+    def activations(
+        self, network: NetworkReader, image: Tensor, layers: tuple[str, ...]
+    ) -> dict[str, Tensor]:
         kind = (image.shape, image.dtype, image.device, layers)
         if kind != self.kind:
             self.kind, self.count, self.recording = kind, 0, None
@@ -55,10 +52,10 @@ class _Memory:
         return dict(zip(layers, self.recording(image), strict=True))
 
 
-_memories: WeakKeyDictionary[Network, _Memory] = WeakKeyDictionary()
+_memories: WeakKeyDictionary[NetworkReader, _Memory] = WeakKeyDictionary()
 
 
-def activations(network: Network, image: Tensor, layers: tuple[str, ...]) -> dict[str, Tensor]:
+def activations(network: NetworkReader, image: Tensor, layers: tuple[str, ...]) -> dict[str, Tensor]:
     """``network.activations(image, layers)``, differentiable in ``image``, perhaps from a recording.
 
     What is given is good until the next call with the same network.
@@ -74,7 +71,7 @@ def _wanted(image: Tensor) -> bool:
     return asked and image.is_cuda and differentiable
 
 
-def _recorded(network: Network, image: Tensor, layers: tuple[str, ...]) -> Pass | None:
+def _recorded(network: NetworkReader, image: Tensor, layers: tuple[str, ...]) -> Pass | None:
     """A recording that gives what the network gives for this picture and for another one; None if there is none."""
 
     def run(x: Tensor) -> tuple[Tensor, ...]:

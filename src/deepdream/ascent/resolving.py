@@ -16,7 +16,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from deepdream.ascent.algebra import KINDS, LOGITS, Need, Objective, Scene, Term
+from deepdream.ascent.algebra import KINDS, LOGITS, Objective, Reference, Term, TermInputs
 from deepdream.ascent.arguments import LAYER, VECTOR, Parameter, Value
 from deepdream.errors import PictureError, UsageError
 from deepdream.images import read_picture
@@ -92,7 +92,7 @@ def _numbered(term: Term, model: Model) -> Term:
     return Term("logit", (model.find_class_of(str(which), str(network)), network))
 
 
-def _blank_scene(objective: Objective, model: Model, batch: int) -> Scene:
+def _blank_scene(objective: Objective, model: Model, batch: int) -> TermInputs:
     """Zeros in place of activations: enough for every term to find an index that does not exist."""
 
     def channels(name: str) -> int:
@@ -100,14 +100,19 @@ def _blank_scene(objective: Objective, model: Model, batch: int) -> Scene:
 
     blank = {name: torch.zeros(batch, channels(name), 1, 1) for name in objective.layers}
     logits = {name: value.flatten(1) for name, value in blank.items() if name.endswith(LOGITS)}
-    found = {need: _blank(need, channels(need.layer) if need.layer else 3) for need in objective.needs}
-    return Scene({**blank, **logits}, torch.zeros(batch, 3, 1, 1), found=found)
+    found = {
+        reference: _blank(reference, channels(reference.layer) if reference.layer else 3)
+        for reference in objective.references
+    }
+    return TermInputs({**blank, **logits}, torch.zeros(batch, 3, 1, 1), found=found)
 
 
-def _blank(need: Need, channels: int) -> Tensor:
-    if need.role in ("mask", "spot"):
+def _blank(reference: Reference, channels: int) -> Tensor:
+    if reference.role in ("mask", "spot"):
         return torch.zeros(1, 1, 1, 1)
-    return torch.zeros({"picture": (1, channels, 1, 1), "bank": (1, channels)}.get(need.role, (channels,)))
+    return torch.zeros(
+        {"picture": (1, channels, 1, 1), "bank": (1, channels)}.get(reference.role, (channels,))
+    )
 
 
 def pin_files(

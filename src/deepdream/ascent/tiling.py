@@ -131,9 +131,9 @@ def _wrapped(start: int, end: int, length: int) -> list[tuple[int, int]]:
     return [(first, last)] if last <= length else [(first, length), (0, last - length)]
 
 
-def grid(height: int, width: int, core: int, chance: torch.Generator) -> list[Box]:
+def grid(height: int, width: int, core: int, rng: torch.Generator) -> list[Box]:
     """Cores that cover the picture once, on a grid with a random offset."""
-    down, right = (int(torch.randint(core, (), generator=chance)) for _ in range(2))
+    down, right = (int(torch.randint(core, (), generator=rng)) for _ in range(2))
     return [Box(*r, *c) for r in _cut(0, height, core, down) for c in _cut(0, width, core, right)]
 
 
@@ -187,17 +187,17 @@ def _span(start: int, end: int, length: int, tiling: Tiling) -> tuple[int, int]:
 def tiled_gradient(
     view: Rolled,
     tiling: Tiling,
-    chance: torch.Generator,
-    look: Callable[[Box], tuple[Tensor, Tensor]],
+    rng: torch.Generator,
+    gradient_of: Callable[[Box], tuple[Tensor, Tensor]],
     *,
     shrunk: Callable[[int], None] | None = None,
 ) -> tuple[Tensor, Tensor]:
     """The gradient (B, 3, H, W) and the score of a picture, tile by tile.
 
-    ``look`` gives, of what a tile sees, its part in the whole picture's gradient (B, 3, h, w), and the tile's own
-    score; the scores' mean over the picture is returned (for a sum over positions, a mean of sums). The gradient
-    lies as ``view.whole`` does, unrolled. Where memory runs out, what is left is cut into tiles of half the core,
-    ``shrunk`` is told the new core, and the work goes on from there.
+    ``gradient_of`` gives, for what a tile sees, its part of the gradient (B, 3, h, w) of the whole picture, and the
+    tile's own score; the mean score over the picture is returned (for a sum over positions, a mean of sums). The
+    gradient lies as ``view.whole`` does, unrolled. Where memory runs out, what is left is cut into tiles of half the
+    core, ``shrunk`` receives the new core, and the work continues from there.
 
     Raises:
         RuntimeError: torch's own error, where the smallest tile is still too large.
@@ -205,8 +205,8 @@ def tiled_gradient(
     height, width = view.whole.shape[-2:]
     gradient = torch.empty(view.whole.shape, dtype=view.whole.dtype, device=view.whole.device)
     score = torch.zeros((), device=view.whole.device)
-    cores = grid(height, width, tiling.core, chance)
-    for core, part, share in _looks((height, width), tiling, cores, look, shrunk):
+    cores = grid(height, width, tiling.core, rng)
+    for core, part, share in _looks((height, width), tiling, cores, gradient_of, shrunk):
         view.put(core, part, gradient)
         score = score + share
     return gradient, score
@@ -216,7 +216,7 @@ def _looks(
     size: tuple[int, int],
     tiling: Tiling,
     cores: list[Box],
-    look: Callable[[Box], tuple[Tensor, Tensor]],
+    gradient_of: Callable[[Box], tuple[Tensor, Tensor]],
     shrunk: Callable[[int], None] | None,
 ) -> Iterator[tuple[Box, Tensor, Tensor]]:
     height, width = size
@@ -226,7 +226,7 @@ def _looks(
         found = None
         smaller = tiling.halved()
         with suppress(_TooLargeError):
-            found = _look_or_shrink(look, seen, may_shrink=smaller is not None)
+            found = _look_or_shrink(gradient_of, seen, may_shrink=smaller is not None)
         if found is None:
             assert smaller is not None
             tiling, cores = smaller, [quarter for box in cores for quarter in box.quarters()]
@@ -247,10 +247,10 @@ class _TooLargeError(Exception):
 
 
 def _look_or_shrink(
-    look: Callable[[Box], tuple[Tensor, Tensor]], seen: Box, *, may_shrink: bool
+    gradient_of: Callable[[Box], tuple[Tensor, Tensor]], seen: Box, *, may_shrink: bool
 ) -> tuple[Tensor, Tensor]:
     try:
-        return look(seen)
+        return gradient_of(seen)
     except (MemoryError, RuntimeError) as error:
         if not (may_shrink and is_out_of_memory(error)):
             raise

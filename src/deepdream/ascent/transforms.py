@@ -19,7 +19,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from deepdream.ascent.parts import Language
+from deepdream.ascent.call_text import Language
 from deepdream.errors import UsageError
 
 #: One drawn change: the same for every picture of a batch and for what lies under them.
@@ -29,7 +29,7 @@ Change = Callable[[Tensor], Tensor]
 class Transform(Protocol):
     """A family of changes of pictures (B, C, H, W), one of which is drawn at every step."""
 
-    def draw(self, height: int, width: int, chance: torch.Generator) -> Change:
+    def draw(self, height: int, width: int, rng: torch.Generator) -> Change:
         """One change of pictures of this size; differentiable."""
 
     def needs(self, side: int) -> int:
@@ -42,7 +42,7 @@ class Pad:
 
     pixels: int
 
-    def draw(self, height: int, width: int, chance: torch.Generator) -> Change:  # noqa: ARG002
+    def draw(self, height: int, width: int, rng: torch.Generator) -> Change:  # noqa: ARG002
         return lambda image: F.pad(image, (self.pixels,) * 4, value=0.5)
 
     def needs(self, side: int) -> int:
@@ -55,8 +55,8 @@ class Roll:
 
     pixels: int
 
-    def draw(self, height: int, width: int, chance: torch.Generator) -> Change:
-        offset = draw_offset(self.pixels, height, width, chance)
+    def draw(self, height: int, width: int, rng: torch.Generator) -> Change:
+        offset = draw_offset(self.pixels, height, width, rng)
         return lambda image: torch.roll(image, offset, dims=(2, 3))
 
     def needs(self, side: int) -> int:
@@ -69,9 +69,9 @@ class Jitter:
 
     pixels: int
 
-    def draw(self, height: int, width: int, chance: torch.Generator) -> Change:
+    def draw(self, height: int, width: int, rng: torch.Generator) -> Change:
         spare = [min(self.pixels, side - 1) for side in (height, width)]
-        top, left = (int(torch.randint(room + 1, (), generator=chance)) for room in spare)
+        top, left = (int(torch.randint(room + 1, (), generator=rng)) for room in spare)
         rows, columns = height - spare[0], width - spare[1]
         return lambda image: image[..., top : top + rows, left : left + columns]
 
@@ -86,8 +86,8 @@ class Scale:
     low: float
     high: float
 
-    def draw(self, height: int, width: int, chance: torch.Generator) -> Change:
-        factor = _between(self.low, self.high, chance)
+    def draw(self, height: int, width: int, rng: torch.Generator) -> Change:
+        factor = _between(self.low, self.high, rng)
         size = [max(1, round(side * factor)) for side in (height, width)]
         return lambda image: F.interpolate(
             image, size=size, mode="bilinear", align_corners=False, antialias=True
@@ -107,8 +107,8 @@ class Rotate:
     low: float
     high: float
 
-    def draw(self, height: int, width: int, chance: torch.Generator) -> Change:
-        angle = math.radians(_between(self.low, self.high, chance))
+    def draw(self, height: int, width: int, rng: torch.Generator) -> Change:
+        angle = math.radians(_between(self.low, self.high, rng))
         cosine, sine, ratio = math.cos(angle), math.sin(angle), height / width
         matrix = torch.tensor([[[cosine, -sine * ratio, 0.0], [sine / ratio, cosine, 0.0]]])
         grid = F.affine_grid(matrix, [1, 1, height, width], align_corners=False)
@@ -137,8 +137,8 @@ class Crops:
     high: float
     side: int
 
-    def draw(self, height: int, width: int, chance: torch.Generator) -> Change:
-        boxes = [self._box(height, width, chance) for _ in range(self.count)]
+    def draw(self, height: int, width: int, rng: torch.Generator) -> Change:
+        boxes = [self._box(height, width, rng) for _ in range(self.count)]
         size = (self.side, self.side)
 
         def cut(image: Tensor) -> Tensor:
@@ -153,9 +153,9 @@ class Crops:
 
         return cut
 
-    def _box(self, height: int, width: int, chance: torch.Generator) -> tuple[int, int, int]:
-        edge = max(1, round(min(height, width) * _between(self.low, self.high, chance)))
-        top, left = (int(torch.randint(side - edge + 1, (), generator=chance)) for side in (height, width))
+    def _box(self, height: int, width: int, rng: torch.Generator) -> tuple[int, int, int]:
+        edge = max(1, round(min(height, width) * _between(self.low, self.high, rng)))
+        top, left = (int(torch.randint(side - edge + 1, (), generator=rng)) for side in (height, width))
         return top, left, edge
 
     def needs(self, side: int) -> int:
@@ -170,8 +170,8 @@ class Noise:
 
     deviation: float
 
-    def draw(self, height: int, width: int, chance: torch.Generator) -> Change:
-        noise = self.deviation * torch.randn(1, 3, height, width, generator=chance)
+    def draw(self, height: int, width: int, rng: torch.Generator) -> Change:
+        noise = self.deviation * torch.randn(1, 3, height, width, generator=rng)
         return lambda image: image + noise.to(image) if image.shape[1] == 3 else image
 
     def needs(self, side: int) -> int:
@@ -185,7 +185,7 @@ class Resize:
     height: int
     width: int
 
-    def draw(self, height: int, width: int, chance: torch.Generator) -> Change:  # noqa: ARG002
+    def draw(self, height: int, width: int, rng: torch.Generator) -> Change:  # noqa: ARG002
         size = (self.height, self.width)
         return lambda image: F.interpolate(
             image, size=size, mode="bilinear", align_corners=False, antialias=True
@@ -231,12 +231,12 @@ def join_transforms(transforms: Sequence[Transform]) -> str:
     return LANGUAGE.join(transforms)
 
 
-def draw_all(transforms: Sequence[Transform], height: int, width: int, chance: torch.Generator) -> Change:
+def draw_all(transforms: Sequence[Transform], height: int, width: int, rng: torch.Generator) -> Change:
     """One change of each, made one after the other."""
     changes: list[Change] = []
     shape = torch.empty(1, 3, height, width, device="meta")
     for one in transforms:
-        change = one.draw(shape.shape[-2], shape.shape[-1], chance)
+        change = one.draw(shape.shape[-2], shape.shape[-1], rng)
         changes.append(change)
         shape = _after(one, change, shape)
 
@@ -263,15 +263,15 @@ def side_needed(transforms: Sequence[Transform], side: int) -> int:
     return side
 
 
-def draw_offset(pixels: int, height: int, width: int, chance: torch.Generator) -> tuple[int, int]:
+def draw_offset(pixels: int, height: int, width: int, rng: torch.Generator) -> tuple[int, int]:
     """How far down and to the right a picture is rolled: up to ``pixels``, and a quarter of the picture at most.
 
     By more a small octave would be torn apart at the seam.
     """
     limits = [min(pixels, side // 4) for side in (height, width)]
-    down, right = (int(torch.randint(-limit, limit + 1, (), generator=chance)) for limit in limits)
+    down, right = (int(torch.randint(-limit, limit + 1, (), generator=rng)) for limit in limits)
     return down, right
 
 
-def _between(low: float, high: float, chance: torch.Generator) -> float:
-    return low + (high - low) * float(torch.rand((), generator=chance))
+def _between(low: float, high: float, rng: torch.Generator) -> float:
+    return low + (high - low) * float(torch.rand((), generator=rng))

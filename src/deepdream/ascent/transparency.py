@@ -13,7 +13,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from deepdream.ascent.gradients import blur
+from deepdream.ascent.gradient_filters import blur
 from deepdream.ascent.parameterizations.fourier import Fourier
 from deepdream.ascent.parameterizations.palette import Palette
 
@@ -28,15 +28,15 @@ def laid_over(picture: Tensor, ground: Tensor) -> Tensor:
     return opacity * colors + (1 - opacity) * ground
 
 
-def on_random_ground(picture: Tensor, chance: torch.Generator) -> Tensor:
+def on_random_ground(picture: Tensor, rng: torch.Generator) -> Tensor:
     """(B, 3, H, W): ``picture`` (B, 4, H, W) on a ground drawn now, the same for all of the batch."""
-    return laid_over(picture, random_ground(picture.shape[-2], picture.shape[-1], chance).to(picture))
+    return laid_over(picture, random_ground(picture.shape[-2], picture.shape[-1], rng).to(picture))
 
 
-def random_ground(height: int, width: int, chance: torch.Generator) -> Tensor:
+def random_ground(height: int, width: int, rng: torch.Generator) -> Tensor:
     """(1, 3, H, W) in [0, 1]: smooth colored clouds, whose amplitude falls as their frequency rises."""
     kind = Fourier()
-    signal = kind.signal(kind.start(1, height, width, chance), height, width)
+    signal = kind.signal(kind.start(1, height, width, rng), height, width)
     size = signal.square().mean().sqrt().clamp_min(1e-12)
     return Palette().squash(_CONTRAST * signal / size)
 

@@ -47,7 +47,7 @@ _SMALL: dict[str, dict[str, Any]] = {
 
 
 @dataclass(frozen=True)
-class Trial:
+class BatteryResult:
     """What came of one method on one network.
 
     Attributes:
@@ -89,19 +89,19 @@ def promise_of(method: Method) -> str:
     return "sums to the rise" if method.complete else "none"
 
 
-def try_methods(model: Model, image: Tensor) -> Iterator[Trial]:
+def try_methods(model: Model, image: Tensor) -> Iterator[BatteryResult]:
     """Each method of the registry, in the registry's order, on the class that rises most."""
     target = rising_class(model, image)
     return (try_method(method, model, image, target) for method in methods().values())
 
 
-def try_method(method: Method, model: Model, image: Tensor, target: int) -> Trial:
+def try_method(method: Method, model: Model, image: Tensor, target: int) -> BatteryResult:
     """One method, or the reason why it does not apply."""
     score_function = pose(model, image, target)
     try:
         check_applies(method, score_function)
     except UsageError as error:
-        return Trial(method.name, None, str(error))
+        return BatteryResult(method.name, None, str(error))
     return _tried(method, score_function)
 
 
@@ -113,22 +113,22 @@ def rising_class(model: Model, image: Tensor) -> int:
     return int(rises.amin(dim=0)[0].argmax())
 
 
-def _tried(method: Method, score_function: ScoreFunction) -> Trial:
+def _tried(method: Method, score_function: ScoreFunction) -> BatteryResult:
     if method.name in identities():
         own = identities()[method.name]
-        return Trial(method.name, own.error(score_function), tolerance=own.tolerance)
+        return BatteryResult(method.name, own.error(score_function), tolerance=own.tolerance)
     if method.name in _PATHS:
         return _path_tried(method, score_function)
     outcome = found(score_function, method.name, **_SMALL.get(method.name, {}))
-    return Trial(method.name, _missed(score_function, outcome))
+    return BatteryResult(method.name, _missed(score_function, outcome))
 
 
-def _path_tried(method: Method, score_function: ScoreFunction) -> Trial:
+def _path_tried(method: Method, score_function: ScoreFunction) -> BatteryResult:
     most = MOST_STEPS_LARGE if score_function.model.preprocessing.fixed else MOST_STEPS
     outcome = found(score_function, method.name, most=most)
     error = _missed(score_function, outcome)
     said = any("not converged" in note and f"{error:.1%}" in note for note in outcome.notes)
-    return Trial(method.name, error, steps=outcome.options["steps"], said=said)
+    return BatteryResult(method.name, error, steps=outcome.options["steps"], said=said)
 
 
 def _missed(score_function: ScoreFunction, outcome: Outcome) -> float:

@@ -111,7 +111,7 @@ _UNITS: dict[str, str] = {
     "propagation": "rectified gradient",
     "surrogate": "logits per region",
 }
-_FILES: tuple[str, ...] = ("gradients", "paths", "cams", "perturbations", "propagation", "relevance")
+_FILES: tuple[str, ...] = ("gradient_methods", "paths", "cams", "perturbations", "propagation", "relevance")
 _FILES += ("coalitions", "surrogates", "regions", "extremal")
 
 

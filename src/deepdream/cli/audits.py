@@ -9,10 +9,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
 
-from deepdream.cli.files import Existing
+from deepdream.cli.input_output_files import Existing
 from deepdream.cli.process import interruptible
 from deepdream.cli.progress import count_progress
-from deepdream.cli.tables import ERROR, PICTURE, Row, Table
+from deepdream.cli.result_table import ERROR, PICTURE, Row, Table
 from deepdream.cli.terminal import JsonResults, put, say
 from deepdream.errors import (
     DeepDreamError,

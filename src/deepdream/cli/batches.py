@@ -9,19 +9,19 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
-from deepdream.cli.checkpoints import dream_to_the_end, partial_path, save_partial, summary
-from deepdream.cli.files import Job
+from deepdream.cli.input_output_files import Job
 from deepdream.cli.process import interruptible
 from deepdream.cli.progress import dream_progress
+from deepdream.cli.resume_command import dream_to_the_end, partial_path, save_partial, summary
 from deepdream.cli.terminal import put, say
 from deepdream.errors import DeepDreamError, InterruptedRunError, SomeInputsFailedError, UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from deepdream.cli.dream_inputs import Reading
     from deepdream.cli.process import Interruption
-    from deepdream.cli.reading import Reading
-    from deepdream.dreaming import Dreamed, State
+    from deepdream.dreaming import DreamResult, State
     from deepdream.dreaming.checkpoint import Checkpoint
     from deepdream.models import Model
     from deepdream.provenance import Recipe
@@ -142,7 +142,7 @@ def run_all(
 
 def _place(begun: Begun, waiting: list[list[Begun]]) -> list[Begun]:
     """The group that ``begun`` has joined."""
-    from deepdream.dreaming.together import fits_with
+    from deepdream.dreaming.batched import fits_with
 
     for group in waiting:
         if fits_with(group[0].state, begun.state):
@@ -154,8 +154,8 @@ def _place(begun: Begun, waiting: list[list[Begun]]) -> list[Begun]:
 
 def _most(begun: Begun, network: Model, batch: int | None) -> int:
     """How many pictures like this one go together."""
+    from deepdream.dreaming.batched import may_join
     from deepdream.dreaming.estimating import choose_batch
-    from deepdream.dreaming.together import may_join
 
     state = begun.state
     if batch == 1 or not may_join(state.plan, state):
@@ -230,11 +230,11 @@ class _Batch:
 
     def dream(self, interruption: Interruption) -> None:
         """Every step, until the end or the interruption."""
+        from deepdream.dreaming.batched import dream_batched
         from deepdream.dreaming.loop import Step
-        from deepdream.dreaming.together import dream_together
 
         with dream_progress(f"{len(self.group)} pictures", quiet=self.reading.quiet) as show:
-            for after in dream_together(self.network, [begun.state for begun in self.group]):
+            for after in dream_batched(self.network, [begun.state for begun in self.group]):
                 self.left += [_at(self.group[place], state) for place, state in after.left]
                 self.members, self.state = [self.group[place] for place in after.members], after.state
                 if after.state is not None:
@@ -272,7 +272,7 @@ class _Batch:
                 self._save_one(begun, dreamed, seconds, signal_number)
 
     def _save_one(
-        self, begun: Begun, dreamed: Dreamed | DeepDreamError, seconds: float, signal_number: int
+        self, begun: Begun, dreamed: DreamResult | DeepDreamError, seconds: float, signal_number: int
     ) -> None:
         from deepdream.dreaming.checkpoint import checkpoint_path
 

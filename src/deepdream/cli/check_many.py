@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from deepdream.cli.audits import Answer, Audit, folder_for, spelled
-from deepdream.cli.files import PICTURE_SUFFIXES, Existing
-from deepdream.cli.tables import Row, Table
+from deepdream.cli.input_output_files import PICTURE_SUFFIXES, Existing
+from deepdream.cli.result_table import Row, Table
 from deepdream.cli.terminal import put_table
 from deepdream.errors import UsageError
 

@@ -10,10 +10,10 @@ from statistics import median
 from typing import TYPE_CHECKING, Any
 
 from deepdream.cli.audits import Answer, Audit, folder_for, spelled
-from deepdream.cli.explanations import Showing, document_of, write
-from deepdream.cli.files import Existing, check_place, unique_stems
-from deepdream.cli.scene import Scene
-from deepdream.cli.tables import Row, Table
+from deepdream.cli.explanation_output import Showing, document_of, write
+from deepdream.cli.fed_picture import Scene
+from deepdream.cli.input_output_files import Existing, check_place, unique_stems
+from deepdream.cli.result_table import Row, Table
 from deepdream.cli.terminal import say
 from deepdream.errors import OutputError, UnknownNameError
 

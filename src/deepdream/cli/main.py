@@ -24,7 +24,7 @@ _ParserError: type[Exception] = typer.BadParameter.__mro__[1]
 
 
 @dataclass(frozen=True)
-class Door:
+class Command:
     """Where a command lives, and one line that says what it does."""
 
     module: str
@@ -32,64 +32,76 @@ class Door:
 
 
 #: Every command, in the order in which ``--help`` lists them.
-DOORS = {
-    "run": Door("dreams", "Dream pictures: let a network paint what it sees into them."),
-    "sweep": Door("sweep", "Dream one picture with settings varied, onto one labeled sheet."),
-    "resume": Door("checkpoints", "Go on with a dream that was interrupted."),
-    "atlas": Door("atlas", "Show what a layer sees: everywhere in a picture, or across many pictures."),
-    "objectives": Door(
-        "objectives", "List what a dream can climb: layers, channels, classes, guides, penalties."
+COMMANDS = {
+    "run": Command("run_command", "Dream pictures: let a network paint what it sees into them."),
+    "sweep": Command("sweep_command", "Dream one picture with settings varied, onto one labeled sheet."),
+    "resume": Command("resume_command", "Go on with a dream that was interrupted."),
+    "atlas": Command(
+        "atlas_command", "Show what a layer sees: everywhere in a picture, or across many pictures."
     ),
-    "visualize": Door("visualize", "Show what a channel, a class or a layer answers to most."),
-    "layers": Door("layers", "List a network's layers, or dream a picture at each of them."),
-    "predict": Door("models", "Say what a network sees in pictures: the most probable classes."),
-    "saliency": Door("explain", "Show which pixels a decision depends on: the plain gradient."),
-    "explain": Door("explain", "Explain a decision by any of the methods, or by all of them."),
-    "methods": Door("methods", "List the methods of explanation: their questions, papers and caveats."),
-    "channels": Door("concepts", "Say which channels of a layer carried a decision."),
-    "concepts": Door("concepts", "Ask whether a concept, given as pictures, matters to a decision."),
-    "check": Door("checks", "Check explanations: every number beside random maps, a blob, an edge detector."),
-    "report": Door("report", "One page: why did the network say this, and should I believe the answer?"),
-    "trace": Door("lessons", "Follow a dream step by step: what it does to the prediction."),
-    "hierarchy": Door("lessons", "From lines to objects: what each layer looks for, finds and dreams."),
-    "unit": Door("lessons", "What is this channel? From three sides, and what to doubt."),
-    "reason": Door("lessons", "Dream the reason for a prediction, and explain the dream."),
-    "ladder": Door("lessons", "See that saliency, DeepDream and training are one idea."),
-    "wrong-reasons": Door("lessons", "Right for the wrong reason: which explanations would have told?"),
-    "fool": Door("lessons", "Another answer by a change nobody sees, explained before and after."),
-    "accountability": Door("lessons", "A threshold on real scores: who chose it, and what it costs whom."),
-    "lessons": Door("lessons", "All of these about one picture, as one page."),
-    "record": Door("lessons", "Show the audit trail of any output, and what is missing in it."),
-    "info": Door("reruns", "Show the recipe inside a picture."),
-    "rerun": Door("reruns", "Make a picture again from the recipe inside it, bit for bit."),
-    "lecture": Door("lecture", "The lecture, live: one command per lesson, from the first neuron on."),
-    "models": Door("models", "List the networks that can be loaded, and manage their weight files."),
-    "doctor": Door("models", "Check this installation: versions, devices, caches, a self-test."),
+    "objectives": Command(
+        "objectives_command", "List what a dream can climb: layers, channels, classes, guides, penalties."
+    ),
+    "visualize": Command("visualize_command", "Show what a channel, a class or a layer answers to most."),
+    "layers": Command("layers_command", "List a network's layers, or dream a picture at each of them."),
+    "predict": Command("model_commands", "Say what a network sees in pictures: the most probable classes."),
+    "saliency": Command("explain_command", "Show which pixels a decision depends on: the plain gradient."),
+    "explain": Command("explain_command", "Explain a decision by any of the methods, or by all of them."),
+    "methods": Command(
+        "methods_command", "List the methods of explanation: their questions, papers and caveats."
+    ),
+    "channels": Command("concept_commands", "Say which channels of a layer carried a decision."),
+    "concepts": Command(
+        "concept_commands", "Ask whether a concept, given as pictures, matters to a decision."
+    ),
+    "check": Command(
+        "check_command", "Check explanations: every number beside random maps, a blob, an edge detector."
+    ),
+    "report": Command(
+        "report_command", "One page: why did the network say this, and should I believe the answer?"
+    ),
+    "trace": Command("lessons", "Follow a dream step by step: what it does to the prediction."),
+    "hierarchy": Command("lessons", "From lines to objects: what each layer looks for, finds and dreams."),
+    "unit": Command("lessons", "What is this channel? From three sides, and what to doubt."),
+    "reason": Command("lessons", "Dream the reason for a prediction, and explain the dream."),
+    "ladder": Command("lessons", "See that saliency, DeepDream and training are one idea."),
+    "wrong-reasons": Command("lessons", "Right for the wrong reason: which explanations would have told?"),
+    "fool": Command("lessons", "Another answer by a change nobody sees, explained before and after."),
+    "accountability": Command("lessons", "A threshold on real scores: who chose it, and what it costs whom."),
+    "lessons": Command("lessons", "All of these about one picture, as one page."),
+    "record": Command("lessons", "Show the audit trail of any output, and what is missing in it."),
+    "info": Command("rerun_commands", "Show the recipe inside a picture."),
+    "rerun": Command("rerun_commands", "Make a picture again from the recipe inside it, bit for bit."),
+    "lecture": Command("lecture", "The lecture, live: one command per lesson, from the first neuron on."),
+    "models": Command(
+        "model_commands", "List the networks that can be loaded, and manage their weight files."
+    ),
+    "doctor": Command("model_commands", "Check this installation: versions, devices, caches, a self-test."),
 }
 
 
-class _Doors(TyperGroup):
+class _CommandGroup(TyperGroup):
     """The commands, each imported only when it is called: a list of them needs none."""
 
     def list_commands(self, ctx: Any) -> list[str]:  # noqa: ARG002
-        return list(DOORS)
+        return list(COMMANDS)
 
     def get_command(self, ctx: Any, cmd_name: str) -> Any:  # noqa: ARG002
-        if cmd_name not in DOORS:
-            raise UnknownNameError("command", cmd_name, DOORS, listing="deepdream --help")
-        module = importlib.import_module(f"deepdream.cli.{DOORS[cmd_name].module}")
+        if cmd_name not in COMMANDS:
+            raise UnknownNameError("command", cmd_name, COMMANDS, listing="deepdream --help")
+        module = importlib.import_module(f"deepdream.cli.{COMMANDS[cmd_name].module}")
         rooms = typer.Typer(rich_markup_mode=None, context_settings=_SETTINGS)
         module.register(rooms)
         return typer.main.get_group(rooms).commands[cmd_name]
 
     def format_commands(self, ctx: Any, formatter: Any) -> None:  # noqa: ARG002
         with formatter.section("Commands"):
-            formatter.write_dl([(name, door.summary) for name, door in DOORS.items()])
+            formatter.write_dl([(name, door.summary) for name, door in COMMANDS.items()])
 
 
 _SETTINGS = {"help_option_names": ["-h", "--help"]}
 app = typer.Typer(
-    cls=_Doors,
+    cls=_CommandGroup,
     name="deepdream",
     add_completion=True,
     rich_markup_mode=None,

@@ -5,14 +5,14 @@ from deepdream.dreaming.beginning import start
 from deepdream.dreaming.estimating import Estimate, estimate, fit_to_memory
 from deepdream.dreaming.loop import Step, advance, dream
 from deepdream.dreaming.measures import Measures, measure
-from deepdream.dreaming.result import Dreamed, render, render_all
+from deepdream.dreaming.result import DreamResult, render, render_all
 from deepdream.dreaming.state import State
 from deepdream.dreaming.sweeping import Swept, sweep
 from deepdream.dreaming.visualization import visualize
 
 __all__ = [
     "Axis",
-    "Dreamed",
+    "DreamResult",
     "Estimate",
     "Measures",
     "State",

@@ -20,8 +20,8 @@ import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from deepdream.dreaming.activation_samples import Samples, check_places
 from deepdream.dreaming.result import fit_picture
-from deepdream.dreaming.samples import Samples, check_places
 from deepdream.errors import UsageError
 from deepdream.images import Picture, resize
 from deepdream.models import Model

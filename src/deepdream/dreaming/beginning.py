@@ -11,9 +11,9 @@ import torch
 from torch import Tensor
 
 from deepdream.ascent.conditioning import conditioning_of
-from deepdream.ascent.goals import join_goals
-from deepdream.ascent.gradients import texture_emphasis
-from deepdream.ascent.objectives import Need
+from deepdream.ascent.gradient_filters import texture_emphasis
+from deepdream.ascent.objective_lists import join_goals
+from deepdream.ascent.objectives import Reference
 from deepdream.ascent.parameterizations import check_start
 from deepdream.ascent.references import references_for
 from deepdream.ascent.resampling import resize_picture
@@ -70,11 +70,9 @@ def start(
         )
     plan = replace(plan, objective=objective, mask=mask_name)
     source = _one_for_each(sent_to(image, model.device), len(pinned), plan.pictures)
-    pace, chance = torch.ones(len(source), dtype=torch.float64), generator(plan.seed)
-    state = State(
-        plan, source, sizes, 0, 0, source, (), chance.get_state(), pace=pace, mask=mask, files=files
-    )
-    state = _from_noise(state, chance) if plan.start == "noise" else _from_picture(state)
+    pace, rng = torch.ones(len(source), dtype=torch.float64), generator(plan.seed)
+    state = State(plan, source, sizes, 0, 0, source, (), rng.get_state(), pace=pace, mask=mask, files=files)
+    state = _from_noise(state, rng) if plan.start == "noise" else _from_picture(state)
     return replace(state, references=references_of(model, state))
 
 
@@ -96,13 +94,13 @@ def _one_for_each(image: Tensor, goals: int, pictures: int) -> Tensor:
     return image
 
 
-def references_of(model: Model, state: State) -> dict[Need, Tensor]:
+def references_of(model: Model, state: State) -> dict[Reference, Tensor]:
     """What the objectives are compared with at the current octave's size."""
     model = model.in_precision(state.plan.precision)
     return {
-        need: value
+        reference: value
         for goal in dict.fromkeys(state.goals)
-        for need, value in references_for(goal, model, state.files, state.base).items()
+        for reference, value in references_for(goal, model, state.files, state.base).items()
     }
 
 
@@ -113,14 +111,14 @@ def _from_picture(state: State) -> State:
     )
 
 
-def _from_noise(state: State, chance: torch.Generator) -> State:
+def _from_noise(state: State, rng: torch.Generator) -> State:
     """The same noise for every objective: a picture is the same whatever its neighbors of the batch climb."""
     kind, size, last = state.parameterization, state.size, state.octaves[-1]
-    noise = kind.start(state.plan.pictures, size.height, size.width, chance).to(state.source)
+    noise = kind.start(state.plan.pictures, size.height, size.width, rng).to(state.source)
     parameters = noise.repeat(len(state.source) // len(noise), *[1] * (noise.dim() - 1))
     image = kind.decode(parameters, size.height, size.width)[:, :3]
     source = resize_picture(image, last.height, last.width)
-    state = replace(state, source=source, parameters=parameters, chance=chance.get_state())
+    state = replace(state, source=source, parameters=parameters, rng_state=rng.get_state())
     return replace(state, emphasis=emphasis_of(state.plan, state.base()))
 
 

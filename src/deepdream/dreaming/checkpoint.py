@@ -181,7 +181,7 @@ def _check_state(state: State) -> None:
         raise ValueError("the emphasis has another size")
     if state.mask is not None and tuple(state.mask.shape) != (1, 1, last.height, last.width):
         raise ValueError("the mask has another size")
-    torch.Generator().set_state(state.chance)
+    torch.Generator().set_state(state.rng_state)
 
 
 def _whole(value: Any, least: int) -> int:
@@ -195,6 +195,6 @@ def on_device(state: State, device: torch.device) -> State:
     moved = {
         entry.name: value.to(device)
         for entry in fields(State)
-        if isinstance(value := getattr(state, entry.name), Tensor) and entry.name not in ("chance", "pace")
+        if isinstance(value := getattr(state, entry.name), Tensor) and entry.name not in ("rng_state", "pace")
     }
     return replace(state, **moved, moments=tuple(moment.to(device) for moment in state.moments))  # type: ignore[arg-type]

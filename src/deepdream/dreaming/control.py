@@ -9,7 +9,7 @@ from dataclasses import replace
 import torch
 from torch import Tensor
 
-from deepdream.ascent.gradients import blur
+from deepdream.ascent.gradient_filters import blur
 from deepdream.ascent.resampling import resize_picture
 from deepdream.dreaming.distance import structural_similarity
 from deepdream.dreaming.state import State

@@ -10,7 +10,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from deepdream.ascent.goals import join_goals
+from deepdream.ascent.objective_lists import join_goals
 from deepdream.ascent.objectives import direction
 from deepdream.dreaming.beginning import start
 from deepdream.dreaming.loop import dream

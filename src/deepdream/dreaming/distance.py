@@ -6,7 +6,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from deepdream.ascent.gradients import gaussian_kernel
+from deepdream.ascent.gradient_filters import gaussian_kernel
 from deepdream.ascent.tiling import Box, blocks
 from deepdream.tensors import doubled
 

@@ -68,7 +68,7 @@ def draft_of(
     recipe = Recipe(
         plan=state.plan,
         model=_record(model),
-        networks=tuple(map(_record, model.company)),
+        networks=tuple(map(_record, model.members)),
         input={
             "name": picture.name,
             "sha256": picture.sha256,

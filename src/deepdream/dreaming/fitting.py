@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 
-from deepdream.ascent.goals import parse_goals
+from deepdream.ascent.objective_lists import parse_goals
 from deepdream.ascent.objectives import Objective, layer
 from deepdream.ascent.resolving import resolve
 from deepdream.ascent.sizes import Octave, octaves

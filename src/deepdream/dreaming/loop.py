@@ -116,7 +116,9 @@ def _steps(model: Model, state: State) -> Iterator[Step]:
                 raise _failure(model, state)
             furthest = max(furthest, state.number)
             back = earlier or good
-            state = replace(back, pace=back.pace / 2**failures, chance=state.chance, shrinks=state.shrinks)
+            state = replace(
+                back, pace=back.pace / 2**failures, rng_state=state.rng_state, shrinks=state.shrinks
+            )
             continue
         if is_due(state):
             earlier, good = (good if state.source.numel() <= 3 * LARGE else None), state
@@ -154,7 +156,7 @@ def _failure(model: Model, state: State) -> DeepDreamError:
 
 def _remedy(model: Model, plan: Plan) -> str:
     """What to do where nothing moves the picture."""
-    for network in (model, *model.company):
+    for network in (model, *model.members):
         for name, weight in network.module.named_parameters():
             if name.endswith("weight") and weight.dim() > 1 and not weight.any():
                 return f"All of {name} in {network.name} are zero: train it, or climb a layer before it."
@@ -175,12 +177,12 @@ def advance(model: Model, state: State) -> State:
     """The state after one more step (the input is left as it is)."""
     if state.step >= state.size.steps:
         state = _enter_next_octave(state)
-    chance = torch.Generator()
-    chance.set_state(state.chance)
+    rng = torch.Generator()
+    rng.set_state(state.rng_state)
     plan, size = state.plan, state.size
     tiling = tiling_for(plan, model, sum_of(state.goals), size.height, size.width, core=state.core)
     references = references_of(model, state) if state.references is None else state.references
-    found = _gradient_or_cut(model, state, chance, tiling, references)
+    found = _gradient_or_cut(model, state, rng, tiling, references)
     if isinstance(found, State):
         return advance(model, found)
     gradient, score, shrinks = found
@@ -204,7 +206,7 @@ def advance(model: Model, state: State) -> State:
         step=state.step + 1,
         parameters=parameters,
         moments=moments,
-        chance=chance.get_state(),
+        rng_state=rng.get_state(),
         score=score,
         scores=(*state.scores, score, score) if state.step == 0 else (*state.scores[:-1], score),
         references=references,
@@ -216,7 +218,7 @@ def advance(model: Model, state: State) -> State:
 def _gradient_or_cut(
     model: Model,
     state: State,
-    chance: torch.Generator,
+    rng: torch.Generator,
     tiling: Tiling | None,
     references: References,
 ) -> tuple[Tensor, Tensor, tuple[tuple[int, int], ...]] | State:
@@ -231,7 +233,7 @@ def _gradient_or_cut(
             state.goals,
             state.parameters if pixelwise else state.canvas(),
             state.plan,
-            chance,
+            rng,
             tiling=tiling,
             references=references,
             show=state.shown if pixelwise else None,

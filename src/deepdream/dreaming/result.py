@@ -34,7 +34,7 @@ NOISE = "noise"
 
 
 @dataclass(frozen=True, eq=False)
-class Dreamed:
+class DreamResult:
     """The result of a dream; shows itself in a notebook.
 
     Attributes:
@@ -60,8 +60,8 @@ class Dreamed:
 
 def noise_picture(height: int, width: int, seed: int) -> Picture:
     """Gray with faint uniform noise: an empty canvas on which the network sees what it likes to see."""
-    chance = np.random.default_rng(seed)
-    pixels = (0.5 + 0.1 * (chance.random((height, width, 3)) - 0.5)).astype(np.float32)
+    rng = np.random.default_rng(seed)
+    pixels = (0.5 + 0.1 * (rng.random((height, width, 3)) - 0.5)).astype(np.float32)
     digest = hashlib.sha256(np.round(pixels * 255).astype(np.uint8).tobytes()).hexdigest()
     return Picture(pixels, None, NOISE, digest, ("seeded noise",))
 
@@ -107,7 +107,7 @@ def render(
     decided_by: str = "",
     value_range: str = "auto",
     places: Iterable[Path] = (),
-) -> Dreamed:
+) -> DreamResult:
     """Dream ``picture`` to the end, or until ``watch`` returns True.
 
     ``decided_by`` names who answers for the result, ``value_range`` how the picture's numbers were read; both
@@ -155,7 +155,7 @@ def begin(
 
 def go_on(
     model: Model, draft: Draft, state: State, *, watch: Callable[[Step], bool | None] | None = None
-) -> Dreamed:
+) -> DreamResult:
     """The second half of ``render``: from ``state`` to the end, or until ``watch`` returns True."""
     with enough_memory(f"{draft.recipe.width}x{draft.recipe.height}"):
         for step in dream(model, state.plan, state=state):
@@ -174,7 +174,7 @@ def render_all(
     watch: Callable[[Step], bool | None] | None = None,
     decided_by: str = "",
     places: Iterable[Path] = (),
-) -> list[Dreamed]:
+) -> list[DreamResult]:
     """Every picture of a plan, in the order of its objectives; otherwise as ``render``."""
     with enough_memory(size or f"{picture.width}x{picture.height}"):
         fitted = fit_picture(picture, size)
@@ -189,7 +189,7 @@ def render_all(
         ]
 
 
-def _finished(model: Model, picture: Picture, fitted: Picture, state: State, decided_by: str) -> Dreamed:
+def _finished(model: Model, picture: Picture, fitted: Picture, state: State, decided_by: str) -> DreamResult:
     """One picture of a batch."""
     draft = draft_of(model, picture, state, alpha=fitted.alpha, decided_by=decided_by, value_range="auto")
     return finish(model, draft, state)
@@ -212,7 +212,7 @@ def enough_memory(size: str) -> Iterator[None]:
         ) from error
 
 
-def finish(model: Model, draft: Draft, state: State) -> Dreamed:
+def finish(model: Model, draft: Draft, state: State) -> DreamResult:
     """The result that ``state`` stands for, brought to full size if it was interrupted earlier."""
     (found,) = finish_all(model, [draft], state)
     if isinstance(found, DeepDreamError):
@@ -220,7 +220,7 @@ def finish(model: Model, draft: Draft, state: State) -> Dreamed:
     return found
 
 
-def finish_all(model: Model, drafts: Sequence[Draft], state: State) -> list[Dreamed | DeepDreamError]:
+def finish_all(model: Model, drafts: Sequence[Draft], state: State) -> list[DreamResult | DeepDreamError]:
     """The results of a batch, in the order of ``drafts``; an error in the place of a picture that went bad."""
     whole = _at_full_size(state)
     images, opacity = result(whole), whole.opacity()
@@ -243,7 +243,7 @@ def _finished_one(
     image: Tensor,
     opacity: Tensor | None,
     after: tuple[Prediction, ...],
-) -> Dreamed | DeepDreamError:
+) -> DreamResult | DeepDreamError:
     if not image.isfinite().all():
         return DeepDreamError(
             "The dream left the range of numbers (NaN or infinity). Choose a smaller --rate."
@@ -256,7 +256,7 @@ def _finished_one(
     make_room(image)
     recipe = draft.completed(model, state, shown, measures, after=after)
     pixels = np.ascontiguousarray(image[0].permute(1, 2, 0).cpu().numpy())
-    return Dreamed(pixels, alpha, recipe, measures)
+    return DreamResult(pixels, alpha, recipe, measures)
 
 
 def _on_gray(image: Tensor, opacity: Tensor) -> Tensor:

@@ -8,8 +8,8 @@ from dataclasses import dataclass, field, replace
 import torch
 from torch import Tensor
 
-from deepdream.ascent.goals import parse_goals
-from deepdream.ascent.objectives import Need, Objective
+from deepdream.ascent.objective_lists import parse_goals
+from deepdream.ascent.objectives import Objective, Reference
 from deepdream.ascent.parameterizations import Parameterization, parameterization_for
 from deepdream.ascent.resampling import shrink_through
 from deepdream.ascent.sizes import Octave
@@ -27,7 +27,7 @@ class State:
         octave, step: Which octave, and how many of its steps are done.
         parameters: What the ascent moves, at the current octave's size; the first axis counts the pictures.
         moments: The optimizer's memory, none or two tensors like ``parameters``.
-        chance: The random generator's state.
+        rng_state: The random generator's state.
         emphasis: (B, 1, h, w) weights of the direction; None for the same weight everywhere.
         pace: (B,) factors on the rate that keep each picture on its way to the wanted strength; float64, on the CPU.
         score: (G,) objectives before the last step; None before the first.
@@ -45,7 +45,7 @@ class State:
     step: int
     parameters: Tensor
     moments: tuple[Tensor, ...]
-    chance: Tensor
+    rng_state: Tensor
     emphasis: Tensor | None = None
     pace: Tensor = field(default_factory=lambda: torch.ones(1, dtype=torch.float64))
     score: Tensor | None = None
@@ -53,7 +53,7 @@ class State:
     mask: Tensor | None = None
     files: Mapping[tuple[str, str], Tensor] = field(default_factory=dict)
     shrinks: tuple[tuple[int, int], ...] = ()
-    references: Mapping[Need, Tensor] | None = None
+    references: Mapping[Reference, Tensor] | None = None
 
     @property
     def core(self) -> int:

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from deepdream.ascent.goals import join_goals
+from deepdream.ascent.objective_lists import join_goals
 from deepdream.ascent.objectives import Objective
 from deepdream.dreaming.loop import Step
-from deepdream.dreaming.result import Dreamed, noise_picture, render_all
+from deepdream.dreaming.result import DreamResult, noise_picture, render_all
 from deepdream.models import Model
 from deepdream.plan import RECIPES, Plan, plan_for
 
@@ -37,7 +37,7 @@ def visualize(
     batch: int | None = None,
     watch: Callable[[Step], bool | None] | None = None,
     **settings: Any,
-) -> list[Dreamed]:
+) -> list[DreamResult]:
     """One picture for each objective, in their order, all made in one run.
 
         red, blue = visualize(model, ["channel(blocks.4, 17)", channel("blocks.4", 18)], steps=128)

@@ -4,8 +4,8 @@ A plot function is decorated with :func:`drawn`, takes ``theme=``, starts with :
 and returns a :class:`Figure` or an :class:`Animation`.
 """
 
-from deepdream.figures.animation import Animation
 from deepdream.figures.figure import Figure, drawn, label, look, new_figure, shortened
+from deepdream.figures.moving_figure import Animation
 from deepdream.figures.theme import (
     BLUE,
     GREEN,

@@ -10,8 +10,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from deepdream.ascent.objectives import Scene, parse_objective
-from deepdream.dreaming import Dreamed, Step, render
+from deepdream.ascent.objectives import TermInputs, parse_objective
+from deepdream.dreaming import DreamResult, Step, render
 from deepdream.dreaming.fitting import objective_of
 from deepdream.dreaming.result import fit_picture, full_size
 from deepdream.images import Picture
@@ -51,7 +51,7 @@ class Trace:
     after: Tensor
     channels: Tensor
     layer: str
-    dreamed: Dreamed
+    dreamed: DreamResult
     frames: tuple[tuple[int, Tensor], ...]
 
     @property
@@ -122,12 +122,12 @@ class _Looker:
     def look(self, image: Tensor, octave: int) -> None:
         model, objective = self.model, self.objective
         self.logits.append(model(model.crop(image))[0].double().cpu())
-        scene = Scene(model.activations(image, objective.layers), image.to(model.device))
-        self.scores.append(sum(float(weight * score) for weight, score in objective.scores(scene)))
+        inputs = TermInputs(model.activations(image, objective.layers), image.to(model.device))
+        self.scores.append(sum(float(weight * score) for weight, score in objective.scores(inputs)))
         self.images.append(image)
         self.octaves.append(octave)
 
-    def told(self, dreamed: Dreamed, frames: int) -> Trace:
+    def told(self, dreamed: DreamResult, frames: int) -> Trace:
         distance = [root_mean_square(image - self.before) for image in self.images]
         rows = np.unique(np.linspace(0, len(self.images) - 1, frames).round().astype(int)).tolist()
         layers = [name for name in self.objective.layers if name in self.model.layers]

@@ -10,18 +10,18 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from deepdream.models.catalog import Entry, find_entry, is_own_code
+    from deepdream.models.catalog import CatalogEntry, find_entry, is_own_code
+    from deepdream.models.combined import Networks
     from deepdream.models.layers import Layer
     from deepdream.models.loading import RandomWeights, load_model, parse_weights
     from deepdream.models.network import Model
-    from deepdream.models.networks import Networks
     from deepdream.models.records import Preprocessing, WeightsRecord
 
 _HOMES = {
-    "Entry": "catalog",
+    "CatalogEntry": "catalog",
     "Layer": "layers",
     "Model": "network",
-    "Networks": "networks",
+    "Networks": "combined",
     "Preprocessing": "records",
     "RandomWeights": "loading",
     "WeightsRecord": "records",
@@ -32,7 +32,7 @@ _HOMES = {
 }
 
 __all__ = [
-    "Entry",
+    "CatalogEntry",
     "Layer",
     "Model",
     "Networks",

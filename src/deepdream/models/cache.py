@@ -17,7 +17,7 @@ from io import BufferedReader
 from pathlib import Path
 
 from deepdream.errors import OutputError, WeightsError
-from deepdream.models.catalog import Entry
+from deepdream.models.catalog import CatalogEntry
 from deepdream.models.embedded import EMBEDDED
 from deepdream.provenance.files import write_text
 
@@ -26,7 +26,7 @@ _ROUNDING = 525
 
 
 @dataclass(frozen=True)
-class Place:
+class WeightLocation:
     """A file that may hold an entry's weights.
 
     Attributes:
@@ -65,39 +65,39 @@ def _user_caches() -> Path:
     return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache").expanduser()
 
 
-def target_of(entry: Entry) -> Path:
+def target_of(entry: CatalogEntry) -> Path:
     """Where a download of ``entry`` is put."""
     return cache_folder() / entry.file
 
 
-def places(entry: Entry) -> Iterator[Place]:
+def places(entry: CatalogEntry) -> Iterator[WeightLocation]:
     """Every place to look for ``entry``, the first choice first, whether or not anything is there."""
     if entry.package:
         found = EMBEDDED[entry.name].find()
         if found is not None:
-            yield Place(found, f"package {entry.package}")
-    yield Place(target_of(entry), f"file {entry.file} from {entry.source}", ours=True)
+            yield WeightLocation(found, f"package {entry.package}")
+    yield WeightLocation(target_of(entry), f"file {entry.file} from {entry.source}", ours=True)
     if entry.source == "torchvision":
-        yield Place(torch_folder() / entry.file, f"file {entry.file} from torchvision")
+        yield WeightLocation(torch_folder() / entry.file, f"file {entry.file} from torchvision")
     if entry.source == "timm":
         yield from _hub_places(entry)
 
 
-def _hub_places(entry: Entry) -> Iterator[Place]:
+def _hub_places(entry: CatalogEntry) -> Iterator[WeightLocation]:
     repository, _, name = entry.file.rpartition("--")
     for path in sorted((hub_folder() / f"models--{repository}" / "snapshots").glob(f"*/{name}")):
         digest = path.resolve().name  # large files lie in blobs/ under their sha256
         if len(digest) == 64:
-            yield Place(path, f"file {entry.file} from timm", sha256=digest)
+            yield WeightLocation(path, f"file {entry.file} from timm", sha256=digest)
 
 
-def present(entry: Entry) -> Place | None:
+def present(entry: CatalogEntry) -> WeightLocation | None:
     """The first place where a file of the right size lies; its sum is not computed."""
     there = (place for place in places(entry) if place.path.is_file())
     return next((place for place in there if _right_size(place.path.stat().st_size, entry)), None)
 
 
-def verify(file: BufferedReader, place: Place, entry: Entry) -> str:
+def verify(file: BufferedReader, place: WeightLocation, entry: CatalogEntry) -> str:
     """The SHA-256 of an open file, which is then at its start again.
 
     Raises:
@@ -121,12 +121,12 @@ def verify(file: BufferedReader, place: Place, entry: Entry) -> str:
     return digest
 
 
-def _right_size(size: int, entry: Entry) -> bool:
+def _right_size(size: int, entry: CatalogEntry) -> bool:
     slack = 0 if len(entry.hash) == 64 else _ROUNDING
     return entry.bytes is None or abs(size - entry.bytes) <= slack
 
 
-def _mend(place: Place, entry: Entry) -> str:
+def _mend(place: WeightLocation, entry: CatalogEntry) -> str:
     if place.ours and entry.url:
         return f"`deepdream models fetch {entry.name}` gets it again."
     if entry.package:
@@ -134,7 +134,7 @@ def _mend(place: Place, entry: Entry) -> str:
     return "Remove it, or get it again."
 
 
-def _check_first_use(entry: Entry, digest: str, path: Path) -> None:
+def _check_first_use(entry: CatalogEntry, digest: str, path: Path) -> None:
     known = known_hashes()
     if entry.file not in known:
         _write_known({**known, entry.file: digest})

@@ -35,7 +35,7 @@ _LITE_PARAMETERS = {
 
 
 @dataclass(frozen=True)
-class Entry:
+class CatalogEntry:
     """One set of pretrained weights and the network it belongs to.
 
     Attributes:
@@ -75,14 +75,14 @@ class Entry:
 
 
 @cache
-def catalog() -> Mapping[str, Entry]:
+def catalog() -> Mapping[str, CatalogEntry]:
     """Every entry that is known without asking another package, by name."""
     rows = json.loads(INDEX.read_text(encoding="utf-8"))
     entries = [_embedded(name) for name in EMBEDDED] + [_torchvision(row) for row in rows]
     return MappingProxyType({entry.name: entry for entry in entries})
 
 
-def find_entry(name: str) -> Entry:
+def find_entry(name: str) -> CatalogEntry:
     """The entry ``name``, timm's networks included.
 
     Raises:
@@ -108,9 +108,9 @@ def is_own_code(text: str) -> bool:
     return text.endswith(".py") or ".py:" in text
 
 
-def _embedded(name: str) -> Entry:
+def _embedded(name: str) -> CatalogEntry:
     weights = EMBEDDED[name]
-    return Entry(
+    return CatalogEntry(
         name=name,
         network=name,
         source="embedded",
@@ -126,10 +126,10 @@ def _embedded(name: str) -> Entry:
     )
 
 
-def _torchvision(row: dict[str, Any]) -> Entry:
+def _torchvision(row: dict[str, Any]) -> CatalogEntry:
     network = row["network"]
     plan = row["preprocessing"]
-    return Entry(
+    return CatalogEntry(
         name=network if row["default"] else f"{network}@{row['weights']}",
         network=network,
         source="torchvision",

@@ -12,7 +12,7 @@ from torch import nn
 
 from deepdream.errors import UsageError, WeightsError
 from deepdream.models import cache, efficientnet_lite, own_code, timm_networks, torchvision_networks
-from deepdream.models.catalog import Entry, catalog, find_entry, is_own_code
+from deepdream.models.catalog import CatalogEntry, catalog, find_entry, is_own_code
 from deepdream.models.download import Progress, UnreachableError, Wanted, download, is_offline
 from deepdream.models.embedded import imagenet_labels
 from deepdream.models.network import Model
@@ -95,7 +95,7 @@ def load_model(
 
 def _resolve(
     name: str | Path, weights: Path | RandomWeights | None
-) -> tuple[Entry, Path | RandomWeights | None]:
+) -> tuple[CatalogEntry, Path | RandomWeights | None]:
     text = str(name)
     if not isinstance(name, Path) and not text.endswith(SUFFIXES):
         return find_entry(text), weights
@@ -119,7 +119,7 @@ def _own(code: own_code.OwnCode, weights: Path | RandomWeights | None, device: t
         origin, digest = f"made by {code.record}", own_code.weights_hash(module)
     else:
         origin = _chosen(weights).origin
-        tensors, digest = _read(_chosen(weights), Entry(code.name, code.name, "own", ""))
+        tensors, digest = _read(_chosen(weights), CatalogEntry(code.name, code.name, "own", ""))
         fit(module, tensors, what=f"{weights.name}, given as weights of {code},")
     record = WeightsRecord(origin, digest, code=code.record, code_sha256=made.sha256)
     model = replace(
@@ -150,7 +150,9 @@ def devices() -> list[str]:
     return ["cpu", *graphics, *(["mps"] if torch.backends.mps.is_available() else [])]
 
 
-def locate(entry: Entry, *, offline: bool = False, progress: Progress | None = None) -> cache.Place:
+def locate(
+    entry: CatalogEntry, *, offline: bool = False, progress: Progress | None = None
+) -> cache.WeightLocation:
     """Where the weights of ``entry`` lie; they are downloaded if they are nowhere and this is allowed.
 
     Raises:
@@ -166,7 +168,7 @@ def locate(entry: Entry, *, offline: bool = False, progress: Progress | None = N
     return fetch(entry, progress=progress)
 
 
-def fetch(entry: Entry, *, progress: Progress | None = None) -> cache.Place:
+def fetch(entry: CatalogEntry, *, progress: Progress | None = None) -> cache.WeightLocation:
     """Download the weights of ``entry`` into the cache and verify them.
 
     Raises:
@@ -187,7 +189,7 @@ def fetch(entry: Entry, *, progress: Progress | None = None) -> cache.Place:
     return place
 
 
-def _missing(entry: Entry, why: str) -> str:
+def _missing(entry: CatalogEntry, why: str) -> str:
     what = f"{entry.file} ({entry.size_text})"
     if entry.package:
         return (
@@ -211,11 +213,13 @@ def _works_offline() -> str:
     return there[0] if there else "`--weights random`"
 
 
-def _chosen(path: Path) -> cache.Place:
-    return cache.Place(path, f"file {path.name}")
+def _chosen(path: Path) -> cache.WeightLocation:
+    return cache.WeightLocation(path, f"file {path.name}")
 
 
-def _trained(entry: Entry, place: cache.Place, *, checked: bool) -> tuple[nn.Module, WeightsRecord]:
+def _trained(
+    entry: CatalogEntry, place: cache.WeightLocation, *, checked: bool
+) -> tuple[nn.Module, WeightsRecord]:
     """The network with the tensors of a file; ``checked``: the file must be the published one."""
     tensors, digest = _read(place, entry if checked else replace(entry, hash="", bytes=None, file=""))
     module = _fitted(entry, tensors, f"{place.path.name}, given as weights of {entry.name},")
@@ -223,14 +227,14 @@ def _trained(entry: Entry, place: cache.Place, *, checked: bool) -> tuple[nn.Mod
     return module, WeightsRecord(place.origin, digest, license_, entry.url or "" if checked else "")
 
 
-def _read(place: cache.Place, entry: Entry) -> tuple[Tensors, str]:
+def _read(place: cache.WeightLocation, entry: CatalogEntry) -> tuple[Tensors, str]:
     """The tensors of a weight file and its hash, which must be the entry's where that has one."""
     with open_weights(place.path) as file:
         digest = cache.verify(file, place, entry)
         return read_tensors(file, place.path), digest
 
 
-def _fitted(entry: Entry, tensors: Tensors, what: str) -> nn.Module:
+def _fitted(entry: CatalogEntry, tensors: Tensors, what: str) -> nn.Module:
     tensors = {name: value for name, value in tensors.items() if not _training_only(entry, name)}
     module = _build(entry, entry.classes)
     tensors = rename_by_order(module, tensors)
@@ -241,7 +245,7 @@ def _fitted(entry: Entry, tensors: Tensors, what: str) -> nn.Module:
     return module
 
 
-def _classes_of(tensors: Tensors, module: nn.Module, entry: Entry) -> int:
+def _classes_of(tensors: Tensors, module: nn.Module, entry: CatalogEntry) -> int:
     """How many classes a checkpoint knows: the length of the last tensor, where that is the classifier's."""
     name, own = next(reversed(module.state_dict().items()))
     theirs = tensors.get(name)
@@ -250,18 +254,18 @@ def _classes_of(tensors: Tensors, module: nn.Module, entry: Entry) -> int:
     return theirs.shape[0]
 
 
-def _training_only(entry: Entry, tensor: str) -> bool:
+def _training_only(entry: CatalogEntry, tensor: str) -> bool:
     return entry.source == "torchvision" and torchvision_networks.ignored(entry.network, tensor)
 
 
-def _build(entry: Entry, classes: int) -> nn.Module:
+def _build(entry: CatalogEntry, classes: int) -> nn.Module:
     """The architecture, weights undefined; the embedded one without memory, for the tensors bring theirs."""
     hollow = entry.source == "embedded"
     with _own_randomness(0), torch.device("meta") if hollow else nullcontext():
         return _builder(entry)(classes, False)
 
 
-def _builder(entry: Entry) -> Callable[[int, bool], nn.Module]:
+def _builder(entry: CatalogEntry) -> Callable[[int, bool], nn.Module]:
     if entry.source == "embedded":
         return lambda classes, _: efficientnet_lite.build(entry.network, classes)
     if entry.source == "timm":
@@ -272,7 +276,7 @@ def _builder(entry: Entry) -> Callable[[int, bool], nn.Module]:
     )
 
 
-def _random(entry: Entry, weights: RandomWeights) -> tuple[nn.Module, WeightsRecord]:
+def _random(entry: CatalogEntry, weights: RandomWeights) -> tuple[nn.Module, WeightsRecord]:
     with _own_randomness(weights.seed):
         module = _builder(entry)(entry.classes, True)
         _draw_zeros(module)
@@ -304,7 +308,7 @@ class _own_randomness:  # noqa: N801 - used as a verb
         torch.random.set_rng_state(self.before)
 
 
-def _model(entry: Entry, module: nn.Module, record: WeightsRecord, device: torch.device) -> Model:
+def _model(entry: CatalogEntry, module: nn.Module, record: WeightsRecord, device: torch.device) -> Model:
     labels = imagenet_labels() if entry.classes == _class_count(module) == 1000 else ()
     return Model(module, entry.name, entry.preprocessing, labels, record, entry.preferred_layer, device)
 

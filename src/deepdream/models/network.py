@@ -229,7 +229,7 @@ class Model:
             self.layer(name)
 
     @property
-    def company(self) -> tuple[Model, ...]:
+    def members(self) -> tuple[Model, ...]:
         """The networks beside this one; none, but in ``Networks``."""
         return ()
 

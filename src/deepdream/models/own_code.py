@@ -23,8 +23,8 @@ from torch import nn
 from torch.nn.parameter import is_lazy
 
 from deepdream.errors import DeepDreamError, UnknownNameError, UsageError
+from deepdream.models.combined import Networks
 from deepdream.models.network import Model
-from deepdream.models.networks import Networks
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,7 @@ from typing import Any
 from torch import nn
 
 from deepdream.errors import UnknownNameError, UsageError
-from deepdream.models.catalog import Entry
+from deepdream.models.catalog import CatalogEntry
 from deepdream.models.records import Preprocessing
 
 PREFIX = "timm:"
@@ -20,7 +20,7 @@ _HUB = "https://huggingface.co"
 _FILE = "model.safetensors"
 
 
-def entry(name: str) -> Entry:
+def entry(name: str) -> CatalogEntry:
     """What timm knows about ``timm:NAME`` (``timm:resnet18`` or ``timm:resnet18.a1_in1k``).
 
     Raises:
@@ -36,7 +36,7 @@ def entry(name: str) -> Entry:
     repository = known.hf_hub_id or "" if known else ""
     # Weights under another name are in their author's layout, which only timm can convert.
     direct = repository and not known.hf_hub_filename and not known.custom_load
-    return Entry(
+    return CatalogEntry(
         name=name,
         network=network,
         source="timm",

@@ -1,9 +1,7 @@
 """One look for every self-contained HTML page: layout, inline styles and scripts, pictures and numbers inside."""
 
-from deepdream.pages.embedding import data_uri, drawing, numbers, photo, plot
-from deepdream.pages.layout import Section, page, policy
-from deepdream.pages.markup import Html, joined, tag
-from deepdream.pages.parts import (
+from deepdream.pages.embedded_files import data_uri, drawing, numbers, photo, plot
+from deepdream.pages.html_parts import (
     bullets,
     card,
     cards,
@@ -17,6 +15,8 @@ from deepdream.pages.parts import (
     table,
     unseen,
 )
+from deepdream.pages.layout import Section, page, policy
+from deepdream.pages.markup import Html, joined, tag
 
 __all__ = [
     "Html",

@@ -10,8 +10,8 @@ from functools import cache
 from importlib.resources import files
 
 from deepdream import __version__
+from deepdream.pages.html_parts import SHADES
 from deepdream.pages.markup import Html, tag
-from deepdream.pages.parts import SHADES
 
 
 @dataclass(frozen=True)

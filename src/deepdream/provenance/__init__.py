@@ -3,7 +3,7 @@
 from deepdream.provenance.files import replacing, sha256_of, write_bytes, write_text
 from deepdream.provenance.recipe import Prediction, Recipe, read_recipe_text, versions
 from deepdream.provenance.resources import Resource, find_resource, is_pinned, pin
-from deepdream.provenance.sheet import SheetRecord, is_sheet_text, read_sheet_text
+from deepdream.provenance.sheet_record import SheetRecord, is_sheet_text, read_sheet_text
 
 __all__ = [
     "Prediction",

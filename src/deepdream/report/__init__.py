@@ -1,20 +1,20 @@
 """One self-contained page per question: why did the network say this, and should I believe the answer?"""
 
-from deepdream.report.index import Entry, entry_of, write_index
-from deepdream.report.inquiry import BUDGET, CHECKS, METHODS, Wishes, investigate
-from deepdream.report.prediction import Prediction, Stability, predict, stability_of
-from deepdream.report.study import Study
+from deepdream.report.collecting import BUDGET, CHECKS, METHODS, ReportOptions, investigate
+from deepdream.report.index import ReportEntry, entry_of, write_index
+from deepdream.report.report_data import ReportData
+from deepdream.report.robustness import PredictionSummary, Stability, predict, stability_of
 from deepdream.report.writing import places_of, refuse_existing, report_page, write_report
 
 __all__ = [
     "BUDGET",
     "CHECKS",
     "METHODS",
-    "Entry",
-    "Prediction",
+    "PredictionSummary",
+    "ReportData",
+    "ReportEntry",
+    "ReportOptions",
     "Stability",
-    "Study",
-    "Wishes",
     "entry_of",
     "investigate",
     "places_of",

@@ -10,9 +10,9 @@ from urllib.parse import quote
 from deepdream.attribution import methods
 from deepdream.errors import DeepDreamError
 from deepdream.models import Model
-from deepdream.models.catalog import Entry, find_entry
+from deepdream.models.catalog import CatalogEntry, find_entry
 from deepdream.pages import Html, bullets, facts, folded, prose, stack, tag
-from deepdream.report.study import Study
+from deepdream.report.report_data import ReportData
 
 #: What no check can find out, and a reader should know.
 GENERAL = (
@@ -25,9 +25,9 @@ GENERAL = (
 )
 
 
-def caveats(study: Study) -> Html:
+def caveats(report_data: ReportData) -> Html:
     """What each method is known to get wrong, with its paper."""
-    entries = [(name, methods()[name]) for name in study.names]
+    entries = [(name, methods()[name]) for name in report_data.names]
     each = [
         folded(
             stack(name, tag("span", f" — {entry.question}")),
@@ -39,9 +39,13 @@ def caveats(study: Study) -> Html:
     return stack(bullets(GENERAL), tag("h3", "Method by method"), *each)
 
 
-def model_card(study: Study) -> Html:
+def model_card(report_data: ReportData) -> Html:
     """Who made the network of what, and who answers for what is decided with it."""
-    return stack(facts(card_facts(study.model)), prose(_limits(study.model)), _decision(study.decided_by))
+    return stack(
+        facts(card_facts(report_data.model)),
+        prose(_limits(report_data.model)),
+        _decision(report_data.decided_by),
+    )
 
 
 def card_facts(model: Model) -> dict[str, str]:
@@ -67,7 +71,7 @@ def card_facts(model: Model) -> dict[str, str]:
     }
 
 
-def _entry(model: Model) -> Entry | None:
+def _entry(model: Model) -> CatalogEntry | None:
     try:
         return find_entry(model.name)
     except (DeepDreamError, ImportError):

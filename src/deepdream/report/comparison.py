@@ -5,11 +5,11 @@ from __future__ import annotations
 from deepdream.attribution.checks import compare
 from deepdream.pages import Html, drawing, joined, meter, photo, stack, table, tag, unseen
 from deepdream.report.coloring import drawn_map
-from deepdream.report.study import Study
+from deepdream.report.report_data import ReportData
 from deepdream.report.verdict import belief
 
 
-def side_by_side(first: Study, second: Study) -> Html:
+def side_by_side(first: ReportData, second: ReportData) -> Html:
     """Answers, numbers and maps of two networks."""
     answers = tag("div", _answers(first), _answers(second), class_="two")
     shared = [name for name in first.names if name in second.names]
@@ -18,17 +18,19 @@ def side_by_side(first: Study, second: Study) -> Html:
     )
 
 
-def _answers(study: Study) -> Html:
-    rows = [(a.label, meter(a.probability, f"{a.probability:.1%}")) for a in study.prediction.top]
+def _answers(report_data: ReportData) -> Html:
+    rows = [(a.label, meter(a.probability, f"{a.probability:.1%}")) for a in report_data.prediction.top]
     return tag(
         "div",
         table(
-            ("class", "probability"), rows, caption=f"{study.model.name}, fed {study.context.size[0]} pixels"
+            ("class", "probability"),
+            rows,
+            caption=f"{report_data.model.name}, fed {report_data.context.size[0]} pixels",
         ),
     )
 
 
-def _numbers(first: Study, second: Study) -> Html:
+def _numbers(first: ReportData, second: ReportData) -> Html:
     names = (unseen("number"), *(breakable(s.model.name) for s in (first, second)))
     rows = [
         ("should it be believed?", *(belief(s)[0] for s in (first, second))),
@@ -47,8 +49,11 @@ def _numbers(first: Study, second: Study) -> Html:
     return table(names, rows, caption=caption)
 
 
-def _agreements(first: Study, second: Study, shared: list[str]) -> Html:
-    maps = {study: {made.method: made.heatmap for made in study.explanations} for study in (first, second)}
+def _agreements(first: ReportData, second: ReportData, shared: list[str]) -> Html:
+    maps = {
+        report_data: {made.method: made.heatmap for made in report_data.explanations}
+        for report_data in (first, second)
+    }
     pairs = [(name, compare(maps[first][name], maps[second][name])) for name in shared]
     rows = [(name, *(_signed(v) for v in (p.spearman, p.top, p.ssim))) for name, p in pairs]
     heads = ("method", "rank correlation", "overlap of the tops", "SSIM")
@@ -63,12 +68,12 @@ def _signed(value: float) -> str:
     return f"{value:.2f}".replace("-", "−")
 
 
-def _maps(first: Study, second: Study, shared: list[str]) -> Html:
+def _maps(first: ReportData, second: ReportData, shared: list[str]) -> Html:
     return tag("div", *(_row(first, second, name) for name in shared), class_="versus")
 
 
-def _row(first: Study, second: Study, name: str) -> Html:
-    maps = tag("div", *(_map(study, name) for study in (first, second)), class_="sides")
+def _row(first: ReportData, second: ReportData, name: str) -> Html:
+    maps = tag("div", *(_map(report_data, name) for report_data in (first, second)), class_="sides")
     return tag("div", tag("h3", name), maps, class_="whole")
 
 
@@ -77,18 +82,21 @@ def breakable(name: str) -> Html:
     return joined(name.split("_"), "_<wbr>")
 
 
-def _map(study: Study, name: str) -> Html:
-    made = next(entry for entry in study.explanations if entry.method == name)
+def _map(report_data: ReportData, name: str) -> Html:
+    made = next(entry for entry in report_data.explanations if entry.method == name)
     colors = drawn_map(made)
-    alt = f"Map of {name} on {study.model.name} for “{made.label}”."
+    alt = f"Map of {name} on {report_data.model.name} for “{made.label}”."
     layers = tag(
         "div",
-        photo(study.fed, ""),
+        photo(report_data.fed, ""),
         drawing(colors.pixels, alt, class_="map"),
         class_="layers",
     )
     return tag(
         "figure",
         layers,
-        tag("figcaption", f"{study.model.name}: “{made.label}”, {study.prediction.probability:.1%}"),
+        tag(
+            "figcaption",
+            f"{report_data.model.name}: “{made.label}”, {report_data.prediction.probability:.1%}",
+        ),
     )

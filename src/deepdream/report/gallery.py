@@ -6,16 +6,16 @@ from deepdream.attribution import Explanation, methods
 from deepdream.attribution.pictures import smoothing
 from deepdream.pages import Html, bullets, drawing, photo, stack, tag
 from deepdream.report.coloring import bar, drawn_map
-from deepdream.report.study import Study
+from deepdream.report.report_data import ReportData
 from deepdream.report.verdict import place_words
 
 
-def draw_gallery(study: Study, prefix: str = "") -> Html:
+def draw_gallery(report_data: ReportData, prefix: str = "") -> Html:
     """Every map over the picture as fed, and the methods that do not apply; ``prefix`` keeps ids apart."""
-    if not study.explanations:
-        return stack(tag("p", "None of these methods gave a map."), _refused(study))
-    maps = tag("div", *(_figure(study, made) for made in study.explanations), class_="gallery")
-    return stack(_keys(), _slider(f"{prefix}overlay"), maps, _refused(study))
+    if not report_data.explanations:
+        return stack(tag("p", "None of these methods gave a map."), _refused(report_data))
+    maps = tag("div", *(_figure(report_data, made) for made in report_data.explanations), class_="gallery")
+    return stack(_keys(), _slider(f"{prefix}overlay"), maps, _refused(report_data))
 
 
 def _slider(name: str) -> Html:
@@ -52,11 +52,11 @@ def _keys() -> Html:
     return stack(signed, unsigned, tag("p", small, class_="fine"))
 
 
-def _figure(study: Study, made: Explanation) -> Html:
+def _figure(report_data: ReportData, made: Explanation) -> Html:
     entry = methods()[made.method]
     colors = drawn_map(made)
     over = drawing(colors.pixels, place_words(made), class_="map")
-    layers = tag("div", photo(study.fed, ""), over, class_="layers")
+    layers = tag("div", photo(report_data.fed, ""), over, class_="layers")
     words = (
         tag("strong", made.method),
         tag("span", entry.question, class_="question"),
@@ -81,8 +81,8 @@ def _span(low: float, high: float) -> str:
     return f"{low:.2g} to {high:.2g}".replace("-", "−")
 
 
-def _refused(study: Study) -> Html | None:
-    if not study.not_applicable:
+def _refused(report_data: ReportData) -> Html | None:
+    if not report_data.not_applicable:
         return None
-    lines = [stack(tag("strong", entry.method), ": ", entry.reason) for entry in study.not_applicable]
+    lines = [stack(tag("strong", entry.method), ": ", entry.reason) for entry in report_data.not_applicable]
     return stack(tag("h3", "Not shown, and why"), bullets(lines))

@@ -10,29 +10,33 @@ from deepdream.attribution.checks import EDGES, GAUSSIAN, SUBSTRATES, CheckResul
 from deepdream.figures import Figure, Theme
 from deepdream.pages import Html, folded, plot, row, shaded, stack, table, tag, unseen
 from deepdream.report.plots import plot_randomization, plot_removal
-from deepdream.report.study import Study
+from deepdream.report.report_data import ReportData
 
 #: Checks whose number is a matter of taste, money or company, not of trust: in the details, not in the table.
 ASIDE = ("cost", "complexity", "sparseness", "agreement")
 
 
-def health_table(study: Study) -> Html:
+def health_table(report_data: ReportData) -> Html:
     """The table of checks with the controls under it, and every verdict in words."""
-    names = [name for name in study.checks if name not in ASIDE and _anybody(study, name)]
+    names = [name for name in report_data.checks if name not in ASIDE and _anybody(report_data, name)]
     heads = ["method", *(head(name) for name in names), "seconds"]
     rows = [
         row(
-            [made.method, *(_cell(study.check_result(n, made.method)) for n in names), round(made.seconds, 2)]
+            [
+                made.method,
+                *(_cell(report_data.check_result(n, made.method)) for n in names),
+                round(made.seconds, 2),
+            ]
         )
-        for made in study.explanations
+        for made in report_data.explanations
     ]
-    rows += [_control_row(study, kind, names) for kind in ("random maps", GAUSSIAN, EDGES)]
+    rows += [_control_row(report_data, kind, names) for kind in ("random maps", GAUSSIAN, EDGES)]
     caption = (
         "One row a method; the last three rows are the controls, maps that know nothing of the network. Checks that "
         "hide cells behind the blur and behind the mean color show the mean of both, those that compare maps the rank "
         "correlation."
     )
-    details = [_verdicts(study, name) for name in study.names]
+    details = [_verdicts(report_data, name) for name in report_data.names]
     return stack(
         _legend(),
         table(heads, rows, caption=caption, class_="health"),
@@ -53,8 +57,8 @@ def asked(names: Sequence[str]) -> Html:
     return tag("dl", *lines, class_="asked")
 
 
-def _anybody(study: Study, check: str) -> bool:
-    return any(f.values for f in study.check_results if f.check == check)
+def _anybody(report_data: ReportData, check: str) -> bool:
+    return any(f.values for f in report_data.check_results if f.check == check)
 
 
 def head(name: str) -> Html:
@@ -102,10 +106,12 @@ def _cell(found: CheckResult | None) -> Html:
     )
 
 
-def _control_row(study: Study, kind: str, names: list[str]) -> Html:
+def _control_row(report_data: ReportData, kind: str, names: list[str]) -> Html:
     cells = []
     for name in names:
-        beside = next((f.controls for f in study.check_results if f.check == name and f.control_scores), {})
+        beside = next(
+            (f.controls for f in report_data.check_results if f.check == name and f.control_scores), {}
+        )
         cells.append(_control_cell(*beside[kind]) if beside else tag("td", "–"))
     return row([kind, *cells, "–"], class_="control")
 
@@ -121,9 +127,9 @@ def rounded(value: float) -> str:
     return text.replace("-", "−")
 
 
-def _verdicts(study: Study, method: str) -> Html:
-    found = [f for f in study.check_results if f.method == method]
-    speaks, judged = study.support(method)
+def _verdicts(report_data: ReportData, method: str) -> Html:
+    found = [f for f in report_data.check_results if f.method == method]
+    speaks, judged = report_data.support(method)
     rows = [(f.check, _values(f), f.verdict) for f in found]
     summary = stack(method, tag("span", f" — {speaks} of {judged} checks speak for it"))
     return folded(summary, table(("check", "numbers", "verdict"), rows, caption=methods()[method].question))
@@ -133,9 +139,9 @@ def _values(found: CheckResult) -> str:
     return ", ".join(f"{name} {value:.3f}" for name, value in found.values.items()) or "–"
 
 
-def agreement_matrix(study: Study) -> Html:
+def agreement_matrix(report_data: ReportData) -> Html:
     """Three matrices: rank correlations, and folded away the overlap of the tops and SSIM."""
-    found = study.agreement
+    found = report_data.agreement
     ranks = "Rank correlation of two maps on 14 × 14 cells: 1 is the same order of places, 0 unrelated, −1 the reverse."
     tops = (
         "Of the tenth of the cells that each ranks first, the share that both rank first: 1 is all, 0 none."
@@ -155,7 +161,7 @@ def _matrix(names: Sequence[str], values: Sequence[Sequence[float]], caption: st
     return table([tag("span", unseen("map")), *names], rows, caption=caption, class_="matrix")
 
 
-def removal_curves(study: Study) -> Html:
+def removal_curves(report_data: ReportData) -> Html:
     """Deletion and insertion in the band of the controls, on the blurred and on the mean-colored picture."""
     caption = (
         "The blue line falls while the cells that the map ranks first are hidden, the orange one rises while they "
@@ -163,21 +169,23 @@ def removal_curves(study: Study) -> Html:
         "centered blob, an edge detector. Inside its band a line says nothing for the map."
     )
     behind = {"blur": "Hidden cells show the picture’s blur.", "mean": "Hidden cells show its mean color."}
-    first, *others = (_removal(study, name, f"{behind[name]} {caption}") for name in SUBSTRATES)
+    first, *others = (_removal(report_data, name, f"{behind[name]} {caption}") for name in SUBSTRATES)
     return stack(first, folded("The same with the mean color in place of the blur", *others))
 
 
-def _removal(study: Study, substrate: str, caption: str) -> Html:
-    return _both(plot_removal(study, substrate), plot_removal(study, substrate, theme=Theme.DARK), caption)
+def _removal(report_data: ReportData, substrate: str, caption: str) -> Html:
+    return _both(
+        plot_removal(report_data, substrate), plot_removal(report_data, substrate, theme=Theme.DARK), caption
+    )
 
 
-def randomization_curves(study: Study) -> Html:
+def randomization_curves(report_data: ReportData) -> Html:
     """What shuffling leaves of each map."""
     caption = (
         "A map of what the network has learned must fall apart when the weights are shuffled. A line that stays "
         "high draws the picture, not the network. Noise falls too: passing is needed, and not enough."
     )
-    return _both(plot_randomization(study), plot_randomization(study, theme=Theme.DARK), caption)
+    return _both(plot_randomization(report_data), plot_randomization(report_data, theme=Theme.DARK), caption)
 
 
 def _both(light: Figure, dark: Figure, caption: str) -> Html:

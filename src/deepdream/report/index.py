@@ -14,7 +14,7 @@ from deepdream.images import resize
 from deepdream.pages import Html, Section, bullets, card, cards, numbers, page, photo, stack, table, tag
 from deepdream.provenance import write_text
 from deepdream.report.health import ASIDE, asked, head, rounded
-from deepdream.report.study import Study
+from deepdream.report.report_data import ReportData
 from deepdream.report.verdict import belief
 from deepdream.report.writing import SCHEMA
 
@@ -22,7 +22,7 @@ THUMB = 144
 
 
 @dataclass(frozen=True, eq=False)
-class Entry:
+class ReportEntry:
     """A picture's row: what the index needs of a study, so that the study itself can be let go."""
 
     name: str
@@ -31,36 +31,38 @@ class Entry:
     values: Mapping[str, Any]
 
 
-def entry_of(study: Study, file: str) -> Entry:
+def entry_of(report_data: ReportData, file: str) -> ReportEntry:
     """The row of a study whose page is ``file``."""
-    return Entry(study.picture.name, file, _thumbnail(study), _values(study))
+    return ReportEntry(report_data.picture.name, file, _thumbnail(report_data), _values(report_data))
 
 
-def _thumbnail(study: Study) -> Html:
-    return photo(resize(study.fed, THUMB, THUMB), "", class_="thumb")
+def _thumbnail(report_data: ReportData) -> Html:
+    return photo(resize(report_data.fed, THUMB, THUMB), "", class_="thumb")
 
 
-def _values(study: Study) -> dict[str, Any]:
-    said = study.prediction
+def _values(report_data: ReportData) -> dict[str, Any]:
+    said = report_data.prediction
     means = {
-        check: {f.method: f.value for f in study.check_results if f.check == check and f.value is not None}
-        for check in study.checks
+        check: {
+            f.method: f.value for f in report_data.check_results if f.check == check and f.value is not None
+        }
+        for check in report_data.checks
     }
     return {
         "label": said.label,
-        "belief": belief(study)[0],
+        "belief": belief(report_data)[0],
         "probability": said.probability,
         "margin": said.margin,
         "entropy": said.entropy,
-        "kept": study.stability.kept / len(study.stability.trials),
-        "standing": study.standing(),
-        "methods": study.judged(),
-        "agreement": study.median_agreement(),
+        "kept": report_data.stability.kept / len(report_data.stability.trials),
+        "standing": report_data.standing(),
+        "methods": report_data.judged(),
+        "agreement": report_data.median_agreement(),
         "checks": means,
     }
 
 
-def means_of(entries: Sequence[Entry]) -> dict[str, dict[str, float]]:
+def means_of(entries: Sequence[ReportEntry]) -> dict[str, dict[str, float]]:
     """The mean of every check by method, over the pictures that have it."""
     gathered: dict[str, dict[str, list[float]]] = {}
     for entry in entries:
@@ -70,7 +72,7 @@ def means_of(entries: Sequence[Entry]) -> dict[str, dict[str, float]]:
     return {check: {m: fmean(v) for m, v in by.items()} for check, by in gathered.items()}
 
 
-def standing_counts(entries: Sequence[Entry]) -> dict[str, tuple[int, int]]:
+def standing_counts(entries: Sequence[ReportEntry]) -> dict[str, tuple[int, int]]:
     """For each method, on how many pictures it stands, and on how many it was tried."""
     names = list(dict.fromkeys(name for entry in entries for name in entry.values["methods"]))
     return {
@@ -83,7 +85,7 @@ def standing_counts(entries: Sequence[Entry]) -> dict[str, tuple[int, int]]:
 
 
 def write_index(
-    folder: Path, entries: Sequence[Entry], network: str, *, failed: Mapping[str, str] | None = None
+    folder: Path, entries: Sequence[ReportEntry], network: str, *, failed: Mapping[str, str] | None = None
 ) -> Path:
     """Write ``index.html`` and ``index.json`` into ``folder``; ``failed`` are reasons by name. Raises OutputError."""
     values = {
@@ -102,7 +104,7 @@ def write_index(
     return place
 
 
-def index_page(entries: Sequence[Entry], network: str, values: Mapping[str, Any]) -> str:
+def index_page(entries: Sequence[ReportEntry], network: str, values: Mapping[str, Any]) -> str:
     """The HTML of the index."""
     kept = fmean(entry.values["kept"] for entry in entries)
     sure = fmean(entry.values["probability"] for entry in entries)
@@ -145,7 +147,7 @@ def _failures(failed: Sequence[Mapping[str, str]]) -> list[Section]:
     return [Section("failed", "Failed", "Pictures without a report", bullets(lines))]
 
 
-def _pictures(entries: Sequence[Entry]) -> Html:
+def _pictures(entries: Sequence[ReportEntry]) -> Html:
     heads = ("picture", "class", "believe it?", "probability", "margin", "steady", "past chance", "agreement")
     caption = (
         "Margin: ahead of the second class. Steady: small changes that kept the first answer. Past chance: maps better "
@@ -154,7 +156,7 @@ def _pictures(entries: Sequence[Entry]) -> Html:
     return table(heads, [_row(entry) for entry in entries], caption=caption, class_="index")
 
 
-def _row(entry: Entry) -> tuple[object, ...]:
+def _row(entry: ReportEntry) -> tuple[object, ...]:
     v = entry.values
     return (
         tag("a", entry.thumbnail, tag("span", entry.name), href=quote(entry.file), class_="entry"),
@@ -168,7 +170,7 @@ def _row(entry: Entry) -> tuple[object, ...]:
     )
 
 
-def _means(entries: Sequence[Entry]) -> Html:
+def _means(entries: Sequence[ReportEntry]) -> Html:
     means, counts = means_of(entries), standing_counts(entries)
     checks = [name for name in means if name not in (*ASIDE, "degeneracy")]
     rows = [

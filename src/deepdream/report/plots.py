@@ -14,7 +14,7 @@ from deepdream.attribution.checks.randomization import layers_with_weights, stag
 from deepdream.attribution.checks.removal import deletion, insertion, steps_of
 from deepdream.attribution.checks.verdicts import WIDTH
 from deepdream.figures import Figure, Theme, drawn, label, new_figure
-from deepdream.report.study import Study
+from deepdream.report.report_data import ReportData
 
 #: Panels beside each other.
 COLUMNS = 4
@@ -22,36 +22,36 @@ _STYLES = ("-", "--", ":", "-.")
 
 
 @drawn
-def plot_removal(study: Study, substrate: str, *, theme: Theme = Theme.LIGHT) -> Figure:
+def plot_removal(report_data: ReportData, substrate: str, *, theme: Theme = Theme.LIGHT) -> Figure:
     """A panel a method: its deletion and insertion curve, each in the band of the controls."""
-    names = [name for name in study.names if any(_curves(study, name, substrate))]
-    measure = "probability" if study.context.against is None else "share of two"
+    names = [name for name in report_data.names if any(_curves(report_data, name, substrate))]
+    measure = "probability" if report_data.context.against is None else "share of two"
     rows = max(1, math.ceil(len(names) / COLUMNS))
     canvas, axes = new_figure(rows, COLUMNS, title="", size=(11, 1.2 + 2.5 * rows), theme=theme)
-    top = 1.06 * max((max(c) for n in names for c in _curves(study, n, substrate) if c), default=1.0)
+    top = 1.06 * max((max(c) for n in names for c in _curves(report_data, n, substrate) if c), default=1.0)
     for index, place in enumerate(axes.flat):
         if index >= len(names):
             place.set_axis_off()
             continue
-        _panel(place, study, names[index], substrate, theme)
+        _panel(place, report_data, names[index], substrate, theme)
         place.set_ylim(0, top)
         first, last = index % COLUMNS == 0, index + COLUMNS >= len(names)
         label(place, "cells, %" if last else "", measure if first else "", names[index])
         place.tick_params(labelleft=first)
     handles, words = axes.flat[0].get_legend_handles_labels()
     canvas.legend(handles, words, loc="outside lower center", ncols=2, frameon=False)
-    return Figure(canvas, caption="", alt=_removal_alt(study, substrate), theme=theme)
+    return Figure(canvas, caption="", alt=_removal_alt(report_data, substrate), theme=theme)
 
 
-def _panel(axes: Axes, study: Study, name: str, substrate: str, theme: Theme) -> None:
-    context = study.context
+def _panel(axes: Axes, report_data: ReportData, name: str, substrate: str, theme: Theme) -> None:
+    context = report_data.context
     steps = steps_of(context.grid[0] * context.grid[1], context.steps)
     share = 100 * (steps / steps[-1]).numpy()
     for check, measure, color, better in (
         ("deletion", deletion, theme.negative, "lower"),
         ("insertion", insertion, theme.positive, "higher"),
     ):
-        curve = _curve(study, check, name, substrate)
+        curve = _curve(report_data, check, name, substrate)
         if not curve:  # there was no time
             continue
         low, high = _band([m.curves[substrate] for m in context.measured(check, measure).values()], context)
@@ -70,12 +70,12 @@ def _band(curves: Sequence[Sequence[float]], context: CheckContext) -> tuple[Any
     return all_of_them.min(0).clip(0), all_of_them.max(0)
 
 
-def _curves(study: Study, name: str, substrate: str) -> list[Sequence[float]]:
-    return [_curve(study, check, name, substrate) for check in ("deletion", "insertion")]
+def _curves(report_data: ReportData, name: str, substrate: str) -> list[Sequence[float]]:
+    return [_curve(report_data, check, name, substrate) for check in ("deletion", "insertion")]
 
 
-def _curve(study: Study, check: str, name: str, substrate: str) -> Sequence[float]:
-    found = study.check_result(check, name)
+def _curve(report_data: ReportData, check: str, name: str, substrate: str) -> Sequence[float]:
+    found = report_data.check_result(check, name)
     return found.curves.get(substrate, ()) if found else ()
 
 
@@ -88,10 +88,11 @@ def _line(index: int, theme: Theme) -> dict[str, Any]:
     }
 
 
-def _removal_alt(study: Study, substrate: str) -> str:
-    standing = study.standing()
+def _removal_alt(report_data: ReportData, substrate: str) -> str:
+    standing = report_data.standing()
     return (
-        f"A panel for each of {len(study.names)} methods: the probability while cells are hidden, and while they are "
+        f"A panel for each of {len(report_data.names)} methods: the probability while cells are hidden, "
+        f"and while they are "
         f"shown ({substrate} behind them), each beside the band of the controls. "
         + (
             f"Beyond all controls in both: {', '.join(standing)}."
@@ -102,13 +103,13 @@ def _removal_alt(study: Study, substrate: str) -> str:
 
 
 @drawn
-def plot_randomization(study: Study, *, theme: Theme = Theme.LIGHT) -> Figure:
+def plot_randomization(report_data: ReportData, *, theme: Theme = Theme.LIGHT) -> Figure:
     """Similarity of each map to those of networks shuffled ever deeper."""
     canvas, axes = new_figure(1, 1, title="", size=(11, 6), theme=theme)
     found = [
         (i, f)
-        for i, name in enumerate(study.names)
-        if (f := study.check_result("randomization", name)) and f.curves
+        for i, name in enumerate(report_data.names)
+        if (f := report_data.check_result("randomization", name)) and f.curves
     ]
     for index, check_result in found:
         curve = check_result.curves["spearman"]
@@ -120,7 +121,7 @@ def plot_randomization(study: Study, *, theme: Theme = Theme.LIGHT) -> Figure:
             label=check_result.method,
             **_line(index, theme),
         )
-    _randomization_frame(axes[0, 0], study, [check_result for _, check_result in found], theme)
+    _randomization_frame(axes[0, 0], report_data, [check_result for _, check_result in found], theme)
     canvas.legend(loc="outside lower center", ncols=3, frameon=False)
     worst = max(found, key=lambda pair: pair[1].values["spearman"], default=None)
     alt = "Rank correlation with the original map, falling from 1 as more of the network is shuffled."
@@ -129,7 +130,7 @@ def plot_randomization(study: Study, *, theme: Theme = Theme.LIGHT) -> Figure:
     return Figure(canvas, caption="", alt=alt, theme=theme)
 
 
-def _randomization_frame(axes: Axes, study: Study, check_results: list[Any], theme: Theme) -> None:
+def _randomization_frame(axes: Axes, report_data: ReportData, check_results: list[Any], theme: Theme) -> None:
     axes.axhline(1, color=theme.ink, linewidth=1.6, linestyle="--", label="a map that ignores the network")
     if check_results:
         control_scores = check_results[0].control_scores["spearman"]
@@ -140,7 +141,7 @@ def _randomization_frame(axes: Axes, study: Study, check_results: list[Any], the
         axes.axhspan(
             *limits, color=theme.faint, alpha=0.55, linewidth=0, label="unrelated random maps, ±2 sd"
         )
-        names = [".".join(part[-1].split(".")[:2]) for part in stages(layers_with_weights(study.model))]
+        names = [".".join(part[-1].split(".")[:2]) for part in stages(layers_with_weights(report_data.model))]
         axes.set_xticks(range(len(names) + 1), ["nothing", *names])
     label(axes, "shuffled from the top layer down to", "rank correlation of magnitudes")
     axes.set_ylim(-0.3, 1.06)

@@ -8,7 +8,7 @@ from collections import Counter
 from deepdream.attribution import Explanation
 from deepdream.pages import Html, card, cards, drawing, photo, tag
 from deepdream.report.coloring import drawn_map
-from deepdream.report.study import Study
+from deepdream.report.report_data import ReportData
 
 #: The share of slightly changed pictures that must keep the first answer for it to be worth some care, not none.
 MOSTLY = 0.75
@@ -16,54 +16,54 @@ MOSTLY = 0.75
 CLOSE = 0.1
 
 
-def headline(study: Study) -> str:
+def headline(report_data: ReportData) -> str:
     """The question of the page."""
-    other = study.context.against
-    instead = "" if other is None else f", not “{study.model.label(other)}”"
-    return f"Why “{study.prediction.label}”{instead}?"
+    other = report_data.context.against
+    instead = "" if other is None else f", not “{report_data.model.label(other)}”"
+    return f"Why “{report_data.prediction.label}”{instead}?"
 
 
-def lead(study: Study) -> str:
+def lead(report_data: ReportData) -> str:
     """What the network said, in a sentence."""
-    said = study.prediction
+    said = report_data.prediction
     first = said.top[0]
-    words = f"{study.model.name} gives {first.probability:.1%} to “{first.label}”"
+    words = f"{report_data.model.name} gives {first.probability:.1%} to “{first.label}”"
     if len(said.top) > 1:
         words += f" and {said.top[1].probability:.1%} to “{said.top[1].label}”"
-    if study.context.against is not None:
-        words += _rival(study)
+    if report_data.context.against is not None:
+        words += _rival(report_data)
     if first.index != said.target:
         words += f"; this page asks about “{said.label}”, which gets {said.probability:.1%}"
     return f"{words}."
 
 
-def _rival(study: Study) -> str:
+def _rival(report_data: ReportData) -> str:
     """What the class gets that the answer is compared with, if it was not told already."""
-    said, index = study.prediction, study.context.against
+    said, index = report_data.prediction, report_data.context.against
     if index is None or index in [answer.index for answer in said.top[:2]]:
         return ""
     among = [answer for answer in said.top if answer.index == index]
     share = f"{among[0].probability:.1%}" if among else f"less than {said.top[-1].probability:.1%}"
-    return f"; “{study.model.label(index)}” gets {share}"
+    return f"; “{report_data.model.label(index)}” gets {share}"
 
 
-def beside(study: Study) -> Html:
+def beside(report_data: ReportData) -> Html:
     """The picture as the network saw it, and over it the map for which most checks speak."""
     seen = tag(
         "figure",
-        photo(study.fed, f"What {study.model.name} was fed."),
+        photo(report_data.fed, f"What {report_data.model.name} was fed."),
         tag("figcaption", "What the network saw."),
     )
-    best = study.best()
-    return tag("div", seen, None if best is None else _best(study, best), class_="glance")
+    best = report_data.best()
+    return tag("div", seen, None if best is None else _best(report_data, best), class_="glance")
 
 
-def _best(study: Study, made: Explanation) -> Html:
-    speaks, judged = study.support(made.method)
+def _best(report_data: ReportData, made: Explanation) -> Html:
+    speaks, judged = report_data.support(made.method)
     over = drawing(drawn_map(made).pixels, place_words(made), class_="over")
-    layers = tag("div", photo(study.fed, ""), over, class_="layers")
-    standing = study.standing()
-    chance = "" if made.method in standing or not study.judged() else " It does not beat chance."
+    layers = tag("div", photo(report_data.fed, ""), over, class_="layers")
+    standing = report_data.standing()
+    chance = "" if made.method in standing or not report_data.judged() else " It does not beat chance."
     words = f"{made.method}: {speaks} of {judged} checks speak for this map, the best supported.{chance}"
     return tag("figure", layers, tag("figcaption", words))
 
@@ -74,17 +74,17 @@ def place_words(made: Explanation) -> str:
     return f"Map of {made.method} for “{made.label}” ({kind}); its largest value is {made.place}."
 
 
-def answers(study: Study) -> Html:
+def answers(report_data: ReportData) -> Html:
     """The two answers in words, and the four numbers they rest on."""
     words = tag(
         "div",
-        card("Why did it say so?", *why(study)),
-        card("Should the answer be believed?", *belief(study)),
+        card("Why did it say so?", *why(report_data)),
+        card("Should the answer be believed?", *belief(report_data)),
         class_="cards verdicts",
     )
-    said, steady = study.prediction, study.stability
+    said, steady = report_data.prediction, report_data.stability
     numbers = cards(
-        card("How sure", f"{said.top[0].probability:.1%}", _sureness(study)),
+        card("How sure", f"{said.top[0].probability:.1%}", _sureness(report_data)),
         card(
             "How steady",
             f"{steady.kept} of {len(steady.trials)}",
@@ -92,18 +92,18 @@ def answers(study: Study) -> Html:
         ),
         card(
             "Maps past chance",
-            f"{len(study.standing())} of {len(study.judged())}" if study.judged() else "–",
+            f"{len(report_data.standing())} of {len(report_data.judged())}" if report_data.judged() else "–",
             "at both deletion and insertion: hiding and showing the places the map ranks first.",
         ),
-        card("Do the maps agree", *_agreement(study)),
+        card("Do the maps agree", *_agreement(report_data)),
     )
     return tag("div", words, numbers, class_="answers")
 
 
-def why(study: Study) -> tuple[str, str]:
+def why(report_data: ReportData) -> tuple[str, str]:
     """As far as a map can tell: a headline and a few sentences."""
-    label, total, standing = study.prediction.label, len(study.judged()), study.standing()
-    if not study.explanations:
+    label, total, standing = report_data.prediction.label, len(report_data.judged()), report_data.standing()
+    if not report_data.explanations:
         return "No map says", "None of the methods asked for gave a map."
     if not total:
         return "Not checked", (
@@ -123,31 +123,31 @@ def why(study: Study) -> tuple[str, str]:
     )
 
 
-def belief(study: Study) -> tuple[str, str]:
+def belief(report_data: ReportData) -> tuple[str, str]:
     """How far the answer deserves belief: a headline and a few sentences."""
-    if study.model.weights.origin.startswith("seeded"):
+    if report_data.model.weights.origin.startswith("seeded"):
         return (
             "No",
             "This network’s weights were drawn by chance. It has learned nothing, so nothing follows.",
         )
-    trials, kept = study.stability.trials, study.stability.kept
+    trials, kept = report_data.stability.trials, report_data.stability.kept
     if kept == len(trials):
         words = (
             f"All {kept} slightly changed pictures get the same first answer. That makes it repeatable, not right: "
             "no check on this page knows what the picture shows."
         )
-        return "It is steady", words + _closeness(study)
+        return "It is steady", words + _closeness(report_data)
     others = Counter(trial.label for trial in trials if not trial.kept)
     label, _ = others.most_common(1)[0]
     mostly = "mostly " if len(others) > 1 else ""
     changed = f"{len(trials) - kept} of {len(trials)} slightly changed pictures"
     words = f"{changed} get another first answer, {mostly}“{label}”."
     verdict = "With care" if kept >= MOSTLY * len(trials) else "Hardly: it wavers"
-    return verdict, words + _closeness(study)
+    return verdict, words + _closeness(report_data)
 
 
-def _closeness(study: Study) -> str:
-    margin = study.prediction.margin
+def _closeness(report_data: ReportData) -> str:
+    margin = report_data.prediction.margin
     return f" The second class is only {100 * margin:.1f} points behind the first." if margin < CLOSE else ""
 
 
@@ -155,19 +155,19 @@ def _listed(names: list[str]) -> str:
     return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"
 
 
-def _sureness(study: Study) -> str:
-    return f"{100 * study.prediction.margin:.1f} points ahead of the second class. {entropy_words(study)}"
+def _sureness(report_data: ReportData) -> str:
+    return f"{100 * report_data.prediction.margin:.1f} points ahead of the second class. {entropy_words(report_data)}"
 
 
-def entropy_words(study: Study) -> str:
+def entropy_words(report_data: ReportData) -> str:
     """The entropy, and what its least and most would mean."""
-    said = study.prediction
+    said = report_data.prediction
     most = math.log2(said.classes)
     return f"Entropy {said.entropy:.2f} bits: 0 would be one class for certain, {most:.2f} all {said.classes:,} alike."
 
 
-def _agreement(study: Study) -> tuple[str, str]:
-    value = study.median_agreement()
+def _agreement(report_data: ReportData) -> tuple[str, str]:
+    value = report_data.median_agreement()
     if value is None:
         return "–", "There are no two maps to compare."
     words = (

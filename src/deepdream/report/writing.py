@@ -15,15 +15,15 @@ from deepdream import __version__
 from deepdream.errors import OutputError
 from deepdream.pages import Section, numbers, page, stack
 from deepdream.provenance import versions, write_bytes, write_text
-from deepdream.report import card, gallery, health, said, verdict
+from deepdream.report import answer, card, gallery, health, verdict
 from deepdream.report.comparison import side_by_side
-from deepdream.report.study import Study
+from deepdream.report.report_data import ReportData
 
 SCHEMA = 1
 
 
 def write_report(
-    path: Path, studies: Sequence[Study], *, command: str = "deepdream report", overwrite: bool = False
+    path: Path, studies: Sequence[ReportData], *, command: str = "deepdream report", overwrite: bool = False
 ) -> tuple[Path, Path, Path]:
     """Write the page and, beside it, ``.json`` and ``.npz`` of the same name; each whole or not at all.
 
@@ -53,7 +53,7 @@ def refuse_existing(places: Sequence[Path]) -> None:
             raise OutputError(f"{place} exists already. Choose another name with -o, or give --overwrite.")
 
 
-def report_dict(studies: Sequence[Study], command: str) -> dict[str, Any]:
+def report_dict(studies: Sequence[ReportData], command: str) -> dict[str, Any]:
     """Every number of the page, ready for JSON."""
     return {
         "schema": SCHEMA,
@@ -63,13 +63,13 @@ def report_dict(studies: Sequence[Study], command: str) -> dict[str, Any]:
     }
 
 
-def _network(study: Study) -> dict[str, Any]:
-    words = {"why": ". ".join(verdict.why(study)), "belief": ". ".join(verdict.belief(study))}
-    facts = card.card_facts(study.model)
-    return {"name": study.model.name, "card": facts, "in_words": words} | study.to_dict()
+def _network(report_data: ReportData) -> dict[str, Any]:
+    words = {"why": ". ".join(verdict.why(report_data)), "belief": ". ".join(verdict.belief(report_data))}
+    facts = card.card_facts(report_data.model)
+    return {"name": report_data.model.name, "card": facts, "in_words": words} | report_data.to_dict()
 
 
-def recipe_of(studies: Sequence[Study], command: str) -> dict[str, Any]:
+def recipe_of(studies: Sequence[ReportData], command: str) -> dict[str, Any]:
     """What the numbers depended on; no paths and no names of users."""
     first = studies[0]
     return {
@@ -92,16 +92,16 @@ def recipe_of(studies: Sequence[Study], command: str) -> dict[str, Any]:
     }
 
 
-def report_arrays(studies: Sequence[Study]) -> dict[str, NDArray[Any]]:
+def report_arrays(studies: Sequence[ReportData]) -> dict[str, NDArray[Any]]:
     """The arrays of all studies; those of a second network begin with its name."""
     found = dict(studies[0].arrays())
-    for study in studies[1:]:
-        found |= {f"{study.model.name}/{name}": array for name, array in study.arrays().items()}
+    for report_data in studies[1:]:
+        found |= {f"{report_data.model.name}/{name}": array for name, array in report_data.arrays().items()}
     return found
 
 
 def report_page(
-    studies: Sequence[Study], values: Mapping[str, Any], places: Sequence[Path], *, command: str
+    studies: Sequence[ReportData], values: Mapping[str, Any], places: Sequence[Path], *, command: str
 ) -> str:
     """The HTML document."""
     first = studies[0]
@@ -121,7 +121,7 @@ def report_page(
     )
 
 
-def _compared(studies: Sequence[Study]) -> list[Section]:
+def _compared(studies: Sequence[ReportData]) -> list[Section]:
     if len(studies) < 2:
         return []
     first, second = studies[0], studies[1]
@@ -130,49 +130,54 @@ def _compared(studies: Sequence[Study]) -> list[Section]:
     return [Section("compared", "Compared", title, side_by_side(first, second), lead)]
 
 
-def _sections(study: Study, prefix: str = "") -> list[Section]:
+def _sections(report_data: ReportData, prefix: str = "") -> list[Section]:
     return [
         Section(
             f"{prefix}fed",
             "Picture",
             "What the network was given",
-            said.draw_fed(study),
+            answer.draw_fed(report_data),
             "Not your picture: a small square of it. What was cut away cannot have mattered.",
         ),
         Section(
             f"{prefix}said",
             "Answer",
             "What it said, and how surely",
-            said.draw_answer(study),
+            answer.draw_answer(report_data),
             "A probability is the network's own opinion of itself. Small changes show how much it is worth.",
         ),
         Section(
             f"{prefix}maps",
             "Maps",
             "Where the methods say it looked",
-            gallery.draw_gallery(study, prefix),
+            gallery.draw_gallery(report_data, prefix),
             "Every map answers another question, so they differ. Whether one may be believed is the next section.",
         ),
-        *_evidence(study, prefix),
+        *_evidence(report_data, prefix),
         Section(
             f"{prefix}caveats",
             "Caveats",
             "What no check can tell",
-            card.caveats(study),
+            card.caveats(report_data),
         ),
-        Section(f"{prefix}card", "Model card", f"{study.model.name}: the model card", card.model_card(study)),
+        Section(
+            f"{prefix}card",
+            "Model card",
+            f"{report_data.model.name}: the model card",
+            card.model_card(report_data),
+        ),
     ]
 
 
-def _evidence(study: Study, prefix: str) -> list[Section]:
-    if not study.explanations:
+def _evidence(report_data: ReportData, prefix: str) -> list[Section]:
+    if not report_data.explanations:
         return []
     found = [
         Section(
             f"{prefix}health",
             "Checks",
             "Can the maps be trusted?",
-            health.health_table(study),
+            health.health_table(report_data),
             "A number alone means nothing: a blob in the middle of the picture beats many methods, because things are "
             "photographed in the middle. So every number stands beside maps that know nothing of the network, and "
             "speaks for a method only beyond all of them.",
@@ -181,16 +186,16 @@ def _evidence(study: Study, prefix: str) -> list[Section]:
             f"{prefix}agreement",
             "Agreement",
             "Do the methods agree?",
-            health.agreement_matrix(study),
+            health.agreement_matrix(report_data),
             "Methods that agree may share a fault; methods that do not cannot all be right.",
         ),
     ]
-    if "deletion" in study.checks and "insertion" in study.checks:
-        rows, columns = study.context.grid
+    if "deletion" in report_data.checks and "insertion" in report_data.checks:
+        rows, columns = report_data.context.grid
         cut = f"The picture is cut into {rows} × {columns} cells."
         two = (
             ""
-            if study.context.against is None
+            if report_data.context.against is None
             else " Probability is here the class’s share of the two compared."
         )
         lead = (
@@ -199,22 +204,26 @@ def _evidence(study: Study, prefix: str) -> list[Section]:
         )
         found.append(
             Section(
-                f"{prefix}curves", "Removal", "Taking the picture apart", health.removal_curves(study), lead
+                f"{prefix}curves",
+                "Removal",
+                "Taking the picture apart",
+                health.removal_curves(report_data),
+                lead,
             )
         )
-    if "randomization" in study.checks:
+    if "randomization" in report_data.checks:
         lead = (
             "The weights are shuffled layer by layer from the top down, and each map is made again: does it depend on "
             "what the network has learned at all?"
         )
         title = "Shuffling what it has learned"
         found.append(
-            Section(f"{prefix}shuffled", "Shuffling", title, health.randomization_curves(study), lead)
+            Section(f"{prefix}shuffled", "Shuffling", title, health.randomization_curves(report_data), lead)
         )
     return found
 
 
-def _further(studies: Sequence[Study]) -> list[Section]:
+def _further(studies: Sequence[ReportData]) -> list[Section]:
     if len(studies) < 2:
         return []
     from deepdream.pages import folded

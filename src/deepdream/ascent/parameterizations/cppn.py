@@ -50,13 +50,13 @@ class CPPN(Squashed):
         parts = zip(torch.split(parameters, 1), torch.split(direction, 1), strict=True)
         return torch.cat([chain_rule(self, own, way) for own, way in parts])
 
-    def start(self, count: int, height: int, width: int, chance: torch.Generator) -> Tensor:  # noqa: ARG002
+    def start(self, count: int, height: int, width: int, rng: torch.Generator) -> Tensor:  # noqa: ARG002
         """Weights of unit gain, biases of standard deviation 0.1, a last layer of zero weights: an even gray."""
         parts = []
         for number, (inputs, outputs) in enumerate(self._shapes):
             gain = 0.0 if number == _LAYERS else inputs**-0.5
-            parts.append(gain * torch.randn(count, inputs * outputs, generator=chance))
-            parts.append(0.1 * torch.randn(count, outputs, generator=chance))
+            parts.append(gain * torch.randn(count, inputs * outputs, generator=rng))
+            parts.append(0.1 * torch.randn(count, outputs, generator=rng))
         return torch.cat(parts, dim=1)
 
     @property

@@ -34,9 +34,9 @@ class Fourier(Squashed):
         signal: Tensor = torch.fft.irfft2(spectrum, s=(height, width)) / 4
         return signal
 
-    def start(self, count: int, height: int, width: int, chance: torch.Generator) -> Tensor:
+    def start(self, count: int, height: int, width: int, rng: torch.Generator) -> Tensor:
         """Coefficients of standard deviation 0.01."""
-        return 0.01 * torch.randn(count, self.palette.channels, height, width // 2 + 1, 2, generator=chance)
+        return 0.01 * torch.randn(count, self.palette.channels, height, width // 2 + 1, 2, generator=rng)
 
     @staticmethod
     def _scale(height: int, width: int, device: torch.device) -> Tensor:

@@ -73,13 +73,13 @@ class MACO(Squashed):
         coefficients = _SHARE * torch.stack([parameters[:, 3:4], parameters[:, 4:5]], dim=-1)
         return torch.cat([signal, self._opacity.signal(coefficients, height, width)], dim=1)
 
-    def start(self, count: int, height: int, width: int, chance: torch.Generator) -> Tensor:
+    def start(self, count: int, height: int, width: int, rng: torch.Generator) -> Tensor:
         """Any phase is as likely as any other: clouds."""
         shape = (count, 3, height, width // 2 + 1)
-        phases = math.pi * (2 * torch.rand(shape, generator=chance) - 1)
+        phases = math.pi * (2 * torch.rand(shape, generator=rng) - 1)
         if not self.palette.opacity:
             return phases
-        opacity = 0.01 / _SHARE * torch.randn(count, 2, *shape[2:], generator=chance)
+        opacity = 0.01 / _SHARE * torch.randn(count, 2, *shape[2:], generator=rng)
         return torch.cat([phases, opacity], dim=1)
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from deepdream.ascent.color import correlate, decorrelate
+from deepdream.ascent.color_correlation import correlate, decorrelate
 
 #: Opacity moves so many times as fast as colors: it has a long way from one half to nothing.
 _STEEPNESS = 2.0

@@ -30,9 +30,9 @@ class Pixels:
     def project(self, parameters: Tensor) -> Tensor:
         return parameters.clamp(0, 1)
 
-    def start(self, count: int, height: int, width: int, chance: torch.Generator) -> Tensor:
+    def start(self, count: int, height: int, width: int, rng: torch.Generator) -> Tensor:
         """Gray with noise of standard deviation 0.01, the deviation of lucid's pixel_image."""
-        return 0.5 + 0.01 * torch.randn(count, self.palette.channels, height, width, generator=chance)
+        return 0.5 + 0.01 * torch.randn(count, self.palette.channels, height, width, generator=rng)
 
 
 class Logit:
@@ -63,9 +63,9 @@ class Logit:
     def project(self, parameters: Tensor) -> Tensor:
         return parameters
 
-    def start(self, count: int, height: int, width: int, chance: torch.Generator) -> Tensor:
+    def start(self, count: int, height: int, width: int, rng: torch.Generator) -> Tensor:
         """Noise of standard deviation 0.01 before the sigmoid, as lucid's pixel_image."""
-        return 0.01 * torch.randn(count, self.palette.channels, height, width, generator=chance)
+        return 0.01 * torch.randn(count, self.palette.channels, height, width, generator=rng)
 
 
 class Colors(Squashed):
@@ -84,6 +84,6 @@ class Colors(Squashed):
     def decode(self, parameters: Tensor, height: int, width: int) -> Tensor:  # noqa: ARG002
         return self.palette.squash(parameters)
 
-    def start(self, count: int, height: int, width: int, chance: torch.Generator) -> Tensor:
+    def start(self, count: int, height: int, width: int, rng: torch.Generator) -> Tensor:
         """Noise of standard deviation 0.01, as lucid's pixel_image."""
-        return 0.01 * torch.randn(count, self.palette.channels, height, width, generator=chance)
+        return 0.01 * torch.randn(count, self.palette.channels, height, width, generator=rng)

@@ -38,7 +38,7 @@ class Parameterization(Protocol):
     def project(self, parameters: Tensor) -> Tensor:
         """The nearest parameters that mean a legal picture."""
 
-    def start(self, count: int, height: int, width: int, chance: torch.Generator) -> Tensor:
+    def start(self, count: int, height: int, width: int, rng: torch.Generator) -> Tensor:
         """Random parameters of ``count`` pictures that show nothing yet."""
 
 

@@ -40,10 +40,10 @@ class Laplacian(Squashed):
             sum_of_levels(parameters, height, width, self.factors, self.palette.channels)
         )
 
-    def start(self, count: int, height: int, width: int, chance: torch.Generator) -> Tensor:
+    def start(self, count: int, height: int, width: int, rng: torch.Generator) -> Tensor:
         """Noise of standard deviation 0.01 at every level."""
         numbers = self.palette.channels * _positions(height, width, self.factors)
-        return _DEVIATION * torch.randn(count, numbers, generator=chance)
+        return _DEVIATION * torch.randn(count, numbers, generator=rng)
 
 
 class Shared(Squashed):
@@ -83,10 +83,10 @@ class Shared(Squashed):
         own, levels = self._split(pulled, *direction.shape[-2:])
         return torch.cat([own, levels.mean(dim=0, keepdim=True).expand_as(levels)], dim=1)
 
-    def start(self, count: int, height: int, width: int, chance: torch.Generator) -> Tensor:
+    def start(self, count: int, height: int, width: int, rng: torch.Generator) -> Tensor:
         """Coefficients and levels of standard deviation 0.01, the levels the same for all."""
-        own = self._own.start(count, height, width, chance).flatten(1)
-        level = _DEVIATION * torch.randn(1, self._shared_numbers(height, width), generator=chance)
+        own = self._own.start(count, height, width, rng).flatten(1)
+        level = _DEVIATION * torch.randn(1, self._shared_numbers(height, width), generator=rng)
         return torch.cat([own, level.expand(count, -1)], dim=1)
 
     def _shared_numbers(self, height: int, width: int) -> int:

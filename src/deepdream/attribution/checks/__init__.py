@@ -4,9 +4,7 @@ A check is one decorated function in one file: ``check_of_maps`` for what can be
 controls are measured by the same function), ``check_of_methods`` for what needs the method itself.
 """
 
-from deepdream.attribution.checks.context import SUBSTRATES, CheckContext, MapUnderTest, Measurement
-from deepdream.attribution.checks.maps import CELLS, EDGES, GAUSSIAN, control_maps
-from deepdream.attribution.checks.registry import (
+from deepdream.attribution.checks.check_registry import (
     Check,
     CheckResult,
     all_checks,
@@ -14,7 +12,7 @@ from deepdream.attribution.checks.registry import (
     check_of_methods,
     find_check,
 )
-from deepdream.attribution.checks.running import (
+from deepdream.attribution.checks.checking import (
     AGAIN,
     DEFAULT_CHECKS,
     NotApplicable,
@@ -24,6 +22,8 @@ from deepdream.attribution.checks.running import (
     plan_curves,
     repeats_of,
 )
+from deepdream.attribution.checks.context import SUBSTRATES, CheckContext, MapUnderTest, Measurement
+from deepdream.attribution.checks.maps import CELLS, EDGES, GAUSSIAN, control_maps
 from deepdream.attribution.checks.similarity import Agreement, Similarity, agreement, compare
 from deepdream.attribution.checks.timing import Clock
 from deepdream.attribution.checks.verdicts import ControlScores, Verdict, judge

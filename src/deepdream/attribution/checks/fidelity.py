@@ -7,9 +7,14 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
+from deepdream.attribution.checks.check_registry import (
+    CheckResult,
+    check_of_maps,
+    check_of_methods,
+    check_result,
+)
 from deepdream.attribution.checks.context import CheckContext, MapUnderTest, Measurement
 from deepdream.attribution.checks.maps import EDGES, control_maps, edge_map, to_cells
-from deepdream.attribution.checks.registry import CheckResult, check_of_maps, check_of_methods, check_result
 from deepdream.attribution.checks.verdicts import ControlScores, Verdict
 from deepdream.tensors import generator
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from deepdream.attribution.checks.check_registry import check_of_maps
 from deepdream.attribution.checks.context import CheckContext, MapUnderTest, Measurement
-from deepdream.attribution.checks.registry import check_of_maps
 
 #: Pixels by which the peak may miss the mask, at 224 (TorchRay's benchmark).
 TOLERANCE = 15

@@ -15,8 +15,8 @@ from dataclasses import replace
 import torch
 from torch import Tensor, nn
 
+from deepdream.attribution.checks.check_registry import CheckResult, check_of_methods, check_result
 from deepdream.attribution.checks.context import CheckContext, MapUnderTest, Measurement
-from deepdream.attribution.checks.registry import CheckResult, check_of_methods, check_result
 from deepdream.attribution.checks.similarity import compare
 from deepdream.attribution.checks.verdicts import WIDTH, ControlScores, Verdict
 from deepdream.models import Model

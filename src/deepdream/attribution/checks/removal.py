@@ -9,9 +9,9 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from deepdream.attribution.checks.check_registry import check_of_maps
 from deepdream.attribution.checks.context import SUBSTRATES, CheckContext, Measurement
 from deepdream.attribution.checks.maps import claimed_order, to_cells
-from deepdream.attribution.checks.registry import check_of_maps
 
 #: The share of the whole picture's probability that counts as "sufficient".
 SUFFICIENT = 0.5

@@ -12,9 +12,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from deepdream.attribution.checks.check_registry import check_of_maps
 from deepdream.attribution.checks.context import CheckContext, Measurement
 from deepdream.attribution.checks.maps import claimed_order, from_cells, to_cells
-from deepdream.attribution.checks.registry import check_of_maps
 from deepdream.tensors import generator
 
 SHARES = (0.2, 0.4, 0.6, 0.8)

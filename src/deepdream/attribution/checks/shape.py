@@ -7,8 +7,8 @@ import math
 import torch
 from torch import Tensor
 
+from deepdream.attribution.checks.check_registry import CheckResult, check_of_methods, check_result
 from deepdream.attribution.checks.context import CheckContext, MapUnderTest, Measurement
-from deepdream.attribution.checks.registry import CheckResult, check_of_methods, check_result
 from deepdream.attribution.checks.verdicts import ControlScores, Verdict
 
 

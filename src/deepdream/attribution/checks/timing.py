@@ -5,8 +5,8 @@ from __future__ import annotations
 import time
 from dataclasses import dataclass, field
 
+from deepdream.attribution.checks.check_registry import Check
 from deepdream.attribution.checks.context import CheckContext, MapUnderTest
-from deepdream.attribution.checks.registry import Check
 from deepdream.attribution.explanation import Explanation
 from deepdream.attribution.registry import Method, find_method
 

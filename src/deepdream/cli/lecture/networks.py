@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from deepdream.cli.files import check_free
+from deepdream.cli.input_output_files import check_free
 from deepdream.cli.lecture.neurons import numbers_of
 from deepdream.cli.lecture.showing import Data, LessonAnswer, Seed, Target, TextTable, add_lesson, plots
 from deepdream.errors import UsageError

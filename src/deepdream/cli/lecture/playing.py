@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from deepdream.cli.files import check_free
+from deepdream.cli.input_output_files import check_free
 from deepdream.cli.lecture.networks import Activation, Epochs, Hidden, Loss, Rate, hidden_sizes
 from deepdream.cli.lecture.showing import Data, LessonAnswer, Seed, Target, TextTable, add_lesson, plots
 from deepdream.cli.terminal import say

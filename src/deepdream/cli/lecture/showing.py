@@ -15,9 +15,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from deepdream.cli.files import check_free
+from deepdream.cli.fed_picture import DarkOption
 from deepdream.cli.groups import grouped, parameters_of, with_signature
-from deepdream.cli.scene import DarkOption
+from deepdream.cli.input_output_files import check_free
 from deepdream.cli.terminal import put, put_json, put_table, say
 from deepdream.errors import UsageError
 from deepdream.lecture.lessons import Lesson, find_lesson

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import typer
 
-from deepdream.cli.lessons import answering, dreams, everything, networks
+from deepdream.cli.lessons import answering, dream_lessons, lessons_command, network_lessons
 
-PARTS = (dreams, networks, answering, everything)
+PARTS = (dream_lessons, network_lessons, answering, lessons_command)
 
 
 def register(app: typer.Typer) -> None:

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from deepdream.cli.lessons.showing import DecidedBy, add_lesson
+from deepdream.cli.fed_picture import SeedOption
+from deepdream.cli.lessons.lesson_output import DecidedBy, add_lesson
 from deepdream.cli.options import JsonOption
-from deepdream.cli.scene import SeedOption
 from deepdream.cli.terminal import put_json, put_table, say
 
 if TYPE_CHECKING:
@@ -47,8 +47,7 @@ def record(
 
     Examples: deepdream record outputs/dream.png | deepdream record report.html | deepdream record trace.json --json
     """
-    from deepdream.lessons import audit
-    from deepdream.lessons.audit import QUESTIONS
+    from deepdream.lessons.audit_trail import QUESTIONS, audit
 
     found = audit(output)
     if as_json:

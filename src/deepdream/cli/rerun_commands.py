@@ -1,0 +1,330 @@
+"""The commands ``info`` and ``rerun``: see how a picture was made, and make it again."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import sys
+import textwrap
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from deepdream.cli.dream_inputs import Reading, run_one
+from deepdream.cli.input_output_files import Job, check_free, check_writable
+from deepdream.cli.options import (
+    DeviceOption,
+    JsonOption,
+    Keeping,
+    MaxPixels,
+    OwnModels,
+    Quiet,
+    WeightsOption,
+    load_network,
+)
+from deepdream.cli.run_objective import together
+from deepdream.cli.terminal import put, put_json, say
+from deepdream.errors import PictureError, UsageError, WeightsError
+
+if TYPE_CHECKING:
+    from deepdream.models import Model
+    from deepdream.provenance import Recipe, SheetRecord
+
+_FILES = (".safetensors", ".pth", ".pt", ".bin", ".ckpt", ".tar")
+
+Made = Annotated[Path, typer.Argument(help="A picture that deepdream made.", show_default=False)]
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands of this file to ``app``."""
+    app.command()(info)
+    app.command()(rerun)
+
+
+def info(
+    picture: Made,
+    json: JsonOption = False,
+) -> None:
+    """Show the recipe inside a picture: network, layer, every setting, versions, hashes.
+
+    Example: deepdream info outputs/pagoda_efficientnet_lite0_blocks.4.png
+    """
+    if sheet := _sheet_of(picture):
+        _put_sheet(picture, sheet, json=json)
+        return
+    recipe = _recipe_of(picture)
+    if json:
+        put_json(recipe.to_dict())
+        return
+    model = recipe.model
+    put(f"{picture.name}: {recipe.width}x{recipe.height}" + ("" if recipe.finished else ", interrupted"))
+    _put_entry("made from", f"{recipe.input['name']} (sha256 {recipe.input['sha256'][:12]}...)")
+    _put_entry("network", f"{model['name']}, {model.get('origin')}, {model.get('license')} license")
+    _put_entry("weights", f"sha256 {model.get('sha256')}")
+    if model.get("code"):
+        _put_entry("made by", f"{model['code']} (sha256 {model['code_sha256'][:12]}...)")
+    for other in recipe.networks:
+        _put_entry("with", f"{other['name']}, {other.get('origin')}, sha256 {other.get('sha256')}")
+    _put_entry("climbed", recipe.plan.objective)
+    _put_entry("octaves", " ".join(f"{w}x{h}" for h, w in recipe.octaves))
+    _put_entry("settings", " ".join(f"{k}={v}" for k, v in recipe.plan.to_dict().items() if k != "objective"))
+    _put_entry("measures", " ".join(f"{k}={v:.3g}" for k, v in recipe.measures.items()))
+    if recipe.gains:
+        _put_entry("gains", " ".join(f"x{gain:.3g}" for gain in recipe.gains) + " (activation, per octave)")
+    for when, classes in (("before", recipe.before), ("after", recipe.after)):
+        if classes:
+            _put_entry(when, ", ".join(f"{entry.label} {entry.probability:.1%}" for entry in classes))
+    beside = f", together with {recipe.together - 1} others" if recipe.together > 1 else ""
+    threads = f"{recipe.threads} thread{'s' if recipe.threads > 1 else ''}"
+    draft = f", a draft in {recipe.plan.precision}" if recipe.plan.precision != "float32" else ""
+    _put_entry("ran on", f"{recipe.device}, {threads}{beside}{draft}")
+    if recipe.shrinks:
+        _put_entry("memory", f"short: {_shrinks_in_words(recipe)}")
+    _put_entry("versions", ", ".join(f"{k} {v}" for k, v in recipe.versions.items()))
+    if recipe.decided_by:
+        _put_entry("decided by", recipe.decided_by)
+
+
+def _shrinks_in_words(recipe: Recipe) -> str:
+    return ", ".join(f"tiles of {core} from step {step} on" for step, core in recipe.shrinks)
+
+
+def _sheet_of(path: Path) -> SheetRecord | None:
+    """The description of a sweep inside ``path``; None where there is none. Raises PictureError."""
+    from deepdream.images import read_recipe
+    from deepdream.provenance import is_sheet_text, read_sheet_text
+
+    text = read_recipe(path)
+    return read_sheet_text(text) if text is not None and is_sheet_text(text) else None
+
+
+def _put_sheet(path: Path, sheet: SheetRecord, *, json: bool) -> None:
+    if json:
+        put_json(sheet.to_dict())
+        return
+    put(
+        f"{path.name}: {sheet.kind} of {len(sheet.cells)} cells" + ("" if sheet.finished else ", interrupted")
+    )
+    _put_entry("made from", f"{sheet.input.get('name')} (sha256 {str(sheet.input.get('sha256'))[:12]}...)")
+    for name, values in sheet.axes.items():
+        _put_entry("varied", f"{name}: {', '.join(map(str, values))}")
+    if sheet.fixed:
+        _put_entry("settings", " ".join(f"{name}={value}" for name, value in sheet.fixed.items()))
+    for cell in sheet.cells:
+        words = ", ".join(f"{name} {value}" for name, value in cell["settings"].items())
+        found = " ".join(f"{name}={value}" for name, value in cell.get("measures", {}).items())
+        _put_entry("cell", f"{words}: {found or cell.get('error')}")
+
+
+def _put_entry(label: str, text: str) -> None:
+    """A line of ``info``; in a terminal wrapped between words, under its own beginning."""
+    width = shutil.get_terminal_size().columns if sys.stdout.isatty() else 10_000
+    first, rest = f"{label:<11}", " " * 11
+    put(textwrap.fill(text, width, initial_indent=first, subsequent_indent=rest, break_on_hyphens=False))
+
+
+def rerun(
+    picture: Made,
+    source: Annotated[Path | None, typer.Option("--input", help="The picture it was made from.")] = None,
+    own: OwnModels = None,
+    weights: WeightsOption = None,
+    device: DeviceOption = "",
+    output: Annotated[
+        Path | None,
+        typer.Option("--output", "-o", help="Where to write; name_again.png beside it if not given."),
+    ] = None,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace an output that exists.")] = False,
+    max_pixels: MaxPixels = 64_000_000,
+    json: JsonOption = False,
+    quiet: Quiet = False,
+) -> None:
+    """Make a picture again from the recipe inside it: the same bytes of pixels on the same versions and CPU.
+
+    The original is looked for at --input, beside the picture, in this folder and in images/, and must have
+    the hash in the recipe.
+
+    Example: deepdream rerun outputs/pagoda_efficientnet_lite0_blocks.4.png
+    """
+    import torch
+
+    recipe = _recipe_of(picture)
+    _check_trust(recipe, picture, max_pixels)
+    target = output or picture.with_stem(f"{picture.stem}_again")
+    if target.resolve() == picture.resolve():
+        raise UsageError("The output would replace the picture whose recipe is read. Choose another -o.")
+    check_free(target, overwrite=overwrite)
+    check_writable(target, bits=recipe.bits)
+    origin = _find_input(recipe, picture, source)
+    network = networks_of(recipe, weights, device, own or ())
+    differing = differences(recipe, network)
+    if not recipe.finished:
+        differing.append("the picture was interrupted; this is the whole dream")
+    if recipe.shrinks:
+        differing.append(f"memory was short: {_shrinks_in_words(recipe)}")
+    for line in differing:
+        say(f"deepdream: differs from then: {line}")
+    torch.set_num_threads(recipe.threads)
+    reading = Reading(
+        f"{recipe.width}x{recipe.height}",
+        recipe.input.get("range", "auto"),
+        max_pixels,
+        quiet,
+        recipe.bits,
+        Keeping(decided_by=recipe.decided_by),
+        places=(picture, *([source] if source else [])),
+    )
+    result = run_one(Job(origin, target), network, recipe.plan, reading)
+    same = _same_pixels(picture, target, max_pixels)
+    if not quiet:
+        batch = recipe.together > 1
+        rounding = " (it was dreamed in a batch, where sums may round otherwise)" if batch else ""
+        say("the same pixels, bit for bit" if same else f"the pixels differ{rounding}")
+    if json:
+        put_json({"schema": 1, "results": [{**result, "same_pixels": same, "differences": differing}]})
+    else:
+        put(str(target))
+
+
+def _recipe_of(path: Path) -> Recipe:
+    from deepdream.images import read_recipe
+    from deepdream.provenance import read_recipe_text
+
+    text = read_recipe(path)
+    if text is None:
+        raise PictureError(
+            f"{path.name} holds no recipe: deepdream did not make it, or wrote it with --no-metadata."
+        )
+    return read_recipe_text(text)
+
+
+def networks_of(recipe: Recipe, weights: str | None, device: str, own: Sequence[str] = ()) -> Model:
+    """The network, or networks, of a recipe; ``weights`` and ``device`` where the user chose others.
+
+    Args:
+        own: Functions of the user's own (``FILE.py:FUNCTION``) that make networks: only what is named here is run.
+
+    Raises:
+        PictureError: a stranger's recipe names a file as its network.
+        UsageError: a network was made by a function of the user's own, which only the user can give again.
+        WeightsError: the weights were a file of the user's own, which only the user can give again.
+    """
+    records = [recipe.model, *recipe.networks]
+    waiting = list(own)
+    names = [_name_of(record, waiting) for record in records]
+    if waiting:
+        made = [str(record["code"]) for record in records if record.get("code")]
+        what = f"one made by {' and '.join(made)}" if made else "none of one's own"
+        raise UsageError(f"--model {waiting[0]} is not asked for: this picture's network is {what}.")
+    where = device or device_of(recipe)
+    models = [
+        load_network(name, weights if weights and not index else weights_of(record), where, True)
+        for index, (name, record) in enumerate(zip(names, records, strict=True))
+    ]
+    return together(models, recipe.plan.objective)
+
+
+def _name_of(record: Mapping[str, Any], own: list[str]) -> str:
+    """What ``load_model`` takes for a record; a function of the user's own is taken out of ``own``.
+
+    The name of such a file in a recipe is a stranger's text, and no file is run because of it.
+    """
+    from deepdream.models import is_own_code
+
+    name, code = str(record["name"]), record.get("code")
+    if code:
+        same = [text for text in own if text.endswith(code)] or own
+        if not same:
+            raise UsageError(
+                f"This picture was made with a network of {code}. Give that file: --model {code}."
+            )
+        return own.pop(own.index(same[0]))
+    if "/" in name or "\\" in name or name.endswith(_FILES) or is_own_code(name):
+        raise PictureError("The recipe names a file as its network; it is not opened.")
+    return name
+
+
+def weights_of(model: Mapping[str, Any]) -> str | None:
+    """What ``--weights`` must have said; None for the network's published weights.
+
+    Raises:
+        WeightsError: it was a file of the user's own, which only the user can give again.
+    """
+    origin = str(model.get("origin", ""))
+    if match := re.fullmatch(r"seeded random \(seed (\d+)\)", origin):
+        return f"random:{match[1]}"
+    if origin.startswith("file ") and " from " not in origin:
+        raise WeightsError(
+            f"This picture was made with the weights of {origin}. Give that file with --weights."
+        )
+    return None
+
+
+def differences(recipe: Recipe, network: Model) -> list[str]:
+    """What is not as it was when the picture was made, in words."""
+    lines = [f"{name} was {then}, is {now}" for name, (then, now) in recipe.changed_versions().items()]
+    then = [recipe.model.get("sha256"), *(record.get("sha256") for record in recipe.networks)]
+    models = (network, *network.members)
+    for model, record in zip(models, (recipe.model, *recipe.networks), strict=False):
+        if model.weights.code != record.get("code", ""):
+            lines.append(f"the network was made by {record.get('code')}, is by {model.weights.code}")
+        elif model.weights.code_sha256 != record.get("code_sha256"):
+            lines.append(f"the file of {record.get('code')} has another hash")
+    if [model.weights.sha256 for model in models] != then:
+        lines.append("the weights have another hash")
+    if str(network.device) != recipe.device:
+        lines.append(f"the device was {recipe.device}, is {network.device}")
+    return lines
+
+
+def _find_input(recipe: Recipe, picture: Path, given: Path | None) -> Path:
+    """The original, by name and hash; the name in a recipe is a stranger's and was checked to be a base name."""
+    from deepdream.provenance import sha256_of
+
+    name, wanted = recipe.input["name"], recipe.input["sha256"]
+    if name == "noise":
+        return Path(name)
+    places = [given] if given else [folder / name for folder in (picture.parent, Path(), Path("images"))]
+    for place in places:
+        if place.is_file() and sha256_of(place) == wanted:
+            return place
+    looked = ", ".join(str(place) for place in places)
+    raise PictureError(
+        f"The original {name} with hash {wanted[:12]}... is not at {looked}. Give it with --input."
+    )
+
+
+def _check_trust(recipe: Recipe, picture: Path, max_pixels: int) -> None:
+    """What a stranger's recipe may not ask for: another size than its picture has, or a file by its path.
+
+    Raises:
+        PictureError: it asks for that.
+    """
+    from deepdream.ascent import parse_objective
+    from deepdream.ascent.resolving import refuse_paths
+    from deepdream.images import read_picture
+
+    made = read_picture(picture, max_pixels=max_pixels)
+    if (made.width, made.height) != (recipe.width, recipe.height):
+        raise PictureError(
+            f"The recipe in {picture.name} is for {recipe.width}x{recipe.height} pixels; the picture has "
+            f"{made.width}x{made.height}. It was changed after it was made."
+        )
+    refuse_paths(parse_objective(recipe.plan.objective))
+
+
+def device_of(recipe: Recipe) -> str:
+    """The recipe's device where this machine has it, else whatever there is."""
+    from deepdream.models.loading import devices
+
+    return recipe.device if recipe.device in devices() else "auto"
+
+
+def _same_pixels(first: Path, second: Path, max_pixels: int) -> bool:
+    from deepdream.images import read_picture
+
+    one, two = (read_picture(path, max_pixels=max_pixels) for path in (first, second))
+    covers = [None if picture.alpha is None else picture.alpha.tobytes() for picture in (one, two)]
+    same = one.pixels.shape == two.pixels.shape and bool((one.pixels == two.pixels).all())
+    return same and covers[0] == covers[1]

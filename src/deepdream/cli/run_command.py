@@ -1,0 +1,283 @@
+"""The command ``run``: dream pictures."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from deepdream.cli.batches import read_batch, run_all
+from deepdream.cli.dream_inputs import Reading, begin_one, check_bits, fitted, places_of, read_input, size_of
+from deepdream.cli.groups import grouped
+from deepdream.cli.input_output_files import (
+    Existing,
+    Job,
+    check_transparent,
+    check_writable,
+    expand_inputs,
+    plan_outputs,
+)
+from deepdream.cli.options import (
+    DEFAULT_MODEL,
+    MODEL_HELP,
+    Bits,
+    DeviceOption,
+    DryRun,
+    Inputs,
+    JsonOption,
+    Keeping,
+    LayerOption,
+    MaskOption,
+    MaxPixels,
+    OutputOption,
+    Overwrite,
+    PrecisionOption,
+    Quiet,
+    RangeOption,
+    RecipeOption,
+    Settings,
+    SizeOption,
+    WeightsOption,
+    load_network,
+    read_precision,
+    read_settings,
+    setting,
+)
+from deepdream.cli.resume_command import again_with, check_no_checkpoint
+from deepdream.cli.run_objective import Goal, check_files, networks_for, recommended_layers, tail
+from deepdream.cli.terminal import duration, put, put_json
+from deepdream.errors import PictureError, UsageError
+from deepdream.plan import Plan, plan_for
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from deepdream.dreaming.axes import Value
+    from deepdream.models import Model
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands of this file to ``app``."""
+    app.command()(grouped(run))
+
+
+@dataclass(frozen=True)
+class _Settings(Settings):
+    relu: Annotated[str | None, setting("relu")] = None
+    recipe: RecipeOption = "balanced"
+    strength: Annotated[float | None, setting("strength")] = None
+    octaves: Annotated[int | None, setting("octaves")] = None
+    octave_scale: Annotated[float | None, setting("octave_scale")] = None
+    steps: Annotated[int | None, setting("steps")] = None
+    rate: Annotated[float | None, setting("rate")] = None
+    jitter: Annotated[int | None, setting("jitter")] = None
+    color: Annotated[float | None, setting("color")] = None
+    calm: Annotated[float | None, setting("calm")] = None
+    stop_at: Annotated[str | None, setting("stop_at")] = None
+    keep: Annotated[str | None, setting("keep")] = None
+    blend: Annotated[float | None, setting("blend")] = None
+    mask: MaskOption = None
+    mask_outside: Annotated[bool | None, setting("mask_outside", "--mask-outside")] = None
+    feather: Annotated[int | None, setting("feather")] = None
+    seed: Annotated[int | None, setting("seed")] = None
+    tile: Annotated[int | None, setting("tile")] = None
+    tile_halo: Annotated[str | None, setting("tile_halo")] = None
+
+
+def run(
+    *,
+    inputs: Inputs,
+    layer: LayerOption = None,
+    classes: Annotated[
+        list[str] | None,
+        typer.Option("--class", help="Climb a class, by name or number; may be repeated.", metavar="NAME"),
+    ] = None,
+    guide: Annotated[
+        list[str] | None,
+        typer.Option("--guide", help="A picture whose forms the layers shall follow.", metavar="PICTURE"),
+    ] = None,
+    minus: Annotated[
+        list[str] | None,
+        typer.Option("--minus", help="A layer to see less of, or LAYER=WEIGHT.", metavar="LAYER"),
+    ] = None,
+    objective: Annotated[
+        str | None,
+        typer.Option(help="What to climb, in one text: 'layer(blocks.4) + 2*channel(blocks.3, 17)'."),
+    ] = None,
+    settings: _Settings,
+    batch: Annotated[
+        str,
+        typer.Option(
+            metavar="N|auto",
+            help="How many small pictures of one size are dreamed together, each as it would be alone; "
+            "auto goes by their size and the memory that is free.",
+        ),
+    ] = "auto",
+    more: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--set",
+            metavar="NAME=VALUE",
+            help="Any other setting of a dream: --set parameterization=laplacian --set transforms='rotate(-10, 10)'.",
+        ),
+    ] = None,
+    size: SizeOption = None,
+    models: Annotated[
+        list[str],
+        typer.Option("--model", "-m", help=f"{MODEL_HELP} Several dream as one."),
+    ] = [DEFAULT_MODEL],  # noqa: B006 - typer's way
+    weights: WeightsOption = None,
+    device: DeviceOption = "auto",
+    precision: PrecisionOption = "auto",
+    output: OutputOption = None,
+    overwrite: Overwrite = False,
+    skip_existing: Annotated[bool, typer.Option("--skip-existing", help="Leave outputs that exist.")] = False,
+    number: Annotated[
+        bool, typer.Option("--number", help="Write name_2, name_3, ... beside what exists.")
+    ] = False,
+    bits: Bits = 8,
+    value_range: RangeOption = "auto",
+    max_pixels: MaxPixels = 64_000_000,
+    keeping: Keeping,
+    dry_run: DryRun = False,
+    json: JsonOption = False,
+    quiet: Quiet = False,
+) -> None:
+    """Dream pictures: change each one so that chosen layers of the network answer more strongly.
+
+    Examples:
+
+      deepdream run photo.jpg
+
+      deepdream run photo.jpg --layer blocks.3 --layer blocks.4=0.5 --strength 0.12
+
+      deepdream run photo.jpg --recipe classic --size 1024 -o dream.png
+
+      deepdream run photo.jpg --mask face.png --feather 40 --keep color
+
+      deepdream run pictures/ --batch 8
+
+      deepdream run noise --size 600x400 --seed 1
+
+      deepdream run photo.jpg --class "golden retriever" --layer blocks.4
+
+      deepdream run photo.jpg --guide flower.jpg --minus blocks.1
+
+      deepdream run photo.jpg --objective 'masked(blocks.4:17, "mask.png") + blocks.3-5 - 0.2*total_variation()'
+
+    docs/objectives.md lists everything that can be climbed.
+    """
+    from deepdream.dreaming.fitting import objective_of
+
+    asked = Goal(layer or (), objective, classes or (), guide or (), minus or ())
+    together = read_batch(batch)
+    said = settings.said(precision=read_precision(precision), batch=together)
+    plan = plan_with(said.pop("recipe"), read_settings(more, said))
+    check_bits(bits)
+    sources = expand_inputs(inputs)
+    _check_only_input(sources)
+    network = networks_for(
+        models, asked.text(), weights, lambda name: load_network(name, weights, device, quiet)
+    )
+    if asked.said or network.members:
+        plan = replace(plan, objective=asked.text(recommended_layers(network)))
+    goal = objective_of(plan, network)
+    check_files(goal, sources)
+    existing = Existing.of(overwrite=overwrite, skip=skip_existing, number=number)
+    jobs = plan_outputs(sources, output, tail(network.name, goal), existing)
+    for job in jobs:
+        check_writable(job.output, bits=bits)
+        if plan.alpha:
+            check_transparent(job.output)
+        if keeping.checkpoint_every and not (overwrite or job.skip):
+            check_no_checkpoint(job.output)
+    reading = Reading(
+        size, value_range, max_pixels, quiet, bits, keeping, again_with(models, weights),
+        fit_tiles=True,
+    )  # fmt: skip
+    if dry_run:
+        _show_plans(jobs, network, plan, reading, json=json)
+        return
+    ledger = run_all(
+        jobs, network, lambda job: begin_one(job, network, plan, reading, before=()), reading,
+        batch=together, announce=not json,
+    )  # fmt: skip
+    if json:
+        failed = [{"input": str(job.source), "error": str(error)} for job, error in ledger.failures.items()]
+        results = [ledger.results[job] for job in jobs if job in ledger.results]
+        put_json({"schema": 1, "results": results, "failed": failed})
+    ledger.raise_failures()
+
+
+def plan_with(recipe: str, settings: Mapping[str, Value]) -> Plan:
+    """The recipe with ``settings`` over it. Raises UsageError for what has an option of its own."""
+    from deepdream.dreaming.axes import BESIDES
+
+    for name in (*BESIDES, "objective", "recipe"):
+        if name in settings:
+            raise UsageError(f"Not --set {name}=...: it has an option of its own, --{name}.")
+    nothing: dict[str, Any] = {name: None for name, value in settings.items() if value is None}
+    return replace(plan_for(recipe, **settings), **nothing)
+
+
+def _show_plans(jobs: list[Job], network: Model, plan: Plan, reading: Reading, *, json: bool) -> None:
+    described = [_describe(job, network, plan, reading) for job in jobs]
+    if json:
+        put_json({"schema": 1, "plans": described})
+        return
+    for entry in described:
+        sizes = " ".join(map(_size_in_words, entry["estimate"]["octaves"]))
+        put(f"{entry['input']} -> {entry['output']}" + (" (exists, skipped)" if entry["skipped"] else ""))
+        put(f"  climbs {entry['objective']}, recipe {plan.recipe}, {entry['gradients']} gradients at {sizes}")
+        told = entry["estimate"]
+        put(f"  takes about {told['bytes'] / 1e9:.1f} GB of memory and {duration(told['seconds'])}")
+        if entry["left_out"]:
+            put(f"  {entry['left_out']} octaves are left out: they would be too small for the layer")
+
+
+def _size_in_words(octave: dict[str, Any]) -> str:
+    size = f"{octave['width']}x{octave['height']}"
+    return size if octave["tiles"] == 1 else f"{size} ({octave['tiles']} tiles)"
+
+
+def _describe(job: Job, network: Model, plan: Plan, reading: Reading) -> dict[str, Any]:
+    """What ``--dry-run`` says about one picture."""
+    from deepdream.dreaming.estimating import estimate
+    from deepdream.dreaming.fitting import objective_of, sizes_for
+    from deepdream.dreaming.result import fit_picture
+
+    picture = fit_picture(read_input(job.source, reading, plan.seed), size_of(job.source, reading.size))
+    sizes = sizes_for(plan, network, picture.height, picture.width)
+    plan = fitted(job, network, plan, reading, picture)
+    takes = estimate(
+        network,
+        plan,
+        picture.height,
+        picture.width,
+        places=places_of(job, reading),
+        held=picture.pixels.nbytes,
+    )
+    return {
+        "input": str(job.source),
+        "output": str(job.output),
+        "skipped": job.skip,
+        "objective": str(objective_of(plan, network)),
+        "octaves": [[size.height, size.width] for size in sizes],
+        "left_out": plan.octaves - len(sizes),
+        "gradients": sum(size.steps for size in sizes),
+        "estimate": {
+            "octaves": [asdict(octave) for octave in takes.octaves],
+            "bytes": takes.bytes,
+            "seconds": takes.seconds,
+        },
+        "plan": plan.to_dict(),
+    }
+
+
+def _check_only_input(sources: list[Path]) -> None:
+    """A single picture that is not there is said at once, before the network is loaded."""
+    if len(sources) == 1 and str(sources[0]) != "noise" and not os.path.exists(sources[0]):  # noqa: PTH110 - never raises
+        raise PictureError(f"There is no file {str(sources[0])[:200]}. Check the path.")

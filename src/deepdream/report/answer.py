@@ -1,0 +1,71 @@
+"""What was fed, what the network said, and whether it says so again: the first sections of a page."""
+
+from __future__ import annotations
+
+from deepdream.images import resize
+from deepdream.pages import Html, meter, photo, prose, stack, table, tag
+from deepdream.report.report_data import ReportData
+from deepdream.report.robustness import CROP, ChangedPicture
+from deepdream.report.verdict import entropy_words
+
+ORIGINAL_SIDE = 720
+
+
+def draw_fed(report_data: ReportData) -> Html:
+    """The file's picture and what was made of it."""
+    picture, plan = report_data.picture, report_data.model.preprocessing
+    scale = min(1.0, ORIGINAL_SIDE / max(picture.height, picture.width))
+    small = resize(
+        picture.pixels, max(1, round(picture.height * scale)), max(1, round(picture.width * scale))
+    )
+    height, width = report_data.context.size
+    original = tag(
+        "figure",
+        photo(small, f"The picture {picture.name}, as it lies in the file."),
+        tag("figcaption", f"{picture.name}, {picture.width} × {picture.height} pixels."),
+    )
+    seen = tag(
+        "figure",
+        photo(report_data.fed, f"The {width} by {height} pixels that {report_data.model.name} was fed."),
+        tag("figcaption", f"What the network was fed: {width} × {height} pixels. It sees nothing else."),
+    )
+    notes = f"While reading: {'; '.join(picture.notes)}." if picture.notes else ""
+    words = (
+        f"The shorter side was resized to {plan.resize} pixels ({plan.interpolation}) and a centered square of "
+        f"{plan.crop} cut out. Then {_numbers(plan.mean)} was subtracted from red, green and blue, and the rest "
+        f"divided by {_numbers(plan.std)}."
+    )
+    return stack(tag("div", seen, original, class_="pair"), prose(words, notes))
+
+
+def _numbers(values: tuple[float, ...]) -> str:
+    return ", ".join(dict.fromkeys(f"{value:.4g}" for value in values))
+
+
+def draw_answer(report_data: ReportData) -> Html:
+    """The first classes, and the trials."""
+    said = report_data.prediction
+    rows = [(a.label, meter(a.probability, f"{a.probability:.1%}"), round(a.logit, 2)) for a in said.top]
+    ahead = f"The first class is {100 * said.margin:.1f} points ahead."
+    caption = (
+        f"The first {len(rows)} of {said.classes:,} classes. A logit is the network’s raw score; the softmax of all "
+        f"logits gives the probabilities. {ahead} {entropy_words(report_data)}"
+    )
+    first = table(("class", "probability", "logit"), rows, caption=caption)
+    kept = f"{report_data.stability.kept} of {len(report_data.stability.trials)}"
+    caption = (
+        f"The same question about nearly the same picture: {kept} first answers stayed. Crops keep {CROP:.0%} of each "
+        "side, noise is Gaussian, its deviation a share of the range from black to white."
+    )
+    trials = table(
+        ("change", "first answer", f"probability of “{said.label}”"),
+        [_trial(trial) for trial in report_data.stability.trials],
+        caption=caption,
+    )
+    return stack(first, tag("h3", "And if the picture changes a little?"), trials)
+
+
+def _trial(trial: ChangedPicture) -> tuple[object, ...]:
+    mark = tag("span", "●" if trial.kept else "×", class_="mark", aria_hidden="true")
+    word = tag("span", mark, trial.label, class_="good" if trial.kept else "bad")
+    return (trial.change, word, meter(trial.probability, f"{trial.probability:.1%}"))

@@ -1,0 +1,210 @@
+"""Finding out what a page says, within a time: the answer, the maps, the checks."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from deepdream.attribution import Explanation, methods
+from deepdream.attribution.checks import (
+    AGAIN,
+    CheckContext,
+    CheckResult,
+    Clock,
+    NotApplicable,
+    checked,
+    claim_of,
+    explained,
+    plan_curves,
+    repeats_of,
+)
+from deepdream.attribution.registry import find_method
+from deepdream.images import Picture
+from deepdream.models import Model
+from deepdream.report.report_data import ReportData
+from deepdream.report.robustness import predict, stability_of
+
+#: The methods of a page unless others are asked for, those that exist: one or two of each family, the quick first.
+METHODS = (
+    "saliency",
+    "input-x-gradient",
+    "grad-cam",
+    "layer-cam",
+    "guided-backprop",
+    "deep-lift",
+    "lrp",
+    "smoothgrad",
+    "occlusion",
+    "integrated-gradients",
+    "rise",
+)
+#: The checks of a page, in the order in which time is spent on them.
+CHECKS = (
+    "degeneracy",
+    "completeness",
+    "cost",
+    "complexity",
+    "sparseness",
+    "agreement",
+    "deletion",
+    "insertion",
+    "sufficiency",
+    "infidelity",
+    "randomization",
+    "random-logit",
+    "road",
+    "sensitivity",
+)
+#: One more, which is made where there is time for twice the usual page.
+DEEP_CHECK = "layer-randomization"
+#: Seconds that a page of usual depth may take at most; on a machine that is fast enough it takes fewer.
+BUDGET = 150.0
+#: Seconds of them that writing the page may need, at most a sixth.
+WRITING = 10.0
+#: The share of the time that the explanations may take.
+FOR_MAPS = 0.4
+#: The share that the maps made again by methods that sample may take.
+FOR_AGAIN = 0.35
+#: The share that small changes of the picture may take.
+FOR_TRIALS = 0.15
+#: Points of a curve at usual depth.
+STEPS = 28
+
+#: Told what is being done, how many steps are done, and of how many.
+Progress = Callable[[str, int, int], None]
+
+
+def silent(words: str, done: int, total: int) -> None:
+    """A progress that tells nobody."""
+    del words, done, total
+
+
+@dataclass(frozen=True)
+class ReportOptions:
+    """What a page should hold.
+
+    Attributes:
+        methods, checks: By name; empty for the usual ones.
+        budget: Seconds for everything.
+        spent: Seconds of them that are gone already: the network had to be loaded.
+        target: A class by name or index; None for the network's first.
+        against: A class by name or index that it is compared with, or None.
+    """
+
+    methods: Sequence[str] = ()
+    checks: Sequence[str] = ()
+    budget: float = BUDGET
+    spent: float = 0.0
+    target: str | None = None
+    against: str | None = None
+    seed: int = 0
+    decided_by: str = ""
+
+    @property
+    def depth(self) -> float:
+        """How many times the usual samples and points there are: what is done does not depend on the machine.
+
+        The time is kept nevertheless: on a slow machine there are fewer, and what is not made says so.
+        """
+        return self.budget / BUDGET
+
+    @property
+    def chosen_checks(self) -> tuple[str, ...]:
+        """The checks asked for, or the usual ones."""
+        return tuple(self.checks) or (*CHECKS, *((DEEP_CHECK,) if self.depth >= 2 else ()))
+
+    @property
+    def chosen_methods(self) -> tuple[str, ...]:
+        """The methods asked for, or the usual ones as far as they exist."""
+        return tuple(dict.fromkeys(self.methods)) or tuple(name for name in METHODS if name in methods())
+
+
+def investigate(
+    model: Model, picture: Picture, options: ReportOptions | None = None, *, progress: Progress = silent
+) -> ReportData:
+    """Predict, explain and check; ``progress`` is told what is being done.
+
+    Raises:
+        UnknownNameError: no such method, check or class.
+    """
+    options = options or ReportOptions()
+    clock = Clock(options.budget - options.spent - min(WRITING, options.budget / 6))
+    image = model.crop(picture.tensor()).to(model.device)
+    prediction = predict(model, image, options.target)
+    other = None if options.against is None else model.find_class(options.against)
+    context = CheckContext(model, image, prediction.target, seed=options.seed, against=other)
+    work = _Work(context, options, clock, progress)
+    work.tell("small changes of the picture")
+    stability = stability_of(context, most=int(FOR_TRIALS * clock.left / context.seconds_each))
+    made, refused = work.explain()
+    check_results = work.check(made)
+    return ReportData(
+        picture,
+        context,
+        prediction,
+        stability,
+        tuple(made),
+        tuple(refused),
+        tuple(check_results),
+        seconds=clock.used,
+        decided_by=options.decided_by,
+    )
+
+
+@dataclass(eq=False)
+class _Work:
+    """What is done for a page, within its time, and told step by step."""
+
+    context: CheckContext
+    options: ReportOptions
+    clock: Clock
+    progress: Progress
+    done: int = 0
+    maps: int | None = None
+    """How many there are, once they are made."""
+
+    def tell(self, words: str) -> None:
+        wanted = len(self.options.chosen_methods)
+        maps = wanted if self.maps is None else self.maps
+        self.progress(words, self.done, 1 + wanted + maps * len(self.options.chosen_checks))
+        self.done += 1
+
+    def explain(self) -> tuple[list[Explanation], list[NotApplicable]]:
+        made: list[Explanation] = []
+        refused: list[NotApplicable] = []
+        wanted, depth = self.options.chosen_methods, self.options.depth
+        source = explained(self.context, wanted, budget=FOR_MAPS * self.clock.left, depth=depth)
+        for name in wanted:
+            self.tell(f"map of {name}")
+            found = next(source)
+            made.append(found) if isinstance(found, Explanation) else refused.append(found)
+        self.maps = len(made)
+        return made, refused
+
+    def check(self, made: Sequence[Explanation]) -> list[CheckResult]:
+        depth, check_results = self.options.depth, []
+        curves = plan_curves(self.context, len(made), self.clock.left, most=STEPS * depth)
+        passes = self._passes_again(made)
+        tested_maps = [
+            claim_of(entry, seed=self.options.seed, passes=passes.get(entry.method)) for entry in made
+        ]
+        source = checked(
+            self.context, tested_maps, self.options.chosen_checks, budget=self.clock.left, curves=curves
+        )
+        for check in self.options.chosen_checks:
+            for tested_map in tested_maps:
+                self.tell(f"{check} of {tested_map.method}")
+                check_results.append(next(source))
+        return check_results
+
+    def _passes_again(self, made: Sequence[Explanation]) -> dict[str, int]:
+        """For each method that samples, how many passes a map may cost that a check asks for again."""
+        sampling = [entry for entry in made if find_method(entry.method).budgeted]
+        wanted = max(1, round(AGAIN * self.options.depth))
+        again = max(1, len(sampling)) * repeats_of(self.options.chosen_checks)
+        seconds = FOR_AGAIN * self.clock.left / again
+        found = {}
+        for entry in sampling:
+            each = entry.seconds / max(entry.forwards, entry.backwards, 1)
+            found[entry.method] = min(wanted, max(AGAIN // 2, int(seconds / max(each, 1e-9))))
+        return found
