@@ -131,7 +131,16 @@ Run = Callable[[CheckContext, MapUnderTest], CheckResult]
 Applies = Callable[[CheckContext, MapUnderTest], str | None]
 
 _CHECKS: dict[str, Check] = {}
-_FILES = ("promises", "removal", "road", "fidelity", "randomization", "localization", "shape", "map_agreement")
+_FILES = (
+    "promises",
+    "removal",
+    "road",
+    "fidelity",
+    "randomization",
+    "localization",
+    "shape",
+    "map_agreement",
+)
 
 
 def always(context: CheckContext, tested_map: MapUnderTest) -> None:
