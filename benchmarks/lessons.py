@@ -15,7 +15,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from deepdream.lecture.lessons import lessons
+from deepdream.lecture.course import lessons
 
 WORDS = {  # what a lesson needs to be told
     "forward": ["3", "4", "1"],

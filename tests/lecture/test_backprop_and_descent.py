@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 import torch
 
-from deepdream.lecture import backpropagation as room
-from deepdream.lecture.chain_rule import chain_rule_neuron
+from deepdream.lecture import backpropagation, notebook_bug
+from deepdream.lecture.backpropagation import chain_rule_neuron
 from deepdream.lecture.datasets import bundled, one_hot
 from deepdream.lecture.descent import (
     climb_example,
@@ -32,38 +32,40 @@ def test_by_hand_as_by_autograd(loss: str, activation: str, output: str) -> None
     generator = torch.Generator().manual_seed(0)
     x, y = (torch.rand(6, n, generator=generator, dtype=torch.float64) for n in (3, sizes[-1]))
     find_loss(loss)(y, model(x)).backward()
-    for ours, parameter in zip(room.backprop(model, x, y, loss).gradients, model.parameters(), strict=True):
+    for ours, parameter in zip(
+        backpropagation.backprop(model, x, y, loss).gradients, model.parameters(), strict=True
+    ):
         assert parameter.grad is not None
         assert (ours - parameter.grad).abs().max() < 1e-12
 
 
 def test_mazurs_example() -> None:
-    model, x, y = room.mazur()
-    trace = room.backprop(model, x, y)
+    model, x, y = backpropagation.mazur()
+    trace = backpropagation.backprop(model, x, y)
     assert trace.cost == pytest.approx(0.298371109, abs=5e-10)
     assert trace.layers[0].a[0].tolist() == pytest.approx([0.59326999, 0.59688438], abs=5e-9)
     assert trace.layers[1].a[0].tolist() == pytest.approx([0.75136507, 0.77292847], abs=5e-9)
     assert trace.layers[1].grad_w[0, 0].item() == pytest.approx(0.08216704, abs=5e-9)
-    room.take_step(model, trace, 0.5, bias_lr=0.0)
+    backpropagation.take_step(model, trace, 0.5, bias_lr=0.0)
     w5_to_w8 = [0.35891648, 0.40866619, 0.51130127, 0.56137012]
     assert model.linear[1].weight.flatten().tolist() == pytest.approx(w5_to_w8, abs=5e-9)
     assert model.linear[0].weight[0, 0].item() == pytest.approx(0.14978072, abs=5e-9)
     # 0.291027924 is printed in the original: its hidden delta used weights that were updated already
-    assert room.backprop(model, x, y).cost == pytest.approx(0.2910277737, abs=5e-11)
+    assert backpropagation.backprop(model, x, y).cost == pytest.approx(0.2910277737, abs=5e-11)
 
 
 def test_mazurs_example_with_moving_biases() -> None:
-    model, x, y = room.mazur()
-    room.take_step(model, room.backprop(model, x, y), 0.5)
-    assert room.backprop(model, x, y).cost == pytest.approx(0.2804714468, abs=5e-11)
+    model, x, y = backpropagation.mazur()
+    backpropagation.take_step(model, backpropagation.backprop(model, x, y), 0.5)
+    assert backpropagation.backprop(model, x, y).cost == pytest.approx(0.2804714468, abs=5e-11)
 
 
 @pytest.mark.slow
 def test_mazurs_example_to_its_end() -> None:
-    model, x, y = room.mazur()
+    model, x, y = backpropagation.mazur()
     for _ in range(10_000):
-        room.take_step(model, room.backprop(model, x, y), 0.5, bias_lr=0.0)
-    assert room.backprop(model, x, y).cost == pytest.approx(3.5102e-5, abs=5e-10)
+        backpropagation.take_step(model, backpropagation.backprop(model, x, y), 0.5, bias_lr=0.0)
+    assert backpropagation.backprop(model, x, y).cost == pytest.approx(3.5102e-5, abs=5e-10)
     assert model(x)[0].tolist() == pytest.approx([0.01591362, 0.98406427], abs=5e-9)
 
 
@@ -80,8 +82,8 @@ def test_the_neuron_of_cs231n() -> None:
 
 @pytest.mark.parametrize("sizes", [[3, 4, 1], [3, 4, 3, 1]])
 def test_a_right_gradient_passes(sizes: list[int]) -> None:
-    x, y = room.notebook_samples()
-    check = room.check_gradients(MLP(sizes), x, y)
+    x, y = notebook_bug.notebook_samples()
+    check = backpropagation.check_gradients(MLP(sizes), x, y)
     assert check.passed
     assert check.worst < 1e-7
     assert len(check.rows) == sum(p.numel() for p in MLP(sizes).parameters())
@@ -90,12 +92,14 @@ def test_a_right_gradient_passes(sizes: list[int]) -> None:
 def test_the_check_leaves_the_network_as_it_was() -> None:
     model = MLP([3, 4, 1])
     before = [p.clone() for p in model.parameters()]
-    room.check_gradients(model, *room.notebook_samples())
+    backpropagation.check_gradients(model, *notebook_bug.notebook_samples())
     assert all(torch.equal(a, b) for a, b in zip(before, model.parameters(), strict=True))
 
 
 def test_the_notebooks_bug_is_caught_at_the_weights_it_spoils() -> None:
-    check = room.check_gradients(MLP([3, 4, 1]), *room.notebook_samples(), gradients=room.notebook_backprop)
+    check = backpropagation.check_gradients(
+        MLP([3, 4, 1]), *notebook_bug.notebook_samples(), gradients=notebook_bug.notebook_backprop
+    )
     assert not check.passed
     assert check.worst > 0.5
     assert {row[0] for row in check.rows if row[3] > 1e-6} == {f"w2[1,{i}]" for i in range(1, 5)}
@@ -103,19 +107,21 @@ def test_the_notebooks_bug_is_caught_at_the_weights_it_spoils() -> None:
 
 def test_the_notebooks_printed_outputs() -> None:
     printed = [0.29681241, 0.83799922, 0.83961019, 0.29549488]
-    assert room.train_notebook(room.wrong_line) == pytest.approx(printed, abs=6e-9)
+    assert notebook_bug.train_notebook(notebook_bug.wrong_line) == pytest.approx(printed, abs=6e-9)
     mended = [0.0068, 0.9937, 0.9944, 0.0060]
-    assert room.train_notebook(room.right_line) == pytest.approx(mended, abs=5e-5)
+    assert notebook_bug.train_notebook(notebook_bug.right_line) == pytest.approx(mended, abs=5e-5)
 
 
 def test_gradients_vanish_through_sigmoids_and_not_through_relus() -> None:
     digits = bundled("digits")
     x, y = digits.X[:100], one_hot(digits.y[:100], 10)
     sizes = [64, 30, 30, 30, 30, 30, 10]
-    deep = room.gradient_norms(MLP(sizes, output="softmax"), x, y, "cross-entropy")
+    deep = backpropagation.gradient_norms(MLP(sizes, output="softmax"), x, y, "cross-entropy")
     assert deep == sorted(deep)
     assert deep[-1] / deep[0] > 100
-    level = room.gradient_norms(MLP(sizes, "relu", output="softmax", init="kaiming"), x, y, "cross-entropy")
+    level = backpropagation.gradient_norms(
+        MLP(sizes, "relu", output="softmax", init="kaiming"), x, y, "cross-entropy"
+    )
     assert max(level) / min(level) < 10
 
 

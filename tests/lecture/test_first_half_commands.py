@@ -13,9 +13,10 @@ import pytest
 from PIL import Image
 from typer.testing import CliRunner
 
-from deepdream.cli.lecture import app
+from deepdream.cli.lecture_command import lecture_app
 from deepdream.errors import DeepDreamError, OutputError, UnknownNameError, UsageError
-from deepdream.lecture.lessons import PARTS, find_lesson, lessons
+from deepdream.lecture.course import find_lesson, lessons
+from deepdream.lecture.course.lesson import PARTS
 
 # The shortest useful call of each lesson, and a word it prints.
 CALLS = {
@@ -42,7 +43,7 @@ CALLS = {
 
 
 def run(*words: str) -> Any:
-    result = CliRunner().invoke(app, [str(word) for word in words])
+    result = CliRunner().invoke(lecture_app(), [str(word) for word in words])
     if result.exception is not None and not isinstance(result.exception, SystemExit):
         raise result.exception
     return result
@@ -96,7 +97,7 @@ def test_the_list_is_in_the_decks_order() -> None:
 
 
 def test_every_lesson_is_a_command_with_notes() -> None:
-    commands = {command.name for command in app.registered_commands}
+    commands = {command.name for command in lecture_app().registered_commands}
     assert commands == {lesson.name for lesson in lessons()}
     assert all(len(lesson.notes) > 60 and lesson.line.strip().endswith((".", "?")) for lesson in lessons())
     with pytest.raises(UnknownNameError, match=r"Did you mean 'backprop'.*deepdream lecture"):

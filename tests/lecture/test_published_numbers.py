@@ -11,7 +11,7 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import train_test_split
 from sklearn.multiclass import OneVsRestClassifier
 
-from deepdream.lecture import backpropagation as room
+from deepdream.lecture import backpropagation, notebook_bug
 from deepdream.lecture.classifier import NIELSEN, NetworkClassifier
 from deepdream.lecture.counting import count_parameters
 from deepdream.lecture.datasets import bundled, one_hot
@@ -56,7 +56,7 @@ def test_tiny_vgg() -> None:
 def test_the_gradients_of_a_saturated_network() -> None:
     digits = bundled("digits")
     model = MLP([64, 30, 10], init="normal")
-    check = room.check_gradients(model, digits.X[:10], one_hot(digits.y[:10], 10))
+    check = backpropagation.check_gradients(model, digits.X[:10], one_hot(digits.y[:10], 10))
     large = [error for _, formula, _, error in check.rows if abs(formula) > 1e-6]
     assert max(large) < 1.8e-6  # smaller gradients leave few digits to compare
     assert max(abs(formula - wiggled) for _, formula, wiggled, _ in check.rows) < 1e-9
@@ -65,19 +65,24 @@ def test_the_gradients_of_a_saturated_network() -> None:
 
 @pytest.mark.parametrize(
     ("line", "printed"),
-    [(room.wrong_line, [0.391, 0.666, 0.675, 0.383]), (room.right_line, [0.083, 0.920, 0.925, 0.071])],
+    [
+        (notebook_bug.wrong_line, [0.391, 0.666, 0.675, 0.383]),
+        (notebook_bug.right_line, [0.083, 0.920, 0.925, 0.071]),
+    ],
 )
-def test_the_notebook_with_five_neurons_and_a_cube(line: room.Line, printed: list[float]) -> None:
-    assert room.train_notebook(line, hidden=5, power=3) == pytest.approx(printed, abs=6e-4)
+def test_the_notebook_with_five_neurons_and_a_cube(line: backpropagation.Line, printed: list[float]) -> None:
+    assert notebook_bug.train_notebook(line, hidden=5, power=3) == pytest.approx(printed, abs=6e-4)
 
 
 @torch.no_grad()
 def test_our_backpropagation_ends_where_the_notebooks_one_layer_does() -> None:
     model = MLP([3, 1], init="zeros")
     model.linear[0].weight.copy_(torch.tensor(2 * np.random.RandomState(302).random_sample((3, 1)) - 1).T)
-    x, y = room.notebook_samples()
+    x, y = notebook_bug.notebook_samples()
     for _ in range(5999):  # the notebook prints what it computed before its last step
-        room.take_step(model, room.backprop(model, x, y), lr=4.0, bias_lr=0.0)  # it sums over 4 samples
+        backpropagation.take_step(
+            model, backpropagation.backprop(model, x, y), lr=4.0, bias_lr=0.0
+        )  # it sums over 4 samples
     printed = [0.01254551, 0.98977455, 0.99169035, 0.0101995]
     assert model(x)[:, 0].tolist() == pytest.approx(printed, abs=1e-7)
 
@@ -100,7 +105,9 @@ def test_gradients_vanish_as_measured_elsewhere(
             layer.weight.copy_(torch.as_tensor(drawn))
     digits = bundled("digits")
     x, y = digits.X[:100], one_hot(digits.y[:100], 10)
-    assert room.gradient_norms(model, x, y, "binary-cross-entropy") == pytest.approx(measured, rel=0.005)
+    assert backpropagation.gradient_norms(model, x, y, "binary-cross-entropy") == pytest.approx(
+        measured, rel=0.005
+    )
 
 
 def held_out(model: Any, seed: int) -> float:

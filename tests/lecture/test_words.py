@@ -10,12 +10,10 @@ import pytest
 from sklearn.datasets import load_breast_cancer
 
 from deepdream.errors import UnknownNameError
+from deepdream.lecture.course import find_lesson
 from deepdream.lecture.decision import identification_odds, threshold_table
-from deepdream.lecture.discussion import TOPICS, card, cards, title
-from deepdream.lecture.glossary import define, glossary
-from deepdream.lecture.lessons import find_lesson
 from deepdream.lecture.scores import breast_cancer_scores
-from deepdream.lecture.timeline import timeline
+from deepdream.lecture.texts import TOPICS, card, cards, define, glossary, timeline, title
 from deepdream.lecture.tradeoff import classifiers, measure_tradeoff
 from deepdream.lecture.tree import grow_tree
 from deepdream.lessons import accountability, wrong_reasons

@@ -72,7 +72,9 @@ COMMANDS = {
     "record": Command("lessons", "Show the audit trail of any output, and what is missing in it."),
     "info": Command("rerun_commands", "Show the recipe inside a picture."),
     "rerun": Command("rerun_commands", "Make a picture again from the recipe inside it, bit for bit."),
-    "lecture": Command("lecture", "The lecture, live: one command per lesson, from the first neuron on."),
+    "lecture": Command(
+        "lecture_command", "The lecture, live: one command per lesson, from the first neuron on."
+    ),
     "models": Command(
         "model_commands", "List the networks that can be loaded, and manage their weight files."
     ),

@@ -8,34 +8,28 @@ The four equations, as Nielsen numbers them (2015, ch. 2); ⊙ is the product ne
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+import math
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 
 from deepdream.lecture.losses import Loss, find_loss
 from deepdream.lecture.mlp import MLP
 
-Floats = NDArray[np.float64]
-
 __all__ = [
     "BackpropTrace",
     "GradientCheck",
+    "Graph",
     "LayerTrace",
     "backprop",
+    "chain_rule_neuron",
     "check_gradients",
     "gradient_norms",
     "mazur",
-    "notebook_backprop",
-    "notebook_samples",
-    "right_line",
     "take_step",
-    "train_notebook",
-    "wrong_line",
 ]
 
 
@@ -187,51 +181,26 @@ def _set(model: MLP, *layers: tuple[Any, Any]) -> None:
         linear.bias.copy_(torch.as_tensor(bias, dtype=torch.float64))
 
 
-def notebook_samples() -> tuple[Tensor, Tensor]:
-    """The samples of the class notebook NN_from_scratch: rows 001, 111, 101, 011; y is the first column."""
-    x = torch.tensor([[0, 0, 1], [1, 1, 1], [1, 0, 1], [0, 1, 1]]).double()
-    return x, x[:, :1]
+@dataclass(frozen=True)
+class Graph:
+    """A neuron as a graph of small operations: values forward, derivatives of the output backward."""
+
+    values: dict[str, float]
+    slopes: dict[str, float]
 
 
-def notebook_backprop(model: MLP, x: Any, y_true: Any, loss: str = "quadratic") -> list[Tensor]:
-    """The notebook's gradients, with its mistake: the *output* stands where the hidden layer belongs.
+def chain_rule_neuron(w: Sequence[float] = (2, -3), x: Sequence[float] = (-1, -2), b: float = -3) -> Graph:
+    """``a = sigmoid(w0 x0 + w1 x1 + b)`` with every step and slope (numbers of CS231n, "Backpropagation").
 
-    ``outputLayer.T.dot(delta)`` is one number, which is then added to every weight of the last layer.
+    >>> round(chain_rule_neuron().slopes["z"], 4)
+    0.1966
     """
-    trace = backprop(model, x, y_true, loss)
-    last = trace.layers[-1]
-    wrong = (last.a.T @ last.delta / len(last.a)).expand_as(last.grad_w)
-    return [*trace.gradients[:-2], wrong, last.grad_b]
-
-
-Line = Callable[[Floats, Floats, Floats], Floats]
-
-
-def wrong_line(hidden: Floats, output: Floats, delta: Floats) -> Floats:  # noqa: ARG001  # the mistake
-    """The notebook's line, ``syn1 += outputLayer.T.dot(outputLayer_delta)``."""
-    return output.T @ delta
-
-
-def right_line(hidden: Floats, output: Floats, delta: Floats) -> Floats:  # noqa: ARG001
-    """The line that belongs there, ``syn1 += layer1out.T.dot(outputLayer_delta)``."""
-    return hidden.T @ delta
-
-
-def train_notebook(
-    line: Line, *, hidden: int = 4, power: int = 1, seed: int = 302, steps: int = 6000
-) -> list[float]:
-    """Run the notebook as it stands, but for one ``line``; the four outputs it prints at the end.
-
-    ``power=3`` is its exercise with another "loss", ``(y - output)³``.
-    """
-    X, y = (tensor.numpy() for tensor in notebook_samples())
-    random = np.random.RandomState(seed)
-    syn0, syn1 = 2 * random.random_sample((3, hidden)) - 1, 2 * random.random_sample((hidden, 1)) - 1
-    for _ in range(steps):
-        layer1 = 1 / (1 + np.exp(-X @ syn0))
-        output = 1 / (1 + np.exp(-layer1 @ syn1))
-        delta = (y - output) ** power * output * (1 - output)
-        layer1_delta = delta @ syn1.T * layer1 * (1 - layer1)
-        syn1 = syn1 + line(layer1, output, delta)
-        syn0 = syn0 + X.T @ layer1_delta
-    return [float(value) for value in output[:, 0]]
+    products = [w_i * x_i for w_i, x_i in zip(w, x, strict=True)]
+    z = sum(products) + b
+    a = 1 / (1 + math.exp(-z))
+    dz = a * (1 - a)  # the sigmoid's slope; a sum passes it on, a product multiplies by the other factor
+    values, slopes = {"z": z, "a": a, "b": b}, {"a": 1.0, "z": dz, "b": dz}
+    for i, (w_i, x_i, product) in enumerate(zip(w, x, products, strict=True)):
+        values |= {f"w{i}": w_i, f"x{i}": x_i, f"w{i}*x{i}": product}
+        slopes |= {f"w{i}*x{i}": dz, f"w{i}": x_i * dz, f"x{i}": w_i * dz}
+    return Graph(values, slopes)

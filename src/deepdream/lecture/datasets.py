@@ -130,14 +130,19 @@ def bundled(name: str) -> Dataset:
     )
 
 
+def is_table_file(name: str) -> bool:
+    """Whether ``name`` is a table on disk and not a data set by name."""
+    return name.lower().endswith((".csv", ".tsv", ".txt")) or Path(name).is_file()
+
+
 def find_data(
     name: str, *, n: int = 200, noise: float = 0.05, seed: int = 0, target: str | None = None
 ) -> Dataset:
     """A toy set, a real set, or a CSV file, whichever ``name`` is. Raises UnknownNameError, UsageError."""
-    if name.lower().endswith((".csv", ".tsv", ".txt")) or Path(name).is_file():
+    if is_table_file(name):
         return load_table(name, target)
     if target is not None:
-        raise UsageError(f"--target names a column of a CSV file; '{name}' is none.")
+        raise UsageError(f"--target names a column of a CSV file; '{name}' is not one.")
     if name in BUNDLED:
         return bundled(name)
     if name not in (*GATE_NAMES, *TOYS):

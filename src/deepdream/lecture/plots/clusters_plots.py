@@ -21,9 +21,9 @@ MARKERS = "osD^vP*X<>"
 def plot_clusters(
     X: NDArray[np.float64],
     y: NDArray[np.int64],
-    found: Sequence[Clustering],
+    clusterings: Sequence[Clustering],
     *,
-    shown: Clustering,
+    chosen: Clustering,
     features: Sequence[str],
     classes: Sequence[str],
     theme: Theme = Theme.LIGHT,
@@ -32,26 +32,26 @@ def plot_clusters(
     canvas, axes = new_figure(
         2, 2, title="The same points, without and with labels", size=(13, 11), theme=theme
     )
-    plane, (centers,), (across, up) = _plane(X, shown.centers, features=features)
-    _points(axes[0, 0], plane, shown.labels, [f"cluster {c + 1}" for c in range(shown.k)], theme)
+    plane, (centers,), (across, up) = _plane(X, chosen.centers, features=features)
+    _points(axes[0, 0], plane, chosen.labels, [f"cluster {c + 1}" for c in range(chosen.k)], theme)
     axes[0, 0].plot(*centers.T, "P", color=theme.ink, markersize=18, markeredgecolor=theme.paper)
-    label(axes[0, 0], across, up, f"unsupervised: k-means, k = {shown.k}")
+    label(axes[0, 0], across, up, f"unsupervised: k-means, k = {chosen.k}")
     _points(axes[0, 1], plane, y, classes, theme)
     label(axes[0, 1], across, up, "supervised: every point has its label")
-    _by_k(axes[1, 0], found, "inertia", shown, theme)
-    _by_k(axes[1, 1], found, "silhouette", shown, theme)
+    _by_k(axes[1, 0], clusterings, "inertia", chosen, theme)
+    _by_k(axes[1, 1], clusterings, "silhouette", chosen, theme)
     return Figure(
         canvas,
         caption="What: k-means finds groups without labels (plus signs: centers); the labels were given "
         "by people. Why: clustering explores structure, classification predicts a label. Inertia always "
         "falls with k, so it cannot choose k; the silhouette weighs near against far. All numbers use "
         "all columns.",
-        alt=f"{len(X)} points; k-means with k = {shown.k} agrees with the labels to an adjusted Rand "
-        f"index of {shown.agreement(y):.2f}.",
+        alt=f"{len(X)} points; k-means with k = {chosen.k} agrees with the labels to an adjusted Rand "
+        f"index of {chosen.agreement(y):.2f}.",
         numbers={
-            "k": [c.k for c in found],
-            "inertia": [c.inertia for c in found],
-            "silhouette": [c.silhouette for c in found],
+            "k": [c.k for c in clusterings],
+            "inertia": [c.inertia for c in clusterings],
+            "silhouette": [c.silhouette for c in clusterings],
         },
         theme=theme,
     )
@@ -85,10 +85,14 @@ def _points(
         axes.legend(loc="best")
 
 
-def _by_k(axes: Axes, found: Sequence[Clustering], score: str, shown: Clustering, theme: Theme) -> None:
-    axes.plot([c.k for c in found], [getattr(c, score) for c in found], "o-", color=theme.negative)
-    axes.plot([shown.k], [getattr(shown, score)], "o", color=theme.positive, markersize=15)
-    axes.set_xticks([c.k for c in found])
+def _by_k(
+    axes: Axes, clusterings: Sequence[Clustering], score: str, chosen: Clustering, theme: Theme
+) -> None:
+    axes.plot(
+        [c.k for c in clusterings], [getattr(c, score) for c in clusterings], "o-", color=theme.negative
+    )
+    axes.plot([chosen.k], [getattr(chosen, score)], "o", color=theme.positive, markersize=15)
+    axes.set_xticks([c.k for c in clusterings])
     words = {"inertia": "intra-cluster variance (inertia)", "silhouette": "silhouette"}[score]
     axes.set_ylim(bottom=0)
     label(axes, "number of clusters k", words)

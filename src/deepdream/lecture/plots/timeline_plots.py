@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from deepdream.figures import Figure, Theme, drawn, new_figure
-from deepdream.lecture.timeline import Event
+from deepdream.lecture.texts import Event
 
 __all__ = ["plot_timeline"]
 

@@ -11,8 +11,7 @@ from matplotlib.axes import Axes
 from matplotlib.patches import FancyBboxPatch
 
 from deepdream.figures import Figure, Theme, drawn, label, new_figure
-from deepdream.lecture.backpropagation import GradientCheck
-from deepdream.lecture.chain_rule import Graph
+from deepdream.lecture.backpropagation import GradientCheck, Graph
 
 __all__ = ["plot_chain", "plot_check", "plot_collapse", "plot_smoothness", "plot_vanishing"]
 
