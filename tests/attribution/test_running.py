@@ -221,7 +221,7 @@ def test_drawings_say_what_is_shown(tmp_path: Path) -> None:
     against = explain(model, image, "lrp", 1, against=2)
     assert draw(against, image, probability=0.5).title == "Why “class 1” (50%) and not “class 2”?  lrp"
     assert color_scale(against)[1].vmin == -color_scale(against)[1].vmax
-    assert "Orange speaks for the class, blue against it" in caption_of(signed)
+    assert "Orange supports the class, blue counts against it" in caption_of(signed)
     assert "Sums to the score within" in caption_of(signed)
     assert "Layer act" in caption_of(unsigned)
     assert draw(unsigned, image, probability=0.5).save(tmp_path / "one.png").stat().st_size > 5000

@@ -170,4 +170,4 @@ def test_the_shipped_pictures_at_the_last_layer_name_their_classes(
     assert done.code == 0, done.err
     cells = json.loads(done.out)["cells"]
     assert all(len(cell["classes"]) == 3 for cell in cells)
-    assert "speaks for" in Path("a.html").read_text("utf-8")
+    assert "supports" in Path("a.html").read_text("utf-8")

@@ -57,8 +57,8 @@ def test_every_number_is_the_one_of_the_picture_alone_and_means_are_their_means(
         assert entry["mean"] == pytest.approx(fmean(values), rel=1e-5)
         assert entry["sd"] == pytest.approx(stdev(values), rel=1e-3, abs=1e-9)
         assert entry["pictures"] == 3
-        assert entry["speaks_for_the_method"] == sum(one["speaks_for_the_method"] is True for one in found)
-        assert entry["judged"] == sum(one["speaks_for_the_method"] is not None for one in found)
+        assert entry["supports_the_method"] == sum(one["supports_the_method"] is True for one in found)
+        assert entry["judged"] == sum(one["supports_the_method"] is not None for one in found)
         table = [row for row in rows() if (row["method"], row["check"]) == pair]
         assert [float(row["value"]) for row in table] == pytest.approx(values, rel=1e-5)
         assert [row["verdict"] for row in table] == [one["verdict"] for one in found]
@@ -76,9 +76,7 @@ def test_people_get_a_table_for_each_method(command: Any) -> None:
     assert (done.code, done.err) == (0, "")
     lines = done.out.splitlines()
     assert lines[0] == "saliency: means over the pictures"
-    assert (
-        " ".join(lines[1].split()) == "check better pictures mean ± sd random maps blob edges speaks for it"
-    )
+    assert " ".join(lines[1].split()) == "check better pictures mean ± sd random maps blob edges supports it"
     assert lines[2].split()[:3] == ["deletion", "lower", "3"]
     assert "grad-cam: means over the pictures" in lines
     assert lines[-1] == "checks/checks.csv"

@@ -302,8 +302,8 @@ def test_the_first_screen_answers_both_questions(reader: Reader, made: ReportDat
     assert f"0 would be one class for certain, {math.log2(5):.2f} all 5 alike" in reader.text
     best = made.best()
     assert best is not None
-    speaks, judged = made.support(best.method)
-    assert f"{best.method}: {speaks} of {judged} checks speak for this map" in reader.text
+    supports, judged = made.support(best.method)
+    assert f"{best.method}: {supports} of {judged} checks support this map" in reader.text
     values = report_dict([made], "")["networks"][0]["in_words"]
     assert values == {"why": ". ".join(why(made)), "belief": ". ".join(belief(made))}
 
@@ -333,9 +333,9 @@ def test_a_network_of_random_weights_is_not_believed(model: Model, picture: Pict
 def test_the_best_map_is_one_beyond_chance_if_there_is_any(made: ReportData) -> None:
     names = made.names
     strong = [f for f in made.check_results if f.method != names[-1]]
-    strong = [replace(f, speaks=f.check not in ("deletion", "insertion")) for f in strong]
+    strong = [replace(f, supports=f.check not in ("deletion", "insertion")) for f in strong]
     weak = [f for f in made.check_results if f.method == names[-1]]
-    weak = [replace(f, speaks=f.check in ("deletion", "insertion")) for f in weak]
+    weak = [replace(f, supports=f.check in ("deletion", "insertion")) for f in weak]
     found = replace(made, check_results=(*strong, *weak))
     assert found.standing() == [names[-1]]
     best = found.best()

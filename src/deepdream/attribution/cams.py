@@ -42,7 +42,7 @@ _SHARED: dict[str, Any] = {
 
 @register(
     "grad-cam",
-    question="Which places of the last layer speak for the class?",
+    question="Which places of the last layer support the class?",
     paper="Selvaraju et al. 2017, Grad-CAM, arXiv:1610.02391",
     caveat=f"{_COARSE} Evidence against the class is cut off.",
     **_SHARED,
@@ -55,7 +55,7 @@ def grad_cam(score_function: ScoreFunction, *, rectify: bool = True) -> Tensor:
 
 @register(
     "grad-cam-plus-plus",
-    question="Which places speak for the class, if several objects of it are there?",
+    question="Which places support the class, if several objects of it are there?",
     paper="Chattopadhyay et al. 2018, Grad-CAM++, arXiv:1710.11063",
     caveat=f"{_COARSE} Counts only gradients in favor, so it hardly tells two classes apart.",
     **_SHARED,
@@ -71,7 +71,7 @@ def grad_cam_plus_plus(score_function: ScoreFunction, *, rectify: bool = True) -
 
 @register(
     "x-grad-cam",
-    question="Which places speak for the class, weighted by where each channel is active?",
+    question="Which places support the class, weighted by where each channel is active?",
     paper="Fu et al. 2020, Axiom-based Grad-CAM, arXiv:2008.02312",
     caveat=_COARSE,
     **_SHARED,
@@ -99,7 +99,7 @@ def hires_cam(score_function: ScoreFunction, *, rectify: bool = True) -> Tensor:
 
 @register(
     "layer-cam",
-    question="Which places speak for the class, also at an earlier, finer layer?",
+    question="Which places support the class, also at an earlier, finer layer?",
     paper="Jiang et al. 2021, LayerCAM, DOI 10.1109/TIP.2021.3089943",
     caveat="Counts only gradients in favor.",
     **_SHARED,

@@ -1,4 +1,4 @@
-"""Does a concept, given by example pictures, speak for a class? Concept activation vectors.
+"""Does a concept, given by example pictures, support a class? Concept activation vectors.
 
 Kim et al. 2018, Interpretability Beyond Feature Attribution, arXiv:1711.11279.
 """

@@ -43,7 +43,7 @@ def smoothing(explanation: Explanation) -> float:
 
 
 def mask_of(explanation: Explanation) -> Tensor:
-    """(1, 1, H, W) from 0 to 1 where the map has its strongest color; what speaks against a class is 0."""
+    """(1, 1, H, W) from 0 to 1 where the map has its strongest color; what counts against a class is 0."""
     shares = torch.from_numpy(shown_values(explanation)) / color_limit(explanation)
     return shares.clamp(0, 1)[None, None]
 
@@ -207,7 +207,7 @@ def _mark(explanation: Explanation) -> str:
 def _colors_in_words(explanation: Explanation) -> str:
     limit = color_limit(explanation)
     if explanation.signed:
-        return f"Orange speaks for the class, blue against it; full color at ±{limit:.3g}."
+        return f"Orange supports the class, blue counts against it; full color at ±{limit:.3g}."
     return f"Yellow is strongest; full color at {limit:.3g}."
 
 

@@ -92,7 +92,7 @@ def _lacks_rectifiers(model: Model) -> str | None:
 
 @register(
     "guided-backprop",
-    question="Which pixels would excite the parts of the network that speak for the class?",
+    question="Which pixels would excite the parts of the network that support the class?",
     paper="Springenberg et al. 2014, Striving for Simplicity, arXiv:1412.6806",
     caveat="Close to an edge detector: hardly depends on the class or even on the training (Adebayo 2018).",
     applies=_lacks_rectifiers,
@@ -138,7 +138,7 @@ def graph_gradient(score_function: ScoreFunction, interpreter: fx.Interpreter) -
 
 @register(
     "guided-grad-cam",
-    question="Which fine structures lie where the last layer speaks for the class?",
+    question="Which fine structures lie where the last layer supports the class?",
     paper="Selvaraju et al. 2017, Grad-CAM, arXiv:1610.02391",
     caveat="The detail is guided backpropagation's: it looks sharper than what is known.",
     applies=lambda model: lacks_spatial_end(model) or _lacks_rectifiers(model),

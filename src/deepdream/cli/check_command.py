@@ -78,7 +78,7 @@ def check(
 ) -> None:
     """Check explanations: is a map complete, does it name what matters, does it depend on the network?
 
-    Every number stands beside random maps, a centered blob and an edge detector; the verdict speaks for a method
+    Every number stands beside random maps, a centered blob and an edge detector; the verdict supports a method
     only beyond all of them. Of many pictures checks.csv in a folder (-o, or checks/) has every number, and the
     means over all are shown: one picture does not say whether a method is to be trusted.
 
@@ -243,9 +243,9 @@ def _mask(path: Path | None, picture: Picture, model: Model) -> Tensor | None:
 
 
 def _claims(context: CheckContext, methods: Sequence[str], clock: Clock, tell: Tell) -> list[MapUnderTest]:
-    from deepdream.attribution.checks import AGAIN, NotApplicable, claim_of, explained
+    from deepdream.attribution.checks import REDUCED_PASSES, NotApplicable, explained, map_under_test
 
-    passes = None if clock.seconds is None else AGAIN
+    passes = None if clock.seconds is None else REDUCED_PASSES
     tested_maps: list[MapUnderTest] = []
     not_applicable = []
     for found in explained(context, methods, budget=None if clock.seconds is None else clock.seconds / 3):
@@ -255,7 +255,7 @@ def _claims(context: CheckContext, methods: Sequence[str], clock: Clock, tell: T
                 tell(f"deepdream: {not_applicable[-1]}")
             continue
         tell(f"{found.method}: explained in {found.seconds:.1f} s.")
-        tested_maps.append(claim_of(found, seed=context.seed, passes=passes))
+        tested_maps.append(map_under_test(found, seed=context.seed, passes=passes))
     if not tested_maps:
         raise UsageError(
             not_applicable[0]
@@ -308,9 +308,9 @@ _MARKS = {True: "●", False: "○", None: "·"}
 
 
 def _show_method(method: str, check_results: Sequence[CheckResult]) -> None:
-    judged = [found for found in check_results if found.speaks is not None]
-    for_it = sum(found.speaks is True for found in judged)
-    put(f"{method}: {for_it} of {len(judged)} checks speak for it (●)")
+    judged = [found for found in check_results if found.supports is not None]
+    for_it = sum(found.supports is True for found in judged)
+    put(f"{method}: {for_it} of {len(judged)} checks support it (●)")
     width = width_of_output()
     if width >= _WIDE:
         columns = ("", "check", "value", "random maps", "blob", "edges", "verdict")
@@ -330,7 +330,7 @@ def _show_narrow(found: CheckResult, width: int) -> None:
 
 
 def _mark(found: CheckResult) -> str:
-    return _MARKS[found.speaks] if found.values else " "
+    return _MARKS[found.supports] if found.values else " "
 
 
 def _line(name: str, numbers: Sequence[str | None]) -> str:

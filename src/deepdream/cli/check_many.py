@@ -34,7 +34,7 @@ COLUMNS = (
     "random_sd",
     "centered_blob",
     "edge_detector",
-    "speaks_for_the_method",
+    "supports_the_method",
     "verdict",
     "seconds",
 )
@@ -94,7 +94,7 @@ class ManyChecks:
 
 def _row(check_result: CheckResult) -> dict[str, Any]:
     random, *others = [*check_result.controls.values(), *[(None, None)] * 3][:3]
-    speaks = {True: "yes", False: "no", None: ""}[check_result.speaks]
+    supports = {True: "yes", False: "no", None: ""}[check_result.supports]
     return {
         "method": check_result.method,
         "check": check_result.check,
@@ -103,7 +103,7 @@ def _row(check_result: CheckResult) -> dict[str, Any]:
         "random_sd": random[1],
         "centered_blob": others[0][0],
         "edge_detector": others[1][0],
-        "speaks_for_the_method": speaks,
+        "supports_the_method": supports,
         "verdict": check_result.verdict,
         "seconds": round(check_result.seconds, 3),
     }
@@ -135,7 +135,7 @@ class Spread:
 
 
 class Means:
-    """For each method and check: means over the pictures, the controls' too, and how often it speaks for the method."""
+    """For each method and check: means over the pictures, the controls' too, and how often it supports the method."""
 
     def __init__(self) -> None:
         self._values: dict[tuple[str, str], dict[str, Spread]] = {}
@@ -152,8 +152,8 @@ class Means:
             if value is not None:
                 values.setdefault(name, Spread()).add(value)
         votes = self._votes.setdefault(key, [0, 0])
-        votes[0] += row["speaks_for_the_method"] == "yes"
-        votes[1] += row["speaks_for_the_method"] in ("yes", "no")
+        votes[0] += row["supports_the_method"] == "yes"
+        votes[1] += row["supports_the_method"] in ("yes", "no")
 
     def told(self) -> dict[str, Any]:
         """What the JSON holds besides the pictures."""
@@ -162,7 +162,7 @@ class Means:
     def _told(self, method: str, check: str) -> dict[str, Any]:
         from deepdream.attribution.checks import find_check
 
-        spreads, (speaks, judged) = self._values[method, check], self._votes.get((method, check), (0, 0))
+        spreads, (supports, judged) = self._values[method, check], self._votes.get((method, check), (0, 0))
         controls = {name: spreads[name].mean for name in CONTROLS if name in spreads}
         value = spreads.get("value", Spread())
         return {
@@ -173,7 +173,7 @@ class Means:
             "mean": value.mean if value.count else None,
             "sd": value.sd if value.count else None,
             "controls": controls,
-            "speaks_for_the_method": speaks,
+            "supports_the_method": supports,
             "judged": judged,
         }
 
@@ -188,7 +188,7 @@ class Means:
             "random maps",
             "blob",
             "edges",
-            "speaks for it",
+            "supports it",
         )
         for method in dict.fromkeys(method for method, _ in self._values):
             rows = [_shown(entry) for entry in self.told()["means"] if entry["method"] == method]
@@ -196,7 +196,7 @@ class Means:
 
 
 def _shown(entry: Mapping[str, Any]) -> tuple[object, ...]:
-    votes = f"{entry['speaks_for_the_method']} of {entry['judged']}" if entry["judged"] else None
+    votes = f"{entry['supports_the_method']} of {entry['judged']}" if entry["judged"] else None
     numbers = [entry["mean"], entry["sd"], *(entry["controls"].get(name) for name in CONTROLS)]
     return (
         entry["check"],

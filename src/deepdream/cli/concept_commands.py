@@ -82,7 +82,7 @@ def concepts(
     choice: NetworkChoice,
     as_json: JsonOption = False,
 ) -> None:
-    """Ask whether a concept, given by example pictures, speaks for the class (TCAV).
+    """Ask whether a concept, given by example pictures, supports the class (TCAV).
 
     Example: deepdream concepts images/cat.jpg --concept stripes/ --without plain/
     """
@@ -147,7 +147,7 @@ def _put_concept(image: Path, found: ConceptScore, as_json: bool) -> None:
             {"schema": 1, "input": str(image), **document, "control": control, "notes": list(found.notes)}
         )
         return
-    verdict = "speaks for" if found.sensitivity > 0 else "speaks against"
+    verdict = "supports" if found.sensitivity > 0 else "counts against"
     if not found.significant:
         verdict = "has no provable part in"
     put(f"{image}: the concept {found.concept!r} {verdict} {found.label!r} at layer {found.layer}.")

@@ -40,7 +40,7 @@ class Tile:
         vector: (C,), the mean of its activations.
         weight: From above 0 to 1: how large it is drawn.
         members: Which samples it is the mean of.
-        classes: (label, score) of the classes its direction speaks for most; empty where that cannot be read off.
+        classes: (label, score) of the classes its direction supports most; empty where that cannot be read off.
     """
 
     row: int

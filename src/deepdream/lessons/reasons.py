@@ -214,7 +214,9 @@ def _table(found: Reason) -> Grid:
         (c, float(scores[c]), f"{float(scores[c]) / found.rise:.1%}" if found.rise else "-")
         for c in found.chosen
     ]
-    title = f"{found.model.name}: channels of {found.conductance.layer} that speak for “{found.conductance.label}”"
+    title = (
+        f"{found.model.name}: channels of {found.conductance.layer} that support “{found.conductance.label}”"
+    )
     return Grid(title, ("channel", "logits", "share of the rise"), rows)
 
 

@@ -160,7 +160,7 @@ def _caught(name: str, cheater: list[float], honest: list[float], controls: list
 
 
 def _share(planted: Shortcut, model: Model, image: Tensor, method: str, seed: int) -> float:
-    """Why the second digit and not the first: the share of what speaks for it that lies on the mark."""
+    """Why the second digit and not the first: the share of what supports it that lies on the mark."""
     return mass_inside(explain(model, image, method, 1, against=0, seed=seed).heatmap, planted.mask)
 
 

@@ -101,7 +101,7 @@ def _words(tile: Tile, seen: Sequence[tuple[str, float]]) -> list[str]:
     if tile.members:
         found.append(f"mean of {len(tile.members)} activations")
     if tile.classes:
-        found.append("speaks for " + ", ".join(f"{label} ({score:.1f})" for label, score in tile.classes))
+        found.append("supports " + ", ".join(f"{label} ({score:.1f})" for label, score in tile.classes))
     if seen:
         found.append("from crops seen as " + ", ".join(f"{label} {share:.0%}" for label, share in seen))
     return found or ["a direction of the layer"]
@@ -151,7 +151,7 @@ def _how(atlas: Atlas, several: bool, settings: dict[str, object]) -> Html:
     )
     readout = any(tile.classes for tile in atlas.tiles)
     second = (
-        "The layer's mean decides the classes linearly, so each cell tells what it speaks for (logits)."
+        "The layer's mean decides the classes linearly, so each cell tells what it supports (logits)."
         if readout
         else "At this layer no class can be read off a direction; the crops behind a cell tell what they were seen as."
         if several

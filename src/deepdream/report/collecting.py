@@ -7,16 +7,16 @@ from dataclasses import dataclass
 
 from deepdream.attribution import Explanation, methods
 from deepdream.attribution.checks import (
-    AGAIN,
+    REDUCED_PASSES,
     CheckContext,
     CheckResult,
     Clock,
     NotApplicable,
     checked,
-    claim_of,
     explained,
+    map_under_test,
     plan_curves,
-    repeats_of,
+    recomputations,
 )
 from deepdream.attribution.registry import find_method
 from deepdream.images import Picture
@@ -64,7 +64,7 @@ WRITING = 10.0
 #: The share of the time that the explanations may take.
 FOR_MAPS = 0.4
 #: The share that the maps made again by methods that sample may take.
-FOR_AGAIN = 0.35
+FOR_RECOMPUTING = 0.35
 #: The share that small changes of the picture may take.
 FOR_TRIALS = 0.15
 #: Points of a curve at usual depth.
@@ -186,7 +186,7 @@ class _Work:
         curves = plan_curves(self.context, len(made), self.clock.left, most=STEPS * depth)
         passes = self._passes_again(made)
         tested_maps = [
-            claim_of(entry, seed=self.options.seed, passes=passes.get(entry.method)) for entry in made
+            map_under_test(entry, seed=self.options.seed, passes=passes.get(entry.method)) for entry in made
         ]
         source = checked(
             self.context, tested_maps, self.options.chosen_checks, budget=self.clock.left, curves=curves
@@ -200,11 +200,11 @@ class _Work:
     def _passes_again(self, made: Sequence[Explanation]) -> dict[str, int]:
         """For each method that samples, how many passes a map may cost that a check asks for again."""
         sampling = [entry for entry in made if find_method(entry.method).budgeted]
-        wanted = max(1, round(AGAIN * self.options.depth))
-        again = max(1, len(sampling)) * repeats_of(self.options.chosen_checks)
-        seconds = FOR_AGAIN * self.clock.left / again
+        wanted = max(1, round(REDUCED_PASSES * self.options.depth))
+        again = max(1, len(sampling)) * recomputations(self.options.chosen_checks)
+        seconds = FOR_RECOMPUTING * self.clock.left / again
         found = {}
         for entry in sampling:
             each = entry.seconds / max(entry.forwards, entry.backwards, 1)
-            found[entry.method] = min(wanted, max(AGAIN // 2, int(seconds / max(each, 1e-9))))
+            found[entry.method] = min(wanted, max(REDUCED_PASSES // 2, int(seconds / max(each, 1e-9))))
         return found

@@ -73,7 +73,7 @@ def head(name: str) -> Html:
 
 def _legend() -> Html:
     marks = (
-        ("●", "speaks for the method", "good"),
+        ("●", "supports the method", "good"),
         ("○", "does not", "bad"),
         ("·", "cannot speak either way", ""),
     )
@@ -94,8 +94,8 @@ _MARKS = {True: ("●", "good"), False: ("○", "bad"), None: ("·", "")}
 def _cell(found: CheckResult | None) -> Html:
     if found is None or found.value is None:
         words = found.verdict if found else "not made"
-        return tag("td", "–" if not found or found.speaks is None else "×", unseen(words), title=words)
-    mark, kind = _MARKS[found.speaks]
+        return tag("td", "–" if not found or found.supports is None else "×", unseen(words), title=words)
+    mark, kind = _MARKS[found.supports]
     return tag(
         "td",
         tag("span", mark, class_="mark", aria_hidden="true"),
@@ -129,9 +129,9 @@ def rounded(value: float) -> str:
 
 def _verdicts(report_data: ReportData, method: str) -> Html:
     found = [f for f in report_data.check_results if f.method == method]
-    speaks, judged = report_data.support(method)
+    supports, judged = report_data.support(method)
     rows = [(f.check, _values(f), f.verdict) for f in found]
-    summary = stack(method, tag("span", f" — {speaks} of {judged} checks speak for it"))
+    summary = stack(method, tag("span", f" — {supports} of {judged} checks support it"))
     return folded(summary, table(("check", "numbers", "verdict"), rows, caption=methods()[method].question))
 
 

@@ -69,7 +69,7 @@ class ReportData:
         return [
             name
             for name in self.names
-            if all(self._speaks(check, name) for check in ("deletion", "insertion"))
+            if all(self._supports(check, name) for check in ("deletion", "insertion"))
         ]
 
     def judged(self) -> list[str]:
@@ -84,22 +84,22 @@ class ReportData:
         found = self.check_result(check, method)
         return found is not None and bool(found.values)
 
-    def _speaks(self, check: str, method: str) -> bool:
+    def _supports(self, check: str, method: str) -> bool:
         found = self.check_result(check, method)
-        return found is not None and found.speaks is True
+        return found is not None and found.supports is True
 
     def support(self, method: str) -> tuple[int, int]:
-        """How many checks speak for a method, and how many could speak either way."""
+        """How many checks support a method, and how many could do either."""
         found = [f for f in self.check_results if f.method == method]
-        return sum(f.speaks is True for f in found), sum(f.speaks is not None for f in found)
+        return sum(f.supports is True for f in found), sum(f.supports is not None for f in found)
 
     def best(self) -> Explanation | None:
         """The map for which most speaks: one beyond all controls if there is any, then by the share of its checks."""
         standing = self.standing()
 
         def rank(made: Explanation) -> tuple[bool, float]:
-            speaks, judged = self.support(made.method)
-            return made.method in standing, speaks / max(judged, 1)
+            supports, judged = self.support(made.method)
+            return made.method in standing, supports / max(judged, 1)
 
         return max(self.explanations, key=rank, default=None)
 

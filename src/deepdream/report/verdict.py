@@ -59,12 +59,12 @@ def beside(report_data: ReportData) -> Html:
 
 
 def _best(report_data: ReportData, made: Explanation) -> Html:
-    speaks, judged = report_data.support(made.method)
+    supports, judged = report_data.support(made.method)
     over = drawing(drawn_map(made).pixels, place_words(made), class_="over")
     layers = tag("div", photo(report_data.fed, ""), over, class_="layers")
     standing = report_data.standing()
     chance = "" if made.method in standing or not report_data.judged() else " It does not beat chance."
-    words = f"{made.method}: {speaks} of {judged} checks speak for this map, the best supported.{chance}"
+    words = f"{made.method}: {supports} of {judged} checks support this map, the best supported.{chance}"
     return tag("figure", layers, tag("figcaption", words))
 
 

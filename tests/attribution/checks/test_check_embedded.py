@@ -7,7 +7,14 @@ from pathlib import Path
 import pytest
 import torch
 
-from deepdream.attribution.checks import GAUSSIAN, CheckContext, NotApplicable, checked, claim_of, explained
+from deepdream.attribution.checks import (
+    GAUSSIAN,
+    CheckContext,
+    NotApplicable,
+    checked,
+    explained,
+    map_under_test,
+)
 from deepdream.attribution.checks.removal import deletion, insertion
 from deepdream.images import read_picture
 from deepdream.models import load_model
@@ -37,9 +44,10 @@ def test_grad_cam_stands_at_insertion_and_the_network_is_untouched(context: Chec
     (made,) = explained(context, ["grad-cam"])
     assert not isinstance(made, NotApplicable)
     found = {
-        f.check: f for f in checked(context, [claim_of(made)], ["insertion", "random-logit", "randomization"])
+        f.check: f
+        for f in checked(context, [map_under_test(made)], ["insertion", "random-logit", "randomization"])
     }
-    assert found["insertion"].speaks is True
+    assert found["insertion"].supports is True
     assert found["randomization"].values["spearman"] < 0.9
     assert all(torch.equal(value, before[name]) for name, value in network.state_dict().items())
     assert not any(m._forward_hooks or m._backward_hooks or m._forward_pre_hooks for m in network.modules())

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from deepdream.attribution.checks import CELLS, EDGES, GAUSSIAN, agreement, compare, control_maps
-from deepdream.attribution.checks.maps import claimed_order, edge_map, from_cells, gaussian_map, to_cells
+from deepdream.attribution.checks.maps import edge_map, from_cells, gaussian_map, order_of_cells, to_cells
 from deepdream.attribution.checks.similarity import ranks, spearman, ssim, top_overlap
 
 
@@ -34,12 +34,13 @@ def test_every_cell_has_pixels_at_any_size(size: tuple[int, int]) -> None:
 
 
 def test_ties_are_broken_by_chance_and_not_by_place() -> None:
-    orders = [claimed_order(torch.zeros(14, 14), seed=seed) for seed in range(40)]
+    orders = [order_of_cells(torch.zeros(14, 14), seed=seed) for seed in range(40)]
     first = torch.tensor([int(order[0]) for order in orders])
     assert first.unique().numel() > 20
     assert all(order.sort().values.tolist() == list(range(196)) for order in orders)
     assert (
-        claimed_order(torch.zeros(3, 3), seed=1).tolist() == claimed_order(torch.zeros(3, 3), seed=1).tolist()
+        order_of_cells(torch.zeros(3, 3), seed=1).tolist()
+        == order_of_cells(torch.zeros(3, 3), seed=1).tolist()
     )
 
 

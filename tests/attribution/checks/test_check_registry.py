@@ -17,12 +17,12 @@ from deepdream.attribution.checks import (
     NotApplicable,
     all_checks,
     checked,
-    claim_of,
     compare,
     explained,
     find_check,
+    map_under_test,
 )
-from deepdream.attribution.checks.maps import claimed_order, edge_map, gaussian_map, random_map, to_cells
+from deepdream.attribution.checks.maps import edge_map, gaussian_map, order_of_cells, random_map, to_cells
 from deepdream.attribution.checks.randomization import (
     cascade,
     layers_with_weights,
@@ -67,7 +67,7 @@ def test_a_wrong_name_is_helped() -> None:
 @pytest.mark.parametrize("check", OF_MAPS)
 def test_the_truth_stands_beyond_every_control(check: str, context: CheckContext, truth: Tensor) -> None:
     check_result = found(check, context, truth)
-    assert check_result.speaks is True, (
+    assert check_result.supports is True, (
         check_result.verdict,
         check_result.values,
         check_result.control_scores,
@@ -80,9 +80,9 @@ def test_the_truth_stands_beyond_every_control(check: str, context: CheckContext
 def test_the_opposite_of_the_truth_and_chance_do_not(
     check: str, context: CheckContext, truth: Tensor
 ) -> None:
-    assert found(check, context, -truth).speaks is False
-    assert found(check, context, random_map(context.image, seed=99)).speaks is False
-    assert found(check, context, gaussian_map(context.image)).speaks is False
+    assert found(check, context, -truth).supports is False
+    assert found(check, context, random_map(context.image, seed=99)).supports is False
+    assert found(check, context, gaussian_map(context.image)).supports is False
 
 
 def test_the_peak_is_on_the_object(context: CheckContext, truth: Tensor) -> None:
@@ -123,7 +123,7 @@ def test_without_a_mask_or_a_method_a_check_says_why(sees_red: Model, planted: T
 def test_degenerate_maps_are_named(context: CheckContext, heatmap: Tensor, words: str) -> None:
     check_result = found("degeneracy", context, heatmap)
     assert check_result.verdict == words
-    assert check_result.speaks is False
+    assert check_result.supports is False
 
 
 def test_the_gradient_under_another_name_is_recognized(context: CheckContext, truth: Tensor) -> None:
@@ -132,9 +132,9 @@ def test_the_gradient_under_another_name_is_recognized(context: CheckContext, tr
     with torch.no_grad():
         times = (context.image[0] * context.gradient).sum(0)
     assert found("degeneracy", context, times).verdict == "identical to input x gradient"
-    assert found("degeneracy", context, truth).speaks is True
+    assert found("degeneracy", context, truth).supports is True
     by_name = find_check("degeneracy")(context, MapUnderTest("saliency", plain))
-    assert (by_name.verdict, by_name.speaks) == ("identical to the gradient, by definition", None)
+    assert (by_name.verdict, by_name.supports) == ("identical to the gradient, by definition", None)
 
 
 def test_a_map_that_ignores_the_network_fails_the_randomization_with_one(context: CheckContext) -> None:
@@ -147,7 +147,7 @@ def test_a_map_that_ignores_the_network_fails_the_randomization_with_one(context
     logit = found(
         "random-logit", context, edge_map(context.image), lambda model, image, target: edge_map(image)
     )
-    assert (logit.values["spearman"], logit.speaks) == (1.0, False)
+    assert (logit.values["spearman"], logit.supports) == (1.0, False)
 
 
 def test_maps_drawn_anew_each_time_pass_the_randomization(context: CheckContext) -> None:
@@ -158,7 +158,7 @@ def test_maps_drawn_anew_each_time_pass_the_randomization(context: CheckContext)
 
     for name in ("randomization", "layer-randomization"):
         check_result = found(name, context, random_map(context.image, seed=1), chance)
-        assert check_result.speaks is True
+        assert check_result.supports is True
         assert abs(check_result.values["spearman"]) < 0.2
 
 
@@ -229,7 +229,7 @@ def test_masks_that_cannot_be_meant_are_refused(sees_red: Model, planted: Tensor
 def test_the_registry_from_end_to_end(context: CheckContext) -> None:
     made = list(explained(context, ["saliency", "input-x-gradient"], budget=30))
     assert not any(isinstance(entry, NotApplicable) for entry in made)
-    tested_maps = [claim_of(entry) for entry in made if not isinstance(entry, NotApplicable)]
+    tested_maps = [map_under_test(entry) for entry in made if not isinstance(entry, NotApplicable)]
     check_results = list(
         checked(context, tested_maps, ["cost", "sensitivity", "randomization", "random-logit"])
     )
@@ -264,7 +264,7 @@ def test_a_slow_check_says_what_it_would_take(context: CheckContext, truth: Tens
 def test_rough_maps_are_compared_with_one_as_rough(context: CheckContext) -> None:
     (made,) = explained(context, ["rise"])
     assert not isinstance(made, NotApplicable)
-    tested_map = claim_of(made, passes=60)
+    tested_map = map_under_test(made, passes=60)
     assert tested_map.reduced_passes == "60 passes through the network"
     assert tested_map.seconds == pytest.approx(made.seconds * 60 / 1000)
     before = context.reference(tested_map)
@@ -276,7 +276,7 @@ def test_rough_maps_are_compared_with_one_as_rough(context: CheckContext) -> Non
         f"maps of {tested_map.reduced_passes}, where it is {likeness:.2f} like the full one"
         in check_result.verdict
     )
-    whole = claim_of(made, passes=5000)
+    whole = map_under_test(made, passes=5000)
     assert (whole.reduced_passes, context.reference(whole)) == ("", made.heatmap)
 
 
@@ -292,7 +292,7 @@ def test_maps_too_rough_to_be_like_the_full_one_cannot_speak(context: CheckConte
     assert check_result.verdict.startswith(
         "cannot be told: with 3 passes through the network the map is mostly chance"
     )
-    assert check_result.speaks is None
+    assert check_result.supports is None
 
 
 def test_a_depth_sets_the_samples_and_the_clock_only_bounds_them(context: CheckContext) -> None:
@@ -320,7 +320,7 @@ def test_agreement_is_the_mean_likeness_to_the_others_beside_the_controls(
     )
     assert first.verdict == "agrees with the others more than every control; they may share a fault"
     assert third.verdict.startswith("agrees with the others no more than")
-    assert {found.speaks for found in (first, third)} == {None}
+    assert {found.supports for found in (first, third)} == {None}
 
 
 def test_one_method_alone_has_nobody_to_agree_with(context: CheckContext, truth: Tensor) -> None:
@@ -348,7 +348,7 @@ def test_the_cost_is_what_a_hook_counts(context: CheckContext) -> None:
     finally:
         handle.remove()
     assert not isinstance(made, NotApplicable)
-    check_result = find_check("cost")(context, claim_of(made))
+    check_result = find_check("cost")(context, map_under_test(made))
     assert check_result.verdict.startswith("24 forward and 0 backward passes")
     assert counted == [1, 24, 1]  # the picture's and the baseline's own scores are not the method's cost
 
@@ -356,7 +356,7 @@ def test_the_cost_is_what_a_hook_counts(context: CheckContext) -> None:
 def test_sufficiency_is_what_a_loop_over_the_cells_finds(context: CheckContext, truth: Tensor) -> None:
     """One cell after the other is uncovered, until half of the probability is there."""
     whole = CheckContext(context.model, context.image, 0, steps=196)
-    order = claimed_order(to_cells(truth), seed=0)
+    order = order_of_cells(to_cells(truth), seed=0)
     image, shown = context.substrates["mean"].clone(), 0
     with torch.no_grad():
         while float(context.model(image).softmax(1)[0, 0]) < 0.5 * context.probability:
@@ -376,5 +376,5 @@ def test_a_method_that_fails_on_a_shuffled_network_does_not_end_the_others(
     tested_maps = [MapUnderTest("m", truth, picky), MapUnderTest("n", truth, lambda *_: truth)]
     failed, other = checked(context, tested_maps, ["randomization"])
     assert failed.verdict == "not made: m does not apply to sees-red with shuffled weights: it is too wild"
-    assert (failed.value, failed.speaks) == (None, None)
+    assert (failed.value, failed.supports) == (None, None)
     assert other.value == 1.0

@@ -19,7 +19,7 @@ def test_the_band_reaches_over_every_control() -> None:
 
 
 @pytest.mark.parametrize(
-    ("value", "better", "speaks", "words"),
+    ("value", "better", "supports", "words"),
     [
         (0.51, "higher", True, "better than every control"),
         (0.50, "higher", False, "inside the band of the controls"),
@@ -30,11 +30,11 @@ def test_the_band_reaches_over_every_control() -> None:
         (float("nan"), "lower", False, "not a number"),
     ],
 )
-def test_a_number_speaks_only_beyond_all_controls(
-    value: float, better: Better, speaks: bool, words: str
+def test_a_number_supports_a_method_only_beyond_all_controls(
+    value: float, better: Better, supports: bool, words: str
 ) -> None:
     verdict = judge(value, BAND, better)
-    assert verdict.speaks is speaks
+    assert verdict.supports is supports
     assert words in verdict.words
 
 
@@ -47,8 +47,8 @@ def test_the_strongest_control_is_named() -> None:
 
 def test_both_substrates_must_speak() -> None:
     control_scores = {"blur": BAND, "mean": BAND}
-    assert judge_all({"blur": 0.6, "mean": 0.7}, control_scores, "higher").speaks
+    assert judge_all({"blur": 0.6, "mean": 0.7}, control_scores, "higher").supports
     mixed = judge_all({"blur": 0.6, "mean": 0.3}, control_scores, "higher")
-    assert not mixed.speaks
+    assert not mixed.supports
     assert "on blur only" in mixed.words
     assert judge_all({"blur": 0.3, "mean": 0.01}, control_scores, "higher").words.startswith("inside")

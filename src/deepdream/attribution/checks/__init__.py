@@ -13,14 +13,14 @@ from deepdream.attribution.checks.check_registry import (
     find_check,
 )
 from deepdream.attribution.checks.checking import (
-    AGAIN,
     DEFAULT_CHECKS,
+    REDUCED_PASSES,
     NotApplicable,
     checked,
-    claim_of,
     explained,
+    map_under_test,
     plan_curves,
-    repeats_of,
+    recomputations,
 )
 from deepdream.attribution.checks.context import SUBSTRATES, CheckContext, MapUnderTest, Measurement
 from deepdream.attribution.checks.maps import CELLS, EDGES, GAUSSIAN, control_maps
@@ -29,11 +29,11 @@ from deepdream.attribution.checks.timing import Clock
 from deepdream.attribution.checks.verdicts import ControlScores, Verdict, judge
 
 __all__ = [
-    "AGAIN",
     "CELLS",
     "DEFAULT_CHECKS",
     "EDGES",
     "GAUSSIAN",
+    "REDUCED_PASSES",
     "SUBSTRATES",
     "Agreement",
     "Check",
@@ -51,12 +51,12 @@ __all__ = [
     "check_of_maps",
     "check_of_methods",
     "checked",
-    "claim_of",
     "compare",
     "control_maps",
     "explained",
     "find_check",
     "judge",
+    "map_under_test",
     "plan_curves",
-    "repeats_of",
+    "recomputations",
 ]

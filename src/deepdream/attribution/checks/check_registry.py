@@ -28,7 +28,7 @@ class CheckResult:
         main: The variants whose mean a table shows; all if empty.
         bands: The same of the controls, by the same variants.
         verdict: In words.
-        speaks: Whether the check speaks for the method; None where it can speak neither way.
+        supports: Whether the check supports the method; None where it can do neither.
         curves: What was plotted to get there, by variant.
         forwards, backwards: Pictures pushed through the network for it, and gradients pulled back.
     """
@@ -38,7 +38,7 @@ class CheckResult:
     values: Mapping[str, float] = field(default_factory=dict)
     control_scores: Mapping[str, ControlScores] = field(default_factory=dict)
     verdict: str = ""
-    speaks: bool | None = None
+    supports: bool | None = None
     curves: Mapping[str, tuple[float, ...]] = field(default_factory=dict)
     forwards: int = 0
     backwards: int = 0
@@ -74,7 +74,7 @@ class CheckResult:
                 name: control_scores.to_dict() for name, control_scores in self.control_scores.items()
             },
             "verdict": self.verdict,
-            "speaks_for_the_method": self.speaks,
+            "supports_the_method": self.supports,
             "curves": {name: [number(y) for y in curve] for name, curve in self.curves.items()},
             "forwards": self.forwards,
             "backwards": self.backwards,
@@ -211,7 +211,7 @@ def check_result(
         values=dict(measured.values),
         control_scores=dict(control_scores or {}),
         verdict=verdict.words,
-        speaks=verdict.speaks,
+        supports=verdict.supports,
         curves={key: tuple(curve) for key, curve in measured.curves.items()},
         main=main,
     )

@@ -45,7 +45,7 @@ FOR_CURVES, MOST_FOR_CURVES = 0.4, 0.7
 #: The fewest and the most points of a curve.
 FEWEST_STEPS, MOST_STEPS = 7, 98
 #: Passes through the network of one explanation that a check asks for again, where there is little time.
-AGAIN = 80
+REDUCED_PASSES = 80
 
 
 @dataclass(frozen=True)
@@ -56,12 +56,12 @@ class NotApplicable:
     reason: str
 
 
-def repeats_of(checks: Iterable[str]) -> int:
+def recomputations(checks: Iterable[str]) -> int:
     """How many explanations these checks ask for again of one method that samples, its rough self included."""
     return 1 + sum(EXPLANATIONS.get(name, 0) for name in checks)
 
 
-def claim_of(made: Explanation, *, seed: int = 0, passes: int | None = None) -> MapUnderTest:
+def map_under_test(made: Explanation, *, seed: int = 0, passes: int | None = None) -> MapUnderTest:
     """An explanation as a claim that can be checked.
 
     Checks ask for it again many times: with ``passes`` a method that samples may then make only so many passes
@@ -72,14 +72,14 @@ def claim_of(made: Explanation, *, seed: int = 0, passes: int | None = None) -> 
     return MapUnderTest(
         made.method,
         made.heatmap,
-        repeated(made, seed=seed, passes=passes if reduced_passes else None),
+        recompute_of(made, seed=seed, passes=passes if reduced_passes else None),
         made,
         reduced_passes=f"{passes} passes through the network" if reduced_passes else "",
         seconds=made.seconds * (passes / spent if reduced_passes and passes else 1.0),
     )
 
 
-def repeated(made: Explanation, *, seed: int = 0, passes: int | None = None) -> Recompute:
+def recompute_of(made: Explanation, *, seed: int = 0, passes: int | None = None) -> Recompute:
     """The method of ``made`` with the same options, on any network, picture and class; or within ``passes``."""
     wanted = _own_options(made, reduced_passes=passes is not None)
 
@@ -162,10 +162,10 @@ def checked(
     Raises:
         UnknownNameError: no such check.
     """
-    all_claims = list(tested_maps)
-    context.maps |= {tested_map.method: tested_map.heatmap for tested_map in all_claims}
+    all_maps = list(tested_maps)
+    context.maps |= {tested_map.method: tested_map.heatmap for tested_map in all_maps}
     limits = {} if curves is None else dict.fromkeys(CURVES, curves)
-    return _checked(context, all_claims, [find_check(name) for name in checks], budget, limits)
+    return _checked(context, all_maps, [find_check(name) for name in checks], budget, limits)
 
 
 def _checked(

@@ -148,7 +148,7 @@ def sensitivity(context: CheckContext, tested_map: MapUnderTest) -> CheckResult:
     control_scores = _controls(context)
     verdict = _steady(value, control_scores)
     if tested_map.reduced_passes:
-        verdict = Verdict(f"{verdict.words}; maps of {tested_map.reduced_passes}", verdict.speaks)
+        verdict = Verdict(f"{verdict.words}; maps of {tested_map.reduced_passes}", verdict.supports)
     return check_result(
         "sensitivity",
         tested_map,

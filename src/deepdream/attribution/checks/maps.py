@@ -37,12 +37,12 @@ def grid_of(heatmap: Tensor, side: int = CELLS) -> tuple[int, int]:
     return min(side, height), min(side, width)
 
 
-def claimed_order(cells: Tensor, *, seed: int = 0) -> Tensor:
+def order_of_cells(cells: Tensor, *, seed: int = 0) -> Tensor:
     """The indexes of the cells, the most important first; ties are broken by chance, not by place.
 
     Maps cut off at zero have many ties: taken in reading order, they would all begin at the top left.
 
-    >>> claimed_order(torch.tensor([[1.0, 3.0], [2.0, 0.0]])).tolist()
+    >>> order_of_cells(torch.tensor([[1.0, 3.0], [2.0, 0.0]])).tolist()
     [1, 2, 0, 3]
     """
     values = cells.flatten()

@@ -163,13 +163,13 @@ def _judged(
 
 
 def _of_rough_maps(verdict: Verdict, reduced_passes: str, likeness: float) -> Verdict:
-    """A verdict on maps made with fewer passes; where those are mostly chance, it can speak neither way."""
+    """A verdict on maps made with fewer passes; where those are mostly chance, it can do neither."""
     if likeness < BLIND:
         words = f"cannot be told: with {reduced_passes} the map is mostly chance ({likeness:.2f} like the full one)"
         return Verdict(words, None)
     return Verdict(
         f"{verdict.words}; maps of {reduced_passes}, where it is {likeness:.2f} like the full one",
-        verdict.speaks,
+        verdict.supports,
     )
 
 

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from deepdream.attribution.checks.check_registry import check_of_maps
 from deepdream.attribution.checks.context import SUBSTRATES, CheckContext, Measurement
-from deepdream.attribution.checks.maps import claimed_order, to_cells
+from deepdream.attribution.checks.maps import order_of_cells, to_cells
 
 #: The share of the whole picture's probability that counts as "sufficient".
 SUFFICIENT = 0.5
@@ -49,7 +49,7 @@ def insertion_curve(context: CheckContext, heatmap: Tensor, substrate: str) -> T
 
 
 def _taken(context: CheckContext, heatmap: Tensor) -> Tensor:
-    return taken(claimed_order(to_cells(heatmap), seed=context.seed), context.steps)
+    return taken(order_of_cells(to_cells(heatmap), seed=context.seed), context.steps)
 
 
 def _measurement(context: CheckContext, curves: dict[str, Tensor]) -> Measurement:

@@ -14,7 +14,7 @@ from torch import Tensor
 
 from deepdream.attribution.checks.check_registry import check_of_maps
 from deepdream.attribution.checks.context import CheckContext, Measurement
-from deepdream.attribution.checks.maps import claimed_order, from_cells, to_cells
+from deepdream.attribution.checks.maps import from_cells, order_of_cells, to_cells
 from deepdream.tensors import generator
 
 SHARES = (0.2, 0.4, 0.6, 0.8)
@@ -106,7 +106,7 @@ def road_difference(context: CheckContext, heatmap: Tensor) -> Measurement:
 
     Cells are removed, not single pixels: a hole of one pixel is filled in almost perfectly by its neighbors.
     """
-    order = claimed_order(to_cells(heatmap), seed=context.seed)
+    order = order_of_cells(to_cells(heatmap), seed=context.seed)
     first, last = (_remaining(context, way) for way in (order, order.flip(0)))
     return Measurement(
         {"road": float((last - first).mean() / 2)},

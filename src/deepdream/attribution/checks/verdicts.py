@@ -74,14 +74,14 @@ class ControlScores:
 
 @dataclass(frozen=True)
 class Verdict:
-    """Words, and whether the number speaks for the method (None: it can speak neither way)."""
+    """Words, and whether the number supports the method (None: it can do neither)."""
 
     words: str
-    speaks: bool | None
+    supports: bool | None
 
 
 def judge(value: float, control_scores: ControlScores, better: Better) -> Verdict:
-    """A number beside its controls. It speaks for the method only beyond all of them.
+    """A number beside its controls. It supports the method only beyond all of them.
 
     >>> judge(0.5, Band((0.1, 0.2), 0.3, 0.2), "higher").words
     'better than every control'
@@ -106,7 +106,7 @@ def judge_all(
     found = {name: judge(value, control_scores[name], better) for name, value in values.items()}
     if len({verdict.words for verdict in found.values()}) == 1 or len(found) == 1:
         return next(iter(found.values()))
-    ahead = [name for name, verdict in found.items() if verdict.speaks]
+    ahead = [name for name, verdict in found.items() if verdict.supports]
     if not ahead:
         return next(v for v in found.values() if v.words.startswith("inside"))
     return Verdict(f"better than every control on {_and(ahead)} only: it depends on what hides a cell", False)
