@@ -33,7 +33,7 @@ def photo() -> Tensor:
 
 
 def ours(network: str) -> Job:
-    """This project, recipe balanced, with the command line's process settings."""
+    """This project, preset balanced, with the command line's process settings."""
     from deepdream.cli.process import keep_large_blocks
     from deepdream.dreaming import dream
     from deepdream.plan import plan_for

@@ -37,37 +37,37 @@ def before_after() -> None:
     write_picture(DOCS / "pictures" / "before-after.jpg", np.concatenate(rows, axis=0), quality=85)
 
 
-def recipes() -> None:
-    """Every recipe on four photographs, and the numbers beside them."""
+def presets() -> None:
+    """Every preset on four photographs, and the numbers beside them."""
     model = load_model()
     cells, lines = [], []
     for name in PHOTOS:
         picture = read_picture(IMAGES / f"{name}.jpg")
-        for recipe in DREAMS:
-            dreamed = render(model, picture, plan_for(recipe))
-            cells.append(Cell(dreamed.pixels, recipe, name))
-            lines.append(_line(name, recipe, dreamed.measures))
-    sheet = contact_sheet(cells, columns=len(DREAMS), cell_width=320, title="Five recipes, four photographs")
-    write_picture(DOCS / "pictures" / "recipes.jpg", sheet, quality=82)
-    _replace_table(DOCS / "recipes.md", lines)
+        for preset in DREAMS:
+            dreamed = render(model, picture, plan_for(preset))
+            cells.append(Cell(dreamed.pixels, preset, name))
+            lines.append(_line(name, preset, dreamed.measures))
+    sheet = contact_sheet(cells, columns=len(DREAMS), cell_width=320, title="Five presets, four photographs")
+    write_picture(DOCS / "pictures" / "presets.jpg", sheet, quality=82)
+    _replace_table(DOCS / "presets.md", lines)
 
 
 def networks() -> None:
-    """Every recipe on other networks at 320 pixels, at each one's recommended layer."""
+    """Every preset on other networks at 320 pixels, at each one's recommended layer."""
     cells, lines = [], []
     for name, weights in NETWORKS.items():
         model = load_model(name, weights=weights)
         words = f"{name}, {'pretrained' if weights is None else 'random weights'}"
         for photo in ("cat", "pagoda"):
             picture = read_picture(IMAGES / f"{photo}.jpg")
-            for recipe in DREAMS:
-                dreamed = render(model, picture, plan_for(recipe), size="320")
-                lines.append(f"| {words} {_line(photo, recipe, dreamed.measures)}")
+            for preset in DREAMS:
+                dreamed = render(model, picture, plan_for(preset), size="320")
+                lines.append(f"| {words} {_line(photo, preset, dreamed.measures)}")
                 if photo == "cat":
-                    cells.append(Cell(dreamed.pixels, recipe, f"{words}, {model.recommended_layer}"))
-    sheet = contact_sheet(cells, columns=len(DREAMS), cell_width=320, title="Five recipes on other networks")
+                    cells.append(Cell(dreamed.pixels, preset, f"{words}, {model.recommended_layer}"))
+    sheet = contact_sheet(cells, columns=len(DREAMS), cell_width=320, title="Five presets on other networks")
     write_picture(DOCS / "pictures" / "networks.jpg", sheet, quality=82)
-    _replace_table(DOCS / "recipes.md", lines, "networks", "network | ")
+    _replace_table(DOCS / "presets.md", lines, "networks", "network | ")
 
 
 def atlas() -> None:
@@ -105,9 +105,9 @@ def _deepdream(*words: str) -> None:
     subprocess.run([sys.executable, "-m", "deepdream", *words], check=True, cwd=DOCS.parent)  # noqa: S603 - our own
 
 
-def _line(picture: str, recipe: str, found: Measures) -> str:
+def _line(picture: str, preset: str, found: Measures) -> str:
     return (
-        f"| {picture} | {recipe} | {found.strength:.3f} | {found.high_frequency_share:.3f} "
+        f"| {picture} | {preset} | {found.strength:.3f} | {found.high_frequency_share:.3f} "
         f"| {found.checkerboard:.2f} | {found.chroma_share:.2f} | {found.newly_clipped:.1%} |"
     )
 
@@ -117,7 +117,7 @@ def _replace_table(path: Path, lines: list[str], name: str = "table", first: str
     head, _, rest = path.read_text("utf-8").partition(start)
     _, _, tail = rest.partition(end)
     header = (
-        f"| {first}photograph | recipe | strength | high-frequency share | checkerboard | chroma share "
+        f"| {first}photograph | preset | strength | high-frequency share | checkerboard | chroma share "
         "| newly clipped |\n"
         f"{'|---' * (7 + bool(first))}|\n"
     )
@@ -126,7 +126,7 @@ def _replace_table(path: Path, lines: list[str], name: str = "table", first: str
 
 if __name__ == "__main__":
     makers = {
-        maker.__name__: maker for maker in (before_after, layers, atlas, visualizations, recipes, networks)
+        maker.__name__: maker for maker in (before_after, layers, atlas, visualizations, presets, networks)
     }
     for name in sys.argv[1:] or makers:
         makers[name]()

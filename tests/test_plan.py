@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from deepdream.errors import UnknownNameError, UsageError
-from deepdream.plan import RECIPES, Plan, plan_for
+from deepdream.plan import PRESETS, Plan, plan_for
 
 FIELDS = {entry.name: entry for entry in dataclasses.fields(Plan)}
 RANGED = {name: entry.metadata for name, entry in FIELDS.items() if entry.metadata["low"] is not None}
@@ -170,11 +170,11 @@ PUBLISHED = {
 }  # fmt: skip
 
 
-@pytest.mark.parametrize("recipe", RECIPES)
-def test_recipes_have_their_published_numbers(recipe: str) -> None:
-    plan = plan_for(recipe)
-    assert plan.recipe == recipe
-    assert {name: getattr(plan, name) for name in PUBLISHED[recipe]} == PUBLISHED[recipe]
+@pytest.mark.parametrize("preset", PRESETS)
+def test_recipes_have_their_published_numbers(preset: str) -> None:
+    plan = plan_for(preset)
+    assert plan.preset == preset
+    assert {name: getattr(plan, name) for name in PUBLISHED[preset]} == PUBLISHED[preset]
 
 
 def test_gordics_rate_is_his_009_in_units_of_a_normalized_picture() -> None:
@@ -182,12 +182,12 @@ def test_gordics_rate_is_his_009_in_units_of_a_normalized_picture() -> None:
     assert plan_for("smooth").rate == pytest.approx(0.09 * mean_deviation, rel=0.01)
 
 
-def test_every_recipe_names_its_source() -> None:
-    for name, recipe in RECIPES.items():
-        assert recipe.name == name
-        assert recipe.summary
+def test_every_preset_names_its_source() -> None:
+    for name, preset in PRESETS.items():
+        assert preset.name == name
+        assert preset.summary
         assert recipe.source
-    assert "google/deepdream" in RECIPES["classic"].source
+    assert "google/deepdream" in PRESETS["classic"].source
 
 
 def test_the_default_plan_is_the_recipe_balanced() -> None:
@@ -213,7 +213,7 @@ def test_a_message_about_a_huge_value_stays_short() -> None:
 
 
 def test_unknown_recipes_and_settings_are_answered() -> None:
-    with pytest.raises(UnknownNameError, match=r"No recipe 'clasic'\. Did you mean 'classic'"):
+    with pytest.raises(UnknownNameError, match=r"No preset 'clasic'\. Did you mean 'classic'"):
         plan_for("clasic")
     with pytest.raises(UnknownNameError, match=r"No setting 'octave'\. Did you mean 'octaves'"):
         plan_for(octave=3)

@@ -38,7 +38,7 @@ class Plan:
     objective: str = setting(
         "", "what to climb, as text: layer(blocks.4) + 0.5*layer(blocks.3); ';' between those of a batch"
     )
-    recipe: str = setting("balanced", "a named set of settings")
+    preset: str = setting("balanced", "a named set of settings")
     octaves: int = setting(5, "how many sizes to dream at, from small to full", low=1, high=20)
     octave_scale: float = setting(1.4, "ratio of one octave's size to the one before", low=1.01, high=4.0)
     steps: int = setting(14, "gradient steps in each octave", low=1, high=10_000)
@@ -259,7 +259,7 @@ CONDITIONING = ("smoothing", "blur", "color", "calm", "normalization")
 
 
 @dataclass(frozen=True)
-class Recipe:
+class Preset:
     """A named set of settings, where it comes from, and what it looks like."""
 
     name: str
@@ -268,22 +268,22 @@ class Recipe:
     settings: Mapping[str, Any]
 
 
-#: What the recipes of feature visualization have in common: one size, Adam, the gradient as it is.
+#: What the presets of feature visualization have in common: one size, Adam, the gradient as it is.
 _ADAM: Mapping[str, Any] = {
     "octaves": 1, "strength": None, "optimizer": "adam", "smoothing": "none", "color": 0.0, "normalization": "none",
     "reduction": "mean", "calm": 0.0,
 }  # fmt: skip
 
-RECIPES: dict[str, Recipe] = {
-    recipe.name: recipe
-    for recipe in (
-        Recipe(
+PRESETS: dict[str, Preset] = {
+    preset.name: preset
+    for preset in (
+        Preset(
             "balanced",
             "the default: crisp eyes and fur in the photo's own palette, no hiss, no burnt sky",
-            "this project; docs/recipes.md shows how it was chosen",
+            "this project; docs/presets.md shows how it was chosen",
             {},
         ),
-        Recipe(
+        Preset(
             "classic",
             "Google's first notebook exactly: raw gradient, jitter, clipped pixels",
             "Mordvintsev, Olah, Tyka 2015, google/deepdream dream.ipynb",
@@ -294,7 +294,7 @@ RECIPES: dict[str, Recipe] = {
                 "resampling": "linear", "calm": 0.0,
             },
         ),
-        Recipe(
+        Preset(
             "lapnorm",
             "softer, larger forms: the gradient's frequency bands made equally strong",
             "Mordvintsev 2015, TensorFlow DeepDream notebook (tensorflow/examples/tutorials/deepdream)",
@@ -304,7 +304,7 @@ RECIPES: dict[str, Recipe] = {
                 "reduction": "mean", "calm": 0.0,
             },
         ),
-        Recipe(
+        Preset(
             "smooth",
             "clean lines: the gradient blurred by three Gaussians that widen over each octave",
             "Gordic 2020, gordicaleksa/pytorch-deepdream (CascadeGaussianSmoothing)",
@@ -314,7 +314,7 @@ RECIPES: dict[str, Recipe] = {
                 "normalization": "std", "reduction": "mean", "detail": False, "calm": 0.0,
             },
         ),
-        Recipe(
+        Preset(
             "natural",
             "the gentlest: the spectrum of the photo is changed, in decorrelated colors",
             "Olah, Mordvintsev, Schubert 2017, Feature Visualization, Distill; started from the photo",
@@ -322,7 +322,7 @@ RECIPES: dict[str, Recipe] = {
                 **_ADAM, "parameterization": "fourier", "steps": 40, "rate": 0.03, "jitter": 16, "zoom": 0.2,
             },
         ),
-        Recipe(
+        Preset(
             "lucid",
             "feature visualization: the spectrum in decorrelated colors, seen through many small changes",
             "Olah, Mordvintsev, Schubert 2017, Distill, and lucid's render_vis; ours: larger transforms, the cascade",
@@ -332,7 +332,7 @@ RECIPES: dict[str, Recipe] = {
                 "smoothing": "cascade",
             },
         ),
-        Recipe(
+        Preset(
             "maco",
             "feature visualization of deep layers: only the phases of the spectrum move, and crops are seen",
             "Fel et al. 2023, arXiv:2306.06805; ours: Adam for NAdam, and 4 larger crops for their 32",
@@ -341,7 +341,7 @@ RECIPES: dict[str, Recipe] = {
                 "transforms": "crops(4, 0.4, 0.9, 160) + noise(0.04)",
             },
         ),
-        Recipe(
+        Preset(
             "pixels",
             "feature visualization with nothing in the way: the pixels themselves, for comparison",
             "Olah, Mordvintsev, Schubert 2017, Feature Visualization, Distill; lucid's render_vis of pixel_image",
@@ -354,18 +354,18 @@ RECIPES: dict[str, Recipe] = {
 }  # fmt: skip
 
 
-def plan_for(recipe: str = "balanced", **overrides: Any) -> Plan:
-    """The settings of ``recipe`` with ``overrides`` (those that are not None) laid over them.
+def plan_for(preset: str = "balanced", **overrides: Any) -> Plan:
+    """The settings of ``preset`` with ``overrides`` (those that are not None) laid over them.
 
-    A conditioning takes the place of the recipe's settings in ``CONDITIONING``. A rate of one's own without a
+    A conditioning takes the place of the settings of the preset in ``CONDITIONING``. A rate of one's own without a
     strength lets the rate decide how strong the dream becomes; a distance to stop at takes the strength's place.
 
     Raises:
-        UnknownNameError: no such recipe or setting.
+        UnknownNameError: no such preset or setting.
         UsageError: a value outside its range, or settings that exclude each other.
     """
-    if recipe not in RECIPES:
-        raise UnknownNameError("recipe", recipe, RECIPES)
+    if preset not in PRESETS:
+        raise UnknownNameError("preset", preset, PRESETS)
     given = {name: value for name, value in overrides.items() if value is not None}
     known = [entry.name for entry in fields(Plan)]
     for name in given:
@@ -374,7 +374,7 @@ def plan_for(recipe: str = "balanced", **overrides: Any) -> Plan:
     instead = [name for name in CONDITIONING if name in given]
     if given.get("conditioning") and instead:
         raise UsageError(f"Give a conditioning or {', '.join(instead)}, not both.")
-    settings = {"recipe": recipe, **RECIPES[recipe].settings, **given}
+    settings = {"preset": preset, **PRESETS[preset].settings, **given}
     if "stop_at" in given and "strength" in given:
         raise UsageError("Give a strength or a distance to stop at, not both.")
     if ("rate" in given or "stop_at" in given) and "strength" not in given:

@@ -206,10 +206,10 @@ def test_only_an_own_gradient_is_written_over() -> None:
     assert used.data_ptr() == gradient.data_ptr()
 
 
-@pytest.mark.parametrize("recipe", ["balanced", "classic", "lapnorm", "smooth"])
-def test_a_plan_means_the_chain_of_its_settings(recipe: str) -> None:
+@pytest.mark.parametrize("preset", ["balanced", "classic", "lapnorm", "smooth"])
+def test_a_plan_means_the_chain_of_its_settings(preset: str) -> None:
     """Smoothed, colors mixed, divided by its size, weighed, divided again: literally, in float64."""
-    plan, gradient = plan_for(recipe), noise(40, 30, seed=5)
+    plan, gradient = plan_for(preset), noise(40, 30, seed=5)
     weights = texture_emphasis(torch.rand(1, 3, 40, 30, generator=generator(3)), plan.calm)
     expected = gradient.double()
     if plan.smoothing == "cascade":

@@ -92,7 +92,7 @@ def test_each_is_decided_by_the_seed_and_lets_gradients_through(one: object, pho
 @pytest.mark.parametrize("one", EXAMPLES, ids=lambda one: type(one).__name__)
 def test_no_view_is_smaller_than_promised(one: object) -> None:
     wanted = 20
-    side = one.references(wanted)  # type: ignore[attr-defined]
+    side = one.needs(wanted)  # type: ignore[attr-defined]
     for seed in range(20):
         assert min(apply(one, torch.zeros(1, 3, side, side + 3), seed).shape[-2:]) >= wanted
 

@@ -15,7 +15,7 @@ import pytest
 from PIL import Image
 
 from deepdream.cli import options
-from deepdream.cli.audits import Audit
+from deepdream.cli.audits import ManyPictures
 from deepdream.cli.check_many import Spread, mask_beside
 from deepdream.errors import UsageError
 from deepdream.images import write_picture
@@ -89,19 +89,19 @@ def test_interrupted_and_gone_on_with_the_means_are_over_all(
 ) -> None:
     words = ("check", "in", *QUICK, "-q")
     whole = command(*words, "-o", "whole").out.replace("whole/", "out/")
-    ask = Audit._ask
+    ask = ManyPictures._ask
 
-    def struck(self: Audit, source: Path, *rest: Any) -> None:
+    def struck(self: ManyPictures, source: Path, *rest: Any) -> None:
         if source.stem == "b":
             os.kill(os.getpid(), signal.SIGTERM)
         ask(self, source, *rest)
 
-    monkeypatch.setattr(Audit, "_ask", struck)
+    monkeypatch.setattr(ManyPictures, "_ask", struck)
     done = command(*words, "-o", "out")
     assert done.code == 143
     assert "1 of 3 pictures are left. The same command with --skip-existing goes on." in done.err
     assert len(rows()) == 12
-    monkeypatch.setattr(Audit, "_ask", ask)
+    monkeypatch.setattr(ManyPictures, "_ask", ask)
     assert command(*words, "-o", "out", "--skip-existing").out == whole
     strip = [{**row, "seconds": ""} for row in rows()]
     assert strip == [{**row, "seconds": ""} for row in rows("whole/checks.csv")]

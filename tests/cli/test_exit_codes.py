@@ -74,7 +74,7 @@ def test_debug_shows_where(quick: Path, command: Any, monkeypatch: pytest.Monkey
     "line",
     [
         "run", "run photo.png --stepps 3", "run photo.png --steps x", "run photo.png --steps 0", "run photo.png -l zzz",
-        "run photo.png --max-pixels 0", "run photo.png --recipe zzz", "info", "rerun", "zzz",
+        "run photo.png --max-pixels 0", "run photo.png --preset zzz", "info", "rerun", "zzz",
     ],
 )  # fmt: skip
 def test_2_for_wrong_words(line: str, quick: Path, command: Any) -> None:
@@ -305,7 +305,7 @@ KNOWN = [
         "-l",
         "second",
         "second=2",
-        "--recipe",
+        "--preset",
         "classic",
         "--quiet",
         "--seed",

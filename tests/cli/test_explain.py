@@ -15,7 +15,7 @@ from typer.testing import CliRunner
 from deepdream.attribution import Explanation, find_method
 from deepdream.attribution import explain as explanation_of
 from deepdream.cli import concept_commands, explain_command, methods_command
-from deepdream.cli.fed_picture import Scene
+from deepdream.cli.fed_picture import FedPicture
 from deepdream.cli.options import NetworkChoice
 from deepdream.errors import DeepDreamError
 
@@ -189,12 +189,12 @@ def test_a_budget_for_all_is_shared_out(monkeypatch: pytest.MonkeyPatch) -> None
     """By a clock that stands still but for what methods take: those that sample half of their share."""
     now, shares = [0.0], {}
 
-    def explained(_: Scene, name: str, question: dict[str, Any], __: dict[str, Any]) -> Explanation:
+    def explained(_: FedPicture, name: str, question: dict[str, Any], __: dict[str, Any]) -> Explanation:
         shares[name] = question["budget"]
         now[0] += 0.5 * shares[name] if find_method(name).budgeted else 0.1
         return check_result
 
-    scene = Scene.open(CAT, NetworkChoice(device="cpu"))
+    scene = FedPicture.open(CAT, NetworkChoice(device="cpu"))
     check_result = explanation_of(scene.network, scene.image, "saliency")
     monkeypatch.setattr(explain_command, "_explained", explained)
     monkeypatch.setattr(time, "perf_counter", lambda: now[0])

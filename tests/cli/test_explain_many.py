@@ -18,7 +18,7 @@ from PIL import Image
 
 from deepdream.attribution import explain
 from deepdream.cli import explain_many, options
-from deepdream.cli.audits import Audit
+from deepdream.cli.audits import ManyPictures
 from deepdream.cli.input_output_files import Existing, unique_stems
 from deepdream.cli.result_table import Table
 from deepdream.errors import OutputError
@@ -301,14 +301,14 @@ def test_a_name_that_is_no_text(command: Any) -> None:
 
 
 def test_a_signal_lets_the_picture_come_to_its_end(command: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    ask = Audit._ask
+    ask = ManyPictures._ask
 
-    def struck(self: Audit, source: Path, *rest: Any) -> None:
+    def struck(self: ManyPictures, source: Path, *rest: Any) -> None:
         if source.stem == "b":
             os.kill(os.getpid(), signal.SIGINT)
         ask(self, source, *rest)
 
-    monkeypatch.setattr(Audit, "_ask", struck)
+    monkeypatch.setattr(ManyPictures, "_ask", struck)
     done = command("explain", "in", *SALIENCY)
     assert done.code == 130
     assert done.err.splitlines()[-1] == (
@@ -316,7 +316,7 @@ def test_a_signal_lets_the_picture_come_to_its_end(command: Any, monkeypatch: py
     )
     assert "stopping after this picture; a second signal stops at once." in done.err
     assert stems(rows()) == "ab"
-    monkeypatch.setattr(Audit, "_ask", ask)
+    monkeypatch.setattr(ManyPictures, "_ask", ask)
     assert command("explain", "in", *SALIENCY, "--skip-existing").code == 0
     whole = rows()
     command("explain", "in", "--method", "saliency", "-o", "whole")
@@ -328,20 +328,20 @@ def test_a_signal_lets_the_picture_come_to_its_end(command: Any, monkeypatch: py
 def test_a_second_signal_stops_at_once_and_nothing_is_lost(
     command: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    ask = Audit._ask
+    ask = ManyPictures._ask
 
-    def struck(self: Audit, source: Path, *rest: Any) -> None:
+    def struck(self: ManyPictures, source: Path, *rest: Any) -> None:
         for _ in range(2 if source.stem == "c" else 0):
             os.kill(os.getpid(), signal.SIGINT)
         ask(self, source, *rest)
 
-    monkeypatch.setattr(Audit, "_ask", struck)
+    monkeypatch.setattr(ManyPictures, "_ask", struck)
     done = command("explain", "in", *SALIENCY, "--json")
     assert done.code == 130
     document = json.loads(done.out)
     assert (len(document["results"]), document["error"], document["exit_code"]) == (2, "stopped", 130)
     assert stems(rows()) == "ab"
-    monkeypatch.setattr(Audit, "_ask", ask)
+    monkeypatch.setattr(ManyPictures, "_ask", ask)
     assert command("explain", "in", *SALIENCY, "--skip-existing").code == 0
     assert stems(rows()) == "abcd"
 
@@ -417,7 +417,7 @@ def test_nothing_is_held_of_a_picture_that_is_done(command: Any, monkeypatch: py
     from deepdream.images import Picture
 
     made: list[Any] = []
-    of = explain_many.Scene.of
+    of = explain_many.FedPicture.of
 
     def noting(path: Path, picture: Picture, network: Model) -> Any:
         gc.collect()
@@ -426,6 +426,6 @@ def test_nothing_is_held_of_a_picture_that_is_done(command: Any, monkeypatch: py
         made.append(weakref.ref(scene.image))
         return scene
 
-    monkeypatch.setattr(explain_many.Scene, "of", noting)
+    monkeypatch.setattr(explain_many.FedPicture, "of", noting)
     assert command("explain", "in", *SALIENCY).code == 0
     assert len(made) == 4

@@ -180,8 +180,8 @@ def test_rerun_asks_for_no_other_tiles_where_memory_is_short(
         ("-o", "d.jpg"),
         ("-o", "d.webp"),
         ("-o", "d.png", "--range", "minmax"),
-        ("-o", "d.png", "--recipe", "natural"),
-        ("-o", "d.png", "--recipe", "classic", "--strength", "0.05"),
+        ("-o", "d.png", "--preset", "natural"),
+        ("-o", "d.png", "--preset", "classic", "--strength", "0.05"),
         ("-o", "d.png", "--objective", "channel(second, 2) - 0.5*layer(first)"),
     ],
 )

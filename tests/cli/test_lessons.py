@@ -20,7 +20,7 @@ def elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_trace_draws_and_counts(command) -> None:
     done = command(
-        "trace", CAT, "-l", "blocks.2", "--size", 96, "--recipe", "natural", "-o", "t.png", "--json"
+        "trace", CAT, "-l", "blocks.2", "--size", 96, "--preset", "natural", "-o", "t.png", "--json"
     )
     assert done.code == 0
     document = json.loads(done.out)
@@ -37,7 +37,7 @@ def test_trace_draws_and_counts(command) -> None:
     [
         (["trace", CAT, "-l", "blokcs.4"], 2, "Did you mean 'blocks.4'"),
         (["trace", CAT, "-o", "t.mp4"], 2, ".webp"),
-        (["trace", CAT, "--recipe", "wild"], 2, "No recipe 'wild'"),
+        (["trace", CAT, "--preset", "wild"], 2, "No preset 'wild'"),
         (["trace", "nothing.jpg"], 3, "nothing.jpg"),
         (["trace", CAT, "--size", "0"], 2, "Cannot read the size"),
         (["trace", CAT, "--weights", "nothing.pth"], 4, "nothing.pth"),

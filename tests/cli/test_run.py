@@ -123,7 +123,7 @@ def test_layers_and_weights_are_climbed(command: Any) -> None:
         (["--layer", "second=nan"], "Cannot read the objective"),
         (["--layer", "second=1e999"], "Cannot read the objective"),
         (["--layer", "second", "--objective", "layer(first)"], "Give --layer or --objective, not both."),
-        (["--recipe", "clasic"], "No recipe 'clasic'. Did you mean 'classic'?"),
+        (["--preset", "clasic"], "No preset 'clasic'. Did you mean 'classic'?"),
         (["--objective", "chanel(second, 3)"], "No objective 'chanel'. Did you mean 'channel'?"),
         (["--objective", "channel(second, 99)"], "second has channels 0 to 11; there is no channel 99."),
         (["--objective", "logit(7)"], "The network has classes 0 to 4; there is no class 7."),
@@ -260,7 +260,7 @@ def test_json_says_everything_about_a_picture(command: Any) -> None:
         (["photo.png", "-l", "zzz"], 2),
         (["photo.png", "-o", "photo.png"], 7),
         (["lost.png", "lost2.png"], 6),
-        (["photo.png", "--recipe", "zzz"], 2),
+        (["photo.png", "--preset", "zzz"], 2),
         (["empty"], 3),
     ],
 )
@@ -303,7 +303,7 @@ def test_a_dry_run_says_all_and_writes_nothing(command: Any) -> None:
     assert re.fullmatch(r"  takes about \d+\.\d GB of memory and \d+(\.\d)? s", lines.pop(2))
     assert lines == [
         "photo.png -> outputs/photo_tiny_second.png",
-        "  climbs layer(second), recipe balanced, 9 gradients at 46x36 64x50 90x70",
+        "  climbs layer(second), preset balanced, 9 gradients at 46x36 64x50 90x70",
         "  3 octaves are left out: they would be too small for the layer",
     ]
     plan = json.loads(command("run", "photo.png", "--dry-run", "--json", "-l", "second", "--seed", "9").out)[
@@ -348,7 +348,7 @@ def test_a_dry_run_finds_what_the_run_would_refuse(command: Any) -> None:
 def test_help_says_every_default_once_and_starts_with_examples(command: Any) -> None:
     text = command("run", "--help").out
     assert text.index("deepdream run photo.jpg") < text.index("--layer")
-    assert "Recipe balanced: 0.09." in " ".join(text.split())
+    assert "Preset balanced: 0.09." in " ".join(text.split())
     assert "--decided-by" in text
     assert max(map(len, text.splitlines())) <= 80
 
@@ -385,7 +385,7 @@ def test_any_setting_can_be_said_with_set(command: Any, tmp_path: Path) -> None:
         (("--set", "stepps=3"), "Did you mean 'steps'"),
         (("--set", "steps=x"), "takes int"),
         (("--set", "steps=3", "--steps", "4"), "once for each setting"),
-        (("--set", "recipe=classic"), "--recipe"),
+        (("--set", "preset=classic"), "--preset"),
         (("--set", "objective=layer(second)"), "--objective"),
         (("--set", "steps"), "once for each setting"),
     ],

@@ -205,7 +205,7 @@ def test_a_huge_picture_is_refused_and_a_guide_is_found_again(command: Any) -> N
 
 def test_transparent_cells_keep_their_alpha_and_stand_on_checkers(command: Any) -> None:
     words = ("sweep", "noise", "--x", "alpha_weight=0,2", "--size", "40", "--set", "objective=layer(second)",
-             "--set", "recipe=lucid", "--set", "start=noise", "--set", "alpha=yes", "--set", "steps=3",
+             "--set", "preset=lucid", "--set", "start=noise", "--set", "alpha=yes", "--set", "steps=3",
              "--cells", "cells", "-q")  # fmt: skip
     done = command(*words, "-o", "one.png", "--json")
     assert done.code == 0, done.err

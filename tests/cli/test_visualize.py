@@ -93,7 +93,7 @@ def test_a_class_and_an_objective(command: Any) -> None:
         ("second:99999", "there is no channel 99999"),
         ("second --channels 5-2", "Cannot read the channels"),
         ("second --negative --both", "Choose one of"),
-        ("second --recipe balanced", "--recipe is one of lucid"),
+        ("second --preset balanced", "--preset is one of lucid"),
         ("second --size 100000", "more than 4096"),
         ("second --size 0", "Cannot read the size"),
         ("second:0 second:1 --checkpoint-every 2", "--cells"),
@@ -196,8 +196,8 @@ def test_checkers_are_two_grays_where_nothing_is_opaque() -> None:
         ("second:3 --set start=picture", "a visualization starts from noise"),
         ("second:3 --set objective=layer(first)", "stands before the options"),
         ("second:3 --bits 12", "--bits is 8 or 16"),
-        ("second:3 --magnitudes p.png", "--magnitudes is for --recipe maco"),
-        ("second:3 --recipe maco --set magnitudes=1", "Cannot read the magnitudes '1'"),
+        ("second:3 --magnitudes p.png", "--magnitudes is for --preset maco"),
+        ("second:3 --preset maco --set magnitudes=1", "Cannot read the magnitudes '1'"),
     ],
 )
 def test_what_cannot_be_transparent_or_set_is_one_line(line: str, words: str, command: Any) -> None:
@@ -220,7 +220,7 @@ def test_magnitudes_of_one_s_own_pictures_go_into_the_recipe(command: Any) -> No
     Path("own").mkdir()
     for name in ("a.png", "b.png"):
         write_picture(Path("own") / name, chance.random((260, 300, 3), dtype=np.float32))
-    words = ("second:3", "--recipe", "maco", "--set", "transforms=crops(2, 0.5, 0.9, 40)", *FAST)
+    words = ("second:3", "--preset", "maco", "--set", "transforms=crops(2, 0.5, 0.9, 40)", *FAST)
     done = command("visualize", *words, "--magnitudes", "own", "-o", "v.png", "-q")
     assert done.code == 0, done.err
     plan = json.loads(read_recipe(Path("v.png")) or "")["plan"]

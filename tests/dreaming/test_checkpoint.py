@@ -22,7 +22,7 @@ from deepdream.dreaming.state import State
 from deepdream.errors import PictureError
 from deepdream.images import Picture, write_picture
 from deepdream.models import Model
-from deepdream.plan import RECIPES, plan_for
+from deepdream.plan import PRESETS, plan_for
 
 SHORT = {"objective": "layer(second)", "steps": 3, "octaves": 2}
 
@@ -44,7 +44,7 @@ def kept(tiny_model: Model, picture: Picture, tmp_path: Path) -> Path:
 
 @pytest.mark.parametrize(
     ("recipe", "changed"),
-    [(recipe, {"start": "noise"} if recipe == "maco" else {}) for recipe in RECIPES]
+    [(recipe, {"start": "noise"} if recipe == "maco" else {}) for recipe in PRESETS]
     + [("natural", {"parameterization": name}) for name in ("laplacian", "shared")]
     + [("natural", {"parameterization": "cppn", "start": "noise"})],
 )
@@ -123,7 +123,7 @@ def _change(path: Path, change: Any) -> None:
         lambda t, n: n.update(octaves=[["a", 1, 1]]),
         lambda t, n: n.pop("every"),
         lambda t, n: t.pop("parameters"),
-        lambda t, n: t.pop("chance"),
+        lambda t, n: t.pop("rng_state"),
         lambda t, n: t.update(parameters=torch.zeros(1, 3, 5, 5)),
         lambda t, n: t.update(rng=torch.zeros(7, dtype=torch.uint8)),
         lambda t, n: t.update(source=torch.zeros(1, 3, 9, 9)),

@@ -46,10 +46,10 @@ def gentle(photo: Tensor) -> Tensor:
     return 0.35 + 0.3 * torch.nn.functional.interpolate(photo, (64, 80), mode="bilinear")
 
 
-@pytest.mark.parametrize("recipe", ["balanced", "classic", "natural"])
-def test_kept_luminance_and_kept_color_stay(recipe: str, tiny_model: Model, gentle: Tensor) -> None:
+@pytest.mark.parametrize("preset", ["balanced", "classic", "natural"])
+def test_kept_luminance_and_kept_color_stay(preset: str, tiny_model: Model, gentle: Tensor) -> None:
     for keep, seen, other in (("luminance", luma, chroma), ("color", chroma, luma)):
-        plan = plan_for(recipe, **SHORT, keep=keep, strength=0.04)
+        plan = plan_for(preset, **SHORT, keep=keep, strength=0.04)
         out = list(dream(tiny_model, plan, gentle))[-1].image
         assert float((seen(out) - seen(gentle)).abs().max()) < 2e-3
         assert root_mean_square(other(out) - other(gentle)) > 0.005
@@ -77,9 +77,9 @@ def mask(tmp_path: Path) -> Path:
     return tmp_path / "left.png"
 
 
-@pytest.mark.parametrize("recipe", ["balanced", "classic", "natural"])
-def test_nothing_changes_outside_the_mask(recipe: str, mask: Path, tiny_model: Model, gentle: Tensor) -> None:
-    plan = plan_for(recipe, **SHORT, mask=str(mask), strength=0.05)
+@pytest.mark.parametrize("preset", ["balanced", "classic", "natural"])
+def test_nothing_changes_outside_the_mask(preset: str, mask: Path, tiny_model: Model, gentle: Tensor) -> None:
+    plan = plan_for(preset, **SHORT, mask=str(mask), strength=0.05)
     steps = list(dream(tiny_model, plan, gentle))
     change = steps[-1].image - gentle
     assert float(change[..., 44:].abs().max()) == 0
@@ -107,10 +107,10 @@ def test_a_feathered_mask_has_no_edge(mask: Path, tiny_model: Model, gentle: Ten
         assert float(soft[0, 0, 30, column]) == pytest.approx(expected, abs=0.02)
 
 
-@pytest.mark.parametrize("recipe", ["balanced", "classic", "natural"])
+@pytest.mark.parametrize("preset", ["balanced", "classic", "natural"])
 @pytest.mark.parametrize("stop", ["ssim=0.9", "ssim=0.7", "l2=0.03"])
-def test_the_dream_stops_at_the_distance(recipe: str, stop: str, tiny_model: Model, gentle: Tensor) -> None:
-    out = list(dream(tiny_model, plan_for(recipe, **SHORT, stop_at=stop), gentle))[-1].image
+def test_the_dream_stops_at_the_distance(preset: str, stop: str, tiny_model: Model, gentle: Tensor) -> None:
+    out = list(dream(tiny_model, plan_for(preset, **SHORT, stop_at=stop), gentle))[-1].image
     name, value = parse_stop(stop)
     found = structural_similarity(gentle, out) if name == "ssim" else root_mean_square(out - gentle)
     assert found == pytest.approx(value, abs=2e-3)
@@ -135,11 +135,11 @@ def test_a_strength_is_the_same_for_every_network_and_layer(tiny_model: Model, g
         assert root_mean_square(out - gentle) == pytest.approx(0.05, abs=1e-3)
 
 
-@pytest.mark.parametrize("recipe", ["balanced", "classic"])
+@pytest.mark.parametrize("preset", ["balanced", "classic"])
 def test_the_exact_distance_is_found_band_by_band_as_well(
-    recipe: str, mask: Path, tiny_model: Model, gentle: Tensor, monkeypatch: pytest.MonkeyPatch
+    preset: str, mask: Path, tiny_model: Model, gentle: Tensor, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    plan = plan_for(recipe, **SHORT, mask=str(mask), strength=0.05)
+    plan = plan_for(preset, **SHORT, mask=str(mask), strength=0.05)
     state = list(dream(tiny_model, plan, gentle))[-1].state
     whole = at_distance(state, 0.02)
     monkeypatch.setattr(control, "_BAND", 80 * 7)

@@ -76,10 +76,10 @@ def as_on_a_device(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     "settings",
     [
         {},
-        {"recipe": "classic"},
-        {"recipe": "lapnorm"},
-        {"recipe": "natural"},
-        {"recipe": "smooth", "keep": "color"},
+        {"preset": "classic"},
+        {"preset": "lapnorm"},
+        {"preset": "natural"},
+        {"preset": "smooth", "keep": "color"},
         {"objective": "layer(second) + 0.5*channel(first, 2) - 0.1*total_variation()"},
         {"transforms": "pad(4) + jitter(4) + scale(0.9, 1.1) + rotate(-9, 9) + noise(0.02)"},
         {"objective": "logit(3) + 2*neuron(second, 3)", "optimizer": "adam"},
@@ -117,7 +117,7 @@ def elsewhere(tiny_model: Model, monkeypatch: pytest.MonkeyPatch) -> Model:
 @pytest.mark.parametrize(
     "settings",
     [
-        {}, {"recipe": "classic"}, {"recipe": "lapnorm"}, {"recipe": "natural"}, {"recipe": "smooth"},
+        {}, {"preset": "classic"}, {"preset": "lapnorm"}, {"preset": "natural"}, {"preset": "smooth"},
         {"mask": "mask.png", "feather": 3}, {"keep": "color"}, {"keep": "luminance", "blend": 0.5},
         {"objective": 'layer(second) + 0.5*masked(layer(first), "mask.png") - distance() - blur() - l1()'},
         {"objective": 'guide(second, "guide.png") + neuron(first, 3)'},
@@ -126,7 +126,7 @@ def elsewhere(tiny_model: Model, monkeypatch: pytest.MonkeyPatch) -> Model:
         {"transforms": "crops(2, 0.5, 0.9, 32)", "optimizer": "adam"},
         {"precision": "bfloat16"}, {"precision": "float16"}, {"relu": "redirected"}, {"tile": 40},
         *({"parameterization": name} for name in ("pixels", "colors", "fourier", "laplacian", "shared")),
-        *({"recipe": "maco", "parameterization": name, "start": "noise", "transforms": ""} for name in NOISE_ONLY),
+        *({"preset": "maco", "parameterization": name, "start": "noise", "transforms": ""} for name in NOISE_ONLY),
     ],
 )  # fmt: skip
 def test_nothing_is_left_on_another_device(
@@ -138,7 +138,7 @@ def test_nothing_is_left_on_another_device(
     write_picture(Path("guide.png"), np.full((40, 40, 3), 0.4, np.float32))
     np.save("vector.npy", np.ones(12, np.float32))
     plan = replace(
-        plan_for(settings.get("recipe", "balanced")), objective="layer(second)", octaves=1, steps=7
+        plan_for(settings.get("preset", "balanced")), objective="layer(second)", octaves=1, steps=7
     )
     steps = dream(elsewhere, replace(plan, **settings), photo)
     for _ in range(3):

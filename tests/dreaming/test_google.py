@@ -1,4 +1,4 @@
-"""The recipe ``classic`` against a slow literal version of Google's notebook (dream.ipynb, 2015)."""
+"""The preset ``classic`` against a slow literal version of Google's notebook (dream.ipynb, 2015)."""
 
 from __future__ import annotations
 

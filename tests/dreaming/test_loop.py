@@ -14,10 +14,10 @@ from deepdream.dreaming import State, advance, dream, start
 from deepdream.dreaming.fitting import sizes_for
 from deepdream.errors import DeepDreamError, UnknownNameError, UsageError
 from deepdream.models import Model
-from deepdream.plan import RECIPES, Plan, plan_for
+from deepdream.plan import PRESETS, Plan, plan_for
 from deepdream.tensors import root_mean_square
 
-OF_PICTURES = [name for name in RECIPES if parameterization_for(plan_for(name)).exact]
+OF_PICTURES = [name for name in PRESETS if parameterization_for(plan_for(name)).exact]
 
 SHORT = {"objective": "layer(second)", "steps": 3, "octaves": 2}
 
@@ -92,10 +92,10 @@ def test_a_random_scale_never_goes_below_what_the_network_takes() -> None:
         assert len(steps) == 25
 
 
-@pytest.mark.parametrize("recipe", OF_PICTURES)
-def test_a_network_of_one_size(recipe: str, small_network: nn.Module, photo: Tensor) -> None:
+@pytest.mark.parametrize("preset", OF_PICTURES)
+def test_a_network_of_one_size(preset: str, small_network: nn.Module, photo: Tensor) -> None:
     model = Model.wrap(small_network, input_size=64, fixed=True, name="vit")
-    plan = plan_for(recipe, objective="layer(second)", steps=2)
+    plan = plan_for(preset, objective="layer(second)", steps=2)
     with pytest.raises(
         UsageError, match=r"vit needs exactly 64x64 pixels at second; this picture has 64x48\."
     ):
@@ -135,10 +135,10 @@ def test_small_octaves_are_left_out_and_the_picture_itself_never(tiny_model: Mod
 
 
 @pytest.mark.parametrize("size", [(20, 3000), (3000, 3), (1, 1), (2, 7)])
-@pytest.mark.parametrize("recipe", OF_PICTURES)
-def test_strange_sizes_are_dreamed(size: tuple[int, int], recipe: str, tiny_model: Model) -> None:
+@pytest.mark.parametrize("preset", OF_PICTURES)
+def test_strange_sizes_are_dreamed(size: tuple[int, int], preset: str, tiny_model: Model) -> None:
     image = torch.rand(1, 3, *size, generator=torch.Generator().manual_seed(0))
-    plan = plan_for(recipe, objective="layer(second)", steps=2)
+    plan = plan_for(preset, objective="layer(second)", steps=2)
     if plan.transforms and size == (1, 1):  # one pixel is moved out of sight
         with pytest.raises(DeepDreamError, match=r"The gradient of layer.second. is zero everywhere"):
             last_image(tiny_model, plan, image)
@@ -148,20 +148,20 @@ def test_strange_sizes_are_dreamed(size: tuple[int, int], recipe: str, tiny_mode
     assert out.isfinite().all()
 
 
-@pytest.mark.parametrize("recipe", OF_PICTURES)
-def test_every_recipe_climbs(recipe: str, tiny_model: Model, photo: Tensor) -> None:
+@pytest.mark.parametrize("preset", OF_PICTURES)
+def test_every_recipe_climbs(preset: str, tiny_model: Model, photo: Tensor) -> None:
     plan = dataclasses.replace(
-        plan_for(recipe, objective="layer(second)", octaves=1, steps=10), jitter=0, zoom=0.0
+        plan_for(preset, objective="layer(second)", octaves=1, steps=10), jitter=0, zoom=0.0
     )
     steps = list(dream(tiny_model, plan, photo))
     assert steps[-1].score > steps[0].score
     assert root_mean_square(steps[-1].image - photo) > 0.005
 
 
-@pytest.mark.parametrize("recipe", OF_PICTURES)
-def test_the_seed_decides_every_byte(recipe: str, tiny_model: Model, photo: Tensor) -> None:
+@pytest.mark.parametrize("preset", OF_PICTURES)
+def test_the_seed_decides_every_byte(preset: str, tiny_model: Model, photo: Tensor) -> None:
     one, same, other = (
-        last_image(tiny_model, plan_for(recipe, **SHORT, seed=seed), photo).numpy().tobytes()
+        last_image(tiny_model, plan_for(preset, **SHORT, seed=seed), photo).numpy().tobytes()
         for seed in (7, 7, 8)
     )
     assert one == same
@@ -174,9 +174,9 @@ def test_a_dream_does_not_touch_the_global_random_state(tiny_model: Model, photo
     assert torch.equal(torch.random.get_rng_state(), before)
 
 
-@pytest.mark.parametrize("recipe", OF_PICTURES)
-def test_advancing_leaves_the_state_as_it_was(recipe: str, tiny_model: Model, photo: Tensor) -> None:
-    state = start(tiny_model, plan_for(recipe, **SHORT), photo)
+@pytest.mark.parametrize("preset", OF_PICTURES)
+def test_advancing_leaves_the_state_as_it_was(preset: str, tiny_model: Model, photo: Tensor) -> None:
+    state = start(tiny_model, plan_for(preset, **SHORT), photo)
     while not state.done:
         before = snapshot(state)
         following, again = advance(tiny_model, state), advance(tiny_model, state)
@@ -192,12 +192,12 @@ def test_the_picture_that_was_given_is_not_changed(tiny_model: Model, photo: Ten
     assert torch.equal(photo, before)
 
 
-@pytest.mark.parametrize("recipe", OF_PICTURES)
+@pytest.mark.parametrize("preset", OF_PICTURES)
 def test_going_on_from_a_state_is_the_uninterrupted_dream(
-    recipe: str, tiny_model: Model, photo: Tensor
+    preset: str, tiny_model: Model, photo: Tensor
 ) -> None:
     big = torch.nn.functional.interpolate(photo, (64, 80), mode="bilinear")
-    plan = plan_for(recipe, **SHORT)
+    plan = plan_for(preset, **SHORT)
     steps = list(dream(tiny_model, plan, big))
     for stop in (0, len(steps) // 2):
         resumed = list(dream(tiny_model, plan, state=steps[stop].state))
@@ -213,12 +213,12 @@ def test_the_plan_in_the_state_names_the_layer(tiny_model: Model, photo: Tensor)
 # Strength.
 
 
-@pytest.mark.parametrize("recipe", OF_PICTURES)
+@pytest.mark.parametrize("preset", OF_PICTURES)
 @pytest.mark.parametrize("strength", [0.02, 0.06])
 def test_the_wanted_strength_is_reached(
-    recipe: str, strength: float, tiny_model: Model, photo: Tensor
+    preset: str, strength: float, tiny_model: Model, photo: Tensor
 ) -> None:
-    plan = plan_for(recipe, objective="layer(second)", steps=8, octaves=2, strength=strength)
+    plan = plan_for(preset, objective="layer(second)", steps=8, octaves=2, strength=strength)
     out = last_image(tiny_model, plan, (photo * 1.2).clamp(0, 1))
     assert 0 <= float(out.min()) <= float(out.max()) <= 1
     assert root_mean_square(out - (photo * 1.2).clamp(0, 1)) == pytest.approx(strength, abs=1e-3)
@@ -293,8 +293,8 @@ def test_the_network_is_the_same_afterwards(small_network: nn.Module, photo: Ten
 
     before = seen()
     model = Model.wrap(small_network, input_size=64)
-    for recipe in OF_PICTURES:
-        last_image(model, plan_for(recipe, **SHORT), photo)
+    for preset in OF_PICTURES:
+        last_image(model, plan_for(preset, **SHORT), photo)
     with pytest.raises(UsageError):
         dream(model, Plan(objective="channel(second, 99)"), photo)
     stopped = dream(model, Plan(**SHORT), photo)
@@ -369,7 +369,7 @@ def test_parameters_that_explode_are_taken_back(tiny_model: Model, photo: Tensor
 
 def test_an_objective_that_no_recipe_could_hold_is_refused(tiny_model: Model, photo: Tensor) -> None:
     long = " + ".join(["direction(second, [0.123456789, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11])"] * 40)
-    with pytest.raises(UsageError, match=r"a recipe holds 2000\. Put a long direction into a \.npy file"):
+    with pytest.raises(UsageError, match=r"a preset holds 2000\. Put a long direction into a \.npy file"):
         dream(tiny_model, Plan(objective=long), photo)
 
 

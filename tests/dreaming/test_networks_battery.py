@@ -44,19 +44,19 @@ def state_of(model: Model) -> dict[str, Tensor]:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("recipe", ["balanced", "classic"])
-def test_every_network_dreams_and_stays_as_it_was(network: Model, recipe: str) -> None:
+@pytest.mark.parametrize("preset", ["balanced", "classic"])
+def test_every_network_dreams_and_stays_as_it_was(network: Model, preset: str) -> None:
     picture = smooth_picture(NETWORKS[network.name])
     before = state_of(network)
     told = {name: (p.requires_grad, p.grad) for name, p in network.module.named_parameters()}
     modes = [part.training for part in network.module.modules()]
-    dreamed = render(network, picture, plan_for(recipe, octaves=1, steps=2))
+    dreamed = render(network, picture, plan_for(preset, octaves=1, steps=2))
     change = torch.from_numpy(dreamed.pixels - picture.pixels)
     assert change.isfinite().all()
     assert dreamed.recipe.finished
     assert dreamed.recipe.score is not None
     assert 0 <= dreamed.pixels.min() <= dreamed.pixels.max() <= 1
-    if recipe == "balanced":
+    if preset == "balanced":
         # The wanted 0.09, unless four times what two steps have done is less.
         assert 0.06 < dreamed.measures.strength < 0.0905
     else:  # two steps of 1.5/255 over the mean size of the gradient
@@ -76,8 +76,8 @@ LAYERS = {
 
 
 @pytest.mark.weights
-@pytest.mark.parametrize("recipe", ["balanced", "classic"])
-def test_a_strength_is_the_same_distance_for_every_network_and_layer(recipe: str) -> None:
+@pytest.mark.parametrize("preset", ["balanced", "classic"])
+def test_a_strength_is_the_same_distance_for_every_network_and_layer(preset: str) -> None:
     """To 1 in 10 000 of the wanted root mean square; by the rate alone they end apart by more than a tenth."""
     picture, ends, drifted = smooth_picture(96), [], []
     short = {"octaves": 2, "steps": 3}
@@ -86,7 +86,7 @@ def test_a_strength_is_the_same_distance_for_every_network_and_layer(recipe: str
         network = load_model(name, weights=weights, device="cpu")
         for layer in layers:
             for found, how in ((ends, {"strength": 0.07}), (drifted, {"rate": 0.02})):
-                plan = plan_for(recipe, objective=f"layer({layer})", **short, **how)
+                plan = plan_for(preset, objective=f"layer({layer})", **short, **how)
                 change = render(network, picture, plan).pixels.astype(float) - picture.pixels
                 found.append(float((change**2).mean() ** 0.5))
     assert ends == pytest.approx([0.07] * 6, rel=1e-4)
@@ -137,7 +137,7 @@ def test_what_a_channel_answers_to_is_made_on_every_network(awake: Model, alpha:
 def test_a_small_step_raises_a_class_on_every_network(awake: Model) -> None:
     """Along the gradient of the pixels, whatever the architecture; far from there random networks are wild."""
     layer, side = SHOWN_AT[awake.name], NETWORKS[awake.name]
-    settings = {"recipe": "pixels", "optimizer": "ascent", "normalization": "std", "jitter": 0, "zoom": 0.0,
+    settings = {"preset": "pixels", "optimizer": "ascent", "normalization": "std", "jitter": 0, "zoom": 0.0,
                 "size": side, "steps": 1}  # fmt: skip
     (begun,), (made,) = (visualize(awake, ["logit(7)"], rate=rate, **settings) for rate in (1e-6, 3e-4))
     first, last = (answers(awake, layer, seen(one))[1][7] for one in (begun, made))

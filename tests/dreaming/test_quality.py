@@ -1,4 +1,4 @@
-"""The default recipe on the embedded network: no grid, no hiss, no neon, no burnt sky."""
+"""The default preset on the embedded network: no grid, no hiss, no neon, no burnt sky."""
 
 from __future__ import annotations
 

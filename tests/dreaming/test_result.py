@@ -1,4 +1,4 @@
-"""A finished dream: its picture, its alpha, its recipe; and what happens when there is no room for it."""
+"""A finished dream: its picture, its alpha, its preset; and what happens when there is no room for it."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ from deepdream.dreaming.result import fit_picture, full_size, noise_picture, par
 from deepdream.errors import DeepDreamError, MemoryExhaustedError, UsageError
 from deepdream.images import Picture, read_picture, read_recipe
 from deepdream.models import Model
-from deepdream.plan import RECIPES, Plan, plan_for
+from deepdream.plan import PRESETS, Plan, plan_for
 from deepdream.provenance import read_recipe_text
 from deepdream.tensors import root_mean_square
 
-OF_PICTURES = [name for name in RECIPES if parameterization_for(plan_for(name)).exact]
+OF_PICTURES = [name for name in PRESETS if parameterization_for(plan_for(name)).exact]
 
 PLAN = Plan(objective="layer(second)", steps=2, octaves=3, octave_scale=1.3)
 
@@ -90,14 +90,14 @@ def test_watching_sees_every_step_and_can_stop(tiny_model: Model, picture: Pictu
     assert stopped.pixels.shape == picture.pixels.shape
 
 
-@pytest.mark.parametrize("recipe", OF_PICTURES)
+@pytest.mark.parametrize("preset", OF_PICTURES)
 def test_an_interrupted_dream_stands_on_the_sharp_original(
-    recipe: str, tiny_model: Model, photo: Tensor
+    preset: str, tiny_model: Model, photo: Tensor
 ) -> None:
     """What was dreamed at a small octave is added to the full-size picture, which stays sharp."""
     board = ((torch.arange(96)[:, None] + torch.arange(120)) % 2).float() * 0.2 + 0.4
     image = board.expand(1, 3, 96, 120).contiguous()
-    plan = plan_for(recipe, objective="layer(second)", steps=2, octaves=2, octave_scale=2.0)
+    plan = plan_for(preset, objective="layer(second)", steps=2, octaves=2, octave_scale=2.0)
     first = next(dream(tiny_model, plan, image)).state
     full = full_size(first)
     assert full.shape == image.shape

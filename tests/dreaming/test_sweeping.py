@@ -1,4 +1,4 @@
-"""A sweep: axes as they are written, and cells that carry their own recipe and can be kept."""
+"""A sweep: axes as they are written, and cells that carry their own preset and can be kept."""
 
 from __future__ import annotations
 
@@ -78,9 +78,9 @@ def test_a_layer_is_said_as_in_run() -> None:
 
 
 def test_a_recipe_brings_its_own_settings_and_an_axis_wins_over_them() -> None:
-    cells = variations(parse_axis("recipe=classic,smooth"), parse_axis("octaves=2,3"), {})
+    cells = variations(parse_axis("preset=classic,smooth"), parse_axis("octaves=2,3"), {})
     assert [cell.plan for cell in cells] == [
-        plan_for(recipe, octaves=octaves) for octaves in (2, 3) for recipe in ("classic", "smooth")
+        plan_for(preset, octaves=octaves) for octaves in (2, 3) for preset in ("classic", "smooth")
     ]
     (nothing, _) = variations(parse_axis("strength=none,0.1"), None, {})
     assert nothing.plan.strength is None
@@ -96,8 +96,8 @@ def test_what_cannot_be_combined() -> None:
         variations(parse_axis("layer=a"), None, {"objective": "layer(b)"})
     with pytest.raises(UsageError, match="steps must lie between 1 and 10000, not 0"):
         variations(parse_axis("steps=1,0"), None, {})
-    with pytest.raises(UnknownNameError, match="No recipe 'clasic'"):
-        variations(parse_axis("recipe=clasic"), None, {})
+    with pytest.raises(UnknownNameError, match="No preset 'clasic'"):
+        variations(parse_axis("preset=clasic"), None, {})
     with pytest.raises(UsageError, match="more than a sheet holds"):
         variations(parse_axis("seed=0:15:16"), parse_axis("steps=1:16:16"), {})
 

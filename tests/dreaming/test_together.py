@@ -50,9 +50,9 @@ def by_itself(model: Model, state: State) -> Tensor:
     [
         {},
         {"objective": "layer(second) + 0.5*channel(first, 2) - 0.2*total_variation()"},
-        {"recipe": "classic"},
-        {"recipe": "lapnorm"},
-        {"recipe": "natural", "steps": 4, "zoom": 0.0},
+        {"preset": "classic"},
+        {"preset": "lapnorm"},
+        {"preset": "natural", "steps": 4, "zoom": 0.0},
         {"transforms": "crops(2, 0.5, 0.9, 32) + noise(0.04)", "keep": "color", "smoothing": "gaussian"},
         {"objective": "layer(second) - 3*distance()", "optimizer": "adam"},
     ],

@@ -103,12 +103,12 @@ def test_the_more_opacity_weighs_the_less_there_is_of_it(tiny_model: Model) -> N
         assert one.recipe.measures["mean_alpha"] == pytest.approx(one.measures.mean_alpha, abs=1e-6)
 
 
-@pytest.mark.parametrize("recipe", ["lucid", "maco"])
-def test_it_is_opaque_where_the_objective_lives(recipe: str, tiny_model: Model) -> None:
+@pytest.mark.parametrize("preset", ["lucid", "maco"])
+def test_it_is_opaque_where_the_objective_lives(preset: str, tiny_model: Model) -> None:
     """A neuron sees 7 of the 64 pixels across (two 3x3 convolutions of stride 2)."""
-    settings = {"rate": 0.05} if recipe == "lucid" else {"rate": 0.1}
+    settings = {"rate": 0.05} if preset == "lucid" else {"rate": 0.1}
     (made,) = visualize(
-        tiny_model, ["neuron(second, 1, 0.5, 0.5)"], size=64, steps=40, recipe=recipe, transforms="", alpha=True,
+        tiny_model, ["neuron(second, 1, 0.5, 0.5)"], size=64, steps=40, preset=preset, transforms="", alpha=True,
         **settings,
     )  # fmt: skip
     assert made.alpha is not None

@@ -31,14 +31,14 @@ def test_goals_are_written_with_a_semicolon_between_them() -> None:
         parse_goals("layer(a);")
 
 
-@pytest.mark.parametrize("recipe", ["balanced", "classic", "lucid", "pixels"])
+@pytest.mark.parametrize("preset", ["balanced", "classic", "lucid", "pixels"])
 @pytest.mark.parametrize("batch", [1, 2, 8])
 def test_each_picture_of_a_batch_is_the_one_it_would_be_alone(
-    recipe: str, batch: int, tiny_model: Model, photo: Tensor
+    preset: str, batch: int, tiny_model: Model, photo: Tensor
 ) -> None:
     """Whatever its neighbors climb, and however many go through the network at once."""
     big = torch.nn.functional.interpolate(photo, (64, 80), mode="bilinear")
-    options = {"recipe": recipe, "batch": batch}
+    options = {"preset": preset, "batch": batch}
     together = images(tiny_model, "; ".join(GOALS), big, **options)
     for index, goal in enumerate(GOALS):
         alone = images(tiny_model, goal, big, **options)

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from deepdream import __version__
 from deepdream.errors import DeepDreamError, PictureError, UsageError
-from deepdream.plan import RECIPES, Plan, plan_for
+from deepdream.plan import PRESETS, Plan, plan_for
 from deepdream.provenance import Recipe, read_recipe_text, versions
 
 GOOD = Recipe(
@@ -52,7 +52,7 @@ def test_what_is_written_comes_back(recipe: Recipe) -> None:
     assert read_recipe_text(recipe.to_text()) == recipe
 
 
-@pytest.mark.parametrize("name", RECIPES)
+@pytest.mark.parametrize("name", PRESETS)
 def test_every_recipe_of_ours_comes_back(name: str) -> None:
     assert read_recipe_text(replace(GOOD, plan=plan_for(name)).to_text()).plan == plan_for(name)
 

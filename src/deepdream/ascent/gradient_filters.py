@@ -1,7 +1,7 @@
 """Smoothing a gradient, and where it counts less; its colors and its size are in ``conditioning``.
 
 The raw gradient of a network with strided convolutions carries a checkerboard and much hiss (Odena, Dumoulin,
-Olah 2016, Distill; measured here in docs/recipes.md). Each function below takes and gives (B, 3, H, W).
+Olah 2016, Distill; measured here in docs/presets.md). Each function below takes and gives (B, 3, H, W).
 """
 
 from __future__ import annotations

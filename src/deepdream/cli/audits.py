@@ -27,7 +27,7 @@ _STOPPING = "deepdream: stopping after this picture; a second signal stops at on
 
 
 @dataclass(frozen=True)
-class Answer:
+class PictureResult:
     """What was found about one picture: rows of the table, entries of the JSON, and the file that was written."""
 
     rows: Sequence[Row]
@@ -49,7 +49,7 @@ class Summary(Protocol):
 
 
 @dataclass
-class Audit:
+class ManyPictures:
     """A run over many pictures.
 
     Attributes:
@@ -67,7 +67,7 @@ class Audit:
     failures: dict[Path, DeepDreamError] = field(default_factory=dict)
     explained: int = 0
 
-    def run(self, answer: Callable[[Path], Answer]) -> None:
+    def run(self, answer: Callable[[Path], PictureResult]) -> None:
         """Ask ``answer`` about every picture that the table does not have yet.
 
         A picture that cannot be read, or to which the question does not apply, does not stop the others. The first
@@ -105,7 +105,9 @@ class Audit:
         left = len(self.sources) - len(skipped) - len(failed) - self.explained
         return {**self.summary.told(), "skipped": skipped, "failed": failed, "left": left}
 
-    def _ask(self, source: Path, answer: Callable[[Path], Answer], results: JsonResults | None) -> None:
+    def _ask(
+        self, source: Path, answer: Callable[[Path], PictureResult], results: JsonResults | None
+    ) -> None:
         try:
             found = answer(source)
         except (PictureError, UsageError) as error:

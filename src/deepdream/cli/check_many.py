@@ -9,7 +9,7 @@ from math import isfinite, sqrt
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from deepdream.cli.audits import Answer, Audit, folder_for, spelled
+from deepdream.cli.audits import ManyPictures, PictureResult, folder_for, spelled
 from deepdream.cli.input_output_files import PICTURE_SUFFIXES, Existing
 from deepdream.cli.result_table import Row, Table
 from deepdream.cli.terminal import put_table
@@ -59,12 +59,12 @@ class ManyChecks:
     def run(
         self, sources: Sequence[Path], output: Path | None, existing: Existing, *, as_json: bool, quiet: bool
     ) -> None:
-        """Check all; see ``Audit.run`` for what it raises."""
+        """Check all; see ``ManyPictures.run`` for what it raises."""
         folder = folder_for(sources, output, "checks", existing=existing, as_json=as_json)
         table = None if folder is None else Table(folder / TABLE, COLUMNS)
         if table:
             table.begin(self._record(), existing)
-        audit = Audit(sources, table, Means(), f"checks of {len(sources)} pictures", as_json, quiet)
+        audit = ManyPictures(sources, table, Means(), f"checks of {len(sources)} pictures", as_json, quiet)
         audit.run(self._answer)
 
     def _record(self) -> dict[str, Any]:
@@ -72,7 +72,7 @@ class ManyChecks:
 
         return run_record([self.network], seed=self.settings["seed"], plan=self.settings)
 
-    def _answer(self, source: Path) -> Answer:
+    def _answer(self, source: Path) -> PictureResult:
         from deepdream.images import read_picture
 
         picture = read_picture(source)
@@ -89,7 +89,7 @@ class ManyChecks:
             "sha256": picture.sha256,
             **self.document(context, tested_maps, check_results),
         }
-        return Answer([{**about, **_row(check_result)} for check_result in check_results], [told])
+        return PictureResult([{**about, **_row(check_result)} for check_result in check_results], [told])
 
 
 def _row(check_result: CheckResult) -> dict[str, Any]:

@@ -10,10 +10,10 @@ import typer
 from deepdream.cli.fed_picture import (
     AgainstOption,
     BaselineOption,
+    FedPicture,
     JsonOption,
     LayerOption,
     Photo,
-    Scene,
     SeedOption,
     TargetOption,
 )
@@ -56,7 +56,7 @@ def channels(
     """
     from deepdream.attribution.channels import explain_channels
 
-    scene = Scene.open(image, choice)
+    scene = FedPicture.open(image, choice)
     found = explain_channels(
         scene.network, scene.image, target, layer=layer, against=against, baseline=baseline, steps=steps
     )
@@ -88,7 +88,7 @@ def concepts(
     """
     from deepdream.attribution.concept_activation import explain_concept
 
-    scene = Scene.open(image, choice)
+    scene = FedPicture.open(image, choice)
     examples = _folder(scene, concept)
     others = _folder(scene, without) if without else []
     found = explain_concept(
@@ -127,7 +127,7 @@ def _put_channels(image: Path, found: ChannelScores, rows: list[dict[str, Any]],
         say(f"deepdream: {note}.")
 
 
-def _folder(scene: Scene, folder: Path) -> list[Tensor]:
+def _folder(scene: FedPicture, folder: Path) -> list[Tensor]:
     from deepdream.images import read_picture
 
     if not folder.is_dir():

@@ -10,18 +10,18 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from deepdream.cli.explanation_output import STYLES, Showing, read_style, show
+from deepdream.cli.explanation_output import STYLES, ExplanationOutput, read_style, show
 from deepdream.cli.fed_picture import (
     AgainstOption,
     BaselineOption,
     DarkOption,
+    FedPicture,
     JsonOption,
     LayerOption,
     OutOption,
     OverwriteOption,
     Photo,
     Photos,
-    Scene,
     SeedOption,
     SkipOption,
     TargetOption,
@@ -70,9 +70,9 @@ def saliency(
 
     Example: deepdream saliency images/cat.jpg -o map.png
     """
-    showing = Showing(output, read_style(style, False), overwrite, dark, as_json)
+    showing = ExplanationOutput(output, read_style(style, False), overwrite, dark, as_json)
     showing.check("saliency")
-    scene = Scene.open(image, choice)
+    scene = FedPicture.open(image, choice)
     showing.check_free(scene, "saliency")
     show(
         scene,
@@ -136,7 +136,7 @@ def explain(
     Examples: deepdream explain images/cat.jpg --method grad-cam | deepdream explain images/cat.jpg --method all
     | deepdream explain photos/ --method grad-cam -o maps --format npy
     """
-    showing = Showing(output, read_style(style, overlay), overwrite, dark, as_json)
+    showing = ExplanationOutput(output, read_style(style, overlay), overwrite, dark, as_json)
     _check_method(method, showing)
     question = {"target": target, "against": against, "layer": layer, "baseline": baseline, "seed": seed}
     asked = _Asked(method, question, vars(own), parse_seconds(budget), quiet)
@@ -148,7 +148,7 @@ def explain(
     if file_format is not None:
         raise UsageError("--format is for many pictures; of one, the name after -o says it.")
     showing.check(method)
-    scene = Scene.open(sources[0], choice)
+    scene = FedPicture.open(sources[0], choice)
     if skip_existing and showing.is_there(scene, method):
         return
     showing.check_free(scene, method)
@@ -165,7 +165,7 @@ class _Asked:
     seconds: float | None
     quiet: bool
 
-    def of(self, scene: Scene) -> list[Explanation]:
+    def of(self, scene: FedPicture) -> list[Explanation]:
         """The explanations of one picture."""
         if self.method == "all":
             return _all(scene, self.question, self.own, self.seconds or SECONDS_FOR_ALL, quiet=self.quiet)
@@ -175,7 +175,7 @@ class _Asked:
 def _explain_many(
     sources: list[Path],
     asked: _Asked,
-    showing: Showing,
+    showing: ExplanationOutput,
     file_format: str | None,
     existing: Existing,
     choice: NetworkChoice,
@@ -194,7 +194,7 @@ def _explain_many(
     Many(network, silent.of, settings, showing, existing).run(sources, quiet=asked.quiet)
 
 
-def _check_method(name: str, showing: Showing) -> None:
+def _check_method(name: str, showing: ExplanationOutput) -> None:
     from deepdream.attribution import find_method
 
     if name != "all":
@@ -203,14 +203,21 @@ def _check_method(name: str, showing: Showing) -> None:
         raise UsageError("A mask is made from one method: choose it with --method.")
 
 
-def _explained(scene: Scene, name: str, question: Mapping[str, Any], own: Mapping[str, Any]) -> Explanation:
+def _explained(
+    scene: FedPicture, name: str, question: Mapping[str, Any], own: Mapping[str, Any]
+) -> Explanation:
     from deepdream.attribution import explain as run
 
     return run(scene.network, scene.image, name, **question, **own)
 
 
 def _all(
-    scene: Scene, question: Mapping[str, Any], own: Mapping[str, Any], seconds: float, *, quiet: bool = False
+    scene: FedPicture,
+    question: Mapping[str, Any],
+    own: Mapping[str, Any],
+    seconds: float,
+    *,
+    quiet: bool = False,
 ) -> list[Explanation]:
     """Every method that applies; the others are said, with the reason.
 

@@ -9,9 +9,9 @@ from pathlib import Path
 from statistics import median
 from typing import TYPE_CHECKING, Any
 
-from deepdream.cli.audits import Answer, Audit, folder_for, spelled
-from deepdream.cli.explanation_output import Showing, document_of, write
-from deepdream.cli.fed_picture import Scene
+from deepdream.cli.audits import ManyPictures, PictureResult, folder_for, spelled
+from deepdream.cli.explanation_output import ExplanationOutput, document_of, write
+from deepdream.cli.fed_picture import FedPicture
 from deepdream.cli.input_output_files import Existing, check_place, unique_stems
 from deepdream.cli.result_table import Row, Table
 from deepdream.cli.terminal import say
@@ -51,9 +51,9 @@ class Many:
     """
 
     network: Model
-    ask: Callable[[Scene], Sequence[Explanation]]
+    ask: Callable[[FedPicture], Sequence[Explanation]]
     settings: Mapping[str, Any]
-    showing: Showing
+    showing: ExplanationOutput
     existing: Existing
 
     @property
@@ -62,7 +62,7 @@ class Many:
         return str(self.settings["method"])
 
     def run(self, sources: Sequence[Path], *, quiet: bool) -> None:
-        """Explain all; see ``Audit.run`` for what it raises."""
+        """Explain all; see ``ManyPictures.run`` for what it raises."""
         folder = folder_for(
             sources, self.showing.output, "explanations", existing=self.existing, as_json=self.showing.as_json
         )
@@ -73,7 +73,7 @@ class Many:
             table.begin(self._record(), self.existing)
             places = _beside(places, {row["file"] for row in table.rows()}, table.done)
         title = f"{self.method} of {len(sources)} pictures"
-        audit = Audit(sources, table, Health(), title, self.showing.as_json, quiet)
+        audit = ManyPictures(sources, table, Health(), title, self.showing.as_json, quiet)
         audit.run(lambda source: self._answer(source, places.get(source)))
 
     def _places(self, sources: Sequence[Path], folder: Path) -> dict[Path, Path]:
@@ -92,18 +92,18 @@ class Many:
 
         return run_record([self.network], seed=self.settings["seed"], plan=self.settings)
 
-    def _answer(self, source: Path, place: Path | None) -> Answer:
+    def _answer(self, source: Path, place: Path | None) -> PictureResult:
         from deepdream.images import read_picture
 
         picture = read_picture(source)
-        scene = Scene.of(source, picture, self.network)
+        scene = FedPicture.of(source, picture, self.network)
         found = self.ask(scene)
         if place is not None:
             write(scene, found, self.showing, place, panel=self.method == "all")
         told = [{**document_of(scene, one, place), "sha256": picture.sha256} for one in found]
         predicted = self.network.label(scene.top)
         rows = [_row(one, entry, predicted, place) for one, entry in zip(found, told, strict=True)]
-        return Answer(rows, [{**entry, "predicted": predicted} for entry in told], place)
+        return PictureResult(rows, [{**entry, "predicted": predicted} for entry in told], place)
 
 
 class Health:
@@ -168,7 +168,7 @@ def _beside(places: Mapping[Path, Path], taken: set[str], done: set[str]) -> dic
     return found
 
 
-def read_format(word: str | None, showing: Showing, method: str) -> str:
+def read_format(word: str | None, showing: ExplanationOutput, method: str) -> str:
     """The format of each picture's file; ``png`` if nothing is said.
 
     Raises:

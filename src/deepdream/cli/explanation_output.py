@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from deepdream.cli.fed_picture import Scene
+from deepdream.cli.fed_picture import FedPicture
 from deepdream.cli.input_output_files import check_free
 from deepdream.cli.terminal import put, put_json, put_table
 from deepdream.errors import UnknownNameError, UsageError
@@ -21,7 +21,7 @@ DRAWINGS, RAW = (".png", ".svg", ".pdf"), (".npy", ".npz")
 
 
 @dataclass(frozen=True)
-class Showing:
+class ExplanationOutput:
     """Where the answer goes, and how it looks."""
 
     output: Path | None
@@ -41,14 +41,14 @@ class Showing:
         if self.style == "mask" and self.output is not None and self.output.suffix.lower() != ".png":
             raise UsageError(f"A mask is a PNG: end {self.output.name!r} in .png.")
 
-    def is_there(self, scene: Scene, what: str) -> bool:
+    def is_there(self, scene: FedPicture, what: str) -> bool:
         """Whether the output exists; it is announced."""
         place = scene.output(self.output, what)
         if there := place.exists():
             put(str(place))
         return there
 
-    def check_free(self, scene: Scene, what: str) -> None:
+    def check_free(self, scene: FedPicture, what: str) -> None:
         """Before the work: is the place free? With --json nothing is drawn unless a place is named."""
         if self.output is not None or not self.as_json:
             check_free(scene.output(self.output, what), overwrite=self.overwrite)
@@ -60,7 +60,7 @@ def read_style(style: str, overlay: bool) -> str:
     return "overlay" if overlay else style
 
 
-def show(scene: Scene, found: Sequence[Explanation], showing: Showing, what: str) -> None:
+def show(scene: FedPicture, found: Sequence[Explanation], showing: ExplanationOutput, what: str) -> None:
     written = None
     if showing.output is not None or not showing.as_json:
         written = scene.output(showing.output, what)
@@ -73,7 +73,9 @@ def show(scene: Scene, found: Sequence[Explanation], showing: Showing, what: str
     put(str(written))
 
 
-def write(scene: Scene, found: Sequence[Explanation], showing: Showing, path: Path, *, panel: bool) -> None:
+def write(
+    scene: FedPicture, found: Sequence[Explanation], showing: ExplanationOutput, path: Path, *, panel: bool
+) -> None:
     if path.suffix.lower() in RAW:
         _write_raw(found, path)
         return
@@ -93,7 +95,7 @@ def write(scene: Scene, found: Sequence[Explanation], showing: Showing, path: Pa
     figure.save(path)
 
 
-def _write_mask(scene: Scene, explanation: Explanation, path: Path) -> None:
+def _write_mask(scene: FedPicture, explanation: Explanation, path: Path) -> None:
     """A gray picture as large as the one explained."""
     from deepdream.attribution.pictures import mask_of
     from deepdream.images import write_picture
@@ -116,7 +118,7 @@ def _write_raw(found: Sequence[Explanation], path: Path) -> None:
     write_bytes(path, stream.getvalue())
 
 
-def document_of(scene: Scene, explanation: Explanation, written: Path | None) -> dict[str, Any]:
+def document_of(scene: FedPicture, explanation: Explanation, written: Path | None) -> dict[str, Any]:
     from deepdream.attribution.pictures import numbers_of
 
     return {
@@ -132,7 +134,7 @@ def document_of(scene: Scene, explanation: Explanation, written: Path | None) ->
     }
 
 
-def _put_answers(scene: Scene, found: Sequence[Explanation]) -> None:
+def _put_answers(scene: FedPicture, found: Sequence[Explanation]) -> None:
     first = found[0]
     chance = scene.probability(first.target)
     against = "" if first.against_label is None else f", against {first.against_label}"

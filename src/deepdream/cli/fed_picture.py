@@ -64,7 +64,7 @@ _UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0}
 
 
 @dataclass(frozen=True, eq=False)
-class Scene:
+class FedPicture:
     """A picture as the network is fed with it; ``size`` is that of the whole, (height, width)."""
 
     path: Path
@@ -73,14 +73,14 @@ class Scene:
     size: tuple[int, int]
 
     @classmethod
-    def open(cls, path: Path, choice: NetworkChoice) -> Scene:
+    def open(cls, path: Path, choice: NetworkChoice) -> FedPicture:
         from deepdream.images import read_picture
 
         picture = read_picture(path)
         return cls.of(path, picture, choice.load())
 
     @classmethod
-    def of(cls, path: Path, picture: Picture, network: Model) -> Scene:
+    def of(cls, path: Path, picture: Picture, network: Model) -> FedPicture:
         """A picture that was read, before a network that was loaded."""
         return cls(path, network, network.crop(picture.tensor()), (picture.height, picture.width))
 

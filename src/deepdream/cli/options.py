@@ -9,7 +9,7 @@ import typer
 
 from deepdream.cli.terminal import say
 from deepdream.errors import UsageError
-from deepdream.plan import RECIPES, Plan
+from deepdream.plan import PRESETS, Plan
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -22,14 +22,14 @@ _SETTINGS = {entry.name: entry for entry in fields(Plan)}
 
 
 def _help(name: str) -> str:
-    """The help of a setting: what it is, its unit, range and default in the default recipe."""
+    """The help of a setting: what it is, its unit, range and default in the default preset."""
     entry = _SETTINGS[name]
     text = entry.metadata["help"]
     text = text[0].upper() + text[1:]
     if entry.metadata["choices"]:
         text += f" ({', '.join(entry.metadata['choices'])})"
     unit = f" {entry.metadata['unit']}" if entry.metadata["unit"] else ""
-    return f"{text}. Recipe balanced: {entry.default}{unit}."
+    return f"{text}. Preset balanced: {entry.default}{unit}."
 
 
 def setting(name: str, *flags: str) -> Any:
@@ -47,9 +47,9 @@ LayerOption = Annotated[
         "--layer", "-l", help="A layer, or LAYER=WEIGHT; may be repeated. `deepdream layers` lists them."
     ),
 ]
-RecipeOption = Annotated[
+PresetOption = Annotated[
     str,
-    typer.Option("--recipe", help="; ".join(f"{r.name}: {r.summary}" for r in RECIPES.values()) + "."),
+    typer.Option("--preset", help="; ".join(f"{r.name}: {r.summary}" for r in PRESETS.values()) + "."),
 ]
 #: What every option that names a network says.
 MODEL_HELP = (

@@ -35,9 +35,9 @@ from deepdream.cli.options import (
     OutputOption,
     Overwrite,
     PrecisionOption,
+    PresetOption,
     Quiet,
     RangeOption,
-    RecipeOption,
     Settings,
     SizeOption,
     WeightsOption,
@@ -67,7 +67,7 @@ def register(app: typer.Typer) -> None:
 @dataclass(frozen=True)
 class _Settings(Settings):
     relu: Annotated[str | None, setting("relu")] = None
-    recipe: RecipeOption = "balanced"
+    preset: PresetOption = "balanced"
     strength: Annotated[float | None, setting("strength")] = None
     octaves: Annotated[int | None, setting("octaves")] = None
     octave_scale: Annotated[float | None, setting("octave_scale")] = None
@@ -154,7 +154,7 @@ def run(
 
       deepdream run photo.jpg --layer blocks.3 --layer blocks.4=0.5 --strength 0.12
 
-      deepdream run photo.jpg --recipe classic --size 1024 -o dream.png
+      deepdream run photo.jpg --preset classic --size 1024 -o dream.png
 
       deepdream run photo.jpg --mask face.png --feather 40 --keep color
 
@@ -175,7 +175,7 @@ def run(
     asked = Goal(layer or (), objective, classes or (), guide or (), minus or ())
     together = read_batch(batch)
     said = settings.said(precision=read_precision(precision), batch=together)
-    plan = plan_with(said.pop("recipe"), read_settings(more, said))
+    plan = plan_with(said.pop("preset"), read_settings(more, said))
     check_bits(bits)
     sources = expand_inputs(inputs)
     _check_only_input(sources)
@@ -212,15 +212,15 @@ def run(
     ledger.raise_failures()
 
 
-def plan_with(recipe: str, settings: Mapping[str, Value]) -> Plan:
-    """The recipe with ``settings`` over it. Raises UsageError for what has an option of its own."""
+def plan_with(preset: str, settings: Mapping[str, Value]) -> Plan:
+    """The preset with ``settings`` over it. Raises UsageError for what has an option of its own."""
     from deepdream.dreaming.axes import BESIDES
 
-    for name in (*BESIDES, "objective", "recipe"):
+    for name in (*BESIDES, "objective", "preset"):
         if name in settings:
             raise UsageError(f"Not --set {name}=...: it has an option of its own, --{name}.")
     nothing: dict[str, Any] = {name: None for name, value in settings.items() if value is None}
-    return replace(plan_for(recipe, **settings), **nothing)
+    return replace(plan_for(preset, **settings), **nothing)
 
 
 def _show_plans(jobs: list[Job], network: Model, plan: Plan, reading: Reading, *, json: bool) -> None:
@@ -231,7 +231,7 @@ def _show_plans(jobs: list[Job], network: Model, plan: Plan, reading: Reading, *
     for entry in described:
         sizes = " ".join(map(_size_in_words, entry["estimate"]["octaves"]))
         put(f"{entry['input']} -> {entry['output']}" + (" (exists, skipped)" if entry["skipped"] else ""))
-        put(f"  climbs {entry['objective']}, recipe {plan.recipe}, {entry['gradients']} gradients at {sizes}")
+        put(f"  climbs {entry['objective']}, preset {plan.preset}, {entry['gradients']} gradients at {sizes}")
         told = entry["estimate"]
         put(f"  takes about {told['bytes'] / 1e9:.1f} GB of memory and {duration(told['seconds'])}")
         if entry["left_out"]:

@@ -64,7 +64,7 @@ def sweep(
     y: Annotated[str | None, typer.Option("--y", help="What varies down: strength=0.04:0.12:3")] = None,
     fixed: Annotated[
         list[str] | None,
-        typer.Option("--set", help="The same for all cells: steps=8, recipe=classic; may be repeated."),
+        typer.Option("--set", help="The same for all cells: steps=8, preset=classic; may be repeated."),
     ] = None,
     size: Annotated[
         str | None,
@@ -89,7 +89,7 @@ def sweep(
     """Dream one picture again and again with one or two settings varied, onto one labeled sheet.
 
     Any setting of a dream can stand on an axis or in --set (octaves, octave-scale, steps, rate, jitter, strength,
-    seed, smoothing, color, calm, ...), and also layer, objective, recipe, size and model.
+    seed, smoothing, color, calm, ...), and also layer, objective, preset, size and model.
 
     Examples:
 
@@ -97,7 +97,7 @@ def sweep(
 
       deepdream sweep photo.jpg --x strength=0.04:0.12:5 --set layer=blocks.3 -o sheet.png
 
-      deepdream sweep photo.jpg --x recipe=balanced,classic --y seed=0,1,2 --cells cells/ --skip-existing
+      deepdream sweep photo.jpg --x preset=balanced,classic --y seed=0,1,2 --cells cells/ --skip-existing
     """
     reading = Reading(size, value_range, max_pixels, quiet)
     axes, same = _axes(x, y), read_settings(fixed, {} if size is None else {"size": size})

@@ -32,14 +32,14 @@ from deepdream.cli.process import interruptible
 from deepdream.cli.progress import dream_progress
 from deepdream.cli.terminal import duration, put, put_json, say
 from deepdream.errors import InterruptedRunError, UsageError
-from deepdream.plan import RECIPES, Plan
+from deepdream.plan import PRESETS, Plan
 
 if TYPE_CHECKING:
     from deepdream.dreaming import DreamResult
     from deepdream.dreaming.axes import Value
     from deepdream.models import Model
 
-_RECIPES = tuple(name for name in ("lucid", "maco", "pixels") if name in RECIPES)
+_PRESETS = tuple(name for name in ("lucid", "maco", "pixels") if name in PRESETS)
 _MOST = 64  # pictures in one call
 _LARGEST = 4096  # pixels a side
 _SAID_ELSEWHERE = {
@@ -47,7 +47,7 @@ _SAID_ELSEWHERE = {
     "layer": "it is what stands before the options",
     "pictures": "use --diversity",
     "start": "a visualization starts from noise",
-    "recipe": "use --recipe",
+    "preset": "use --preset",
     "model": "use --model",
     "size": "use --size",
 }
@@ -103,14 +103,14 @@ def visualize(
         ),
     ] = 1,
     size: Annotated[str, typer.Option("--size", help="Side in pixels, or WIDTHxHEIGHT.")] = "224",
-    recipe: Annotated[str, typer.Option("--recipe", help=f"{', '.join(_RECIPES)}.")] = "lucid",
+    preset: Annotated[str, typer.Option("--preset", help=f"{', '.join(_PRESETS)}.")] = "lucid",
     settings: _Settings,
     magnitudes: Annotated[
         list[str] | None,
         typer.Option(
             "--magnitudes",
             metavar="PICTURES",
-            help="Photographs, or a folder, whose frequencies the recipe maco takes instead of its own.",
+            help="Photographs, or a folder, whose frequencies the preset maco takes instead of its own.",
         ),
     ] = None,
     more: Annotated[
@@ -154,8 +154,8 @@ def visualize(
               for signed in signs_of(wish, negative=negative, both=both)]  # fmt: skip
     given = read_settings(more, settings.said(precision=read_precision(precision)))
     if magnitudes:
-        given["magnitudes"] = _magnitudes(magnitudes, recipe, given)
-    plan = _plan(wishes, diversity, network, recipe, **given)
+        given["magnitudes"] = _magnitudes(magnitudes, preset, given)
+    plan = _plan(wishes, diversity, network, preset, **given)
     count = len(wishes) * plan.pictures
     height, width = read_side(size)
     name = _as_name("+".join(wish.label for wish in wishes[:4]))
@@ -187,8 +187,8 @@ def visualize(
         put(str(job.output))
 
 
-def _plan(wishes: Sequence[Wish], diversity: int, network: Model, recipe: str, **settings: Any) -> Plan:
-    """The plan of all the pictures. Raises UsageError: nothing to show, too much, or no such recipe."""
+def _plan(wishes: Sequence[Wish], diversity: int, network: Model, preset: str, **settings: Any) -> Plan:
+    """The plan of all the pictures. Raises UsageError: nothing to show, too much, or no such preset."""
     from deepdream.ascent.parameterizations import check_start
     from deepdream.ascent.transforms import parse_transforms
     from deepdream.dreaming.fitting import objective_of
@@ -196,8 +196,8 @@ def _plan(wishes: Sequence[Wish], diversity: int, network: Model, recipe: str, *
 
     if not wishes:
         raise UsageError("Say what to visualize: blocks.4:17, class:NAME or an objective.")
-    if recipe not in _RECIPES:
-        raise UsageError(f"--recipe is one of {', '.join(_RECIPES)} here, not {recipe!r}.")
+    if preset not in _PRESETS:
+        raise UsageError(f"--preset is one of {', '.join(_PRESETS)} here, not {preset!r}.")
     if len(wishes) * diversity > _MOST:
         raise UsageError(
             f"{len(wishes) * diversity} pictures are more than {_MOST} in one call: ask for fewer --channels."
@@ -211,24 +211,24 @@ def _plan(wishes: Sequence[Wish], diversity: int, network: Model, recipe: str, *
     for name in _SAID_ELSEWHERE:
         if name in settings:
             raise UsageError(f"Not --set {name}=... here: {_SAID_ELSEWHERE[name]}.")
-    plan = visualization_plan(goals, recipe, pictures=diversity, **settings)
+    plan = visualization_plan(goals, preset, pictures=diversity, **settings)
     check_start(plan)
     parse_transforms(plan.transforms)
     objective_of(plan, network)
     return plan
 
 
-def _magnitudes(words: Sequence[str], recipe: str, given: Mapping[str, Value]) -> str:
+def _magnitudes(words: Sequence[str], preset: str, given: Mapping[str, Value]) -> str:
     """What the photographs of ``words`` have of each frequency, as a setting. Raises PictureError, UsageError."""
     from deepdream.ascent.parameterizations.maco import measure_magnitudes
     from deepdream.cli.input_output_files import expand_inputs
     from deepdream.images import read_picture
 
     kind = given.get(
-        "parameterization", RECIPES[recipe].settings["parameterization"] if recipe in RECIPES else ""
+        "parameterization", PRESETS[preset].settings["parameterization"] if preset in PRESETS else ""
     )
     if kind != "maco" or "magnitudes" in given:
-        raise UsageError("--magnitudes is for --recipe maco, and says what --set magnitudes=... says.")
+        raise UsageError("--magnitudes is for --preset maco, and says what --set magnitudes=... says.")
     pictures = (read_picture(path).tensor() for path in expand_inputs(words))
     return str(measure_magnitudes(pictures, decorrelated=bool(given.get("decorrelated", True))))
 
@@ -305,7 +305,7 @@ def _show(job: Job, network: Model, plan: Plan, size: tuple[int, int], count: in
         return
     many = f"{count} pictures" if count > 1 else "one picture"
     put(f"{job.output}")
-    put(f"  climbs {plan.objective}, recipe {plan.recipe}: {many} of {width}x{height}, {plan.steps} steps")
+    put(f"  climbs {plan.objective}, preset {plan.preset}: {many} of {width}x{height}, {plan.steps} steps")
     put(f"  takes about {takes.bytes / 1e9:.1f} GB of memory and {duration(takes.seconds)}")
 
 
@@ -352,7 +352,7 @@ def _draw(path: Path, network: Model, plan: Plan, made: Sequence[DreamResult], l
         cell_width=max(160, made[0].pixels.shape[1]),
         title=f"What {network.name} answers to",
         caption=(
-            f"Each picture was made from noise by {plan.steps} steps of gradient ascent (recipe {plan.recipe}). "
+            f"Each picture was made from noise by {plan.steps} steps of gradient ascent (preset {plan.preset}). "
             "It shows one thing that excites the part, not all that does."
             + (" Checkers show through where nothing was needed." if plan.alpha else "")
         ),
@@ -361,7 +361,7 @@ def _draw(path: Path, network: Model, plan: Plan, made: Sequence[DreamResult], l
 
 
 def _keep(folder: Path, made: Sequence[DreamResult], labels: Sequence[str], reading: Reading) -> list[Path]:
-    """Every picture in a file of its own, with its recipe."""
+    """Every picture in a file of its own, with its preset."""
     folder.mkdir(parents=True, exist_ok=True)
     places = [folder / f"{number:02d}_{_as_name(label)}.png" for number, label in enumerate(labels)]
     for place, dreamed in zip(places, made, strict=True):

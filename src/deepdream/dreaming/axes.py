@@ -124,7 +124,7 @@ def _variation(row: int, column: int, values: Mapping[str, Value], every: dict[s
     if layer is not None:
         every["objective"] = climbing(str(layer))
     nothing: dict[str, Any] = {name: None for name, value in every.items() if value is None}
-    plan = replace(plan_for(every.pop("recipe", "balanced"), **every), **nothing)
+    plan = replace(plan_for(every.pop("preset", "balanced"), **every), **nothing)
     return Variation(row, column, values, plan, model, None if size is None else str(size))
 
 

@@ -40,7 +40,7 @@ _HOLES = 2.0
 _WORTH = 0.8
 #: Settings that say how far steps go and what becomes of them, at these values; a step takes the same at all.
 _COUNTS_NOT: dict[str, Any] = {
-    "recipe": "", "octave_scale": 2.0, "rate": 1.0, "seed": 0, "blend": 1.0, "alpha_weight": 0.0, "tile_fitted": False,
+    "preset": "", "octave_scale": 2.0, "rate": 1.0, "seed": 0, "blend": 1.0, "alpha_weight": 0.0, "tile_fitted": False,
 }  # fmt: skip
 #: No known network takes more bytes than this for a pixel; a picture that needs less is not measured.
 _MOST = 10_000

@@ -61,7 +61,7 @@ class Sheet:
         """What is the same for all cells, and what the small print means."""
         recipe = next(cell.recipe for cell in done if cell.recipe)
         plan = recipe.plan
-        same = {"model": recipe.model["name"], "recipe": plan.recipe, "objective": plan.objective,
+        same = {"model": recipe.model["name"], "preset": plan.preset, "objective": plan.objective,
                 "strength": plan.strength, "octaves": plan.octaves, "steps": plan.steps, "seed": plan.seed,
                 **_named(self.fixed)}  # fmt: skip
         words = [
@@ -77,7 +77,7 @@ class Sheet:
     def _told_elsewhere(self) -> set[str]:
         """Settings that the caption leaves out: they vary, follow from what varies, or are said in other words."""
         names = set(self.varied)
-        if "recipe" in names:
+        if "preset" in names:
             names |= {"octaves", "steps", "strength"} - set(self.fixed)
         if {"layer", "model"} & {*names, *self.fixed}:
             names.add("objective")

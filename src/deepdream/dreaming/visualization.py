@@ -10,20 +10,20 @@ from deepdream.ascent.objectives import Objective
 from deepdream.dreaming.loop import Step
 from deepdream.dreaming.result import DreamResult, noise_picture, render_all
 from deepdream.models import Model
-from deepdream.plan import RECIPES, Plan, plan_for
+from deepdream.plan import PRESETS, Plan, plan_for
 
 
-def visualization_plan(objectives: Sequence[Objective | str], recipe: str = "lucid", **settings: Any) -> Plan:
-    """The plan of a visualization: settings of ``recipe`` with ``settings`` over them, started from noise.
+def visualization_plan(objectives: Sequence[Objective | str], preset: str = "lucid", **settings: Any) -> Plan:
+    """The plan of a visualization: settings of ``preset`` with ``settings`` over them, started from noise.
 
     A new ground at every step makes the gradients of a transparent picture less sure: where nothing else is said it
-    takes half of the recipe's rate, and a third more steps. Raises what ``plan_for`` raises.
+    takes half of the preset's rate, and a third more steps. Raises what ``plan_for`` raises.
     """
     given = {name: value for name, value in settings.items() if value is not None}
-    own = RECIPES[recipe].settings if given.get("alpha") and recipe in RECIPES else {}
+    own = PRESETS[preset].settings if given.get("alpha") and preset in PRESETS else {}
     if "rate" in own and "steps" in own:
         given = {"rate": own["rate"] / 2, "steps": round(own["steps"] * 4 / 3), **given}
-    return plan_for(recipe, **{**given, "objective": join_goals(objectives), "start": "noise"})
+    return plan_for(preset, **{**given, "objective": join_goals(objectives), "start": "noise"})
 
 
 def visualize(
@@ -32,7 +32,7 @@ def visualize(
     *,
     size: int | tuple[int, int] = 224,
     steps: int | None = None,
-    recipe: str = "lucid",
+    preset: str = "lucid",
     seed: int = 0,
     batch: int | None = None,
     watch: Callable[[Step], bool | None] | None = None,
@@ -48,8 +48,8 @@ def visualize(
     Args:
         objectives: What the pictures climb, one each; objectives or their text.
         size: Side in pixels, or (height, width).
-        steps: Gradient steps; the recipe's if not given.
-        recipe: A named set of settings, see ``deepdream.plan.RECIPES``.
+        steps: Gradient steps; the preset's if not given.
+        preset: A named set of settings, see ``deepdream.plan.PRESETS``.
         batch: Largest number of pictures in one network pass; it bounds the memory.
         watch: Called after every step of the whole batch; returning True stops there.
         settings: Further settings of ``Plan``. ``alpha=True`` gives transparent pictures; with ``pictures=n``
@@ -62,6 +62,6 @@ def visualize(
 
     Source: Olah, Mordvintsev, Schubert 2017, Feature Visualization, Distill.
     """
-    plan = visualization_plan(objectives, recipe, steps=steps, seed=seed, batch=batch, **settings)
+    plan = visualization_plan(objectives, preset, steps=steps, seed=seed, batch=batch, **settings)
     height, width = (size, size) if isinstance(size, int) else size
     return render_all(model, noise_picture(height, width, plan.seed), plan, watch=watch)

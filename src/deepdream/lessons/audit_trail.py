@@ -137,7 +137,7 @@ def _of_recipe(recipe: Recipe) -> dict[str, Any]:
         "license": recipe.model.get("license"),
         "trained on": _trained_on(str(recipe.model["name"]), origin),
         "preprocessing": f"{recipe.width}x{recipe.height} pixels, numbers read as {recipe.input.get('range', 'auto')}",
-        "settings": f"recipe {recipe.plan.recipe}, {recipe.plan.objective}, {recipe.plan.octaves} octaves, "
+        "settings": f"preset {recipe.plan.preset}, {recipe.plan.objective}, {recipe.plan.octaves} octaves, "
         f"{recipe.plan.steps} steps, strength {recipe.plan.strength}",
         "seed": recipe.plan.seed,
         "versions": versions,

@@ -10,7 +10,7 @@ import typer
 from deepdream.cli.fed_picture import Photo, SeedOption, TargetOption
 from deepdream.cli.input_output_files import expand_inputs
 from deepdream.cli.lessons.lesson_output import DecidedBy, add_lesson, read
-from deepdream.cli.options import LayerOption, NetworkChoice, RecipeOption
+from deepdream.cli.options import LayerOption, NetworkChoice, PresetOption
 from deepdream.cli.run_objective import objective_text
 
 if TYPE_CHECKING:
@@ -30,7 +30,7 @@ def trace(
     image: Photo,
     layer: LayerOption = None,
     objective: Objective = None,
-    recipe: RecipeOption = "balanced",
+    preset: PresetOption = "balanced",
     strength: Annotated[
         float | None, typer.Option("--strength", help="Root-mean-square change of the dream.")
     ] = None,
@@ -51,7 +51,7 @@ def trace(
 
     picture = read(image)
     climbed = objective_text(layer, objective)
-    plan = plan_for(recipe, objective=climbed, strength=strength, seed=seed)
+    plan = plan_for(preset, objective=climbed, strength=strength, seed=seed)
     network = choice.load()
     return trace(network, picture, plan, size=size, decided_by=decided_by, tell=tell)
 

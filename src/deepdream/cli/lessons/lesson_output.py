@@ -32,7 +32,7 @@ DecidedBy = Annotated[str, typer.Option("--decided-by", help="Who answers for it
 
 
 @dataclass(frozen=True)
-class Showing:
+class LessonOutput:
     """How a lesson's answer is to be shown."""
 
     output: FigureOption = None
@@ -72,18 +72,18 @@ class Showing:
 def add_lesson(app: typer.Typer, name: str, command: Callable[..., Exhibit], *, moves: bool = False) -> None:
     """Make ``command``, which gives an exhibit, the command ``name`` of ``app``.
 
-    It declares its own options, and ``tell`` to be given somebody who listens; all have those of ``Showing``.
+    It declares its own options, and ``tell`` to be given somebody who listens; all have those of ``LessonOutput``.
     """
     own = parameters_of(command, Exhibit=Any, Tell=Any)  # their room imports torch, and --help should not
     told = own.pop("tell", None) is not None
 
-    def run(showing: Showing, **given: Any) -> None:
+    def run(showing: LessonOutput, **given: Any) -> None:
         showing.check(moves=moves)
         if told:
             given["tell"] = _silence if showing.quiet else say
         showing.show(command(**given))
 
-    whole = with_signature(run, own.values(), showing=Showing)
+    whole = with_signature(run, own.values(), showing=LessonOutput)
     app.command(name, help=inspect.getdoc(command))(grouped(whole))
 
 
