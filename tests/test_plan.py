@@ -186,7 +186,7 @@ def test_every_preset_names_its_source() -> None:
     for name, preset in PRESETS.items():
         assert preset.name == name
         assert preset.summary
-        assert recipe.source
+        assert preset.source
     assert "google/deepdream" in PRESETS["classic"].source
 
 

@@ -369,7 +369,7 @@ def test_parameters_that_explode_are_taken_back(tiny_model: Model, photo: Tensor
 
 def test_an_objective_that_no_recipe_could_hold_is_refused(tiny_model: Model, photo: Tensor) -> None:
     long = " + ".join(["direction(second, [0.123456789, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11])"] * 40)
-    with pytest.raises(UsageError, match=r"a preset holds 2000\. Put a long direction into a \.npy file"):
+    with pytest.raises(UsageError, match=r"a recipe holds 2000\. Put a long direction into a \.npy file"):
         dream(tiny_model, Plan(objective=long), photo)
 
 
