@@ -140,8 +140,13 @@ def test_methods_by_name_tell_all_that_is_known() -> None:
         entry = find_method(name)
         for words in (entry.question, entry.caveat, entry.paper, entry.needs):
             assert words in out
-    assert "samples 1000, grid 7, keep 0.5" in out
-    assert [entry["name"] for entry in json.loads(run("methods", "lrp", "--json")[1])] == ["lrp"]
+    lines = [" ".join(line.split()) for line in out.splitlines()]
+    assert "samples 1000 a whole number, at least 1 How many samples are averaged" in "\n".join(lines)
+    assert "keep 0.5 a number, above 0, at most 1 Probability that a cell of a mask is visible." in lines
+    (entry,) = json.loads(run("methods", "lrp", "--json")[1])
+    assert entry["name"] == "lrp"
+    assert entry["options"] == [option.to_dict() for option in find_method("lrp").options.values()]
+    assert entry["options"][0]["choices"] == ["composite", "epsilon"]
     code, _, err = run("methods", "gradcam")
     assert code == 2
     assert "Did you mean 'grad-cam'" in err

@@ -2,17 +2,25 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Annotated, Any
 
 import torch
 from torch import Tensor
 
 from deepdream.attribution.hooks import activation_and_gradient, scores_from
+from deepdream.attribution.method_options import Meaning, Rectify
 from deepdream.attribution.registry import Budgeted, Outcome, register, sampled
 from deepdream.attribution.score_function import ScoreFunction, enlarge, find_layer
 from deepdream.errors import UsageError
 from deepdream.models import Model
 
+Channels = Annotated[
+    int, Meaning("How many channels are tried, those with the largest spread first.", least=1)
+]
+AllChannels = Annotated[
+    int | None,
+    Meaning("How many channels are tried, those with the largest mean first; auto is all.", least=1),
+]
 _COARSE = "As coarse as its layer: one value per cell of the grid."
 
 
@@ -47,7 +55,7 @@ _SHARED: dict[str, Any] = {
     caveat=f"{_COARSE} Evidence against the class is cut off.",
     **_SHARED,
 )
-def grad_cam(score_function: ScoreFunction, *, rectify: bool = True) -> Tensor:
+def grad_cam(score_function: ScoreFunction, *, rectify: Rectify = True) -> Tensor:
     """ReLU of the channels weighted by their mean gradient; ``rectify=False`` keeps the negative side."""
     activation, gradient = activation_and_gradient(score_function)
     return _weighted(gradient.mean(dim=(1, 2)), activation, rectify)
@@ -60,7 +68,7 @@ def grad_cam(score_function: ScoreFunction, *, rectify: bool = True) -> Tensor:
     caveat=f"{_COARSE} Counts only gradients in favor, so it hardly tells two classes apart.",
     **_SHARED,
 )
-def grad_cam_plus_plus(score_function: ScoreFunction, *, rectify: bool = True) -> Tensor:
+def grad_cam_plus_plus(score_function: ScoreFunction, *, rectify: Rectify = True) -> Tensor:
     """Positive gradients weighted by alpha = g^2 / (2 g^2 + sum(A) g^3), the paper's equation 19."""
     activation, gradient = activation_and_gradient(score_function)
     square = gradient.square()
@@ -76,7 +84,7 @@ def grad_cam_plus_plus(score_function: ScoreFunction, *, rectify: bool = True) -
     caveat=_COARSE,
     **_SHARED,
 )
-def x_grad_cam(score_function: ScoreFunction, *, rectify: bool = True) -> Tensor:
+def x_grad_cam(score_function: ScoreFunction, *, rectify: Rectify = True) -> Tensor:
     """Channels weighted by their activation-weighted mean gradient."""
     activation, gradient = activation_and_gradient(score_function)
     total = activation.sum(dim=(1, 2))
@@ -91,7 +99,7 @@ def x_grad_cam(score_function: ScoreFunction, *, rectify: bool = True) -> Tensor
     caveat=f"{_COARSE} Faithful only where the rest of the network is linear.",
     **_SHARED,
 )
-def hires_cam(score_function: ScoreFunction, *, rectify: bool = True) -> Tensor:
+def hires_cam(score_function: ScoreFunction, *, rectify: Rectify = True) -> Tensor:
     """Activation times gradient, summed over the channels."""
     activation, gradient = activation_and_gradient(score_function)
     return _rectified((gradient * activation).sum(dim=0), rectify)
@@ -104,7 +112,7 @@ def hires_cam(score_function: ScoreFunction, *, rectify: bool = True) -> Tensor:
     caveat="Counts only gradients in favor.",
     **_SHARED,
 )
-def layer_cam(score_function: ScoreFunction, *, rectify: bool = True) -> Tensor:
+def layer_cam(score_function: ScoreFunction, *, rectify: Rectify = True) -> Tensor:
     """Activation times the positive part of the gradient, summed over the channels."""
     activation, gradient = activation_and_gradient(score_function)
     return _rectified((gradient.relu() * activation).sum(dim=0), rectify)
@@ -133,7 +141,7 @@ def eigen_cam(score_function: ScoreFunction) -> Tensor:
     caveat=f"{_COARSE} Its softmax lets a handful of channels decide.",
     **_SHARED | {"cost": "samples forwards", "budgeted": Budgeted("samples", "forward")},
 )
-def score_cam(score_function: ScoreFunction, *, samples: int = 256) -> Outcome:
+def score_cam(score_function: ScoreFunction, *, samples: Channels = 256) -> Outcome:
     """Channels weighted by the softmax of the scores of the picture seen through them.
 
     Deviation: only the ``samples`` channels with the largest spread are tried (the paper: all).
@@ -161,7 +169,7 @@ def score_cam(score_function: ScoreFunction, *, samples: int = 256) -> Outcome:
     | {"cost": "1 forward for every 64 channels; for every channel where a later layer joins an earlier one"},
 )
 def ablation_cam(
-    score_function: ScoreFunction, *, samples: int | None = None, rectify: bool = True
+    score_function: ScoreFunction, *, samples: AllChannels = None, rectify: Rectify = True
 ) -> Outcome:
     """Channels weighted by the score's loss when they are silenced; those of the largest mean come first.
 

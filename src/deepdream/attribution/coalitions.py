@@ -4,18 +4,29 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from typing import Any
+from typing import Annotated, Any
 
 import torch
 from torch import Tensor
 
+from deepdream.attribution.method_options import Meaning, Segments
 from deepdream.attribution.registry import Budgeted, Outcome, register, sampled
 from deepdream.attribution.score_function import ScoreFunction
 from deepdream.attribution.segments import count_of, superpixels
-from deepdream.errors import UsageError
 
 #: More regions would need more than 16384 pictures.
 MOST_PLAYERS = 14
+Players = Annotated[
+    int,
+    Meaning(
+        "About how many superpixels; n of them take 2^n pictures. shapley-sampling and kernel-shap take more.",
+        least=1,
+        most=MOST_PLAYERS,
+    ),
+]
+Orders = Annotated[
+    int, Meaning("Random orders of the regions; an odd number is raised to an even one.", least=1)
+]
 _SHAPLEY = "Shapley 1953, A Value for n-Person Games"
 _SHARED: dict[str, Any] = {
     "family": "perturbation",
@@ -44,13 +55,8 @@ def _players_for(score_function: ScoreFunction, passes: int) -> int:
     budgeted=Budgeted("segments", "forward", value=_players_for, usual=512),
     **_SHARED,
 )
-def shapley(score_function: ScoreFunction, *, segments: int = 9) -> Outcome:
+def shapley(score_function: ScoreFunction, *, segments: Players = 9) -> Outcome:
     """Exact Shapley values of superpixels over all 2^n coalitions."""
-    if not 1 <= segments <= MOST_PLAYERS:
-        raise UsageError(
-            f"Exact Shapley values take 1 to {MOST_PLAYERS} segments, not {segments} (2^n pictures): "
-            "shapley-sampling and kernel-shap take more."
-        )
     regions = superpixels(score_function.image, segments)
     return spread(exact_values(game(score_function, regions), count_of(regions)), regions)
 
@@ -64,7 +70,9 @@ def shapley(score_function: ScoreFunction, *, segments: int = 9) -> Outcome:
     budgeted=Budgeted("samples", "forward", units=26, least=2),
     **_SHARED,
 )
-def shapley_sampling(score_function: ScoreFunction, *, samples: int = 12, segments: int = 25) -> Outcome:
+def shapley_sampling(
+    score_function: ScoreFunction, *, samples: Orders = 12, segments: Segments = 25
+) -> Outcome:
     """The mean gain of each superpixel over ``samples`` orders: pairs of a random order and its reverse."""
     regions = superpixels(score_function.image, segments)
     count = count_of(regions)

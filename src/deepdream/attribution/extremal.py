@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from typing import Annotated
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from deepdream.attribution.method_options import Meaning
 from deepdream.attribution.registry import Budgeted, register
 from deepdream.attribution.score_function import ScoreFunction, blur
-from deepdream.errors import UsageError
 
 #: Pixels between the mask's numbers, and between the places where it is smoothed (at 224).
 _GRID, _COARSE = 7, 4
@@ -23,6 +24,9 @@ PRESSURE, GROWTH = 30.0, 100.0
 _SIGMA, _SHARPNESS = 21.0, 20.0
 #: The strongest blur in pixels (at 224), and how many levels lie between it and the picture.
 _BLUR, _LEVELS = 20.0, 8
+
+Area = Annotated[float, Meaning("Share of the picture that stays visible.", above=0, below=1)]
+AscentSteps = Annotated[int, Meaning("Steps of gradient ascent; more of them are shorter.", least=1)]
 
 
 @register(
@@ -36,7 +40,9 @@ _BLUR, _LEVELS = 20.0, 8
     unit="visible share",
     budgeted=Budgeted("steps", "backward", units=1.5, alone=True),
 )
-def extremal_perturbation(score_function: ScoreFunction, *, area: float = 0.1, steps: int = 200) -> Tensor:
+def extremal_perturbation(
+    score_function: ScoreFunction, *, area: Area = 0.1, steps: AscentSteps = 200
+) -> Tensor:
     """The mask in [0, 1], above one half on a share ``area``, that preserves the score, after ``steps`` of ascent.
 
     A pixel is blurred the more the less it is visible; the mask reaches beyond the picture's borders, so that
@@ -47,8 +53,6 @@ def extremal_perturbation(score_function: ScoreFunction, *, area: float = 0.1, s
     much steeper they grow on the way; more steps are shorter steps; at the end the mask is leveled,
     see :func:`leveled`.
     """
-    if not 0 < area < 1:
-        raise UsageError(f"area is a share of the picture between 0 and 1, not {area}.")
     shape = _Shape.of(score_function)
     levels = _pyramid(score_function.image)
     beyond = shape.places / shape.inside

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import torch
 from torch import Tensor
 
+from deepdream.attribution.method_options import Meaning, Samples
 from deepdream.attribution.registry import Budgeted, Outcome, register, sampled
 from deepdream.attribution.score_function import ScoreFunction
 
+Noise = Annotated[
+    float, Meaning("Standard deviation of the noise, as a share of the picture's range.", least=0)
+]
 _AVERAGED: dict[str, Any] = {
     "family": "gradient",
     "cost": "samples forwards, samples backwards",
@@ -56,7 +60,7 @@ def input_x_gradient(score_function: ScoreFunction) -> Tensor:
     reduction="max-abs",
     **_AVERAGED,
 )
-def smoothgrad(score_function: ScoreFunction, *, samples: int = 25, noise: float = 0.15) -> Outcome:
+def smoothgrad(score_function: ScoreFunction, *, samples: Samples = 25, noise: Noise = 0.15) -> Outcome:
     """The mean gradient over ``samples`` noisy pictures; ``noise`` is a share of the picture's range."""
     (mean,), used = _moments(score_function, samples, noise, 1)
     return sampled(mean, used, samples)
@@ -70,7 +74,9 @@ def smoothgrad(score_function: ScoreFunction, *, samples: int = 25, noise: float
     unit="squared gradient",
     **_AVERAGED,
 )
-def smoothgrad_squared(score_function: ScoreFunction, *, samples: int = 25, noise: float = 0.15) -> Outcome:
+def smoothgrad_squared(
+    score_function: ScoreFunction, *, samples: Samples = 25, noise: Noise = 0.15
+) -> Outcome:
     """The mean of the squared gradient over noisy pictures."""
     (square,), used = _moments(score_function, samples, noise, 2)
     return sampled(square, used, samples)
@@ -84,7 +90,7 @@ def smoothgrad_squared(score_function: ScoreFunction, *, samples: int = 25, nois
     unit="squared gradient",
     **_AVERAGED,
 )
-def vargrad(score_function: ScoreFunction, *, samples: int = 25, noise: float = 0.15) -> Outcome:
+def vargrad(score_function: ScoreFunction, *, samples: Samples = 25, noise: Noise = 0.15) -> Outcome:
     """The variance of the gradient over noisy pictures."""
     (mean, square), used = _moments(score_function, samples, noise, 1, 2)
     return sampled((square - mean.square()).clamp(min=0), used, samples)

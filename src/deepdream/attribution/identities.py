@@ -55,7 +55,7 @@ def _identity(
 def found(score_function: ScoreFunction, method: str, **options: Any) -> Outcome:
     """What ``method`` gives for the problem, in full: (3, H, W), or (h, w) at its layer's size."""
     entry = find_method(method)
-    return entry.run(score_function, {**entry.options, **options})
+    return entry.run(score_function, {**entry.defaults, **options})
 
 
 def _values(score_function: ScoreFunction, method: str, **options: Any) -> Tensor:

@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 from itertools import count, islice
+from typing import Annotated
 
 import torch
 from captum.attr import IntegratedGradients
 from torch import Tensor
 
 from deepdream.attribution.explanation import completeness_gap
+from deepdream.attribution.method_options import Meaning, Samples
 from deepdream.attribution.registry import Budgeted, Outcome, register
 from deepdream.attribution.score_function import ScoreFunction, blur
 
@@ -19,6 +21,23 @@ FIRST_STEPS, MOST_STEPS = 25, 800
 TOLERANCE = 0.01
 #: The path's ends are asked just inside: at a baseline of zeros a unit without bias lies on its kink.
 ENDS = torch.tensor([1e-4, 1 - 1e-4])
+
+Steps = Annotated[
+    int | None, Meaning("Points on the path; auto doubles them until the map sums to the score.", least=1)
+]
+MostSteps = Annotated[int, Meaning("The largest number of points to which the steps are doubled.", least=1)]
+PathSteps = Annotated[int, Meaning("Steps from the baseline to the picture.", least=1)]
+BaselineNoise = Annotated[
+    float, Meaning("Standard deviation of the noise added to the baseline, in [0, 1].", least=0)
+]
+Sigma = Annotated[
+    float | None,
+    Meaning("Strength of the first blur in pixels; auto is 50 at 224 pixels.", above=0, most=10_000),
+]
+Fraction = Annotated[float, Meaning("Share of the pixels that may move in one step.", above=0, most=1)]
+Distance = Annotated[
+    float, Meaning("How far the path may leave the straight line, as a share of its length.", least=0, most=1)
+]
 
 
 @register(
@@ -32,7 +51,7 @@ ENDS = torch.tensor([1e-4, 1 - 1e-4])
     budgeted=Budgeted("most", "backward", least=25),
 )
 def integrated_gradients(
-    score_function: ScoreFunction, *, steps: int | None = None, most: int = MOST_STEPS
+    score_function: ScoreFunction, *, steps: Steps = None, most: MostSteps = MOST_STEPS
 ) -> Outcome:
     """Steps are doubled until the sum is right twice in a row; given ``steps`` are Gauss-Legendre's.
 
@@ -104,7 +123,9 @@ def integrate(score_function: ScoreFunction, baseline: Tensor, steps: int) -> Te
     complete=True,
     budgeted=Budgeted("samples", "backward", units=1.4),
 )
-def gradient_shap(score_function: ScoreFunction, *, samples: int = 50, noise: float = 0.1) -> Outcome:
+def gradient_shap(
+    score_function: ScoreFunction, *, samples: Samples = 50, noise: BaselineNoise = 0.1
+) -> Outcome:
     """Gradient times difference at one random point between the picture and each noisy baseline.
 
     Deviation: one point in each of ``samples`` equal parts of the way, instead of all drawn freely, which
@@ -154,9 +175,9 @@ def noisy_baselines(score_function: ScoreFunction, noise: float, random: torch.G
 def blur_ig(
     score_function: ScoreFunction,
     *,
-    steps: int | None = None,
-    most: int = MOST_STEPS,
-    sigma: float | None = None,
+    steps: Steps = None,
+    most: MostSteps = MOST_STEPS,
+    sigma: Sigma = None,
 ) -> Outcome:
     """Gradients along ever weaker blurs; ``sigma`` in pixels is where it starts (default: 50 at 224).
 
@@ -201,7 +222,11 @@ def _along_blurs(score_function: ScoreFunction, steps: int, widest: float) -> Te
     budgeted=Budgeted("steps", "backward", units=1.2, alone=True),
 )
 def guided_ig(
-    score_function: ScoreFunction, *, steps: int = 200, fraction: float = 0.25, distance: float = 0.02
+    score_function: ScoreFunction,
+    *,
+    steps: PathSteps = 200,
+    fraction: Fraction = 0.25,
+    distance: Distance = 0.02,
 ) -> Outcome:
     """Pixels with the smallest gradients move first, no further than ``distance`` from the straight path.
 

@@ -3,17 +3,27 @@
 from __future__ import annotations
 
 import math
-from typing import Any
+from typing import Annotated, Any
 
 import torch
 from captum.attr import FeatureAblation, Occlusion
 from torch import Tensor
 
+from deepdream.attribution.method_options import Meaning, Samples, Segments
 from deepdream.attribution.registry import Budgeted, Outcome, register, sampled
 from deepdream.attribution.score_function import ScoreFunction
 from deepdream.attribution.segments import superpixels
 from deepdream.errors import UsageError
 
+Window = Annotated[
+    int | None,
+    Meaning("Side of the covered patch in pixels; auto is a seventh of the picture's side.", least=1),
+]
+Stride = Annotated[
+    int | None, Meaning("Pixels between two patches, at most the window; auto is half the window.", least=1)
+]
+Grid = Annotated[int, Meaning("Cells of a random mask along each side.", least=1, most=224)]
+Keep = Annotated[float, Meaning("Probability that a cell of a mask is visible.", above=0, most=1)]
 _SHARED: dict[str, Any] = {"family": "perturbation", "needs": "nothing: the network is a black box"}
 
 
@@ -40,9 +50,7 @@ def _window(score_function: ScoreFunction) -> int:
     budgeted=Budgeted("stride", "forward", value=_stride_for, usual=170, least=50),
     **_SHARED,
 )
-def occlusion(
-    score_function: ScoreFunction, *, window: int | None = None, stride: int | None = None
-) -> Tensor:
+def occlusion(score_function: ScoreFunction, *, window: Window = None, stride: Stride = None) -> Tensor:
     """Captum's occlusion, the mean where patches overlap.
 
     ``window`` is a seventh of the side, ``stride`` half of that, unless given.
@@ -72,7 +80,7 @@ def occlusion(
     budgeted=Budgeted("segments", "forward"),
     **_SHARED,
 )
-def feature_ablation(score_function: ScoreFunction, *, segments: int = 64) -> Tensor:
+def feature_ablation(score_function: ScoreFunction, *, segments: Segments = 64) -> Tensor:
     """Captum's feature ablation over superpixels."""
     found: Tensor = FeatureAblation(score_function.score).attribute(
         score_function.image,
@@ -93,7 +101,9 @@ def feature_ablation(score_function: ScoreFunction, *, segments: int = 64) -> Te
     budgeted=Budgeted("samples", "forward"),
     **_SHARED,
 )
-def rise(score_function: ScoreFunction, *, samples: int = 1000, grid: int = 7, keep: float = 0.5) -> Outcome:
+def rise(
+    score_function: ScoreFunction, *, samples: Samples = 1000, grid: Grid = 7, keep: Keep = 0.5
+) -> Outcome:
     """The mean score over random masks, weighted by how visible a pixel was, above the mean of all.
 
     Deviations: divided by the masks' actual sum at a pixel instead of its expectation, which is less noisy;

@@ -25,7 +25,8 @@ from deepdream.attribution.decomposition import (
     Square,
     decomposed,
 )
-from deepdream.attribution.paths import noisy_baselines
+from deepdream.attribution.method_options import Samples
+from deepdream.attribution.paths import BaselineNoise, noisy_baselines
 from deepdream.attribution.registry import Budgeted, Outcome, register
 from deepdream.attribution.score_function import ScoreFunction, enlarge
 from deepdream.models import Model
@@ -204,7 +205,9 @@ def deep_lift(score_function: ScoreFunction) -> Tensor:
     budgeted=Budgeted("samples", "backward", units=8, least=2),
     **_LIFTED,
 )
-def deep_lift_shap(score_function: ScoreFunction, *, samples: int = 8, noise: float = 0.1) -> Outcome:
+def deep_lift_shap(
+    score_function: ScoreFunction, *, samples: Samples = 8, noise: BaselineNoise = 0.1
+) -> Outcome:
     """The mean of DeepLIFT over ``samples`` noisy copies of the baseline."""
     values, scores = torch.zeros_like(score_function.image[0]), 0.0
     for baseline in islice(noisy_baselines(score_function, noise, score_function.generator()), samples):

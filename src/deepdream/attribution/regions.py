@@ -6,7 +6,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from deepdream.attribution.paths import integrate
+from deepdream.attribution.paths import PathSteps, integrate
 from deepdream.attribution.registry import Budgeted, register
 from deepdream.attribution.score_function import ScoreFunction
 from deepdream.attribution.segments import count_of, superpixels
@@ -25,7 +25,7 @@ SCALES = (6, 12, 25, 50, 100, 200)
     unit="logits per pixel",
     budgeted=Budgeted("steps", "backward", units=2),
 )
-def xrai(score_function: ScoreFunction, *, steps: int = 50) -> Tensor:
+def xrai(score_function: ScoreFunction, *, steps: PathSteps = 50) -> Tensor:
     """Every pixel gets the mean attribution of what its region added when it was taken.
 
     Deviation: SLIC superpixels at six scales in the place of Felzenszwalb's at six.

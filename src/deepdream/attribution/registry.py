@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import importlib
-import inspect
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
 from types import MappingProxyType
@@ -12,6 +11,7 @@ from typing import Any, Literal, TypeVar
 
 from torch import Tensor
 
+from deepdream.attribution.method_options import MethodOption, options_of, read_texts
 from deepdream.attribution.score_function import ScoreFunction
 from deepdream.errors import UnknownNameError
 from deepdream.models import Model
@@ -75,7 +75,7 @@ class Method:
         signed: Whether negative values mean evidence against.
         complete: Whether it promises to sum to the score minus the baseline's score.
         cost: In forward and backward passes.
-        options: Its own options with their defaults.
+        options: Its own options by name.
         budgeted: The option that a time budget sets, and what one unit of it costs.
         unit: What a value of the map is measured in.
         reduction: How (3, H, W) becomes (H, W).
@@ -92,12 +92,17 @@ class Method:
     complete: bool
     family: Family
     cost: str
-    options: Mapping[str, Any]
+    options: Mapping[str, MethodOption]
     budgeted: Budgeted | None
     reduction: Reduction
     unit: str
     run: Run
     applies: Callable[[Model], str | None]
+
+    @property
+    def defaults(self) -> dict[str, Any]:
+        """The default of every option; None where the method chooses the value itself."""
+        return {name: option.default for name, option in self.options.items()}
 
 
 Function = Callable[..., Tensor | Outcome]
@@ -140,7 +145,7 @@ def register(
             return found if isinstance(found, Outcome) else Outcome(found)
 
         _HOMES[name] = function.__module__.rpartition(".")[2]
-        _METHODS[name] = Method(name=name, options=_options(function), run=run, **fields)
+        _METHODS[name] = Method(name=name, options=options_of(function), run=run, **fields)
         return function
 
     return enter
@@ -159,6 +164,22 @@ def find_method(name: str) -> Method:
     return methods()[name]
 
 
+def read_options(method: str, texts: Sequence[str]) -> dict[str, Any]:
+    """Texts such as ``rule=epsilon`` as the options of ``method``, for ``explain(..., **options)``.
+
+    Each value is parsed by the type of its option; ``deepdream methods NAME`` lists the options. Of two texts for one
+    option the last counts.
+
+    >>> read_options("lrp", ["rule=epsilon"])
+    {'rule': 'epsilon'}
+
+    Raises:
+        UnknownNameError: no such method.
+        UsageError: a text without ``=``, an unknown option, or a value that the option cannot have.
+    """
+    return read_texts(method, find_method(method).options, texts)
+
+
 @cache
 def _load() -> None:
     for file in _FILES:
@@ -168,11 +189,6 @@ def _load() -> None:
         _METHODS, key=lambda n: _FILES.index(_HOMES[n]) if _HOMES[n] in _FILES else len(_FILES)
     ):
         _METHODS[name] = _METHODS.pop(name)
-
-
-def _options(function: Function) -> Mapping[str, Any]:
-    given = inspect.signature(function).parameters.values()
-    return MappingProxyType({p.name: p.default for p in given if p.kind is p.KEYWORD_ONLY})
 
 
 def _always(_: Model) -> None:

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Literal, get_args
+from typing import Annotated, Any, Literal
 from weakref import WeakKeyDictionary
 
 import torch
@@ -19,13 +19,16 @@ from captum.attr._utils.custom_modules import Addition_Module
 from torch import Tensor, fx, nn
 
 from deepdream.attribution.canonizer import Product, canonized, example_of, not_additive, untraceable
+from deepdream.attribution.method_options import Meaning
 from deepdream.attribution.propagation import RECTIFIERS
 from deepdream.attribution.registry import Outcome, register
 from deepdream.attribution.score_function import ScoreFunction
-from deepdream.errors import UnknownNameError
 from deepdream.models import Model
 
 Rule = Literal["composite", "epsilon"]
+RuleOption = Annotated[
+    Rule, Meaning("composite: a rule for each kind of layer; epsilon: that rule in every layer.")
+]
 EPSILON = 1e-8
 _POINTWISE = (*RECTIFIERS, nn.Sigmoid, nn.Hardsigmoid, nn.Tanh, nn.BatchNorm2d, nn.LayerNorm)
 _KNOWN = (*_POINTWISE, nn.MaxPool2d, Product, Addition_Module)
@@ -56,15 +59,13 @@ _UNKNOWN: WeakKeyDictionary[Model, list[str]] = WeakKeyDictionary()
     needs="a graph that can be traced, every nonlinear operation with a rule",
     applies=_lacks_rules,
 )
-def lrp(score_function: ScoreFunction, *, rule: Rule = "composite") -> Outcome:
+def lrp(score_function: ScoreFunction, *, rule: RuleOption = "composite") -> Outcome:
     """``composite``: epsilon in dense layers, z+ in convolutions, z-box at the pixels. ``epsilon``: everywhere.
 
     In the composite additions share by size, and a unit below zero is shared by what made it so (Andeol et al.
     2021, arXiv:2106.04923). Biases take their part, as in Bach et al.: without it a unit that nothing but its bias made
     active would hand all it has to inputs of 1e-5, and the map would change with the last bit of the weights.
     """
-    if rule not in get_args(Rule):
-        raise UnknownNameError("rule", str(rule), get_args(Rule))
     graph = canonized(score_function.model)
     relevance = composite_relevance if rule == "composite" else _epsilon
     values = relevance(score_function, graph)

@@ -12,6 +12,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from deepdream.attribution.explanation import Explanation, completeness_gap
+from deepdream.attribution.method_options import check_values
 from deepdream.attribution.registry import Budgeted, Method, Outcome, find_method
 from deepdream.attribution.score_function import ScoreFunction, enlarge, in_float32, make_baseline
 from deepdream.errors import UsageError
@@ -53,6 +54,7 @@ def explain(
         UsageError: the method does not apply to this network, or has no such option.
     """
     entry = find_method(method)
+    options = check_values(method, entry.options, options)  # before the network runs
     score_function = pose(model, image, target, against=against, layer=layer, baseline=baseline, seed=seed)
     check_applies(entry, score_function)
     if budget is not None:
@@ -75,6 +77,7 @@ def map_of(
 ) -> Tensor:
     """The heatmap (H, W) of ``explain``, without what it measures of it: for maps that are only compared."""
     entry = find_method(method)
+    options = check_values(method, entry.options, options)  # before the network runs
     score_function = pose(model, image, target, against=against, layer=layer, baseline=baseline, seed=seed)
     check_applies(entry, score_function)
     outcome = entry.run(score_function, _chosen(entry, options, score_function, passes))
@@ -86,7 +89,7 @@ def usual_passes(method: Method) -> int | None:
     cost = method.budgeted
     if cost is None:
         return None
-    return cost.usual if cost.usual is not None else round(method.options[cost.option] * cost.units)
+    return cost.usual if cost.usual is not None else round(method.defaults[cost.option] * cost.units)
 
 
 def pose(
@@ -170,7 +173,8 @@ def examine(method: Method, score_function: ScoreFunction, options: Mapping[str,
         score=score_function.image_score,
         baseline_score=reference,
         completeness_error=error,
-        signed=method.signed,
+        # A map that keeps its negative side is signed, whatever the method says of its usual one.
+        signed=method.signed or options.get("rectify") is False,
         forwards=score_function.cost.forwards,
         backwards=score_function.cost.backwards,
         seconds=seconds,
@@ -199,20 +203,13 @@ def _top_class(model: Model, image: Tensor) -> int:
 def _chosen(
     method: Method, options: Mapping[str, Any], score_function: ScoreFunction, passes: int | None
 ) -> dict[str, Any]:
-    given = {name: value for name, value in options.items() if value is not None}
-    unknown = [name for name in given if name not in method.options]
-    if unknown:
-        there = ", ".join(method.options) or "none"
-        raise UsageError(f"{method.name} has no option {unknown[0]!r}; its own are: {there}.")
-    for name, value in given.items():
-        if isinstance(value, (int, float)) and not isinstance(value, bool) and value < 0:
-            raise UsageError(f"{name} of {method.name} cannot be negative: {value}.")
+    given = check_values(method.name, method.options, options)
     cost = method.budgeted
     # What a value function gives fits the other options' defaults only.
     limited = score_function.deadline is not None or passes is not None
     if limited and cost and not (given if cost.value else cost.option in given):
         given[cost.option] = _affordable(score_function, cost, passes or MOST_PASSES)
-    return {**method.options, **given}
+    return {**method.defaults, **given}
 
 
 def _affordable(score_function: ScoreFunction, cost: Budgeted, passes: int) -> int:

@@ -6,16 +6,21 @@ sets a whole map to zero. Least squares has no such penalty.
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Annotated, Any
 
 import torch
 from torch import Tensor
 
 from deepdream.attribution.coalitions import Game, game, spread
+from deepdream.attribution.method_options import Meaning, Segments
 from deepdream.attribution.registry import Budgeted, Outcome, register, sampled
 from deepdream.attribution.score_function import ScoreFunction
 from deepdream.attribution.segments import count_of, superpixels
 
+Coalitions = Annotated[
+    int, Meaning("Random choices of visible regions that the linear model is fitted to.", least=1)
+]
+Width = Annotated[float, Meaning("Width of the kernel that weights samples near the picture.", above=0)]
 _SHARED: dict[str, Any] = {
     "family": "surrogate",
     "needs": "nothing: the network is a black box",
@@ -32,7 +37,9 @@ _SHARED: dict[str, Any] = {
     complete=True,
     **_SHARED,
 )
-def kernel_shap(score_function: ScoreFunction, *, samples: int = 400, segments: int = 25) -> Outcome:
+def kernel_shap(
+    score_function: ScoreFunction, *, samples: Coalitions = 400, segments: Segments = 25
+) -> Outcome:
     """Least squares over random coalitions of superpixels, under the condition that the sum is right."""
     regions = superpixels(score_function.image, segments)
     worth = game(score_function, regions, may_stop=True)
@@ -49,7 +56,7 @@ def kernel_shap(score_function: ScoreFunction, *, samples: int = 400, segments: 
     **_SHARED,
 )
 def lime(
-    score_function: ScoreFunction, *, samples: int = 400, segments: int = 36, width: float = 0.25
+    score_function: ScoreFunction, *, samples: Coalitions = 400, segments: Segments = 36, width: Width = 0.25
 ) -> Outcome:
     """The coefficients of a weighted linear model; near means few regions hidden (cosine distance)."""
     regions = superpixels(score_function.image, segments)

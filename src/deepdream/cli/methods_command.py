@@ -79,9 +79,6 @@ def _list(entries: Sequence[Method]) -> None:
 
 
 def _tell(entry: Method) -> None:
-    options = ", ".join(
-        f"{name} (chosen)" if value is None else f"{name} {value}" for name, value in entry.options.items()
-    )
     signs = "evidence for and against" if entry.signed else "strength only"
     rows = [
         ("asks", entry.question),
@@ -90,15 +87,24 @@ def _tell(entry: Method) -> None:
         ("sums", "to the score above the baseline's" if entry.complete else "to nothing in particular"),
         ("needs", entry.needs),
         ("costs", entry.cost),
-        ("options", options or "none of its own"),
         ("paper", entry.paper),
     ]
     put_table((entry.name, ""), rows)
+    if not entry.options:
+        put("It has no options of its own.")
+        return
+    defaults = [("auto" if o.default is None else str(o.default).lower()) for o in entry.options.values()]
+    put_table(
+        ("option", "default", "values", "meaning"),
+        [(o.name, d, o.range, o.meaning.text) for o, d in zip(entry.options.values(), defaults, strict=True)],
+    )
 
 
 def _summary(entry: Method) -> dict[str, Any]:
     names = ("name", "question", "paper", "caveat", "needs", "signed", "complete", "family", "cost", "unit")
-    return {name: getattr(entry, name) for name in names} | {"options": dict(entry.options)}
+    return {name: getattr(entry, name) for name in names} | {
+        "options": [option.to_dict() for option in entry.options.values()]
+    }
 
 
 def _markdown(entries: Sequence[Method]) -> Iterator[str]:

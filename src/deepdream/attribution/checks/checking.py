@@ -96,7 +96,7 @@ def _own_options(made: Explanation, *, reduced_passes: bool) -> dict[str, Any]:
     entry = find_method(made.method)
     names = set(entry.options)
     if reduced_passes and entry.budgeted:
-        names = {name for name in names if entry.options[name] is not None} - {entry.budgeted.option}
+        names = {name for name in names if entry.defaults[name] is not None} - {entry.budgeted.option}
     return {name: value for name, value in made.options.items() if name in names | {"layer", "baseline"}}
 
 
