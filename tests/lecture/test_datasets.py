@@ -8,17 +8,17 @@ import numpy as np
 import pytest
 
 from deepdream.errors import UnknownNameError, UsageError
+from deepdream.lecture.csv_columns import load_columns
 from deepdream.lecture.datasets import (
     BUNDLED,
     GATE_NAMES,
     TOYS,
     bundled,
     find_data,
-    load_columns,
     load_table,
     toy,
 )
-from deepdream.lecture.play import learn
+from deepdream.lecture.play import train_playground
 from deepdream.lecture.training import TrainingSettings
 
 
@@ -65,7 +65,7 @@ def test_a_csv_of_ones_own(tmp_path: Path) -> None:
         ("a,b\n1,x\n2,\n", None, "line 3, column 'b': the value is missing"),
         ("a,b\n1,x\nNA,y\n", None, "line 3, column 'a': the value is missing"),
         ("a,b\n\n\n1,x\nred,y\n", None, "line 5, column 'a': 'red' is not a number"),
-        ("a,b\n1,x\n2," + "y" * 200_000, None, "line 3: no table (field larger than field limit"),
+        ("a,b\n1,x\n2," + "y" * 200_000, None, "line 3: this is not a table (field larger than field limit"),
         ("a,b\nred,x\n2,y\n", None, "line 2, column 'a': 'red' is not a number"),
         ("a,b\n1e999,x\n2,y\n", None, "is not finite"),
         ("a,b\n1,x,3\n2,y\n", None, "line 2: 3 values for 2 columns"),
@@ -96,7 +96,7 @@ def test_files_that_cannot_be_read(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match=r"Cannot read .*No such file"):
         find_data(str(tmp_path / "none.csv"))
     (tmp_path / "binary.csv").write_bytes(b"\xff\xfe\x00a\xd8")
-    with pytest.raises(UsageError, match="no text file in UTF-8"):
+    with pytest.raises(UsageError, match="not a text file in UTF-8"):
         load_table(tmp_path / "binary.csv")
 
 
@@ -109,4 +109,4 @@ def test_unknown_names() -> None:
 
 def test_the_playground_needs_a_plane() -> None:
     with pytest.raises(UsageError, match="two columns of numbers and two classes"):
-        learn(bundled("iris"), [4], TrainingSettings())
+        train_playground(bundled("iris"), [4], TrainingSettings())

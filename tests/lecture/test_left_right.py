@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from deepdream.errors import UsageError
-from deepdream.lecture.left_right import attempts, learn_left_right, show_mark
+from deepdream.lecture.left_right import learn_left_right, left_right_runs, show_mark
 from deepdream.lecture.perceptron import Perceptron
 
 
@@ -43,7 +43,7 @@ def test_weights_are_the_sum_of_the_mistaken_marks():
 
 @pytest.mark.slow
 def test_rates_of_many_runs():
-    last = [run.last_mistake for run in attempts(100)]
+    last = [run.last_mistake for run in left_right_runs(100)]
     assert np.median(last) == pytest.approx(189, abs=50)
     assert np.mean(np.array(last) <= 50) == pytest.approx(0.03, abs=0.1)
 

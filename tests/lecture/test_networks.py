@@ -22,6 +22,7 @@ from deepdream.errors import UnknownNameError, UsageError
 from deepdream.lecture import distances, losses
 from deepdream.lecture.activations import ACTIVATIONS, find_activation
 from deepdream.lecture.classifier import NetworkClassifier
+from deepdream.lecture.clusters import inertia
 from deepdream.lecture.counting import count_parameters, hyperparameter_table
 from deepdream.lecture.datasets import bundled, one_hot, toy
 from deepdream.lecture.mlp import INITS, MLP
@@ -75,7 +76,7 @@ def test_the_first_softmax_loss_is_the_log_of_the_classes() -> None:
 def test_inertia_is_that_of_k_means() -> None:
     X = bundled("iris").X
     found = KMeans(3, n_init=1, random_state=0).fit(X)
-    assert losses.inertia(X, found.labels_) == pytest.approx(found.inertia_)
+    assert inertia(X, found.labels_) == pytest.approx(found.inertia_)
 
 
 def test_distances() -> None:

@@ -29,7 +29,7 @@ from deepdream.lecture.neuron import (
     xor_network,
 )
 from deepdream.lecture.perceptron import Perceptron, convergence_bound
-from deepdream.lecture.xor import Attempt, least_squares_outputs, relu_outputs, solve_from_many_starts
+from deepdream.lecture.xor import XorSettings, least_squares_outputs, relu_outputs, solve_from_many_starts
 
 
 @pytest.mark.parametrize(
@@ -209,24 +209,26 @@ def test_one_class_is_refused() -> None:
 @pytest.mark.parametrize(
     ("how", "solved", "median"),
     [
-        (Attempt(), 84, 135.5), (Attempt(loss="cross-entropy"), 81, 57), (Attempt(activation="tanh"), 64, 40),
-        (Attempt(activation="tanh", loss="cross-entropy"), 49, 19),
-        (Attempt(activation="relu", loss="cross-entropy", lr=0.1), 21, 33),
-        (Attempt(3), 97, 107), (Attempt(4), 100, 83), (Attempt(8), 100, 62), (Attempt(init="normal"), 74, 97),
-        pytest.param(Attempt(momentum=0.0, sweeps=20_000), 82, 884, marks=pytest.mark.slow),
+        (XorSettings(), 84, 135.5), (XorSettings(loss="cross-entropy"), 81, 57),
+        (XorSettings(activation="tanh"), 64, 40),
+        (XorSettings(activation="tanh", loss="cross-entropy"), 49, 19),
+        (XorSettings(activation="relu", loss="cross-entropy", lr=0.1), 21, 33),
+        (XorSettings(3), 97, 107), (XorSettings(4), 100, 83), (XorSettings(8), 100, 62),
+        (XorSettings(init="normal"), 74, 97),
+        pytest.param(XorSettings(momentum=0.0, sweeps=20_000), 82, 884, marks=pytest.mark.slow),
     ],
 )  # fmt: skip
-def test_how_many_random_starts_solve_xor(how: Attempt, solved: int, median: float) -> None:
+def test_how_many_random_starts_solve_xor(how: XorSettings, solved: int, median: float) -> None:
     found = solve_from_many_starts(how)
     assert (found.solved, found.median_sweeps) == (solved, pytest.approx(median, abs=1))
 
 
 def test_a_start_is_the_same_alone_and_among_others() -> None:
-    together = solve_from_many_starts(Attempt(sweeps=300), starts=6).solved
-    alone = [solve_from_many_starts(Attempt(sweeps=300), starts=1, seed=seed).solved for seed in range(6)]
+    together = solve_from_many_starts(XorSettings(sweeps=300), starts=6).solved
+    alone = [solve_from_many_starts(XorSettings(sweeps=300), starts=1, seed=seed).solved for seed in range(6)]
     assert 0 < sum(alone) == together < 6
 
 
 def test_unknown_attempts_are_refused() -> None:
     with pytest.raises(UnknownNameError, match="Did you mean 'tanh'"):
-        Attempt(activation="tan")
+        XorSettings(activation="tan")

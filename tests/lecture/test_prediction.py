@@ -5,12 +5,12 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from deepdream.lecture.regression import compare_two_ways
+from deepdream.lecture.regression import compare_regression_and_classification
 
 
 @pytest.fixture(scope="module")
 def ways():
-    return compare_two_ways(seed=0)
+    return compare_regression_and_classification(seed=0)
 
 
 def test_rounding_a_regressor_scores_far_worse(ways):

@@ -51,7 +51,7 @@ def test_a_saved_network_is_the_same_to_the_last_bit(tmp_path: Path) -> None:
 )
 def test_other_files_are_refused(text: str, tmp_path: Path) -> None:
     (tmp_path / "net.json").write_text(text)
-    with pytest.raises(UsageError, match="is no network"):
+    with pytest.raises(UsageError, match="is not a network"):
         load_network(tmp_path / "net.json")
     with pytest.raises(UsageError, match="Cannot read"):
         load_network(tmp_path / "none.json")

@@ -13,14 +13,12 @@ from sklearn.tree import DecisionTreeClassifier
 from deepdream.errors import UsageError
 from deepdream.lecture.tradeoff import (
     TradeoffPoint,
-    classifiers,
     features_used,
     measure_tradeoff,
     numbers_to_hold,
-    regressors,
     ties_with_best,
-    usual_models,
 )
+from deepdream.lecture.tradeoff_models import classifiers, regressors, usual_models
 
 LOADERS = {
     "breast_cancer": load_breast_cancer,

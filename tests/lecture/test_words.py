@@ -13,8 +13,9 @@ from deepdream.errors import UnknownNameError
 from deepdream.lecture.course import find_lesson
 from deepdream.lecture.decision import identification_odds, threshold_table
 from deepdream.lecture.scores import breast_cancer_scores
-from deepdream.lecture.texts import TOPICS, card, cards, define, glossary, timeline, title
-from deepdream.lecture.tradeoff import classifiers, measure_tradeoff
+from deepdream.lecture.texts import TOPICS, card, card_title, cards, define, glossary, timeline
+from deepdream.lecture.tradeoff import measure_tradeoff
+from deepdream.lecture.tradeoff_models import classifiers
 from deepdream.lecture.tree import grow_tree
 from deepdream.lessons import accountability, wrong_reasons
 
@@ -46,7 +47,7 @@ def test_timeline_is_in_order_and_sourced():
 @pytest.mark.parametrize("topic", TOPICS)
 def test_cards_have_dated_and_linked_facts(topic):
     text = card(topic)
-    assert text.startswith(f"# {title(topic)}")
+    assert text.startswith(f"# {card_title(topic)}")
     places = [text.index(section) for section in SECTIONS]
     assert places == sorted(places)
     facts = [line for line in text[places[0] : places[1]].splitlines() if line.startswith("- ")]
@@ -106,7 +107,7 @@ def test_the_trade_off_on_the_cards_is_ours():
 def test_the_cards_in_the_docs_are_those_of_the_command():
     docs = Path(__file__).parents[2] / "docs" / "discussion.md"
     assert docs.read_text("utf-8") == cards() + "\n"
-    assert all(title(topic) in cards() for topic in TOPICS)
+    assert all(card_title(topic) in cards() for topic in TOPICS)
 
 
 def test_the_costs_on_the_cards_are_ours():

@@ -25,7 +25,7 @@ from deepdream.cli.groups import grouped, parameters_of, with_signature
 from deepdream.cli.input_output_files import check_free
 from deepdream.cli.terminal import put, put_json, put_table, say
 from deepdream.errors import UsageError
-from deepdream.lecture.course import course_page, lessons
+from deepdream.lecture.course import lessons, lessons_markdown
 from deepdream.lecture.course.lesson import Lesson, LessonAnswer, Option, TextTable
 
 SUFFIXES = (".png", ".svg", ".pdf", ".gif", ".webp")
@@ -211,7 +211,7 @@ def _list(
     if context.invoked_subcommand is not None:
         return
     if page:
-        put(course_page())
+        put(lessons_markdown())
     elif as_json:
         rows = [{"name": lesson.name, "part": lesson.part, "line": lesson.line} for lesson in lessons()]
         put_json({"schema": 1, "lessons": rows})

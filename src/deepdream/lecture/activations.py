@@ -1,6 +1,7 @@
 """Activation functions with their derivatives.
 
-``z`` is what enters, ``a = f(z)`` what leaves; both are float64 tensors (samples, neurons).
+``z`` is the weighted sum that enters, ``a = f(z)`` the activation that leaves; both are float64 tensors
+(samples, neurons).
 """
 
 from __future__ import annotations
@@ -18,7 +19,11 @@ __all__ = ["ACTIVATIONS", "Activation", "find_activation"]
 
 @dataclass(frozen=True)
 class Activation:
-    """A function, its formula, and its derivative with respect to ``z``."""
+    """A function, its formula, and its derivative with respect to ``z``.
+
+    >>> find_activation("relu")(torch.tensor([-1.0, 2.0])).tolist()
+    [0.0, 2.0]
+    """
 
     name: str
     formula: str
@@ -41,14 +46,6 @@ class _Softmax(Activation):
         return a * (slope - (slope * a).sum(-1, keepdim=True))
 
 
-def _step(z: Tensor) -> Tensor:
-    return (z >= 0).to(z.dtype)  # at least the threshold, as in 1943
-
-
-def _sigmoid_prime(z: Tensor) -> Tensor:
-    return torch.sigmoid(z) * torch.sigmoid(-z)  # = a (1 - a), exact for large z too
-
-
 def _softmax(z: Tensor) -> Tensor:
     return torch.softmax(z, -1)
 
@@ -56,8 +53,12 @@ def _softmax(z: Tensor) -> Tensor:
 ACTIVATIONS = {
     activation.name: activation
     for activation in (
-        Activation("step", "1 if z ≥ 0 else 0", _step, torch.zeros_like),
-        Activation("sigmoid", "1 / (1 + exp(-z))", torch.sigmoid, _sigmoid_prime),
+        # The step fires at the threshold itself, as the neuron of 1943 does. Its derivative is 0: it cannot learn.
+        Activation("step", "1 if z ≥ 0 else 0", lambda z: (z >= 0).to(z.dtype), torch.zeros_like),
+        # σ(z) σ(-z) equals a (1 - a), and loses no digits for large z.
+        Activation(
+            "sigmoid", "1 / (1 + exp(-z))", torch.sigmoid, lambda z: torch.sigmoid(z) * torch.sigmoid(-z)
+        ),
         Activation("tanh", "tanh(z)", torch.tanh, lambda z: 1 - torch.tanh(z) ** 2),
         Activation("relu", "max(0, z)", torch.relu, lambda z: (z > 0).to(z.dtype)),
         Activation("identity", "z", lambda z: z, torch.ones_like),

@@ -1,4 +1,4 @@
-"""A multilayer perceptron in scikit-learn's manners."""
+"""A multilayer perceptron with the interface of scikit-learn."""
 
 from __future__ import annotations
 
@@ -20,9 +20,13 @@ NIELSEN = TrainingSettings(lr=3.0, momentum=0.0, batch_size=10, epochs=30)  # of
 
 
 class NetworkClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
-    """An MLP in scikit-learn's manners, for its pipelines and cross-validation.
+    """An MLP with the interface of scikit-learn, for its pipelines and cross-validation.
 
     Learned: ``model_`` (the MLP), ``history_``, ``classes_``.
+
+    >>> model = NetworkClassifier((4,), "tanh", init="xavier", settings=TrainingSettings(epochs=200))
+    >>> model.fit([[0, 0], [0, 1], [1, 0], [1, 1]], ["no", "yes", "yes", "no"]).predict([[0, 1]]).item()
+    'yes'
     """
 
     def __init__(

@@ -14,7 +14,7 @@ from deepdream.errors import UsageError
 
 __all__ = ["Clustering", "between_cluster_variance", "cluster", "inertia"]
 
-MANY = 5000  # points; of more, the silhouette is that of a random sample: it compares all with all
+MANY = 5000  # points; the silhouette compares all with all, so beyond this a random sample must do
 
 
 @dataclass(frozen=True)
@@ -36,12 +36,16 @@ class Clustering:
     silhouette: float
 
     def agreement(self, y: NDArray[np.int64]) -> float:
-        """Adjusted Rand index with the true labels: 1 same groups, 0 as good as chance."""
+        """Adjusted Rand index with the true labels: 1 for the same groups, 0 for groups at random."""
         return float(adjusted_rand_score(y, self.labels))
 
 
 def cluster(X: NDArray[np.float64], k: int, *, seed: int = 0) -> Clustering:
-    """k-means (Lloyd 1957; best of 10 starts) of points X (n, d) without looking at any label."""
+    """k-means (Lloyd 1957; best of 10 starts) of points X (n, d); it looks at no label.
+
+    >>> cluster(np.array([[0.0], [1.0], [9.0], [10.0]]), 2).inertia
+    1.0
+    """
     if not 2 <= k < len(X):
         raise UsageError(f"k must be at least 2 and less than the number of points, {len(X)}; got {k}.")
     with threadpool_limits(1):
@@ -59,12 +63,20 @@ def cluster(X: NDArray[np.float64], k: int, *, seed: int = 0) -> Clustering:
 
 
 def inertia(X: NDArray[np.float64], labels: NDArray[np.int64]) -> float:
-    """The intra-cluster variance that k-means minimizes: sum over points of |x - its cluster's mean|^2."""
+    """The intra-cluster variance that k-means minimizes: sum over points of |x - its cluster's mean|^2.
+
+    >>> inertia(np.array([[0.0], [2.0], [9.0]]), np.array([0, 0, 1]))
+    2.0
+    """
     return float(sum(((X[labels == c] - X[labels == c].mean(axis=0)) ** 2).sum() for c in np.unique(labels)))
 
 
 def between_cluster_variance(X: NDArray[np.float64], labels: NDArray[np.int64]) -> float:
-    """Sum over clusters of n_c |mean_c - mean|^2: large when the clusters lie far apart."""
+    """Sum over clusters of n_c |mean_c - mean|^2: large when the clusters lie far apart.
+
+    >>> between_cluster_variance(np.array([[0.0], [2.0], [9.0]]), np.array([0, 0, 1])).__round__(2)
+    42.67
+    """
     mean = X.mean(axis=0)
     members = [X[labels == c] for c in np.unique(labels)]
     return float(sum(len(m) * ((m.mean(axis=0) - mean) ** 2).sum() for m in members))

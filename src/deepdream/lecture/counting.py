@@ -1,4 +1,4 @@
-"""The two exercises: how many parameters, how many hyperparameters?"""
+"""The two exercises of the deck: how many parameters, how many hyperparameters?"""
 
 from __future__ import annotations
 
@@ -20,6 +20,7 @@ __all__ = [
     "ParameterCount",
     "count_parameters",
     "hyperparameter_table",
+    "optimizer_arguments",
 ]
 
 
@@ -94,7 +95,7 @@ def count_parameters(network: Sequence[int] | str | nn.Module) -> ParameterCount
 
 def _count_module(module: nn.Module) -> ParameterCount:
     rows: dict[str, LayerCount] = {}
-    parameters = dict(module.named_parameters())  # a shared tensor comes once
+    parameters = dict(module.named_parameters())  # a tensor that two layers share is counted once
     for name, parameter in parameters.items():
         owner, _, kind = name.rpartition(".")
         before = rows.get(owner, LayerCount(owner, 0, 0, ""))
@@ -124,11 +125,14 @@ def hyperparameter_table(
     """What has to be chosen before training a network of these ``sizes`` with torch's ``optimizer``.
 
     ``connectivity``: "full" leaves no choice, "free" has one yes or no per possible connection.
+
+    >>> sum(row.count for row in hyperparameter_table([3, 4, 3, 1], "SGD"))
+    19
     """
     if connectivity not in ("full", "free"):
         raise UnknownNameError("connectivity", connectivity, ("full", "free"))
     hidden, edges = list(sizes[1:-1]), sum(a * b for a, b in itertools.pairwise(sizes))
-    knobs = _knobs(optimizer)
+    arguments = optimizer_arguments(optimizer)
     free = f"one yes or no per possible connection: 2^{edges} networks"
     wiring = (0, "fully connected: no choice") if connectivity == "full" else (edges, free)
     shape = " x ".join(map(str, sizes))
@@ -141,7 +145,7 @@ def hyperparameter_table(
         Hyperparameter("architecture", "connectivity", *wiring),
         Hyperparameter("training", "metric (loss)", 1, "quadratic, cross-entropy, ..."),
         Hyperparameter("training", "optimization method", 1, optimizer),
-        Hyperparameter("training", "parameters of the method", len(knobs), ", ".join(knobs)),
+        Hyperparameter("training", "parameters of the method", len(arguments), ", ".join(arguments)),
         Hyperparameter(
             "training",
             "not on the slide",
@@ -154,11 +158,17 @@ def hyperparameter_table(
     ]
 
 
-_PLUMBING = {"self", "params", "maximize", "foreach", "capturable", "differentiable", "fused"}
+# How a step is computed, and in which direction it is counted, is not a choice of the model.
+_NOT_HYPERPARAMETERS = {"self", "params", "maximize", "foreach", "capturable", "differentiable", "fused"}
 
 
-def _knobs(optimizer: str) -> list[str]:
-    import torch  # seconds, which counting does not need
+def optimizer_arguments(optimizer: str) -> list[str]:
+    """The hyperparameters of an optimizer of torch.optim, read from its signature. Raises UnknownNameError.
+
+    >>> optimizer_arguments("sgd")
+    ['lr', 'momentum', 'dampening', 'weight_decay', 'nesterov']
+    """
+    import torch  # takes seconds, and counting parameters does not need it
 
     known = {
         name
@@ -168,7 +178,5 @@ def _knobs(optimizer: str) -> list[str]:
     exact = {name.lower(): name for name in known}.get(optimizer.lower())
     if exact is None:
         raise UnknownNameError("optimizer", optimizer, sorted(known))
-    # How a step is computed, and in which direction it is counted, is no choice of the model's.
-    return [
-        name for name in inspect.signature(getattr(torch.optim, exact)).parameters if name not in _PLUMBING
-    ]
+    parameters = inspect.signature(getattr(torch.optim, exact)).parameters
+    return [name for name in parameters if name not in _NOT_HYPERPARAMETERS]

@@ -1,9 +1,7 @@
-"""Samples to learn from: Boolean gates, toy clouds, scikit-learn's real data, and a person's own CSV file."""
+"""Samples to learn from: Boolean gates, toy clouds, scikit-learn's real data, and CSV files."""
 
 from __future__ import annotations
 
-import csv
-import math
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,12 +10,23 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from deepdream.errors import UnknownNameError, UsageError
+from deepdream.lecture.csv_columns import filled, number, read_csv
 from deepdream.lecture.neuron import GATES, boolean_inputs
 
-__all__ = ["BUNDLED", "GATE_NAMES", "TOYS", "Dataset", "bundled", "find_data", "load_table", "one_hot", "toy"]
+__all__ = [
+    "BUNDLED",
+    "GATE_NAMES",
+    "TOYS",
+    "Dataset",
+    "bundled",
+    "find_data",
+    "is_table_file",
+    "load_table",
+    "one_hot",
+    "toy",
+]
 
 Floats = NDArray[np.float64]
-Generator = np.random.Generator
 
 
 @dataclass(frozen=True)
@@ -53,39 +62,43 @@ class Dataset:
         return Dataset(scaled, self.y, names, self.classes, self.about)
 
 
-def _circle(n: int, noise: float, generator: Generator) -> tuple[Floats, ArrayLike]:
+def circle(n: int, noise: float, rng: np.random.Generator) -> tuple[Floats, ArrayLike]:
+    """A disk of class 1 inside a ring of class 0."""
     y = np.arange(n) % 2
-    radius = np.where(y == 1, generator.uniform(0, 0.45, n), generator.uniform(0.65, 1.0, n))
-    return _around(radius, generator.uniform(0, 2 * np.pi, n), noise, generator), y
+    radius = np.where(y == 1, rng.uniform(0, 0.45, n), rng.uniform(0.65, 1.0, n))
+    return _around(radius, rng.uniform(0, 2 * np.pi, n), noise, rng), y
 
 
-def _spiral(n: int, noise: float, generator: Generator) -> tuple[Floats, ArrayLike]:
+def spiral(n: int, noise: float, rng: np.random.Generator) -> tuple[Floats, ArrayLike]:
+    """Two arms of a spiral, one for each class."""
     y, t = np.arange(n) % 2, np.linspace(0.05, 1, n)
-    return _around(t, 1.75 * 2 * np.pi * t + np.pi * y, noise, generator), y
+    return _around(t, 1.75 * 2 * np.pi * t + np.pi * y, noise, rng), y
 
 
-def _around(radius: Floats, angle: Floats, noise: float, generator: Generator) -> Floats:
+def _around(radius: Floats, angle: Floats, noise: float, rng: np.random.Generator) -> Floats:
     clean = np.column_stack([radius * np.cos(angle), radius * np.sin(angle)])
-    noisy: Floats = clean + noise * generator.normal(size=clean.shape)
+    noisy: Floats = clean + noise * rng.normal(size=clean.shape)
     return noisy
 
 
-def _gauss(n: int, noise: float, generator: Generator) -> tuple[Floats, ArrayLike]:
+def gauss(n: int, noise: float, rng: np.random.Generator) -> tuple[Floats, ArrayLike]:
+    """Two round clouds that a line separates."""
     y = np.arange(n) % 2
-    return generator.normal(size=(n, 2)) * (0.15 + noise) + np.where(y == 1, 0.5, -0.5)[:, None], y
+    return rng.normal(size=(n, 2)) * (0.15 + noise) + np.where(y == 1, 0.5, -0.5)[:, None], y
 
 
-def _quadrants(n: int, noise: float, generator: Generator) -> tuple[Floats, ArrayLike]:
-    X = generator.uniform(-1, 1, (n, 2))
+def quadrants(n: int, noise: float, rng: np.random.Generator) -> tuple[Floats, ArrayLike]:
+    """XOR as a cloud: opposite quadrants share a class, and a gap separates neighbors."""
+    X = rng.uniform(-1, 1, (n, 2))
     y = X[:, 0] * X[:, 1] < 0
-    return X + np.sign(X) * 0.06 + noise * generator.normal(size=X.shape), y
+    return X + np.sign(X) * 0.06 + noise * rng.normal(size=X.shape), y
 
 
-TOYS: dict[str, Callable[[int, float, Generator], tuple[Floats, ArrayLike]]] = {
-    "circle": _circle,
-    "spiral": _spiral,
-    "gauss": _gauss,
-    "quadrants": _quadrants,
+TOYS: dict[str, Callable[[int, float, np.random.Generator], tuple[Floats, ArrayLike]]] = {
+    "circle": circle,
+    "spiral": spiral,
+    "gauss": gauss,
+    "quadrants": quadrants,
 }
 GATE_NAMES = ("and", "or", "xor", "and3", "or3", "majority3")
 BUNDLED = ("iris", "wine", "breast_cancer", "digits")
@@ -104,7 +117,7 @@ def toy(name: str, n: int = 200, noise: float = 0.05, seed: int = 0) -> Dataset:
         about = f"the Boolean function {name.rstrip('3').upper()} of {X.shape[1]} inputs"
     elif name in TOYS:
         X, y = TOYS[name](n, noise, np.random.default_rng(seed))
-        about = f"{n} made-up points, '{name}', seed {seed}"
+        about = f"{n} artificial points, '{name}', seed {seed}"
     else:
         raise UnknownNameError("toy data set", name, (*GATE_NAMES, *TOYS))
     features = tuple(f"x{i + 1}" for i in range(X.shape[1]))
@@ -112,7 +125,11 @@ def toy(name: str, n: int = 200, noise: float = 0.05, seed: int = 0) -> Dataset:
 
 
 def bundled(name: str) -> Dataset:
-    """A real data set that ships with scikit-learn. Digits are divided by 16, to lie in [0, 1]."""
+    """A real data set that ships with scikit-learn. Digits are divided by 16, to lie in [0, 1].
+
+    >>> bundled("iris").classes
+    ('setosa', 'versicolor', 'virginica')
+    """
     from sklearn import datasets
 
     if name not in BUNDLED:
@@ -131,14 +148,22 @@ def bundled(name: str) -> Dataset:
 
 
 def is_table_file(name: str) -> bool:
-    """Whether ``name`` is a table on disk and not a data set by name."""
+    """Whether ``name`` is a table on disk and not a data set by name.
+
+    >>> is_table_file("pets.csv"), is_table_file("iris")
+    (True, False)
+    """
     return name.lower().endswith((".csv", ".tsv", ".txt")) or Path(name).is_file()
 
 
 def find_data(
     name: str, *, n: int = 200, noise: float = 0.05, seed: int = 0, target: str | None = None
 ) -> Dataset:
-    """A toy set, a real set, or a CSV file, whichever ``name`` is. Raises UnknownNameError, UsageError."""
+    """A toy set, a real set, or a CSV file, whichever ``name`` is. Raises UnknownNameError, UsageError.
+
+    >>> find_data("digits").X.shape
+    (1797, 64)
+    """
     if is_table_file(name):
         return load_table(name, target)
     if target is not None:
@@ -153,30 +178,34 @@ def find_data(
 def load_table(path: str | Path, target: str | None = None, *, without: Collection[str] = ()) -> Dataset:
     """A CSV file with one header line: ``target`` (default: the last column) holds classes, the rest numbers.
 
-    Columns named in ``without`` are left out; they may hold anything.
+    Columns named in ``without`` are ignored; they may hold anything.
+
+    >>> _ = Path("pets.csv").write_text("weight,height,kind\\n4,25,cat\\n20,60,dog\\n")
+    >>> load_table("pets.csv").classes
+    ('cat', 'dog')
 
     Raises:
         UsageError: no such file, no samples, a line of another length, text or a gap where a number belongs.
         UnknownNameError: no such column.
     """
-    header, lines = _read_csv(Path(path))
+    header, lines = read_csv(Path(path))
     name = target if target is not None else [column for column in header if column not in without][-1]
     for column in (name, *without):
         if column not in header:
             raise UnknownNameError("column", column, header, where=str(path))
-    place = header.index(name)
+    position = header.index(name)
     features = tuple(column for column in header if column not in (name, *without))
     if not features:
         raise UsageError(f"{path} has only the column '{name}'; a column of numbers is needed as well.")
     X = [
         [
-            _number(cell, path, row, column)
+            number(cell, path, row, column)
             for column, cell in zip(header, line, strict=True)
             if column in features
         ]
         for row, line in lines.items()
     ]
-    labels = [_filled(line[place], path, row, name) for row, line in lines.items()]
+    labels = [filled(line[position], path, row, name) for row, line in lines.items()]
     classes, y = np.unique(labels, return_inverse=True)
     if len(classes) > 50:
         raise UsageError(
@@ -185,69 +214,6 @@ def load_table(path: str | Path, target: str | None = None, *, without: Collecti
     return Dataset(
         np.array(X), y.astype(np.int64), features, tuple(map(str, classes)), f"{len(X)} samples of {path}"
     )
-
-
-def load_words(path: str | Path, column: str) -> tuple[str, ...]:
-    """One column of a CSV file as words. Raises UnknownNameError, UsageError."""
-    header, lines = _read_csv(Path(path))
-    if column not in header:
-        raise UnknownNameError("column", column, header, where=str(path))
-    place = header.index(column)
-    return tuple(_filled(line[place], path, row, column) for row, line in lines.items())
-
-
-def load_columns(path: str | Path) -> dict[str, Floats]:
-    """Every column of a CSV file of numbers, by name. Raises UsageError, naming line and column."""
-    header, lines = _read_csv(Path(path))
-    return {
-        column: np.array([_number(line[i], path, row, column) for row, line in lines.items()])
-        for i, column in enumerate(header)
-    }
-
-
-def _read_csv(path: Path) -> tuple[list[str], dict[int, list[str]]]:
-    """The header, and the values of every line that has any, by its number."""
-    try:
-        text = path.read_text(encoding="utf-8-sig")
-    except OSError as error:
-        raise UsageError(f"Cannot read {path}: {error.strerror}.") from error
-    except UnicodeDecodeError as error:
-        raise UsageError(f"{path} is no text file in UTF-8.") from error
-    delimiter = max(",;\t", key=text.partition("\n")[0].count)
-    reader = csv.reader(text.splitlines(), delimiter=delimiter)
-    try:
-        lines = {number: line for line, number in ((line, reader.line_num) for line in reader) if line}
-    except csv.Error as error:
-        raise UsageError(f"{path}, line {reader.line_num}: no table ({error}).") from error
-    header = [column.strip() for column in lines.pop(min(lines, default=0), [])]
-    if len(lines) < 2:
-        raise UsageError(f"{path} needs a header line and at least two samples.")
-    if len(set(header)) < len(header):
-        raise UsageError(f"{path} has two columns of the same name.")
-    for row, line in lines.items():
-        if len(line) != len(header):
-            raise UsageError(f"{path}, line {row}: {len(line)} values for {len(header)} columns.")
-    return header, lines
-
-
-def _filled(cell: str, path: str | Path, row: int, column: str) -> str:
-    value = cell.strip()
-    if value.lower() in ("", "na", "nan", "null", "none", "?"):
-        raise UsageError(
-            f"{path}, line {row}, column '{column}': the value is missing. Fill it or drop the line."
-        )
-    return value
-
-
-def _number(cell: str, path: str | Path, row: int, column: str) -> float:
-    value = _filled(cell, path, row, column)
-    try:
-        number = float(value)
-    except ValueError:
-        raise UsageError(f"{path}, line {row}, column '{column}': '{value}' is not a number.") from None
-    if not math.isfinite(number):
-        raise UsageError(f"{path}, line {row}, column '{column}': '{value}' is not finite.")
-    return number
 
 
 def one_hot(y: Sequence[int] | NDArray[np.int64], classes: int) -> Floats:

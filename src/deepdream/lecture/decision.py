@@ -1,7 +1,7 @@
 """Thresholds: how a score becomes a decision, what each kind of error costs, and whom it hits.
 
-A model gives a *score*. Somebody chooses a *threshold* t, and ``score >= t`` is acted upon. Everything here
-follows from counting the four outcomes at a threshold; nothing here knows a model.
+A model gives a *score*. A person chooses a *threshold* t, and ``score >= t`` is acted upon. Everything here
+follows from counting the four outcomes at a threshold; no function here needs the model.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from deepdream.errors import UsageError
 __all__ = [
     "BestThreshold",
     "Confusion",
-    "Odds",
+    "IdentificationOdds",
     "area_under_roc",
     "best_threshold",
     "brier_score",
@@ -94,7 +94,7 @@ def threshold_table(
     Args:
         y_true: 0 or 1, shape (n,).
         score: any real number, higher is more positive, shape (n,).
-        thresholds: none given means every distinct score and, last, infinity (nobody is called positive).
+        thresholds: none given means every distinct score and, last, infinity, above which no sample is positive.
         groups: the name of each sample's group, length n.
 
     >>> threshold_table([0, 1, 1], [0.2, 0.4, 0.9], [0.5])
@@ -137,10 +137,10 @@ def _checked(y_true: ArrayLike, score: ArrayLike) -> tuple[NDArray[np.bool_], ND
 
 @dataclass(frozen=True)
 class BestThreshold:
-    """Where the expected cost is least: by theory, and on these very samples.
+    """The threshold of least cost: by theory, and on these very samples.
 
     Every threshold above ``empirical_above`` and up to ``empirical`` decides alike; of intervals that tie,
-    it is the lowest. It is optimistic, for it was chosen on the samples that it is judged on.
+    it is the lowest. It is optimistic, because it is chosen on the samples that it is judged on.
     """
 
     cost_fp: float
@@ -172,6 +172,9 @@ def best_threshold(
     """The cheapest threshold by theory and by trying every distinct score.
 
     The theory holds for calibrated probabilities only; for other scores trust the empirical one.
+
+    >>> best_threshold([0, 1, 0, 1], [0.1, 0.3, 0.6, 0.9], cost_fn=10).empirical
+    0.3
     """
     theory = theoretical_threshold(cost_fp=cost_fp, cost_fn=cost_fn)
     table = threshold_table(y_true, score)
@@ -204,14 +207,21 @@ def area_under_roc(y_true: ArrayLike, score: ArrayLike) -> float:
 
 
 def brier_score(y_true: ArrayLike, probability: ArrayLike) -> float:
-    """The mean of (probability - truth)^2: 0 is perfect, .25 is what always saying .5 gets (Brier 1950)."""
+    """The mean of (probability - truth)^2: 0 is perfect, .25 is the score of .5 for every sample (Brier 1950).
+
+    >>> brier_score([0, 1], [0.5, 0.5])
+    0.25
+    """
     truth, scores = _checked(y_true, probability)
     return float(np.mean((scores - truth) ** 2))
 
 
 @dataclass(frozen=True)
-class Odds:
-    """What a search in a gallery brings up by chance alone."""
+class IdentificationOdds:
+    """The false matches of a search in a gallery.
+
+    ``chance_of_any`` is the probability of at least one.
+    """
 
     fmr: float
     gallery: int
@@ -221,7 +231,7 @@ class Odds:
     chance_of_any: float
 
 
-def identification_odds(fmr: float, gallery: int, *, searches: int = 1) -> Odds:
+def identification_odds(fmr: float, gallery: int, *, searches: int = 1) -> IdentificationOdds:
     """False matches to expect when faces that are *not* in the gallery are searched in it (1 : N).
 
     ``expected = fmr * gallery * searches`` and ``P(at least one) = 1 - (1 - fmr)^(gallery * searches)``,
@@ -241,4 +251,4 @@ def identification_odds(fmr: float, gallery: int, *, searches: int = 1) -> Odds:
         raise UsageError(f"Gallery and searches must be at least 1; got {gallery} and {searches}.")
     comparisons = gallery * searches
     chance = 1.0 if fmr == 1 else -math.expm1(comparisons * math.log1p(-fmr))
-    return Odds(fmr, gallery, searches, comparisons, round(fmr * comparisons, 12), chance)
+    return IdentificationOdds(fmr, gallery, searches, comparisons, round(fmr * comparisons, 12), chance)

@@ -38,7 +38,11 @@ def minkowski(x: ArrayLike, y: ArrayLike, p: float = 2.0) -> float:
 
 
 def unit_ball(p: float, points: int = 400) -> NDArray[np.float64]:
-    """The plane's points at distance 1 from the origin, in order around it, shape (points, 2)."""
+    """The plane's points at distance 1 from the origin, in order around it, shape (points, 2).
+
+    >>> unit_ball(1)[0].tolist()
+    [1.0, 0.0]
+    """
     angle = np.linspace(0, 2 * np.pi, points)
     around = np.column_stack([np.cos(angle), np.sin(angle)])
     lengths = np.array([minkowski(point, (0, 0), p) for point in around])
@@ -60,6 +64,9 @@ def great_circle(start: Sequence[float], end: Sequence[float], radius: float = E
     """Distance on a sphere between (latitude, longitude) pairs in degrees, by the haversine formula.
 
     Accurate from a tenth of a millimeter to the antipodes.
+
+    >>> round(great_circle((0, 0), (0, 90)), 3)  # a quarter of the equator, in km
+    10007.557
     """
     (latitude1, longitude1), (latitude2, longitude2) = np.radians(start), np.radians(end)
     h = (
@@ -72,7 +79,11 @@ def great_circle(start: Sequence[float], end: Sequence[float], radius: float = E
 def great_circle_arccos(
     start: Sequence[float], end: Sequence[float], radius: float = EARTH_RADIUS_KM
 ) -> float:
-    """The formula of the textbooks, kept to show its flaw: near points come out at distance 0."""
+    """The formula of the textbooks, here to show its flaw: near points come out at distance 0.
+
+    >>> great_circle_arccos((0, 0), (0, 1e-9))  # a tenth of a millimeter apart
+    0.0
+    """
     (latitude1, longitude1), (latitude2, longitude2) = np.radians(start), np.radians(end)
     cosine = math.sin(latitude1) * math.sin(latitude2) + math.cos(latitude1) * math.cos(latitude2) * math.cos(
         longitude2 - longitude1

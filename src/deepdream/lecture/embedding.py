@@ -61,7 +61,11 @@ class Embedding:
 
 
 def nearest_neighbor_score(X: NDArray[np.float64], y: NDArray[np.int64]) -> float:
-    """1-nearest-neighbor accuracy of labels y (n,) in the space of X (n, d), by 5-fold cross-validation."""
+    """1-nearest-neighbor accuracy of labels y (n,) in the space of X (n, d), by 5-fold cross-validation.
+
+    >>> nearest_neighbor_score(np.repeat([[0.0], [9.0]], 10, axis=0), np.repeat([0, 1], 10))
+    1.0
+    """
     if min(np.unique(y, return_counts=True)[1]) < 5:
         raise UsageError("The 1-NN score needs at least 5 points of each label.")
     return float(cross_val_score(KNeighborsClassifier(1), X, y, cv=5).mean())
@@ -84,6 +88,9 @@ def embed(
         early_exaggeration: how hard groups are pulled together in the first 250 steps, at least 1.
         learning_rate: step size; 0 takes n / early_exaggeration / 4, at least 50 (Belkina et al. 2019).
         seed: the same seed gives the same picture, bit for bit. PCA starts both methods.
+
+    >>> embed(np.eye(5), method="pca").xy.shape
+    (5, 2)
     """
     if features.ndim != 2 or len(features) < 3:
         raise UsageError(f"An embedding needs a table of at least 3 points; got shape {features.shape}.")
@@ -141,6 +148,9 @@ def embedding_grid(
     """t-SNE for every combination of ``axes``, all with one seed, so that only the settings differ.
 
     Every setting is checked before the first is run.
+
+    >>> [sheet.settings["perplexity"] for sheet in embedding_grid(np.eye(9), {"perplexity": [2, 3]})]
+    [2, 3]
     """
     settings = grid_settings(axes)
     for chosen in settings:

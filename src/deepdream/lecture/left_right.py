@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from deepdream.errors import UsageError
 
-__all__ = ["RETINA", "LeftRightRun", "attempts", "learn_left_right", "show_mark"]
+__all__ = ["RETINA", "LeftRightRun", "learn_left_right", "left_right_runs", "show_mark"]
 
 RETINA = 20  # photocells to a side
 MARK = 4
@@ -37,7 +37,12 @@ class LeftRightRun:
 
 
 def show_mark(rng: np.random.Generator) -> tuple[NDArray[np.float64], int]:
-    """A retina (20, 20) of zeros with a 4 x 4 mark of ones, and its side: -1 left, +1 right."""
+    """A retina (20, 20) of zeros with a 4 x 4 mark of ones, and its side: -1 left, +1 right.
+
+    >>> retina, side = show_mark(np.random.default_rng(0))
+    >>> retina.sum(), side
+    (np.float64(16.0), 1)
+    """
     side = int(rng.choice((-1, 1)))
     top = rng.integers(RETINA - MARK + 1)
     start = rng.integers(RETINA // 2 - MARK + 1) + (RETINA // 2 if side > 0 else 0)
@@ -47,7 +52,11 @@ def show_mark(rng: np.random.Generator) -> tuple[NDArray[np.float64], int]:
 
 
 def learn_left_right(trials: int = 500, *, seed: int = 0) -> LeftRightRun:
-    """Rosenblatt's rule, one random mark at a time: on a mistake w <- w + y x, b <- b + y (1958)."""
+    """Rosenblatt's rule, one random mark at a time: on a mistake w <- w + y x, b <- b + y (1958).
+
+    >>> learn_left_right(500).weights.shape
+    (20, 20)
+    """
     if trials < 1:
         raise UsageError(f"At least 1 trial is needed; got {trials}.")
     rng = np.random.default_rng(seed)
@@ -61,6 +70,10 @@ def learn_left_right(trials: int = 500, *, seed: int = 0) -> LeftRightRun:
     return LeftRightRun(mistakes, weights, bias)
 
 
-def attempts(runs: int = 100, *, trials: int = 500, seed: int = 0) -> Iterator[LeftRightRun]:
-    """Independent runs, with the seeds ``seed, seed + 1, ...``: one run shows luck, many show a rate."""
+def left_right_runs(runs: int = 100, *, trials: int = 500, seed: int = 0) -> Iterator[LeftRightRun]:
+    """Independent runs, with the seeds ``seed, seed + 1, ...``: one run can be lucky, many give a rate.
+
+    >>> len(list(left_right_runs(3, trials=50)))
+    3
+    """
     return (learn_left_right(trials, seed=seed + run) for run in range(runs))

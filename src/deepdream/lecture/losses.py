@@ -6,7 +6,6 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Literal
 
-import numpy as np
 import torch
 from torch import Tensor
 
@@ -18,7 +17,6 @@ __all__ = [
     "binary_cross_entropy",
     "cross_entropy",
     "find_loss",
-    "inertia",
     "l1",
     "quadratic_cost",
     "squared_error",
@@ -29,12 +27,20 @@ _TINY = 1e-300  # log(0) becomes -690, not -infinity
 
 
 def l1(y_true: Any, y_pred: Any, reduction: Reduction = "mean") -> Tensor:
-    """``|y_true - y_pred|``; "mean" averages over samples and outputs, as torch's ``l1_loss`` does."""
+    """``|y_true - y_pred|``; "mean" averages over samples and outputs, as torch's ``l1_loss`` does.
+
+    >>> l1([[1.0], [0.0]], [[0.5], [0.5]]).item()
+    0.5
+    """
     return _reduce((_tensor(y_true) - _tensor(y_pred)).abs(), reduction)
 
 
 def squared_error(y_true: Any, y_pred: Any, reduction: Reduction = "mean") -> Tensor:
-    """``(y_true - y_pred)²``; "mean" averages over samples and outputs, as torch's ``mse_loss`` does."""
+    """``(y_true - y_pred)²``; "mean" averages over samples and outputs, as torch's ``mse_loss`` does.
+
+    >>> squared_error([[1.0], [0.0]], [[0.5], [0.5]]).item()
+    0.25
+    """
     return _reduce((_tensor(y_true) - _tensor(y_pred)) ** 2, reduction)
 
 
@@ -42,12 +48,19 @@ def quadratic_cost(y_true: Any, y_pred: Any, reduction: Reduction = "mean") -> T
     """``½ ‖y_true - a‖²`` per sample: summed over outputs, then averaged over samples.
 
     So it is ½ · (number of outputs) · the mean squared error (Nielsen 2015, ch. 1).
+
+    >>> quadratic_cost([[1.0, 0.0]], [[0.5, 0.5]]).item()
+    0.25
     """
     return _reduce(0.5 * ((_tensor(y_true) - _tensor(y_pred)) ** 2).sum(-1), reduction)
 
 
 def cross_entropy(y_true: Any, y_pred: Any, reduction: Reduction = "mean") -> Tensor:
-    """``-Σ y ln a`` per sample for probabilities that add to 1; for one output, also ``-(1-y) ln(1-a)``."""
+    """``-Σ y ln a`` per sample for probabilities that add to 1; for one output, also ``-(1-y) ln(1-a)``.
+
+    >>> round(cross_entropy([[0.0, 1.0]], [[0.5, 0.5]]).item(), 4)  # ln 2
+    0.6931
+    """
     y, a = _tensor(y_true), _tensor(y_pred)
     if a.shape[-1] == 1:
         return binary_cross_entropy(y, a, reduction)
@@ -55,26 +68,24 @@ def cross_entropy(y_true: Any, y_pred: Any, reduction: Reduction = "mean") -> Te
 
 
 def binary_cross_entropy(y_true: Any, y_pred: Any, reduction: Reduction = "mean") -> Tensor:
-    """``-Σ y ln a + (1-y) ln(1-a)`` per sample: every output is a yes or no of its own (Nielsen 2015, ch. 3)."""
+    """``-Σ y ln a + (1-y) ln(1-a)`` per sample: each output is a separate yes or no (Nielsen 2015, ch. 3).
+
+    >>> round(binary_cross_entropy([[1.0, 0.0]], [[0.5, 0.5]]).item(), 4)  # 2 ln 2
+    1.3863
+    """
     y, a = _tensor(y_true), _tensor(y_pred)
     cost = y * a.clamp_min(_TINY).log() + (1 - y) * (1 - a).clamp_min(_TINY).log()
     return _reduce(-cost.sum(-1), reduction)
 
 
-def inertia(X: Any, labels: Any) -> float:
-    """Sum of squared distances of samples to the mean of their cluster: what k-means minimizes.
-
-    >>> inertia([[0.0], [2.0], [9.0]], [0, 0, 1])
-    2.0
-    """
-    points, groups = np.asarray(X, float), np.asarray(labels)
-    clusters = (points[groups == group] for group in np.unique(groups))
-    return float(sum(((members - members.mean(0)) ** 2).sum() for members in clusters))
-
-
 @dataclass(frozen=True)
 class Loss:
-    """A loss to train with: its value, and the slope ``dC/da`` where backpropagation starts (BP1)."""
+    """A loss to train with: its value, and the slope ``dC/da`` where backpropagation starts (BP1).
+
+    >>> quadratic = find_loss("quadratic")
+    >>> quadratic.slope(torch.tensor([1.0]), torch.tensor([0.75])).item()  # a - y
+    -0.25
+    """
 
     name: str
     formula: str
@@ -86,6 +97,7 @@ class Loss:
         return self.value(y_true, y_pred)
 
 
+# The slope dC/da of both cross-entropies, with the same guard against division by zero as their values.
 def _binary_slope(y: Tensor, a: Tensor) -> Tensor:
     return (1 - y) / (1 - a).clamp_min(_TINY) - y / a.clamp_min(_TINY)
 
@@ -107,7 +119,11 @@ LOSSES = {
 
 
 def find_loss(name: str) -> Loss:
-    """The loss called ``name``. Raises UnknownNameError."""
+    """The loss called ``name``. Raises UnknownNameError.
+
+    >>> find_loss("quadratic").formula
+    '½ ‖y - a‖²'
+    """
     if name not in LOSSES:
         raise UnknownNameError("loss", name, LOSSES, listing="deepdream lecture losses")
     return LOSSES[name]

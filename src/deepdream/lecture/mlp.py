@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import torch
@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from deepdream.errors import UnknownNameError, UsageError
 from deepdream.lecture.activations import Activation, find_activation
 
-__all__ = ["INITS", "MLP", "LayerState"]
+__all__ = ["INITS", "MLP", "LayerState", "initialize"]
 
 
 class LayerState(NamedTuple):
@@ -26,51 +26,50 @@ class LayerState(NamedTuple):
     a: Tensor
 
 
-Init = Callable[[nn.Linear, torch.Generator], None]
+#: How the weights may start; see :func:`initialize`.
+INITS = ("nielsen", "normal", "xavier", "kaiming", "uniform", "zeros")
 
 
-def _normal(layer: nn.Linear, generator: torch.Generator) -> None:
-    layer.weight.normal_(0, 1, generator=generator)
-    layer.bias.normal_(0, 1, generator=generator)
+@torch.no_grad()
+def initialize(layer: nn.Linear, init: str, rng: torch.Generator) -> None:
+    """Set the weights and biases of ``layer`` in place. Raises UnknownNameError.
 
+    normal: N(0, 1). nielsen: the same, weights divided by √inputs (Nielsen 2015, ch. 3). xavier: Glorot, Bengio 2010.
+    kaiming: He et al. 2015, for ReLU. uniform: between -1 and 1. zeros: all neurons of a layer stay equal for ever.
 
-def _nielsen(layer: nn.Linear, generator: torch.Generator) -> None:
-    _normal(layer, generator)
-    layer.weight.div_(math.sqrt(layer.in_features))  # so that z has a spread near 1 (Nielsen 2015, ch. 3)
-
-
-def _xavier(layer: nn.Linear, generator: torch.Generator) -> None:
-    nn.init.xavier_normal_(layer.weight, generator=generator)
+    >>> layer = nn.Linear(2, 1)
+    >>> initialize(layer, "zeros", torch.Generator())
+    >>> layer.weight.tolist()
+    [[0.0, 0.0]]
+    """
+    if init not in INITS:
+        raise UnknownNameError("initialization", init, INITS)
     layer.bias.zero_()
-
-
-def _kaiming(layer: nn.Linear, generator: torch.Generator) -> None:
-    nn.init.kaiming_normal_(layer.weight, nonlinearity="relu", generator=generator)
-    layer.bias.zero_()
-
-
-def _uniform(layer: nn.Linear, generator: torch.Generator) -> None:
-    layer.weight.uniform_(-1, 1, generator=generator)
-    layer.bias.uniform_(-1, 1, generator=generator)
-
-
-def _zeros(layer: nn.Linear, generator: torch.Generator) -> None:  # noqa: ARG001  # every Init has it
-    layer.weight.zero_()
-    layer.bias.zero_()
-
-
-INITS: dict[str, Init] = {
-    "nielsen": _nielsen,
-    "normal": _normal,
-    "xavier": _xavier,
-    "kaiming": _kaiming,
-    "uniform": _uniform,
-    "zeros": _zeros,
-}
+    if init in ("nielsen", "normal"):
+        layer.weight.normal_(0, 1, generator=rng)
+        layer.bias.normal_(0, 1, generator=rng)
+    if init == "nielsen":
+        layer.weight.div_(math.sqrt(layer.in_features))  # so that z has a spread near 1 and σ(z) a slope
+    elif init == "xavier":
+        nn.init.xavier_normal_(layer.weight, generator=rng)
+    elif init == "kaiming":
+        nn.init.kaiming_normal_(layer.weight, nonlinearity="relu", generator=rng)
+    elif init == "uniform":
+        layer.weight.uniform_(-1, 1, generator=rng)
+        layer.bias.uniform_(-1, 1, generator=rng)
+    elif init == "zeros":
+        layer.weight.zero_()
 
 
 class MLP(nn.Module):
     """A fully connected network in float64. ``sizes`` counts neurons from the inputs to the outputs.
+
+    Args:
+        sizes: for instance [3, 4, 1]: three inputs, four hidden neurons, one output.
+        activation: of the hidden neurons.
+        output: activation of the last layer.
+        init: how the weights start, one of :data:`INITS`.
+        seed: the same seed gives the same weights.
 
     >>> MLP([3, 4, 1])
     MLP(3-4-1, sigmoid, sigmoid)
@@ -88,17 +87,14 @@ class MLP(nn.Module):
         super().__init__()
         if len(sizes) < 2 or min(sizes) < 1:
             raise UsageError(f"A network needs at least 2 layers of at least 1 neuron, not {list(sizes)}.")
-        if init not in INITS:
-            raise UnknownNameError("initialization", init, INITS)
         self.sizes = tuple(sizes)
         names = [activation] * (len(sizes) - 2) + [output]
         self.activations: list[Activation] = [find_activation(name) for name in names]
         pairs = itertools.pairwise(sizes)
         self.layers = nn.ModuleList(nn.Linear(n_in, n_out, dtype=torch.float64) for n_in, n_out in pairs)
-        generator = torch.Generator().manual_seed(seed)
-        with torch.no_grad():
-            for layer in self.linear:
-                INITS[init](layer, generator)
+        rng = torch.Generator().manual_seed(seed)
+        for layer in self.linear:
+            initialize(layer, init, rng)
 
     @property
     def linear(self) -> list[nn.Linear]:
@@ -106,8 +102,11 @@ class MLP(nn.Module):
         return [layer for layer in self.layers if isinstance(layer, nn.Linear)]
 
     def trace(self, x: Any) -> list[LayerState]:
-        """Forward, keeping ``z`` and ``a`` of every layer. ``x``: (samples, inputs)."""
-        a, states = torch.as_tensor(x, dtype=torch.float64), []
+        """``z`` and ``a`` of every layer, from the first to the last. ``x``: (samples, inputs)."""
+        a, states = (
+            torch.as_tensor(x, dtype=torch.float64),
+            [],
+        )  # float32 would hide small errors of gradients
         for layer, f in zip(self.linear, self.activations, strict=True):
             z = a @ layer.weight.T + layer.bias
             a = f(z)

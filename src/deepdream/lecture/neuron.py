@@ -61,7 +61,11 @@ class McCullochPittsNeuron:
 
 
 def boolean_inputs(n: int) -> list[tuple[int, ...]]:
-    """All 2^n inputs of 0 and 1, counting up."""
+    """All 2^n inputs of 0 and 1, counting up.
+
+    >>> boolean_inputs(2)
+    [(0, 0), (0, 1), (1, 0), (1, 1)]
+    """
     return list(itertools.product((0, 1), repeat=n))
 
 
@@ -87,7 +91,8 @@ class ThresholdRange:
 def threshold_for(gate: str, n: int) -> ThresholdRange | None:
     """The thresholds with which ``n`` excitatory inputs compute ``gate``; None if there are none.
 
-    The neuron only counts: the fewest inputs that must fire it have to be more than the most that must not.
+    The neuron only counts its active inputs. So the smallest count that must fire it has to be larger than the
+    largest count that must not.
 
     >>> threshold_for("and", 3)
     ThresholdRange(low=2, high=3, canonical=3)
@@ -96,14 +101,18 @@ def threshold_for(gate: str, n: int) -> ThresholdRange | None:
     """
     if gate not in GATES:
         raise UnknownNameError("gate", gate, GATES)
-    fire = [sum(x) for x in boolean_inputs(n) if GATES[gate](x)]
-    rest = [sum(x) for x in boolean_inputs(n) if not GATES[gate](x)]
-    low, high = max(rest), min(fire)
+    fires = [sum(x) for x in boolean_inputs(n) if GATES[gate](x)]
+    silent = [sum(x) for x in boolean_inputs(n) if not GATES[gate](x)]
+    low, high = max(silent), min(fires)
     return ThresholdRange(low, high, high) if low < high else None
 
 
 def xor_network(x: Sequence[int]) -> int:
-    """XOR by a network of three neurons: ``h1 = OR``, ``h2 = AND``, fires if ``h1 - h2 >= 1``."""
+    """XOR by a network of three neurons: ``h1 = OR``, ``h2 = AND``, fires if ``h1 - h2 >= 1``.
+
+    >>> [xor_network(x) for x in boolean_inputs(2)]
+    [0, 1, 1, 0]
+    """
     either, both = McCullochPittsNeuron(1)(x), McCullochPittsNeuron(2)(x)
     return McCullochPittsNeuron(1, inhibitory=(1,))((either, both))
 
@@ -123,7 +132,11 @@ class Separability:
 
 
 def signs(y: ArrayLike) -> Floats:
-    """Two-class labels as -1 and +1: 0/1, -1/1 or any two values (the larger is +1). Shape (n,)."""
+    """Two-class labels as -1 and +1: 0/1, -1/1 or any two values (the larger is +1). Shape (n,).
+
+    >>> signs(["cat", "dog", "cat"]).tolist()
+    [-1.0, 1.0, -1.0]
+    """
     labels = np.asarray(y)
     classes = np.unique(labels)
     if len(classes) != 2:
@@ -137,7 +150,11 @@ def signs(y: ArrayLike) -> Floats:
 
 
 def is_linearly_separable(X: ArrayLike, y: ArrayLike) -> bool:
-    """Whether a line (plane, hyperplane) has one class on each side."""
+    """Whether a line (plane, hyperplane) has one class on each side.
+
+    >>> is_linearly_separable([[0, 0], [0, 1], [1, 0], [1, 1]], [0, 1, 1, 0])  # XOR
+    False
+    """
     return separability(X, y).separable
 
 
@@ -145,6 +162,11 @@ def separability(X: ArrayLike, y: ArrayLike) -> Separability:
     """Search a line ``w·x + b`` with ``y (w·x + b) >= 1`` by linear programming. ``X``: (n, d), ``y``: (n,).
 
     One of the two linear programs has a solution, never both (Farkas' lemma).
+
+    >>> separability([[0], [1]], [0, 1]).separable
+    True
+    >>> separability([[0], [1], [2]], [0, 1, 0]).common_point.tolist()
+    [1.0]
     """
     from scipy.optimize import linprog  # half a second that most lessons do not need
 

@@ -22,7 +22,11 @@ Floats = NDArray[np.float64]
 
 
 def notebook_samples() -> tuple[Tensor, Tensor]:
-    """The samples of the class notebook NN_from_scratch: rows 001, 111, 101, 011; y is the first column."""
+    """The samples of the class notebook NN_from_scratch: rows 001, 111, 101, 011; y is the first column.
+
+    >>> notebook_samples()[1].flatten().tolist()
+    [0.0, 1.0, 1.0, 0.0]
+    """
     x = torch.tensor([[0, 0, 1], [1, 1, 1], [1, 0, 1], [0, 1, 1]]).double()
     return x, x[:, :1]
 
@@ -31,6 +35,10 @@ def notebook_backprop(model: MLP, x: Any, y_true: Any, loss: str = "quadratic") 
     """The notebook's gradients, with its mistake: the *output* stands where the hidden layer belongs.
 
     ``outputLayer.T.dot(delta)`` is one number, which is then added to every weight of the last layer.
+
+    >>> from deepdream.lecture.backpropagation import check_gradients
+    >>> check_gradients(MLP([3, 4, 1]), *notebook_samples(), gradients=notebook_backprop).passed
+    False
     """
     trace = backprop(model, x, y_true, loss)
     last = trace.layers[-1]
@@ -42,21 +50,32 @@ Line = Callable[[Floats, Floats, Floats], Floats]
 
 
 def wrong_line(hidden: Floats, output: Floats, delta: Floats) -> Floats:  # noqa: ARG001  # the mistake
-    """The notebook's line, ``syn1 += outputLayer.T.dot(outputLayer_delta)``."""
+    """The notebook's line, ``syn1 += outputLayer.T.dot(outputLayer_delta)``. Shapes (4, h), (4, 1), (4, 1).
+
+    >>> wrong_line(np.ones((4, 3)), np.ones((4, 1)), np.ones((4, 1))).shape  # one number for all weights
+    (1, 1)
+    """
     return output.T @ delta
 
 
 def right_line(hidden: Floats, output: Floats, delta: Floats) -> Floats:  # noqa: ARG001
-    """The line that belongs there, ``syn1 += layer1out.T.dot(outputLayer_delta)``."""
+    """The line that belongs there, ``syn1 += layer1out.T.dot(outputLayer_delta)``.
+
+    >>> right_line(np.ones((4, 3)), np.ones((4, 1)), np.ones((4, 1))).shape  # one for each hidden neuron
+    (3, 1)
+    """
     return hidden.T @ delta
 
 
 def train_notebook(
     line: Line, *, hidden: int = 4, power: int = 1, seed: int = 302, steps: int = 6000
 ) -> list[float]:
-    """Run the notebook as it stands, but for one ``line``; the four outputs it prints at the end.
+    """Run the notebook with ``line`` in the place of its mistake; the four outputs that it prints at the end.
 
     ``power=3`` is its exercise with another "loss", ``(y - output)³``.
+
+    >>> [round(output, 3) for output in train_notebook(right_line)]
+    [0.007, 0.994, 0.994, 0.006]
     """
     X, y = (tensor.numpy() for tensor in notebook_samples())
     random = np.random.RandomState(seed)

@@ -1,4 +1,9 @@
-"""Rosenblatt's perceptron (1958): learning from mistakes, and a bound on how many there can be."""
+"""Rosenblatt's perceptron (1958): learning from mistakes, and a bound on how many there can be.
+
+score       z = w·x + b            a sample of class y = ±1 is right where y z > 0
+a mistake   w ← w + η y x          the line turns toward the sample
+            b ← b + η y            and shifts toward it
+"""
 
 from __future__ import annotations
 
@@ -15,14 +20,14 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 
 from deepdream.lecture.neuron import signs
 
-__all__ = ["Bound", "Perceptron", "Update", "convergence_bound"]
+__all__ = ["MistakeBound", "Perceptron", "PerceptronUpdate", "convergence_bound"]
 
 Floats = NDArray[np.float64]
 
 
 @dataclass(frozen=True)
-class Update:
-    """One mistake, and the line after it: in ``epoch``, sample number ``sample`` was misjudged."""
+class PerceptronUpdate:
+    """One mistake, and the line after it: in ``epoch``, sample number ``sample`` was on the wrong side."""
 
     epoch: int
     sample: int
@@ -31,9 +36,14 @@ class Update:
 
 
 class Perceptron(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
-    """A line that turns toward every sample it misjudges: ``w ← w + η y x``, ``b ← b + η y``, y = ±1.
+    """A line that turns toward every sample it gets wrong: ``w ← w + η y x``, ``b ← b + η y``, y = ±1.
 
     A score of exactly 0 counts as a mistake while training, and as the second class when predicting.
+    Rosenblatt 1958, doi:10.1037/h0042519.
+
+    >>> model = Perceptron().fit([[0, 0], [0, 1], [1, 0], [1, 1]], [0, 0, 0, 1])
+    >>> model.weights_.tolist(), float(model.bias_), model.mistakes_
+    ([3.0, 2.0], -4.0, 18)
 
     Learned: ``weights_`` (d,), ``bias_``, ``mistakes_`` (their number), ``updates_`` (each of them),
     ``epochs_``, ``converged_``, ``classes_``.
@@ -45,19 +55,21 @@ class Perceptron(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         self.shuffle = shuffle
         self.seed = seed
 
-    def updates(self, X: ArrayLike, y: ArrayLike) -> Iterator[Update]:
+    def updates(self, X: ArrayLike, y: ArrayLike) -> Iterator[PerceptronUpdate]:
         """Learn, giving every mistake as it happens; ends after an epoch without mistakes."""
-        return self._learn(np.asarray(X, float), signs(y))
-
-    def _learn(self, X: Floats, s: Floats) -> Iterator[Update]:
-        w, b, generator = np.zeros(X.shape[1]), 0.0, np.random.default_rng(self.seed)
+        X, s = np.asarray(X, float), signs(y)
+        w, b = (
+            np.zeros(X.shape[1]),
+            0.0,
+        )  # from zero, the learning rate does not change the number of mistakes
+        rng = np.random.default_rng(self.seed)
         for epoch in range(1, self.max_epochs + 1):
             self.epochs_, self.converged_ = epoch, True
-            for i in generator.permutation(len(X)) if self.shuffle else range(len(X)):
+            for i in rng.permutation(len(X)) if self.shuffle else range(len(X)):
                 if s[i] * (w @ X[i] + b) <= 0:
                     w, b = w + self.lr * s[i] * X[i], b + self.lr * s[i]
                     self.converged_ = False
-                    yield Update(epoch, int(i), w, float(b))
+                    yield PerceptronUpdate(epoch, int(i), w, float(b))
             if self.converged_:
                 return
 
@@ -91,7 +103,7 @@ class Perceptron(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
 
 
 @dataclass(frozen=True)
-class Bound:
+class MistakeBound:
     """Novikoff's bound: at most ``(radius / margin)²`` mistakes; infinite if no line separates."""
 
     radius: float
@@ -99,12 +111,15 @@ class Bound:
     bound: float
 
 
-def convergence_bound(X: ArrayLike, y: ArrayLike) -> Bound:
+def convergence_bound(X: ArrayLike, y: ArrayLike) -> MistakeBound:
     """How many mistakes the perceptron can make on ``X`` (n, d), ``y`` (n,) at most (Novikoff 1962).
 
     The samples are augmented to (x, 1), so that the bias is one more weight and the line passes through
     the origin. The margin is that of the best line, ``min ‖w‖`` with ``y w·(x, 1) >= 1``, found as a
     non-negative least squares problem (Lawson and Hanson 1974, ch. 23).
+
+    >>> round(convergence_bound([[0, 0], [0, 1], [1, 0], [1, 1]], [0, 0, 0, 1]).bound, 6)
+    51.0
     """
     augmented = np.column_stack([np.asarray(X, float), np.ones(len(np.asarray(X)))])
     radius = float(np.linalg.norm(augmented, axis=1).max())
@@ -113,7 +128,7 @@ def convergence_bound(X: ArrayLike, y: ArrayLike) -> Bound:
     target = np.append(np.zeros(augmented.shape[1]), 1.0)
     residual = system @ nnls(system, target, maxiter=100 * len(signed))[0] - target
     if np.linalg.norm(residual) < 1e-9:
-        return Bound(radius, 0.0, float("inf"))
+        return MistakeBound(radius, 0.0, float("inf"))
     weights = -residual[:-1] / residual[-1]
     margin = radius / float(np.linalg.norm(weights))
-    return Bound(radius, margin, (radius / margin) ** 2)
+    return MistakeBound(radius, margin, (radius / margin) ** 2)

@@ -14,7 +14,14 @@ __all__ = ["play_page"]
 
 
 def play_page(play: Play, *, dark: bool = False) -> str:
-    """The page as text. It holds the samples and the weights of every kept state, and computes by itself."""
+    """The page as text. It holds the samples and the weights of every saved state, and computes by itself.
+
+    >>> from deepdream.lecture.datasets import toy
+    >>> from deepdream.lecture.play import train_playground
+    >>> from deepdream.lecture.training import TrainingSettings
+    >>> play_page(train_playground(toy("gauss"), [2], TrainingSettings(epochs=20)))[:15]
+    '<!DOCTYPE html>'
+    """
     numbers = json.dumps(_numbers(play), separators=(",", ":")).replace("<", "\\u003c")
     about = f"{play.model} on {play.table.about} (columns standardized)"
     parts = {"ABOUT": html.escape(about), "NUMBERS": numbers, "THEME": "dark" if dark else "light"}
@@ -28,10 +35,8 @@ def _numbers(play: Play) -> dict[str, Any]:
     states = []
     for epoch, model in play.states():
         layers = [{"W": _short(layer.weight), "b": _short(layer.bias)} for layer in model.linear]
-        measured = play.history.epochs[epoch]
-        states.append(
-            {"epoch": epoch, "loss": measured.loss, "accuracy": measured.accuracy, "layers": layers}
-        )
+        result = play.history.epochs[epoch]
+        states.append({"epoch": epoch, "loss": result.loss, "accuracy": result.accuracy, "layers": layers})
     return {
         "X": _short(torch.as_tensor(play.table.X)),
         "y": play.table.y.tolist(),

@@ -1,4 +1,4 @@
-"""Is regression a classification with infinitely small classes? The same network, asked in both ways."""
+"""Is regression a classification with infinitely small classes? One architecture, trained in both ways."""
 
 from __future__ import annotations
 
@@ -13,17 +13,17 @@ from sklearn.model_selection import train_test_split
 from sklearn.neural_network import MLPClassifier, MLPRegressor
 from threadpoolctl import threadpool_limits
 
-__all__ = ["TwoWays", "compare_two_ways"]
+__all__ = ["RegressionAndClassification", "compare_regression_and_classification"]
 
 TRAINING = {"hidden_layer_sizes": (30,), "learning_rate_init": 0.01, "max_iter": 100}  # of both networks
 
 
 @dataclass(frozen=True)
-class TwoWays:
+class RegressionAndClassification:
     """Accuracies on held-out digits, and the confusions (10, 10): row true digit, column answer.
 
     ``renamed_*`` are the accuracies after the digits were renamed by a random permutation: a classifier
-    does not care, because it knows no order of classes; a regressor does.
+    gives the same accuracy, because its classes have no order; a regressor does not.
     """
 
     regression: float
@@ -37,17 +37,21 @@ class TwoWays:
     classification_confusion: NDArray[np.int64]
 
 
-def compare_two_ways(*, seed: int = 0) -> TwoWays:
+def compare_regression_and_classification(*, seed: int = 0) -> RegressionAndClassification:
     """Fit 64-30-1 with squared error, rounded to the nearest digit, and 64-30-10 with softmax cross-entropy.
 
     Both on scikit-learn's digits, pixels / 16, one stratified quarter held out.
+
+    >>> result = compare_regression_and_classification()
+    >>> result.classification > 0.9 > result.regression
+    True
     """
     samples = load_digits()
     names = np.random.default_rng(seed).permutation(10)
     X = samples.data / 16
     output, answer, truth = _both(X, samples.target, seed)
     renamed_output, renamed_answer, renamed_truth = _both(X, names[samples.target], seed)
-    return TwoWays(
+    return RegressionAndClassification(
         regression=_accuracy(_nearest_digit(output), truth),
         classification=_accuracy(answer, truth),
         renamed_regression=_accuracy(_nearest_digit(renamed_output), renamed_truth),
@@ -66,7 +70,7 @@ def _both(
     """Regression output, classification answer and truth for the held-out quarter."""
     X_train, X_test, y_train, y_test = train_test_split(X, y, test_size=0.25, stratify=y, random_state=seed)
     with warnings.catch_warnings(), threadpool_limits(1):
-        warnings.simplefilter("ignore", ConvergenceWarning)  # 100 sweeps for both, converged or not
+        warnings.simplefilter("ignore", ConvergenceWarning)  # 100 epochs for both, converged or not
         regressor = MLPRegressor(**TRAINING, random_state=seed).fit(X_train, y_train)
         classifier = MLPClassifier(**TRAINING, random_state=seed).fit(X_train, y_train)
     return regressor.predict(X_test), classifier.predict(X_test), y_test

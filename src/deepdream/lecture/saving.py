@@ -16,14 +16,24 @@ __all__ = ["load_network", "save_network"]
 
 
 def save_network(model: MLP, path: str | Path) -> None:
-    """Write ``model`` to a JSON file. Floats are kept to the last bit."""
+    """Write ``model`` to a JSON file. Floats keep every bit.
+
+    >>> save_network(MLP([2, 1]), "network.json")
+    >>> load_network("network.json")
+    MLP(2-1, sigmoid)
+    """
     names = [f.name for f in model.activations]
     layers = [{"weight": layer.weight.tolist(), "bias": layer.bias.tolist()} for layer in model.linear]
     write_text(Path(path), json.dumps({"sizes": model.sizes, "activations": names, "layers": layers}))
 
 
 def load_network(path: str | Path) -> MLP:
-    """The network of a file that :func:`save_network` wrote. Raises UsageError."""
+    """The network of a file that :func:`save_network` wrote. Raises UsageError.
+
+    >>> save_network(MLP([2, 3, 1]), "network.json")
+    >>> load_network("network.json").sizes
+    (2, 3, 1)
+    """
     try:
         state: Any = json.loads(Path(path).read_text(encoding="utf-8"))
         model = MLP(state["sizes"], state["activations"][0], output=state["activations"][-1], init="zeros")
@@ -34,5 +44,7 @@ def load_network(path: str | Path) -> MLP:
     except OSError as error:
         raise UsageError(f"Cannot read {path}: {error.strerror}.") from error
     except (ValueError, KeyError, TypeError, IndexError, RuntimeError) as error:
-        raise UsageError(f"{path} is no network that 'deepdream lecture mlp --save-state' wrote.") from error
+        raise UsageError(
+            f"{path} is not a network that 'deepdream lecture mlp --save-state' wrote."
+        ) from error
     return model

@@ -15,7 +15,8 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from deepdream.errors import UnknownNameError, UsageError
-from deepdream.lecture.datasets import Dataset, load_table, load_words
+from deepdream.lecture.csv_columns import load_words
+from deepdream.lecture.datasets import Dataset, load_table
 
 __all__ = [
     "Scores",
@@ -44,7 +45,12 @@ class Scores:
 
 
 def out_of_fold_scores(X: NDArray[np.float64], y: NDArray[np.int64], *, seed: int = 0) -> NDArray[np.float64]:
-    """P(y = 1) by a logistic regression that has not seen the sample: 5-fold cross-validation, shape (n,)."""
+    """P(y = 1) by a logistic regression that has not seen the sample: 5-fold cross-validation, shape (n,).
+
+    >>> X = np.arange(20.0)[:, None]
+    >>> out_of_fold_scores(X, (X[:, 0] > 9).astype(int)).shape
+    (20,)
+    """
     if min(np.bincount(y, minlength=2)) < 5:
         raise UsageError("Five-fold cross-validation needs at least 5 samples of each class.")
     model = make_pipeline(StandardScaler(), LogisticRegression(max_iter=5000))
@@ -54,7 +60,11 @@ def out_of_fold_scores(X: NDArray[np.float64], y: NDArray[np.int64], *, seed: in
 
 
 def breast_cancer_scores(seed: int = 0) -> Scores:
-    """569 tumors (Wisconsin, 1995; ships with scikit-learn): the probability of *malignant*, out of fold."""
+    """569 tumors (Wisconsin, 1995; ships with scikit-learn): the probability of *malignant*, out of fold.
+
+    >>> breast_cancer_scores().positive
+    'malignant'
+    """
     samples = load_breast_cancer()
     malignant = (samples.target == 0).astype(np.int64)  # scikit-learn's own target counts benign as 1
     return Scores(
@@ -70,7 +80,12 @@ def breast_cancer_scores(seed: int = 0) -> Scores:
 def table_scores(
     table: Dataset, *, positive: str | None = None, groups: Sequence[str] | None = None, seed: int = 0
 ) -> Scores:
-    """Out-of-fold probabilities of the class ``positive`` (default: the last one) of a person's own table."""
+    """Out-of-fold probabilities of the class ``positive`` (default: the last one) of a table.
+
+    >>> from deepdream.lecture.datasets import bundled
+    >>> table_scores(bundled("wine"), positive="class_1").negative
+    'not class_1'
+    """
     chosen = table.classes[-1] if positive is None else positive
     if chosen not in table.classes:
         raise UnknownNameError("class", chosen, table.classes, where=table.about)
@@ -97,8 +112,13 @@ def csv_scores(
 ) -> Scores:
     """Scores for a CSV file; ``groups`` and ``target`` are columns that may hold words.
 
-    Of the targets 0 and 1, or no and yes, the last is positive unless ``positive`` names another. The groups
-    are kept from the model: it is judged by them, it does not use them.
+    Of the targets 0 and 1, or no and yes, the last is positive unless ``positive`` names another. The model
+    does not see the groups. Only its errors are counted by group.
+
+    >>> rows = "".join(f"{i},{'ab'[i % 2]},{int(i > 4)}\\n" for i in range(10))
+    >>> _ = Path("people.csv").write_text("age,group,survived\\n" + rows)
+    >>> csv_scores("people.csv", groups="group").groups[:3]
+    ('a', 'b', 'a')
     """
     if groups is not None and groups == target:
         raise UsageError(f"The column '{groups}' cannot be both the target and the groups.")
@@ -111,7 +131,10 @@ def digit_pair_scores(seed: int = 0, *, pairs: int = 2000) -> Scores:
     """Pairs of handwritten digits: how alike are they (cosine, in [-1, 1]), and are they the same digit?
 
     This is what a face recognition system does, without faces: it compares two pictures and gives a
-    *similarity*, which is no probability. Half of the pairs match. The group is the first picture's digit.
+    *similarity*, which is not a probability. Half of the pairs match. The group is the first picture's digit.
+
+    >>> digit_pair_scores(pairs=10).y_true.sum()
+    np.int64(5)
     """
     samples = load_digits()
     rng = np.random.default_rng(seed)
@@ -119,7 +142,11 @@ def digit_pair_scores(seed: int = 0, *, pairs: int = 2000) -> Scores:
     unit = centered / np.linalg.norm(centered, axis=1, keepdims=True)
     first = rng.integers(len(unit), size=pairs)
     same = np.arange(pairs) % 2 == 0
-    second = np.array([_partner(rng, samples.target, i, same=s) for i, s in zip(first, same, strict=True)])
+    second = first.copy()
+    for pair, index in enumerate(first):
+        matching = samples.target == samples.target[index]
+        candidates = np.flatnonzero(matching if same[pair] else ~matching)
+        second[pair] = rng.choice(candidates[candidates != index])
     return Scores(
         y_true=same.astype(np.int64),
         score=np.einsum("ij,ij->i", unit[first], unit[second]),
@@ -129,9 +156,3 @@ def digit_pair_scores(seed: int = 0, *, pairs: int = 2000) -> Scores:
         calibrated=False,
         groups=tuple(f"digit {d}" for d in samples.target[first]),
     )
-
-
-def _partner(rng: np.random.Generator, digit: NDArray[np.int64], index: int, *, same: bool) -> int:
-    """Another picture, of the same digit or of a different one."""
-    candidates = np.flatnonzero((digit == digit[index]) == same)
-    return int(rng.choice(candidates[candidates != index]))

@@ -1,4 +1,4 @@
-"""The loss of a network over its weights: thousands of dimensions, of which a picture can show two."""
+"""The loss of a network over its weights: thousands of dimensions, of which a plot can show two."""
 
 from __future__ import annotations
 
@@ -12,18 +12,18 @@ from numpy.typing import NDArray
 from torch.nn.utils import parameters_to_vector, vector_to_parameters
 
 from deepdream.lecture.datasets import Dataset, one_hot
-from deepdream.lecture.descent import Path
+from deepdream.lecture.descent import DescentPath
 from deepdream.lecture.losses import find_loss
 from deepdream.lecture.mlp import MLP
 from deepdream.lecture.training import TrainingSettings, train
 
-__all__ = ["Slice", "descend", "network_loss", "principal_slice"]
+__all__ = ["WeightSlice", "descend", "network_loss", "principal_slice"]
 
 Floats = NDArray[np.float64]
 
 
 @dataclass(frozen=True)
-class Slice:
+class WeightSlice:
     """A plane through weight space: ``origin`` (d,) and two ``directions`` (2, d) of length 1.
 
     ``share``: how much of the paths' spread lies in this plane; the rest cannot be seen.
@@ -44,33 +44,49 @@ class Slice:
         return points
 
 
-def principal_slice(paths: Iterable[Path]) -> Slice:
-    """The plane in which these paths spread most: their two principal components."""
+def principal_slice(paths: Iterable[DescentPath]) -> WeightSlice:
+    """The plane in which these paths spread most: their two principal components.
+
+    >>> from deepdream.lecture.descent import gradient_descent
+    >>> path = gradient_descent(lambda x: x[0] ** 2 + 2 * x[1] ** 2, [1.0, 1.0], lr=0.1, steps=9)
+    >>> round(principal_slice([path]).share, 6)
+    1.0
+    """
     points = np.vstack([path.points for path in paths])
     origin = points.mean(0)
     _, lengths, directions = np.linalg.svd(points - origin, full_matrices=False)
-    return Slice(origin, directions[:2], float((lengths[:2] ** 2).sum() / (lengths**2).sum()))
+    return WeightSlice(origin, directions[:2], float((lengths[:2] ** 2).sum() / (lengths**2).sum()))
 
 
-def descend(model: MLP, table: Dataset, settings: TrainingSettings) -> Path:
-    """Train ``model``; all its weights, as one vector, before and after each epoch."""
+def descend(model: MLP, table: Dataset, settings: TrainingSettings) -> DescentPath:
+    """Train ``model``; all its weights, as one vector, before and after each epoch.
+
+    >>> from deepdream.lecture.datasets import toy
+    >>> descend(MLP([2, 2, 1]), toy("xor"), TrainingSettings(epochs=3)).points.shape
+    (4, 9)
+    """
     points, values = [], []
     for epoch in train(model, table.X, one_hot(table.y, len(table.classes)), settings):
         points.append(parameters_to_vector(model.parameters()).detach().numpy())
         values.append(epoch.loss)
-    return Path(np.array(points), np.array(values))
+    return DescentPath(np.array(points), np.array(values))
 
 
 def network_loss(model: MLP, table: Dataset, loss: str) -> Callable[[Floats], Floats]:
-    """The loss at points (n, d) of weight space, as a function. It changes the weights of ``model``."""
+    """The loss at points (n, d) of weight space, as a function. It changes the weights of ``model``.
+
+    >>> from deepdream.lecture.datasets import toy
+    >>> network_loss(MLP([2, 1]), toy("xor"), "quadratic")(np.zeros((1, 3))).tolist()  # outputs of 0.5
+    [0.125]
+    """
     y: Any = torch.as_tensor(one_hot(table.y, len(table.classes)))
 
     @torch.no_grad()
     def heights(points: Floats) -> Floats:
-        found = []
+        losses = []
         for point in points:
             vector_to_parameters(torch.as_tensor(point), model.parameters())
-            found.append(float(find_loss(loss)(y, model(table.X))))
-        return np.array(found)
+            losses.append(float(find_loss(loss)(y, model(table.X))))
+        return np.array(losses)
 
     return heights

@@ -12,7 +12,7 @@ from importlib import resources
 
 from deepdream.errors import UnknownNameError
 
-__all__ = ["TOPICS", "Event", "card", "cards", "define", "glossary", "timeline", "title"]
+__all__ = ["TOPICS", "TimelineEvent", "card", "card_title", "cards", "define", "glossary", "timeline"]
 
 _WORDS = resources.files("deepdream.lecture") / "words"
 
@@ -45,7 +45,7 @@ def define(term: str) -> str:
 
 
 @dataclass(frozen=True)
-class Event:
+class TimelineEvent:
     """One year: ``about`` is "method" or "accountability"; ``source`` a link or a book."""
 
     year: int
@@ -54,7 +54,7 @@ class Event:
     source: str
 
 
-def timeline() -> tuple[Event, ...]:
+def timeline() -> tuple[TimelineEvent, ...]:
     """The events, oldest first.
 
     >>> timeline()[0].year
@@ -62,7 +62,7 @@ def timeline() -> tuple[Event, ...]:
     """
     lines = (_WORDS / "timeline.md").read_text("utf-8").splitlines()
     rows = [line.split(" | ") for line in lines if line[:1].isdigit()]
-    return tuple(Event(int(year), about, what, source) for year, about, what, source in rows)
+    return tuple(TimelineEvent(int(year), about, what, source) for year, about, what, source in rows)
 
 
 def card(topic: str) -> str:
@@ -76,8 +76,12 @@ def card(topic: str) -> str:
     return (_WORDS / "discussion" / f"{topic}.md").read_text("utf-8").strip()
 
 
-def title(topic: str) -> str:
-    """The headline of a card."""
+def card_title(topic: str) -> str:
+    """The headline of a card.
+
+    >>> card_title("chart")
+    'The accuracy-transparency chart'
+    """
     return card(topic).partition("\n")[0].removeprefix("# ")
 
 

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 __all__ = ["Tiles", "cut_tiles", "pooled_features"]
 
 PICTURES = (".jpg", ".jpeg", ".png", ".webp", ".tif", ".tiff", ".bmp", ".gif")
-FED = 128  # pixels to a side, as the network gets them
+INPUT_SIZE = 128  # pixels to a side, as the network gets them
 BATCH = 40
 
 
@@ -38,9 +38,15 @@ class Tiles:
 
 
 def cut_tiles(folder: str | Path, *, per_picture: int = 40, side: int = 96, seed: int = 0) -> Tiles:
-    """Square tiles at random places of every picture, ``per_picture`` of each; they may overlap.
+    """Square tiles at random positions in every picture, ``per_picture`` of each; they may overlap.
 
-    Pictures smaller than a tile are left out.
+    Pictures smaller than a tile are skipped.
+
+    >>> from deepdream.images import write_picture
+    >>> for name in "ab":
+    ...     write_picture(f"{name}.png", np.zeros((32, 32, 3), np.float32))
+    >>> cut_tiles(".", per_picture=5, side=16).pixels.shape
+    (10, 16, 16, 3)
     """
     paths = _pictures_in(Path(folder))
     rng = np.random.default_rng(seed)
@@ -48,9 +54,8 @@ def cut_tiles(folder: str | Path, *, per_picture: int = 40, side: int = 96, seed
     large = [(name, pixels) for name, pixels in pictures if min(pixels.shape[:2]) >= side]
     if len(large) < 2 or per_picture < 5:
         raise UsageError(
-            f"{folder}: {len(large)} pictures of at least {side} x {side} pixels and {per_picture} "
-            "tiles of each;"
-            " at least 2 pictures and 5 tiles are needed."
+            f"{folder}: {len(large)} pictures of at least {side} x {side} pixels and {per_picture} tiles of each; "
+            "at least 2 pictures and 5 tiles are needed."
         )
     tiles = [_cut(rng, pixels, side) for _, pixels in large for _ in range(per_picture)]
     labels = np.repeat(np.arange(len(large)), per_picture)
@@ -69,25 +74,30 @@ def _cut(rng: np.random.Generator, pixels: NDArray[np.float32], side: int) -> ND
 
 
 def pooled_features(tiles: Tiles, model: Model, layer: str | None = None) -> Iterator[NDArray[np.float64]]:
-    """What ``layer`` says about each tile, averaged over its places: (batch, channels), batch after batch.
+    """The activations of ``layer`` for each tile, averaged over positions: (batch, channels), batch after batch.
 
-    Tiles are enlarged to 128 x 128 for the network. No layer means the last one that has places.
+    Tiles are enlarged to 128 x 128 for the network. No layer means the last one that has positions.
+
+    >>> from deepdream.models import load_model
+    >>> tiles = Tiles(np.zeros((2, 16, 16, 3), np.float32), np.arange(2), ("a", "b"))
+    >>> next(pooled_features(tiles, load_model("efficientnet_lite0"), "blocks.0")).shape
+    (2, 16)
     """
-    chosen = layer or last_layer_with_places(model)
+    chosen = layer or last_spatial_layer(model)
     model.layer(chosen)  # an unknown name is an error now, not at the first batch
     return (_pooled(tiles.pixels[i : i + BATCH], model, chosen) for i in range(0, len(tiles.pixels), BATCH))
 
 
-def last_layer_with_places(model: Model) -> str:
-    """The deepest of the network's main layers that still has a map of places: just before the pooling."""
+def last_spatial_layer(model: Model) -> str:
+    """The deepest of the network's main layers that still has a map of positions: just before the pooling."""
     return [layer.name for layer in model.layers.values() if layer.spatial and layer.main][-1]
 
 
 def _pooled(pixels: NDArray[np.float32], model: Model, layer: str) -> NDArray[np.float64]:
     import torch
 
-    fed = np.stack([resize(tile, FED, FED) for tile in pixels]).transpose(0, 3, 1, 2)
+    inputs = np.stack([resize(tile, INPUT_SIZE, INPUT_SIZE) for tile in pixels]).transpose(0, 3, 1, 2)
     with torch.no_grad():
-        maps = model.activations(torch.from_numpy(fed.copy()).to(model.device), [layer])[layer]
+        maps = model.activations(torch.from_numpy(inputs.copy()).to(model.device), [layer])[layer]
     pooled: NDArray[np.float64] = maps.flatten(2).mean(dim=2).double().cpu().numpy()
     return pooled

@@ -16,36 +16,23 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.base import clone
 from sklearn.dummy import DummyClassifier, DummyRegressor
-from sklearn.ensemble import (
-    HistGradientBoostingClassifier,
-    HistGradientBoostingRegressor,
-    RandomForestClassifier,
-    RandomForestRegressor,
-)
 from sklearn.exceptions import ConvergenceWarning
-from sklearn.feature_selection import SelectKBest, VarianceThreshold, f_classif, f_regression
-from sklearn.linear_model import LinearRegression, LogisticRegression, Ridge
+from sklearn.feature_selection import SelectKBest
 from sklearn.metrics import accuracy_score, r2_score
 from sklearn.model_selection import KFold, StratifiedKFold
-from sklearn.neural_network import MLPClassifier, MLPRegressor
-from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import SplineTransformer, StandardScaler
-from sklearn.svm import SVC, SVR
 from sklearn.tree import DecisionTreeClassifier, DecisionTreeRegressor
 from threadpoolctl import threadpool_limits
 
 from deepdream.errors import UsageError
+from deepdream.lecture.tradeoff_models import usual_models
 
 __all__ = [
     "CLAIMED_ORDER",
     "TradeoffPoint",
-    "classifiers",
     "features_used",
     "measure_tradeoff",
     "numbers_to_hold",
-    "regressors",
     "ties_with_best",
-    "usual_models",
 ]
 
 CLAIMED_ORDER = (
@@ -87,17 +74,23 @@ def measure_tradeoff(
 ) -> Iterator[TradeoffPoint]:
     """Cross-validate every model on X (n, p), y (n,): one measurement after the other, in the models' order.
 
-    Differences within one ``spread`` are no ranking; :func:`ties_with_best` names the models that tie.
+    Differences within one ``spread`` are not a ranking; :func:`ties_with_best` names the models that tie.
+
+    >>> from sklearn.datasets import load_iris
+    >>> from sklearn.tree import DecisionTreeClassifier
+    >>> (point,) = measure_tradeoff(*load_iris(return_X_y=True), models={"tree": DecisionTreeClassifier(max_depth=3)})
+    >>> round(point.score, 2), point.features <= 4
+    (0.93, True)
     """
     classify = task == "classification"
     if classify and min(np.unique(y, return_counts=True)[1]) < folds:
         raise UsageError(f"{folds}-fold cross-validation needs at least {folds} samples of each class.")
     if len(y) < 2 * folds:
         raise UsageError(f"{folds}-fold cross-validation needs at least {2 * folds} samples; got {len(y)}.")
-    chosen = usual_models(y, task=task, seed=seed) if models is None else models
+    candidates = usual_models(y, task=task, seed=seed) if models is None else models
     splits = (StratifiedKFold if classify else KFold)(folds, shuffle=True, random_state=seed)
     parts = list(splits.split(X, y))
-    return (_measure(name, model, X, y, parts) for name, model in chosen.items())
+    return (_measure(name, model, X, y, parts) for name, model in candidates.items())
 
 
 def _measure(
@@ -139,66 +132,13 @@ def _fidelity(answers: NDArray[Any], imitated: NDArray[Any], measure: Any) -> fl
 
 
 def ties_with_best(rows: list[TradeoffPoint]) -> list[str]:
-    """The models whose score lies within one spread (the best model's) of the best score."""
+    """The models whose score lies within one spread (the best model's) of the best score.
+
+    >>> ties_with_best([TradeoffPoint("a", 0.9, 0.02, 1, 1, 1), TradeoffPoint("b", 0.89, 0.5, 1, 1, 1)])
+    ['a', 'b']
+    """
     best = max(rows, key=lambda row: row.score)
     return [row.model for row in rows if row.score >= best.score - best.spread]
-
-
-def usual_models(
-    y: NDArray[Any], *, task: Literal["classification", "regression"] = "classification", seed: int = 0
-) -> dict[str, Any]:
-    """The models that :func:`measure_tradeoff` takes by default.
-
-    Beyond 3 classes boosting is left out: it grows a tree per class and step, minutes instead of seconds.
-    """
-    if task == "regression":
-        return regressors(seed)
-    chosen = classifiers(seed)
-    if len(np.unique(y)) > 3:
-        del chosen["boosting"]
-    return chosen
-
-
-def classifiers(seed: int = 0) -> dict[str, Any]:
-    """The chart's models from left to right, with scikit-learn's defaults, on standardized inputs."""
-    return {
-        "majority": DummyClassifier(),
-        "univariate": make_pipeline(
-            VarianceThreshold(), SelectKBest(f_classif, k=1), StandardScaler(), _logistic()
-        ),
-        "linear": make_pipeline(StandardScaler(), _logistic()),
-        "GAM": make_pipeline(StandardScaler(), SplineTransformer(), _logistic()),
-        "tree, depth 3": DecisionTreeClassifier(max_depth=3, random_state=seed),
-        "tree, full": DecisionTreeClassifier(random_state=seed),
-        "SVM, linear": make_pipeline(StandardScaler(), SVC(kernel="linear")),
-        "SVM, RBF": make_pipeline(StandardScaler(), SVC()),
-        "random forest": RandomForestClassifier(100, random_state=seed),
-        "boosting": HistGradientBoostingClassifier(random_state=seed),
-        "MLP": make_pipeline(StandardScaler(), MLPClassifier((100,), max_iter=1000, random_state=seed)),
-    }
-
-
-def regressors(seed: int = 0) -> dict[str, Any]:
-    """The same row of models for a number instead of a class."""
-    return {
-        "mean": DummyRegressor(),
-        "univariate": make_pipeline(VarianceThreshold(), SelectKBest(f_regression, k=1), LinearRegression()),
-        "linear": make_pipeline(StandardScaler(), LinearRegression()),
-        "GAM": make_pipeline(StandardScaler(), SplineTransformer(), Ridge()),
-        "tree, depth 3": DecisionTreeRegressor(max_depth=3, random_state=seed),
-        "tree, full": DecisionTreeRegressor(random_state=seed),
-        "SVM, linear": make_pipeline(StandardScaler(), SVR(kernel="linear", C=10)),
-        "SVM, RBF": make_pipeline(StandardScaler(), SVR(C=100)),
-        "random forest": RandomForestRegressor(100, random_state=seed),
-        "boosting": HistGradientBoostingRegressor(random_state=seed),
-        "MLP": make_pipeline(
-            StandardScaler(), MLPRegressor(hidden_layer_sizes=(100,), max_iter=1000, random_state=seed)
-        ),
-    }
-
-
-def _logistic() -> LogisticRegression:
-    return LogisticRegression(max_iter=5000)
 
 
 def numbers_to_hold(model: Any) -> int:
@@ -207,6 +147,10 @@ def numbers_to_hold(model: Any) -> int:
     Coefficients and biases; two numbers (feature, threshold) per question of a tree and one per leaf; for a
     kernel machine its support vectors and their weights. Standardizing the input is not counted: it can be
     folded into the first coefficients.
+
+    >>> from sklearn.linear_model import LinearRegression
+    >>> numbers_to_hold(LinearRegression().fit([[0, 1], [1, 0], [2, 2]], [0, 1, 2]))
+    3
     """
     last = _last(model)
     if hasattr(last, "tree_"):
@@ -229,7 +173,11 @@ def _tree_numbers(is_leaf: NDArray[np.bool_]) -> int:
 
 
 def features_used(model: Any, total: int) -> int:
-    """How many of the ``total`` input features the fitted model can look at."""
+    """How many of the ``total`` input features the fitted model can look at.
+
+    >>> features_used(DecisionTreeClassifier().fit([[0, 5], [1, 5]], [0, 1]), total=2)
+    1
+    """
     last = _last(model)
     if isinstance(last, DummyClassifier | DummyRegressor):
         return 0
@@ -240,8 +188,8 @@ def features_used(model: Any, total: int) -> int:
     if hasattr(last, "_predictors"):
         nodes = [p.nodes for stage in last._predictors for p in stage]
         return len({f for n in nodes for f in n["feature_idx"][n["is_leaf"] == 0].tolist()})
-    chosen = [step for step in _steps(model) if isinstance(step, SelectKBest)]
-    return int(chosen[0].get_support().sum()) if chosen else total
+    selectors = [step for step in _steps(model) if isinstance(step, SelectKBest)]
+    return int(selectors[0].get_support().sum()) if selectors else total
 
 
 def _steps(model: Any) -> list[Any]:

@@ -1,4 +1,7 @@
-"""Training: feed forward, measure the cost, take a step against the gradient, again."""
+"""Training: feed forward, measure the cost, take a step against the gradient, and repeat.
+
+v ← momentum v + ∇C        w ← w - lr v        (Rumelhart, Hinton, Williams 1986, doi:10.1038/323533a0)
+"""
 
 from __future__ import annotations
 
@@ -13,12 +16,16 @@ from deepdream.errors import UnknownNameError, UsageError
 from deepdream.lecture.losses import find_loss
 from deepdream.lecture.mlp import MLP
 
-__all__ = ["OPTIMIZERS", "Epoch", "GradientDescent", "History", "TrainingSettings", "fit", "train"]
+__all__ = ["OPTIMIZERS", "Epoch", "GradientDescent", "TrainingHistory", "TrainingSettings", "fit", "train"]
 
 
 @dataclass(frozen=True)
 class TrainingSettings:
-    """How to train. ``batch_size=None`` means all samples at once."""
+    """How to train. ``batch_size=None`` means all samples at once.
+
+    >>> TrainingSettings(lr=0.1).optimizer
+    'sgd'
+    """
 
     loss: str = "quadratic"
     optimizer: str = "sgd"
@@ -44,6 +51,12 @@ class GradientDescent:
     """``v ← momentum v + g``, ``w ← w - lr v``, where g is the gradient plus weight_decay · w.
 
     The same numbers as torch.optim.SGD, whose first use costs two seconds of imports.
+
+    >>> w = torch.tensor([1.0], requires_grad=True)
+    >>> w.grad = torch.tensor([2.0])
+    >>> GradientDescent([w], TrainingSettings(lr=0.25)).step()
+    >>> w.item()
+    0.5
     """
 
     def __init__(self, weights: Iterable[Tensor], settings: TrainingSettings) -> None:
@@ -86,7 +99,7 @@ class Epoch(NamedTuple):
 
 
 @dataclass(frozen=True)
-class History:
+class TrainingHistory:
     """All epochs of a training, and copies of the weights at some: ``(epoch, state_dict)``."""
 
     epochs: tuple[Epoch, ...]
@@ -107,6 +120,11 @@ def train(
     """Train ``model`` in place, giving an :class:`Epoch` before the first pass and after each one.
 
     ``X``: (n, inputs); ``y_true``: (n, outputs). To stop early, stop iterating.
+
+    >>> model = MLP([2, 4, 1], "tanh", init="xavier")
+    >>> X, y_true = [[0, 0], [0, 1], [1, 0], [1, 1]], [[0], [1], [1], [0]]
+    >>> [epoch.accuracy for epoch in train(model, X, y_true, TrainingSettings(epochs=200))][-1]
+    1.0
     """
     if settings.optimizer not in OPTIMIZERS:
         raise UnknownNameError("optimizer", settings.optimizer, OPTIMIZERS)
@@ -123,12 +141,12 @@ def train(
 def _epochs(
     model: MLP, X: Tensor, y: Tensor, settings: TrainingSettings, val: Samples | None
 ) -> Iterator[Epoch]:
-    loss, generator = find_loss(settings.loss), torch.Generator().manual_seed(settings.seed)
+    loss, rng = find_loss(settings.loss), torch.Generator().manual_seed(settings.seed)
     optimizer = OPTIMIZERS[settings.optimizer](model.parameters(), settings)
     size = settings.batch_size or len(X)
     yield _measure(0, model, (X, y), settings, val)
     for number in range(1, settings.epochs + 1):
-        order = torch.randperm(len(X), generator=generator) if size < len(X) else torch.arange(len(X))
+        order = torch.randperm(len(X), generator=rng) if size < len(X) else torch.arange(len(X))
         for batch in torch.split(order, size):
             optimizer.zero_grad()
             loss(y[batch], model(X[batch])).backward()  # type: ignore[no-untyped-call]
@@ -139,17 +157,16 @@ def _epochs(
 def _measure(
     number: int, model: MLP, samples: Samples, settings: TrainingSettings, val: Samples | None
 ) -> Epoch:
-    here = _score(model, samples, settings)
-    there = (None, None) if val is None else _score(model, val, settings)
-    return Epoch(number, *here, *there)
+    validation = (None, None) if val is None else _score(model, val, settings)
+    return Epoch(number, *_score(model, samples, settings), *validation)
 
 
 def _score(model: MLP, samples: Samples, settings: TrainingSettings) -> tuple[float, float]:
     X, y = samples
     with torch.no_grad():
         cost = find_loss(settings.loss)(y, model(X))
-    wanted = y.argmax(1) if y.shape[1] > 1 else (y[:, 0] > 0.5).long()
-    return float(cost), float((model.predict(X) == wanted).double().mean())
+    target = y.argmax(1) if y.shape[1] > 1 else (y[:, 0] > 0.5).long()
+    return float(cost), float((model.predict(X) == target).double().mean())
 
 
 def fit(
@@ -161,8 +178,13 @@ def fit(
     val: Samples | None = None,
     stop: Callable[[Epoch], bool] = lambda epoch: False,  # noqa: ARG005
     snapshot_every: int = 0,
-) -> History:
-    """Train to the end, or until ``stop(epoch)``; keep the weights every ``snapshot_every`` epochs and the last."""
+) -> TrainingHistory:
+    """Train to the end, or until ``stop(epoch)``; save the weights every ``snapshot_every`` epochs and the last.
+
+    >>> history = fit(MLP([1, 1]), [[0.0], [1.0]], [[0.0], [1.0]], TrainingSettings(epochs=20))
+    >>> history.best.number
+    20
+    """
     epochs: list[Epoch] = []
     snapshots: dict[int, dict[str, Tensor]] = {}
     for epoch in train(model, X, y_true, settings, val=val):
@@ -172,7 +194,7 @@ def fit(
             snapshots[epoch.number] = {k: v.clone() for k, v in model.state_dict().items()}
         if last:
             break
-    return History(tuple(epochs), tuple(snapshots.items()))
+    return TrainingHistory(tuple(epochs), tuple(snapshots.items()))
 
 
 def _tensors(X: Any, y: Any) -> tuple[Tensor, Tensor]:

@@ -40,7 +40,12 @@ def grow_tree(
     depth: int | None = 2,
     seed: int = 0,
 ) -> ReadableTree:
-    """A CART tree (Breiman et al. 1984, Gini) of at most ``depth`` questions in a row; None: no limit."""
+    """A CART tree (Breiman et al. 1984, Gini) of at most ``depth`` questions in a row; None: no limit.
+
+    >>> X, y = np.arange(20.0)[:, None], np.repeat([0, 1], 10)
+    >>> print(grow_tree(X, y, features=["size"], classes=["small", "large"]).text.splitlines()[0])
+    |--- size <= 9.50
+    """
     if depth is not None and depth < 1:
         raise UsageError(f"A tree needs a depth of at least 1; got {depth}.")
     if len(np.unique(y)) < 2:

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import importlib
+import inspect
 import itertools
 import pkgutil
+import textwrap
 
+import deepdream.lecture
 from deepdream.errors import UnknownNameError
 from deepdream.lecture.course.lesson import LESSONS, Lesson
 
-__all__ = ["course_page", "find_lesson", "lessons"]
+__all__ = ["find_lesson", "lessons", "lessons_markdown", "names_table"]
 
 
 def lessons() -> tuple[Lesson, ...]:
@@ -35,13 +38,17 @@ def find_lesson(name: str) -> Lesson:
     return known[name]
 
 
-def course_page() -> str:
-    """Every lesson with its notes as one page of Markdown, part by part.
+def lessons_markdown() -> str:
+    """The page docs/lecture.md: every lesson with its notes, part by part, and the names to import.
 
-    >>> course_page().splitlines()[0]
-    '## Recap: learning, loss, distance'
+    >>> lessons_markdown().splitlines()[0]
+    '# The lecture'
     """
-    paragraphs = []
+    paragraphs = [
+        "# The lecture",
+        "One command for each lesson, in the order of the deck. Each takes `--help`, `--notes` (what to say), `--json` "
+        "(the numbers) and `-o FILE` (the plot). Made by `deepdream lecture --page`.",
+    ]
     for part, members in itertools.groupby(lessons(), key=lambda lesson: lesson.part):
         paragraphs.append(f"## {part}")
         for lesson in members:
@@ -52,4 +59,32 @@ def course_page() -> str:
             ]
             if lesson.slide:
                 paragraphs.append(f"On the slide: {lesson.slide}")
-    return "\n\n".join(paragraphs)
+    paragraphs += [
+        "## Names to import",
+        "`from deepdream.lecture import MLP, Perceptron, backprop` loads only what is used. `help(NAME)` shows "
+        "shapes, ranges, errors, the source, and an example.",
+        names_table(),
+    ]
+    return "\n\n".join("\n".join(_wrapped(paragraph)) for paragraph in paragraphs)
+
+
+def _wrapped(paragraph: str) -> list[str]:
+    """Lines of a Markdown paragraph; those of a table or a heading stay whole."""
+    if paragraph.startswith(("|", "#")):
+        return [paragraph]
+    return textwrap.wrap(paragraph, 118, break_long_words=False, break_on_hyphens=False)
+
+
+def names_table() -> str:
+    """A Markdown table of what ``deepdream.lecture`` exports: name, its first line, its lesson.
+
+    >>> names_table().splitlines()[0]
+    '| name | what it is | lesson |'
+    """
+    rows = ["| name | what it is | lesson |", "|---|---|---|"]
+    for lesson, names in deepdream.lecture.CONTENTS.values():
+        for name in names.split():
+            line = (inspect.getdoc(getattr(deepdream.lecture, name)) or "").partition("\n")[0]
+            line = line.replace("``", "`").replace("|", "\\|")
+            rows.append(f"| `{name}` | {line} | {lesson} |")
+    return "\n".join(rows)

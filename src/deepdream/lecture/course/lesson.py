@@ -164,6 +164,12 @@ def lesson(name: str, line: str, *, place: float, notes: str, slide: str = "") -
     The function returns a :class:`LessonAnswer`. A parameter with an :class:`Option` becomes an option of the
     command. ``seed``, ``dark`` and ``progress`` need no option: the command line gives them to the lessons that have
     such a parameter.
+
+    >>> @lesson("half", "Half of a number.", place=99, notes="Say how much is left.")
+    ... def half(of: Annotated[float, Option("A number.")] = 1.0) -> LessonAnswer:
+    ...     return LessonAnswer({"half": of / 2})
+    >>> LESSONS.pop("half").run(of=3.0).numbers  # popped, so that the list of lessons stays that of the deck
+    {'half': 1.5}
     """
 
     def register(run: Run) -> Run:

@@ -171,7 +171,7 @@ def play(
     Dots are where the network says 1; o and x are the samples.
     """
     from deepdream.lecture.datasets import find_data
-    from deepdream.lecture.play import braille_picture, learn
+    from deepdream.lecture.play import braille_picture, train_playground
     from deepdream.lecture.playground_page import play_page
     from deepdream.lecture.training import TrainingSettings
     from deepdream.provenance.files import write_text
@@ -180,7 +180,7 @@ def play(
         raise UsageError(f"--html wants a name that ends in .html, not {page.name!r}.")
     settings = TrainingSettings(loss=loss, lr=lr, epochs=epochs, seed=seed)
     table = find_data(data, seed=seed, target=target)
-    played = learn(table, hidden_sizes(hidden), settings, activation=activation, frames=frames)
+    played = train_playground(table, hidden_sizes(hidden), settings, activation=activation, frames=frames)
     remarks = []
     if page is not None:
         write_text(page, play_page(played, dark=dark))

@@ -208,7 +208,7 @@ def xor(
 
     X, y = xor_module.XOR_INPUTS, xor_module.XOR_TARGETS
     proof, cycling = separability(X, y), Perceptron().fit(X, y)
-    attempt = xor_module.Attempt(hidden, activation, loss, init, lr, momentum, sweeps)
+    attempt = xor_module.XorSettings(hidden, activation, loss, init, lr, momentum, sweeps)
     line = xor_module.least_squares_outputs()
     outcome = xor_module.solve_from_many_starts(attempt, starts=starts, seed=seed)
     point = _vector(proof.common_point)

@@ -33,14 +33,14 @@ if TYPE_CHECKING:
 )
 def regression_vs_classification(seed: int = 0) -> LessonAnswer:
     """Trains two networks on the digits: 64-30-1 (squared error, rounded) and 64-30-10 (softmax)."""
-    from deepdream.lecture.regression import compare_two_ways
+    from deepdream.lecture.regression import compare_regression_and_classification
 
-    ways = compare_two_ways(seed=seed)
+    ways = compare_regression_and_classification(seed=seed)
 
     def plot(theme: Theme) -> Figure:
-        from deepdream.lecture.plots.regression_plots import plot_two_ways
+        from deepdream.lecture.plots.regression_plots import plot_regression_and_classification
 
-        return plot_two_ways(ways, seed=seed, theme=theme)
+        return plot_regression_and_classification(ways, seed=seed, theme=theme)
 
     rows = [
         ("regression, rounded", f"{ways.regression:.3f}", f"{ways.renamed_regression:.3f}"),
@@ -115,12 +115,12 @@ def left_right(
     seed: int = 0,
 ) -> LessonAnswer:
     """Teaches a perceptron with a retina of 20 x 20 cells the side of a mark of 4 x 4 cells."""
-    from deepdream.lecture.left_right import attempts, learn_left_right
+    from deepdream.lecture.left_right import learn_left_right, left_right_runs
 
     if runs < 1:
         raise UsageError(f"--runs must be at least 1; got {runs}.")
     run = learn_left_right(trials, seed=seed)
-    others = list(attempts(runs, trials=trials, seed=seed))
+    others = list(left_right_runs(runs, trials=trials, seed=seed))
     last = [other.last_mistake for other in others]
 
     def plot(theme: Theme) -> Figure:

@@ -47,7 +47,8 @@ def tradeoff(
     progress: Progress = without_progress,
 ) -> LessonAnswer:
     """Data: breast_cancer, wine, iris, digits, diabetes (regression), or a CSV file. Takes up to a minute."""
-    from deepdream.lecture.tradeoff import measure_tradeoff, ties_with_best, usual_models
+    from deepdream.lecture.tradeoff import measure_tradeoff, ties_with_best
+    from deepdream.lecture.tradeoff_models import usual_models
 
     if x not in ("numbers", "features"):
         raise UnknownNameError("axis", x, ("numbers", "features"))

@@ -76,10 +76,10 @@ def discuss(
     topic: Annotated[str, Argument("The card. The default is a list of all of them.")] = "",
 ) -> LessonAnswer:
     """Topics: transparency, right-to-explanation, accountability, chart, unethical-uses; or all."""
-    from deepdream.lecture.texts import TOPICS, card, cards, title
+    from deepdream.lecture.texts import TOPICS, card, card_title, cards
 
     if not topic:
-        rows = [(name, title(name)) for name in TOPICS]
+        rows = [(name, card_title(name)) for name in TOPICS]
         return LessonAnswer({"topics": dict(rows)}, tables=[TextTable(("topic", "card"), rows)])
     text = cards() if topic == "all" else card(topic)
     return LessonAnswer({"topic": topic, "card": text}, text=text)

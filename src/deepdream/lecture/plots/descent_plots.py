@@ -11,9 +11,9 @@ from matplotlib.axes import Axes
 from numpy.typing import NDArray
 
 from deepdream.figures import Animation, Figure, Theme, drawn, label, new_figure
-from deepdream.lecture.descent import Climb, Path, line_loss
+from deepdream.lecture.descent import Climb, DescentPath, line_loss
 from deepdream.lecture.plots.networks_plots import plain_ticks
-from deepdream.lecture.surface import Slice
+from deepdream.lecture.surface import WeightSlice
 
 __all__ = ["plot_climb", "plot_descent", "plot_in_space", "plot_network_descent"]
 
@@ -23,7 +23,7 @@ Heights = Callable[[Floats], Floats]  # places (n, 2) in, heights (n,) out
 
 @drawn
 def plot_descent(
-    x: Any, y: Any, paths: Mapping[str, Path], *, frames: int = 30, theme: Theme = Theme.LIGHT
+    x: Any, y: Any, paths: Mapping[str, DescentPath], *, frames: int = 30, theme: Theme = Theme.LIGHT
 ) -> Animation:
     """The loss over slope and intercept, a path per learning rate, and the fitted line of the first path."""
     canvas, axes = new_figure(1, 2, title="Gradient descent on the loss of a line", size=(12, 6), theme=theme)
@@ -102,7 +102,7 @@ def _path_colors(theme: Theme) -> tuple[str, ...]:
 
 @drawn
 def plot_network_descent(
-    heights: Heights, paths: Mapping[str, Path], plane: Slice, *, theme: Theme = Theme.LIGHT
+    heights: Heights, paths: Mapping[str, DescentPath], plane: WeightSlice, *, theme: Theme = Theme.LIGHT
 ) -> Figure:
     """The loss of a network over a plane through its weights, with the paths' shadows, and the curves."""
     title = "Gradient descent on the loss of a network"
@@ -138,7 +138,7 @@ def plot_network_descent(
 @drawn
 def plot_in_space(
     heights: Heights,
-    paths: Mapping[str, Path],
+    paths: Mapping[str, DescentPath],
     shadows: Sequence[Floats],
     *,
     names: tuple[str, str],

@@ -19,7 +19,7 @@ from deepdream.lecture.datasets import Dataset
 from deepdream.lecture.mlp import MLP
 from deepdream.lecture.plots.network_diagram import Diagram, draw_network
 from deepdream.lecture.plots.neurons_plots import scatter_classes
-from deepdream.lecture.training import History
+from deepdream.lecture.training import TrainingHistory
 
 __all__ = [
     "draw_curves",
@@ -207,7 +207,7 @@ def plain_ticks(axes: Axes) -> None:
     axes.tick_params(which="minor", labelsize=12)
 
 
-def draw_curves(axes: Axes, history: History) -> None:
+def draw_curves(axes: Axes, history: TrainingHistory) -> None:
     """Loss against epoch, with the validation loss if there is one, on a log axis."""
     numbers = [epoch.number for epoch in history.epochs]
     axes.semilogy(numbers, [epoch.loss for epoch in history.epochs], label="training")
@@ -224,7 +224,7 @@ def draw_curves(axes: Axes, history: History) -> None:
 
 
 @drawn
-def plot_mlp(table: Dataset, model: MLP, history: History, *, theme: Theme = Theme.LIGHT) -> Figure:
+def plot_mlp(table: Dataset, model: MLP, history: TrainingHistory, *, theme: Theme = Theme.LIGHT) -> Figure:
     """Boundary (for two features), the maps of the first hidden layer's neurons, and the curves."""
     if table.about.endswith("samples of digits"):
         return _plot_image_mlp(table, model, history, theme)
@@ -255,7 +255,7 @@ def plot_mlp(table: Dataset, model: MLP, history: History, *, theme: Theme = The
     )
 
 
-def _plot_image_mlp(table: Dataset, model: MLP, history: History, theme: Theme) -> Figure:
+def _plot_image_mlp(table: Dataset, model: MLP, history: TrainingHistory, theme: Theme) -> Figure:
     """The curves, and the weights of the first neurons laid out as the pixels that they weigh."""
     weights = model.linear[0].weight.detach().numpy()[:12]
     rows = math.ceil(math.sqrt(len(weights) * 3 / 4))

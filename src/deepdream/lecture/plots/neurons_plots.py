@@ -16,7 +16,7 @@ from deepdream.figures import Animation, Figure, Theme, drawn, label, new_figure
 from deepdream.lecture import distances, xor
 from deepdream.lecture.datasets import Dataset
 from deepdream.lecture.neuron import McCullochPittsNeuron, signs
-from deepdream.lecture.perceptron import Bound, Perceptron
+from deepdream.lecture.perceptron import MistakeBound, Perceptron
 
 __all__ = [
     "plot_activations",
@@ -206,7 +206,7 @@ def _plane_in_cube(threshold: float, normal: Any) -> list[Any]:
 
 @drawn
 def plot_perceptron(
-    table: Dataset, model: Perceptron, bound: Bound, *, theme: Theme = Theme.LIGHT, frames: int = 40
+    table: Dataset, model: Perceptron, bound: MistakeBound, *, theme: Theme = Theme.LIGHT, frames: int = 40
 ) -> Animation:
     """The line after each mistake, its weight vector, and the count of mistakes beside the bound."""
     if table.X.shape[1] < 2:

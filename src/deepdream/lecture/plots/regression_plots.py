@@ -7,13 +7,15 @@ from matplotlib.axes import Axes
 from numpy.typing import NDArray
 
 from deepdream.figures import Figure, Theme, drawn, label, new_figure
-from deepdream.lecture.regression import TwoWays
+from deepdream.lecture.regression import RegressionAndClassification
 
-__all__ = ["plot_two_ways"]
+__all__ = ["plot_regression_and_classification"]
 
 
 @drawn
-def plot_two_ways(ways: TwoWays, *, seed: int = 0, theme: Theme = Theme.LIGHT) -> Figure:
+def plot_regression_and_classification(
+    ways: RegressionAndClassification, *, seed: int = 0, theme: Theme = Theme.LIGHT
+) -> Figure:
     """The regressor's raw answers, and both confusion matrices."""
     canvas, axes = new_figure(
         1, 3, title="Regression is not classification with many classes", size=(15, 6.2), theme=theme
@@ -34,7 +36,7 @@ def plot_two_ways(ways: TwoWays, *, seed: int = 0, theme: Theme = Theme.LIGHT) -
     )
 
 
-def _answers(axes: Axes, ways: TwoWays, seed: int, theme: Theme) -> None:
+def _answers(axes: Axes, ways: RegressionAndClassification, seed: int, theme: Theme) -> None:
     shaken = ways.truth + np.random.default_rng(seed).uniform(-0.25, 0.25, len(ways.truth))
     axes.plot([-0.5, 9.5], [-0.5, 9.5], color=theme.positive, label="right answer")
     axes.plot(

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from deepdream.figures import Figure, Theme, drawn, new_figure
-from deepdream.lecture.texts import Event
+from deepdream.lecture.texts import TimelineEvent
 
 __all__ = ["plot_timeline"]
 
 
 @drawn
-def plot_timeline(events: Sequence[Event], *, theme: Theme = Theme.LIGHT) -> Figure:
+def plot_timeline(events: Sequence[TimelineEvent], *, theme: Theme = Theme.LIGHT) -> Figure:
     """One row per event, newest at the bottom, and a bar of the years at the left to show the gaps."""
     canvas, axes = new_figure(
         1,

@@ -11,7 +11,7 @@ from matplotlib.axes import Axes
 from matplotlib.patches import FancyBboxPatch
 
 from deepdream.figures import Figure, Theme, drawn, label, new_figure
-from deepdream.lecture.backpropagation import GradientCheck, Graph
+from deepdream.lecture.backpropagation import ChainGraph, GradientCheck
 
 __all__ = ["plot_chain", "plot_check", "plot_collapse", "plot_smoothness", "plot_vanishing"]
 
@@ -49,7 +49,7 @@ def plot_smoothness(*, theme: Theme = Theme.LIGHT) -> Figure:
 
 
 @drawn
-def plot_chain(graph: Graph, *, theme: Theme = Theme.LIGHT) -> Figure:
+def plot_chain(graph: ChainGraph, *, theme: Theme = Theme.LIGHT) -> Figure:
     """The neuron as boxes: values above, derivatives of the output below."""
     canvas, axes = new_figure(title="The chain rule on one neuron", size=(12, 7.5), theme=theme)
     panel = axes[0, 0]
@@ -78,7 +78,7 @@ def plot_chain(graph: Graph, *, theme: Theme = Theme.LIGHT) -> Figure:
     )
 
 
-def _draw_box(axes: Axes, name: str, place: tuple[float, float], graph: Graph, theme: Theme) -> None:
+def _draw_box(axes: Axes, name: str, place: tuple[float, float], graph: ChainGraph, theme: Theme) -> None:
     x, y = place
     box = FancyBboxPatch(
         (x - 0.4, y - 0.4), 0.8, 0.8, boxstyle="round,pad=0.02", facecolor=theme.paper, edgecolor=theme.ink,
