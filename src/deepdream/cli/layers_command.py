@@ -44,7 +44,7 @@ class _Drawing:
         Path | None, typer.Option(help="A picture to dream at each stage, onto one labeled sheet.")
     ] = None
     only: Annotated[
-        str | None, typer.Option("--layers", help="Which layers the sheet shows: blocks.1,blocks.3,blocks.4")
+        str | None, typer.Option("--layers", help="Which layers the sheet shows: blocks.1,blocks.3,blocks.4.")
     ] = None
     size: Annotated[str, typer.Option(help="Longer side of each dream on the sheet, in pixels.")] = "480"
     strength: Annotated[float | None, typer.Option(help="Root-mean-square change of each dream.")] = None

@@ -151,10 +151,9 @@ def progress_bar(steps: Iterable[T], *, total: int, title: str) -> Iterator[T]:
 def add_lesson(app: typer.Typer, lesson: Lesson) -> None:
     """Make ``lesson`` a command of ``app``, with its own options and those of :class:`LectureOutput`."""
     parameters = parameters_of(lesson.run)
-    options = {name: one for name, one in parameters.items() if get_origin(one.annotation) is Annotated}
-    outputs = [
-        name for name, one in options.items() for option in get_args(one.annotation)[1:] if option.writes
-    ]
+    typed = {name: one for name, one in parameters.items() if get_origin(one.annotation) is Annotated}
+    options = {name: _option_of(name, one.annotation) for name, one in typed.items()}
+    outputs = [name for name, option in options.items() if option.writes]
 
     def run(output: LectureOutput, **values: Any) -> None:
         for name, value in values.items():
@@ -167,16 +166,23 @@ def add_lesson(app: typer.Typer, lesson: Lesson) -> None:
         common = {name: value for name, value in given.items() if name in parameters}
         output.show(lesson, lesson.run(**values, **common))
 
-    typed = [one.replace(annotation=_for_typer(name, one.annotation)) for name, one in options.items()]
+    own = [
+        one.replace(annotation=_for_typer(name, get_args(one.annotation)[0], options[name]))
+        for name, one in typed.items()
+    ]
     help_text = f"{lesson.line}\n\n{inspect.getdoc(lesson.run) or ''}".strip()
-    app.command(lesson.name, help=help_text)(grouped(with_signature(run, typed, output=LectureOutput)))
+    app.command(lesson.name, help=help_text)(grouped(with_signature(run, own, output=LectureOutput)))
 
 
-def _for_typer(name: str, annotation: Any) -> Any:
-    """``Annotated[T, Option(...)]`` of a lesson as Typer reads it."""
-    kind, option = get_args(annotation)
+def _option_of(name: str, annotation: Any) -> Option:
+    option = get_args(annotation)[1]
     if not isinstance(option, Option):
         raise TypeError(f"The option {name!r} of a lesson is described by {option!r}, not by an Option.")
+    return option
+
+
+def _for_typer(name: str, kind: Any, option: Option) -> Any:
+    """The annotation with which Typer reads ``option``."""
     if option.positional:
         return Annotated[kind, typer.Argument(help=option.help, metavar=option.metavar, show_default=False)]
     flags = [flag for flag in (option.short, option.flag or f"--{name.replace('_', '-')}") if flag]

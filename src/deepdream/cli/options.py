@@ -29,7 +29,7 @@ def _help(name: str) -> str:
     if entry.metadata["choices"]:
         text += f" ({', '.join(entry.metadata['choices'])})"
     unit = f" {entry.metadata['unit']}" if entry.metadata["unit"] else ""
-    return f"{text}. Preset balanced: {entry.default}{unit}."
+    return f"{text}. Preset balanced: {f'{entry.default}{unit}' if entry.default != '' else 'none'}."
 
 
 def setting(name: str, *flags: str) -> Any:
