@@ -61,7 +61,7 @@ class _Job:
 def sweep(
     image: Annotated[str, typer.Argument(help="A picture, or `noise`.", show_default=False)],
     x: Annotated[str, typer.Option("--x", help="What varies across: layer=blocks.2,blocks.3,blocks.4.")],
-    y: Annotated[str | None, typer.Option("--y", help="What varies down: strength=0.04:0.12:3")] = None,
+    y: Annotated[str | None, typer.Option("--y", help="What varies down: strength=0.04:0.12:3.")] = None,
     fixed: Annotated[
         list[str] | None,
         typer.Option("--set", help="The same for all cells: steps=8, preset=classic; may be repeated."),
