@@ -85,7 +85,7 @@ def backprop(
         tables=tables,
         closing=f"Cost before the step: {trace.cost:.10g}\nCost after it (lr {lr:g}): {cost_after:.10g}",
         pause=pause,
-        plot=lambda theme: plots("networks").plot_backprop(before, x[0].tolist(), trace, theme=theme),
+        plot=lambda theme: plots("structure").plot_backprop(before, x[0].tolist(), trace, theme=theme),
     )  # fmt: skip
 
 

@@ -55,7 +55,7 @@ def losses(
     return LessonAnswer(
         {"losses": {name: {"sum": total, "mean": mean} for name, _, total, mean in rows}},
         tables=[TextTable(("loss", "formula per sample", "sum", "mean"), rows)],
-        plot=lambda theme: plots("neurons").plot_losses(theme=theme),
+        plot=lambda theme: plots("distance").plot_losses(theme=theme),
         closing="" if probabilities else "Cross-entropy needs targets and predictions between 0 and 1.",
     )
 
@@ -97,5 +97,5 @@ def distances(
     return LessonAnswer(
         {name: value for name, value, _ in rows},
         tables=[TextTable(("distance", "value", "also called"), rows)],
-        plot=lambda theme: plots("neurons").plot_distances(*sets, theme=theme),
+        plot=lambda theme: plots("distance").plot_distances(*sets, theme=theme),
     )

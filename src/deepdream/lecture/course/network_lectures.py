@@ -108,8 +108,8 @@ def mlp(
         from deepdream.lecture.play import Play
 
         if animate:
-            return plots("play").animate_training(Play(table, model, history), theme=theme)
-        return plots("networks").plot_mlp(table, model, history, theme=theme)
+            return plots("mlp").animate_training(Play(table, model, history), theme=theme)
+        return plots("mlp").plot_mlp(table, model, history, theme=theme)
 
     return LessonAnswer(
         {
@@ -206,5 +206,5 @@ def play(
         closing=f"{played.model}: accuracy {last.accuracy:.3f} after {last.number} epochs.",
         remarks=remarks,
         live=live,
-        plot=lambda theme: plots("play").animate_training(played, theme=theme),
+        plot=lambda theme: plots("mlp").animate_training(played, theme=theme),
     )

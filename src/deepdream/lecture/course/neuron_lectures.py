@@ -69,7 +69,7 @@ def neuron(
         {"threshold": cell.threshold, "truth_table": table, "gates": gates},
         text=text.strip(),
         tables=[TextTable((*names, "output"), table)],
-        plot=(lambda theme: plots("neurons").plot_neuron(cell, inputs, theme=theme))
+        plot=(lambda theme: plots("neuron").plot_neuron(cell, inputs, theme=theme))
         if inputs in (2, 3)
         else None,
     )
@@ -123,7 +123,7 @@ def perceptron(
         tables=[TextTable(("mistake", "epoch", "sample", "w", "b"), rows[-20:], f"mistakes{last_rows}")],
         closing=f"{model.mistakes_} mistakes in {model.epochs_} epochs; the bound (R/γ)² is {most}. "
         + _ending(model.converged_, separable),
-        plot=lambda theme: plots("neurons").plot_perceptron(table, model, bound, theme=theme),
+        plot=lambda theme: plots("perceptron").plot_perceptron(table, model, bound, theme=theme),
     )  # fmt: skip
 
 
@@ -174,7 +174,7 @@ def activations(
     return LessonAnswer(
         {"z": points, "activations": values},
         tables=[TextTable(("name", "formula", "z", "a = f(z)", "f'(z)"), rows)],
-        plot=lambda theme: plots("neurons").plot_activations([f.name for f in chosen], theme=theme),
+        plot=lambda theme: plots("neuron").plot_activations([f.name for f in chosen], theme=theme),
     )
 
 
@@ -228,5 +228,5 @@ def xor(
         tables=[TextTable(("x", "XOR", "best line", "McCulloch-Pitts network", "ReLU network 2-2-1"), rows)],
         closing=f"A 2-{hidden}-1 {activation} network ({loss}) trained from {starts} random starts solves it "
         f"{outcome.solved} times" + _how_soon(outcome.median_sweeps),
-        plot=lambda theme: plots("neurons").plot_xor(theme=theme),
+        plot=lambda theme: plots("neuron").plot_xor(theme=theme),
     )  # fmt: skip

@@ -74,7 +74,7 @@ def forward(
         },
         text=f"{model}, input {values}\n\n{model.equations()}",
         tables=[TextTable(("layer", f"shape ({convention})", "z", "a"), rows)],
-        plot=lambda theme: plots("networks").plot_forward(model, values, theme=theme),
+        plot=lambda theme: plots("structure").plot_forward(model, values, theme=theme),
     )
 
 
@@ -96,7 +96,7 @@ def weight_and_bias() -> LessonAnswer:
     return LessonAnswer(
         {"rows": [dict(zip(("w", "b", "switches_at", "steepness"), row, strict=True)) for row in rows]},
         tables=[TextTable(("w", "b", "switches at x = -b/w", "steepness there, w/4"), rows)],
-        plot=lambda theme: plots("networks").plot_knobs(theme=theme),
+        plot=lambda theme: plots("structure").plot_knobs(theme=theme),
     )
 
 
@@ -136,7 +136,7 @@ def count(
         },
         tables=[TextTable(("layer", "inputs x outputs + biases", "weights", "biases", "sum"), rows)],
         closing=f"{counted.total} parameters.",
-        plot=(lambda theme: plots("networks").plot_count(drawable, counted, theme=theme))
+        plot=(lambda theme: plots("structure").plot_count(drawable, counted, theme=theme))
         if drawable
         else None,
     )
@@ -173,7 +173,7 @@ def hyperparameters(
         ],
         closing=f"Hyperparameters: {full} fully connected, {free} if every connection is a choice. "
         f"Learned parameters: {learned}.",
-        plot=lambda theme: plots("networks").plot_hyperparameters(rows, theme=theme),
+        plot=lambda theme: plots("structure").plot_hyperparameters(rows, theme=theme),
     )
 
 

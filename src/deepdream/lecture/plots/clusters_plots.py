@@ -11,10 +11,9 @@ from sklearn.decomposition import PCA
 
 from deepdream.figures import Figure, Theme, drawn, label, new_figure
 from deepdream.lecture.clusters import Clustering
+from deepdream.lecture.plots.plane_drawing import MARKERS
 
-__all__ = ["MARKERS", "plot_clusters"]
-
-MARKERS = "osD^vP*X<>"
+__all__ = ["plot_clusters"]
 
 
 @drawn

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from deepdream.figures import Animation, Figure, Theme, drawn, label, new_figure
 from deepdream.lecture.descent import Climb, DescentPath, line_loss
-from deepdream.lecture.plots.networks_plots import plain_ticks
+from deepdream.lecture.plots.plane_drawing import plain_ticks
 from deepdream.lecture.surface import WeightSlice
 
 __all__ = ["plot_climb", "plot_descent", "plot_in_space", "plot_network_descent"]

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from deepdream.figures import YELLOW, Figure, Theme, drawn, new_figure
 from deepdream.lecture.embedding import CAUTIONS, Embedding
-from deepdream.lecture.plots.clusters_plots import MARKERS
+from deepdream.lecture.plots.plane_drawing import MARKERS
 
 __all__ = ["plot_embeddings"]
 

@@ -12,6 +12,7 @@ from matplotlib.patches import FancyBboxPatch
 
 from deepdream.figures import Figure, Theme, drawn, label, new_figure
 from deepdream.lecture.backpropagation import ChainGraph, GradientCheck
+from deepdream.lecture.plots.plane_drawing import draw_map, plane_grid, scatter_classes
 
 __all__ = ["plot_chain", "plot_check", "plot_collapse", "plot_smoothness", "plot_vanishing"]
 
@@ -157,8 +158,6 @@ def plot_vanishing(norms: Mapping[str, Sequence[float]], *, theme: Theme = Theme
 @drawn
 def plot_collapse(table: Any, outputs: Mapping[str, Any], *, theme: Theme = Theme.LIGHT) -> Figure:
     """What networks with and without activations say over the plane: a plane, or a curve."""
-    from deepdream.lecture.plots.networks_plots import draw_map, plane_grid
-    from deepdream.lecture.plots.neurons_plots import scatter_classes
 
     canvas, axes = new_figure(
         1, len(outputs), title="Without activations, layers collapse", size=(12, 5.8), theme=theme

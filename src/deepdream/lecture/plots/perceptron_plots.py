@@ -1,0 +1,98 @@
+"""The figure of the perceptron: its line after each mistake, and the number of mistakes."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from matplotlib.axes import Axes
+
+from deepdream.errors import UsageError
+from deepdream.figures import Animation, Figure, Theme, drawn, label, new_figure
+from deepdream.lecture.datasets import Dataset
+from deepdream.lecture.perceptron import MistakeBound, Perceptron
+from deepdream.lecture.plots.plane_drawing import scatter_classes
+
+__all__ = ["plot_perceptron"]
+
+
+@drawn
+def plot_perceptron(
+    table: Dataset, model: Perceptron, bound: MistakeBound, *, theme: Theme = Theme.LIGHT, frames: int = 40
+) -> Animation:
+    """The line after each mistake, its weight vector, and the count of mistakes beside the bound."""
+    if table.X.shape[1] < 2:
+        raise UsageError("The plot needs two columns of numbers; these data have one.")
+    canvas, axes = new_figure(
+        1, 2, title="The perceptron learns from its mistakes", size=(12, 6), theme=theme
+    )
+    plane, count = axes[0]
+    scatter_classes(plane, table, theme, size=130)
+    label(plane, table.features[0], table.features[1])
+    low, high = table.X[:, :2].min(0), table.X[:, :2].max(0)
+    margin, others = 0.35 * (high - low).max(), table.X[:, 2:].mean(0)
+    cut = f" (all {table.X.shape[1]} columns count; the others stand at their mean)" if len(others) else ""
+    plane.set(xlim=(low[0] - margin, high[0] + margin), ylim=(low[1] - margin, high[1] + margin))
+    count.legend(*plane.get_legend_handles_labels(), loc="lower right", title="class, left")
+    (line,) = plane.plot([], [], color=theme.ink, label="boundary")
+    arrow = plane.annotate(
+        "", (0, 0), (0, 0), arrowprops={"arrowstyle": "-|>", "lw": 3, "color": theme.colors[2]}
+    )
+    arrow.arrow_patch.set_clip_box(plane.bbox)
+    (ring,) = plane.plot([], [], "o", markersize=24, fillstyle="none", color=theme.ink, markeredgewidth=2.5)
+    steps = np.arange(1, model.mistakes_ + 1)
+    epochs = [update.epoch for update in model.updates_]
+    (curve,) = count.plot([], [], "o-", markersize=4)
+    label(count, "epoch (pass through all samples)", "mistakes so far")
+    count.set(xlim=(0, max(epochs) + 1), ylim=(0, _draw_bound(count, model.mistakes_, bound.bound, theme)))
+    chosen = np.unique(np.linspace(0, model.mistakes_ - 1, min(frames, model.mistakes_)).astype(int))
+
+    def update(frame: int) -> None:
+        step = model.updates_[chosen[frame]]
+        height = step.bias + step.weights[2:] @ others
+        _place_line(line, arrow, step.weights, height, (low - margin, high + margin))
+        ring.set_data(*table.X[step.sample, :2, None])
+        seen = chosen[frame] + 1
+        curve.set_data(epochs[:seen], steps[:seen])
+        plane.set_title(f"mistake {seen}, epoch {step.epoch}")
+
+    update(len(chosen) - 1)
+    endless = "it never ends: no line separates these classes" if bound.margin == 0 else "it is not done yet"
+    state = "no mistakes remain" if model.converged_ else endless
+    figure = Figure(
+        canvas,
+        f"Left: {table.about}, with the line w·x + b = 0 after a mistake (ringed) and the weights w normal "
+        f"to it{cut}. Right: mistakes counted, and Novikoff's bound if there is one in sight. After "
+        f"{model.mistakes_} mistakes in {model.epochs_} epochs {state}. It shows that learning here means "
+        "turning the line toward what was misjudged.",
+        f"Scatter plot with a separating line and a curve of mistakes reaching {model.mistakes_}.",
+        {"mistakes": model.mistakes_, "epochs": model.epochs_, "bound": bound.bound},
+        theme,
+    )
+    moving = (line, arrow, *plane.collections, ring, curve, plane.title)
+    return Animation(figure, update, len(chosen), frames_per_second=3, moving=lambda: moving)
+
+
+def _draw_bound(axes: Axes, mistakes: int, bound: float, theme: Theme) -> float:
+    """Draw Novikoff's bound if it is in sight; how high the axis must reach."""
+    if not bound < 12 * mistakes:
+        return mistakes * 1.15
+    axes.axhline(bound, color=theme.positive, linestyle="--")
+    axes.text(0, bound, f"bound (R/γ)² = {bound:.0f}", va="bottom", color=theme.positive)
+    return bound * 1.15
+
+
+def _place_line(line: Any, arrow: Any, w: Any, b: float, limits: tuple[Any, Any]) -> None:
+    if not np.any(w[:2]):
+        line.set_data([], [])
+        arrow.set_visible(False)
+        return
+    foot = -b * w[:2] / (w[:2] @ w[:2])
+    along = np.array([-w[1], w[0]]) / np.linalg.norm(w[:2])
+    reach = 3 * np.abs(np.array(limits)).max() + np.linalg.norm(foot)
+    line.set_data(*np.column_stack([foot - reach * along, foot + reach * along]))
+    middle = (limits[0] + limits[1]) / 2
+    base = foot + along * ((middle - foot) @ along)
+    tip = base + 0.28 * (limits[1] - limits[0]).max() * w[:2] / np.linalg.norm(w[:2])
+    arrow.set_visible(bool(np.all((limits[0] <= base) & (base <= limits[1]))))
+    arrow.xy, arrow.xyann = tuple(tip), tuple(base)
