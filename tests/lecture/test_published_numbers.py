@@ -59,7 +59,7 @@ def test_the_gradients_of_a_saturated_network() -> None:
     check = backpropagation.check_gradients(model, digits.X[:10], one_hot(digits.y[:10], 10))
     large = [error for _, formula, _, error in check.rows if abs(formula) > 1e-6]
     assert max(large) < 1.8e-6  # smaller gradients leave few digits to compare
-    assert max(abs(formula - wiggled) for _, formula, wiggled, _ in check.rows) < 1e-9
+    assert max(abs(formula - difference) for _, formula, difference, _ in check.rows) < 1e-9
     assert len(check.rows) == 2260
 
 

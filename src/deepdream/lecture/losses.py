@@ -102,15 +102,17 @@ def _binary_slope(y: Tensor, a: Tensor) -> Tensor:
     return (1 - y) / (1 - a).clamp_min(_TINY) - y / a.clamp_min(_TINY)
 
 
-def _cross_entropy_slope(y: Tensor, a: Tensor) -> Tensor:
-    return _binary_slope(y, a) if a.shape[-1] == 1 else -y / a.clamp_min(_TINY)
-
-
 LOSSES = {
     loss.name: loss
     for loss in (
         Loss("quadratic", "½ ‖y - a‖²", quadratic_cost, lambda y, a: a - y),
-        Loss("cross-entropy", "-Σ y ln a", cross_entropy, _cross_entropy_slope),
+        # One output holds the probability of class 1 only, so the other class needs its own term.
+        Loss(
+            "cross-entropy",
+            "-Σ y ln a",
+            cross_entropy,
+            lambda y, a: _binary_slope(y, a) if a.shape[-1] == 1 else -y / a.clamp_min(_TINY),
+        ),
         Loss("binary-cross-entropy", "-Σ y ln a + (1-y) ln(1-a)", binary_cross_entropy, _binary_slope),
         Loss("l1", "mean |y - a|", l1, lambda y, a: (a - y).sign() / a.shape[-1]),
         Loss("squared-error", "mean (y - a)²", squared_error, lambda y, a: 2 * (a - y) / a.shape[-1]),

@@ -114,21 +114,19 @@ def _one_fold(
     measure = accuracy_score if classify else r2_score
     surrogate = (DecisionTreeClassifier if classify else DecisionTreeRegressor)(max_depth=3, random_state=0)
     surrogate.fit(X[train], model.predict(X[train]))
-    answers = model.predict(X[test])
+    answers, imitated = model.predict(X[test]), surrogate.predict(X[test])
+    if len(np.unique(answers)) > 1:
+        fidelity = float(measure(answers, imitated))
+    else:  # a constant model: R^2 is not defined
+        fidelity = float(
+            np.mean(np.isclose(answers, imitated) if answers.dtype.kind == "f" else answers == imitated)
+        )
     return (
         measure(y[test], answers),
         numbers_to_hold(model),
         features_used(model, X.shape[1]),
-        _fidelity(answers, surrogate.predict(X[test]), measure),
+        fidelity,
     )
-
-
-def _fidelity(answers: NDArray[Any], imitated: NDArray[Any], measure: Any) -> float:
-    if len(np.unique(answers)) == 1:  # a constant model: R^2 is not defined
-        return float(
-            np.allclose(answers, imitated) if answers.dtype.kind == "f" else (answers == imitated).mean()
-        )
-    return float(measure(answers, imitated))
 
 
 def ties_with_best(rows: list[TradeoffPoint]) -> list[str]:

@@ -135,6 +135,7 @@ def train(
             f"The network {model} takes {model.sizes[0]} inputs and gives {model.sizes[-1]} outputs; "
             f"the data have {X.shape[1]} features and {y_true.shape[1]} targets."
         )
+    # A generator of its own, so that the errors above are raised by the call and not by the first step.
     return _epochs(model, X, y_true, settings, None if val is None else _tensors(*val))
 
 

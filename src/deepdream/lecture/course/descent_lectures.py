@@ -56,6 +56,8 @@ def descent(
             raise UnknownNameError(kind, name, known)
     if model == "mlp":
         return _network_descent(numbers_of(rates or "0.1,1,5", "--lr"), steps, momentum, data, view, seed)
+    import torch
+
     from deepdream.lecture.descent import (
         climb_example,
         critical_rate,
@@ -84,7 +86,11 @@ def descent(
         if view == "space":
             shadows, names = [path.points for path in paths.values()], ("slope", "intercept")
             return plots("descent").plot_in_space(
-                lambda places: _losses(f, places), paths, shadows, names=names, theme=theme
+                lambda points: f(torch.as_tensor(points)[:, None]).numpy(),
+                paths,
+                shadows,
+                names=names,
+                theme=theme,
             )
         return plots("descent").plot_descent(x, y, paths, theme=theme)
 
@@ -102,12 +108,6 @@ def descent(
         "DeepDream does.",
         plot=plot,
     )
-
-
-def _losses(f: Any, places: Any) -> Any:
-    import torch
-
-    return f(torch.as_tensor(places)[:, None]).numpy()
 
 
 def _network_descent(
@@ -138,7 +138,7 @@ def _network_descent(
             shadows = [plane.flatten(path.points) for path in paths.values()]
             names = ("first direction", "second direction")
             return plots("descent").plot_in_space(
-                lambda places: heights(plane.lift(places)), paths, shadows, names=names, theme=theme
+                lambda points: heights(plane.lift(points)), paths, shadows, names=names, theme=theme
             )
         return plots("descent").plot_network_descent(heights, paths, plane, theme=theme)
 

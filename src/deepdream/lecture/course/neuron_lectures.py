@@ -112,6 +112,9 @@ def perceptron(
         for number, step in enumerate(model.updates_, start=1)
     ]
     last_rows = f" (the last 20 of {len(rows)})" if len(rows) > 20 else ""
+    ending = "No mistakes remain." if model.converged_ else "It never ends."
+    if separable and not model.converged_:
+        ending = "It will end, but not within --epochs."
     most = f"{bound.bound:.4g} = ({bound.radius:.4g} / {bound.margin:.4g})²" if separable else "infinite"
     return LessonAnswer(
         {
@@ -122,21 +125,9 @@ def perceptron(
         text=f"{table.about}: {'' if separable else 'NOT '}linearly separable.",
         tables=[TextTable(("mistake", "epoch", "sample", "w", "b"), rows[-20:], f"mistakes{last_rows}")],
         closing=f"{model.mistakes_} mistakes in {model.epochs_} epochs; the bound (R/γ)² is {most}. "
-        + _ending(model.converged_, separable),
+        + ending,
         plot=lambda theme: plots("perceptron").plot_perceptron(table, model, bound, theme=theme),
     )  # fmt: skip
-
-
-def _ending(converged: bool, separable: bool) -> str:
-    if converged:
-        return "No mistakes remain."
-    return "It will end, but not within --epochs." if separable else "It never ends."
-
-
-def _how_soon(median_sweeps: float | None) -> str:
-    if median_sweeps is None:
-        return ": not with these settings."
-    return f" (median {median_sweeps:g} sweeps): possible, not guaranteed."
 
 
 def _vector(values: Iterable[float] | None) -> str:
@@ -212,6 +203,9 @@ def xor(
     line = xor_module.least_squares_outputs()
     outcome = xor_module.solve_from_many_starts(attempt, starts=starts, seed=seed)
     point = _vector(proof.common_point)
+    reliability = ": not with these settings."
+    if outcome.median_sweeps is not None:
+        reliability = f" (median {outcome.median_sweeps:g} sweeps): possible, not guaranteed."
     rows = [
         (_vector(x), int(target), float(fitted), xor_network(x), float(relu))
         for x, target, fitted, relu in zip(boolean_inputs(2), y, line, xor_module.relu_outputs(), strict=True)
@@ -227,6 +221,6 @@ def xor(
         f"w = {_vector(cycling.weights_)}.",
         tables=[TextTable(("x", "XOR", "best line", "McCulloch-Pitts network", "ReLU network 2-2-1"), rows)],
         closing=f"A 2-{hidden}-1 {activation} network ({loss}) trained from {starts} random starts solves it "
-        f"{outcome.solved} times" + _how_soon(outcome.median_sweeps),
+        f"{outcome.solved} times{reliability}",
         plot=lambda theme: plots("neuron").plot_xor(theme=theme),
     )  # fmt: skip

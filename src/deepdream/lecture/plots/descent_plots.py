@@ -7,7 +7,6 @@ from typing import Any
 
 import numpy as np
 import torch
-from matplotlib.axes import Axes
 from numpy.typing import NDArray
 
 from deepdream.figures import Animation, Figure, Theme, drawn, label, new_figure
@@ -29,7 +28,13 @@ def plot_descent(
     canvas, axes = new_figure(1, 2, title="Gradient descent on the loss of a line", size=(12, 6), theme=theme)
     surface, fit = axes[0]
     low, high = _corners([path.points for path in paths.values()])
-    _draw_surface(surface, line_loss(x, y), (low, high), theme)
+    slopes, intercepts = (np.linspace(low[i], high[i], 90) for i in (0, 1))
+    grid = torch.tensor(np.stack(np.meshgrid(slopes, intercepts), -1).reshape(-1, 1, 2))
+    height = line_loss(x, y)(grid).reshape(90, 90)
+    surface.contourf(slopes, intercepts, height, levels=18, cmap=theme.sequential, alpha=0.85)
+    surface.contour(slopes, intercepts, height, levels=18, colors=[theme.paper], linewidths=0.6)
+    label(surface, "slope", "intercept", "loss surface (a paraboloid)")
+    surface.grid(False)
     lines, dots = [], []
     for i, name in enumerate(paths):
         color = _path_colors(theme)[i % 5]
@@ -67,16 +72,6 @@ def plot_descent(
     )
     moving = (*lines, *dots, guess, fit.title)
     return Animation(figure, update, len(chosen), frames_per_second=6, moving=lambda: moving)
-
-
-def _draw_surface(axes: Axes, f: Any, corners: tuple[Any, Any], theme: Theme) -> None:
-    slope, intercept = (np.linspace(corners[0][i], corners[1][i], 90) for i in (0, 1))
-    grid = torch.tensor(np.stack(np.meshgrid(slope, intercept), -1).reshape(-1, 1, 2))
-    height = f(grid).reshape(90, 90)
-    axes.contourf(slope, intercept, height, levels=18, cmap=theme.sequential, alpha=0.85)
-    axes.contour(slope, intercept, height, levels=18, colors=[theme.paper], linewidths=0.6)
-    label(axes, "slope", "intercept", "loss surface (a paraboloid)")
-    axes.grid(False)
 
 
 def _corners(shadows: Sequence[Floats]) -> tuple[Floats, Floats]:
@@ -169,7 +164,7 @@ def plot_in_space(
     return Figure(
         canvas,
         "The loss as a landscape over two parameters, with the path of descent for each learning rate, as "
-        "long as it stays in the picture. Each step goes against the slope; nobody looks around.",
+        "long as it stays in the picture. Each step goes against the slope; it does not look around.",
         f"A surface in space with {len(paths)} paths that go down.",
         {name: path.values[np.isfinite(path.values)].tolist()[:200] for name, path in paths.items()},
         theme,

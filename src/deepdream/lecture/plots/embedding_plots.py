@@ -40,7 +40,9 @@ def plot_embeddings(
     for chart, (title, sheet) in zip(axes.flat, sheets, strict=False):
         _panel(chart, title, sheet, y, theme)
     if pictures is not None:
-        _thumbnails(axes[0, 0], sheets[0][1], pictures)
+        for position, picture in zip(sheets[0][1].xy, pictures, strict=True):
+            small = OffsetImage(picture[::4, ::4], zoom=0.9)
+            axes[0, 0].add_artist(AnnotationBbox(small, tuple(position), frameon=False))
     if legend:
         _legend(axes, names)
     return Figure(
@@ -66,35 +68,24 @@ def _scores(sheet: Embedding, y: NDArray[np.int64]) -> str:
 
 
 def _panel(axes: Axes, title: str, sheet: Embedding, y: NDArray[np.int64], theme: Theme) -> None:
-    for kind in np.unique(y):
+    kinds = np.unique(y)
+    colors = [
+        color for color in theme.colors if color != YELLOW or theme is Theme.DARK
+    ]  # yellow fades on white
+    for kind in kinds:
         axes.plot(
             *sheet.xy[y == kind].T,
-            marker=_marker(kind, len(np.unique(y))),
+            marker=f"${kind}$" if len(kinds) == 10 else MARKERS[kind % len(MARKERS)],  # ten kinds are digits
             linestyle="none",
-            markersize=10 if len(np.unique(y)) == 10 else 8,
+            markersize=10 if len(kinds) == 10 else 8,
             alpha=0.8,
-            color=_color(kind, theme),
+            color=colors[kind % len(colors)],
             markeredgewidth=0,
         )
     axes.set_title(f"{title}\n{_scores(sheet, y)}", fontsize=13)
     axes.set_xlabel("first axis")
     axes.set_ylabel("second axis")
     axes.set(xticks=[], yticks=[])
-
-
-def _marker(kind: int, kinds: int) -> str:
-    return f"${kind}$" if kinds == 10 else MARKERS[kind % len(MARKERS)]  # ten kinds: the digits themselves
-
-
-def _color(kind: int, theme: Theme) -> str:
-    colors = [color for color in theme.colors if color != YELLOW or theme is Theme.DARK]
-    return colors[kind % len(colors)]  # yellow cannot be seen on white
-
-
-def _thumbnails(axes: Axes, sheet: Embedding, pictures: NDArray[np.float32]) -> None:
-    for place, picture in zip(sheet.xy, pictures, strict=True):
-        small = OffsetImage(picture[::4, ::4], zoom=0.9)
-        axes.add_artist(AnnotationBbox(small, tuple(place), frameon=False))
 
 
 def _legend(axes: NDArray[np.object_], names: Sequence[str]) -> None:

@@ -138,7 +138,10 @@ def animate_training(play: Play, *, theme: Theme = Theme.LIGHT) -> Animation:
     for j, panel in enumerate(small):
         images.append(draw_map(panel, (x, y), blank, theme, limits=(-1, 1)))
         panel.set(xticks=[], yticks=[], title=f"hidden neuron {j + 1}")
-    _draw_samples(plane, table, theme)
+    scatter_classes(plane, table, theme, size=45)
+    plane.legend(loc="upper right", title="class")
+    label(plane, table.features[0], table.features[1])
+    plane.grid(False)
     samples = tuple(plane.collections)
     numbers, losses = zip(*[(epoch.number, epoch.loss) for epoch in play.history.epochs], strict=True)
     curve.semilogy(numbers, losses, color=theme.faint)
@@ -179,10 +182,3 @@ def animate_training(play: Play, *, theme: Theme = Theme.LIGHT) -> Animation:
     return Animation(
         figure, update, last + 1, frames_per_second=6, moving=lambda: (*images, *contours, *in_front)
     )
-
-
-def _draw_samples(plane: Any, table: Dataset, theme: Theme) -> None:
-    scatter_classes(plane, table, theme, size=45)
-    plane.legend(loc="upper right", title="class")
-    label(plane, table.features[0], table.features[1])
-    plane.grid(False)

@@ -30,51 +30,51 @@ class Diagram:
 
 def draw_network(axes: Axes, diagram: Diagram, theme: Theme) -> None:
     """Draw into ``axes``; layers wider than 8 neurons are shown by their first and last ones."""
-    shown = [_shown(n) for n in diagram.sizes]
-    places = [
+    neurons = [_drawn_neurons(n) for n in diagram.sizes]
+    positions = [
         {j: (float(2.2 * layer), (len(nodes) - 1) / 2 - i) for i, j in enumerate(nodes)}
-        for layer, nodes in enumerate(shown)
+        for layer, nodes in enumerate(neurons)
     ]
     largest = max((float(np.abs(w).max()) for w in diagram.weights), default=1.0) or 1.0
     for layer in range(len(diagram.sizes) - 1):
-        _draw_edges(axes, diagram, layer, places, largest, theme)
-    for layer, nodes in enumerate(places):
+        _draw_edges(axes, diagram, layer, positions, largest, theme)
+    for layer, nodes in enumerate(positions):
         _draw_nodes(axes, diagram, layer, nodes, theme)
-    height = max(len(nodes) for nodes in shown)
+    height = max(len(nodes) for nodes in neurons)
     axes.set_xlim(-0.75, 2.2 * (len(diagram.sizes) - 1) + 0.75)
     axes.set_ylim(-height / 2 - 0.45, height / 2 + 0.1)
     axes.set_aspect("equal")
     axes.axis("off")
 
 
-def _shown(n: int) -> list[int]:
+def _drawn_neurons(n: int) -> list[int]:
+    """The numbers of the neurons that are drawn; -1 stands for those left out."""
     if n <= MAX_NODES:
         return list(range(n))
-    return [*range(4), -1, *range(n - 3, n)]  # -1 stands for those left out
+    return [*range(4), -1, *range(n - 3, n)]
 
 
 def _draw_edges(
-    axes: Axes, diagram: Diagram, layer: int, places: list[dict[int, Any]], largest: float, theme: Theme
+    axes: Axes, diagram: Diagram, layer: int, positions: list[dict[int, Any]], largest: float, theme: Theme
 ) -> None:
     matrix = np.asarray(diagram.weights[layer]) if diagram.weights else None
-    for i, start in places[layer].items():
-        for j, end in places[layer + 1].items():
+    for i, start in positions[layer].items():
+        for j, end in positions[layer + 1].items():
             if i < 0 or j < 0:
                 continue
             w = 1.0 if matrix is None else float(matrix[j, i])
             color = theme.faint if matrix is None else (theme.positive if w > 0 else theme.negative)
             width = 1.2 if matrix is None else 0.4 + 4.5 * abs(w) / largest
-            style = "-" if w > 0 else (0, (4, 1.2))  # the sign is not told by color alone
+            style = "-" if w > 0 else (0, (4, 1.2))  # so that color is not the only sign of the sign
             axes.plot(*zip(start, end, strict=True), color=color, linewidth=width, linestyle=style, zorder=1)
             if diagram.edge_labels:
-                _label_edge(axes, w, start, end, theme, share=0.3 if (i + j) % 2 else 0.68)
-
-
-def _label_edge(axes: Axes, w: float, start: Any, end: Any, theme: Theme, share: float) -> None:
-    x, y = (start[k] + share * (end[k] - start[k]) for k in (0, 1))
-    angle = float(np.degrees(np.arctan2(end[1] - start[1], end[0] - start[0])))
-    box = {"facecolor": theme.paper, "edgecolor": "none", "pad": 0.8, "alpha": 0.85}
-    axes.text(x, y, f"{w:.3g}", rotation=angle, ha="center", va="center", size=11, bbox=box, zorder=2)
+                share = 0.3 if (i + j) % 2 else 0.68  # in turn near either end, where lines cross least
+                x, y = (start[k] + share * (end[k] - start[k]) for k in (0, 1))
+                angle = float(np.degrees(np.arctan2(end[1] - start[1], end[0] - start[0])))
+                box = {"facecolor": theme.paper, "edgecolor": "none", "pad": 0.8, "alpha": 0.85}
+                axes.text(
+                    x, y, f"{w:.3g}", rotation=angle, ha="center", va="center", size=11, bbox=box, zorder=2
+                )
 
 
 def _draw_nodes(axes: Axes, diagram: Diagram, layer: int, nodes: dict[int, Any], theme: Theme) -> None:

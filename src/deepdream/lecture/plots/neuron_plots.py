@@ -8,7 +8,6 @@ from typing import Any
 
 import numpy as np
 import torch
-from matplotlib.axes import Axes
 from matplotlib.patches import Polygon
 from mpl_toolkits.mplot3d.art3d import Poly3DCollection
 
@@ -33,7 +32,11 @@ def plot_neuron(neuron: McCullochPittsNeuron, n: int, *, theme: Theme = Theme.LI
         _draw_cube(panel, table, neuron.threshold, excitatory, theme)
     else:
         panel = axes[0, 0]
-        _draw_square(panel, neuron.threshold, excitatory, theme)
+        label(panel, "x₁", "x₂")
+        panel.set(xlim=(-0.4, 1.5), ylim=(-0.4, 1.5), xticks=(0, 1), yticks=(0, 1), aspect="equal")
+        if excitatory.all():  # an inhibitory input vetoes, which no line can draw
+            ends = np.array([-1.0, 3.0])
+            panel.plot(ends, neuron.threshold - ends, color=theme.ink, label="sum = threshold")
     _scatter_corners(panel, table, theme)
     panel.legend(loc="upper left", bbox_to_anchor=(1.02, 1.0))
     plane = "plane" if n == 3 else "line"
@@ -60,14 +63,6 @@ def _scatter_corners(panel: Any, table: Any, theme: Theme) -> None:
         for row in rows:
             name = "".join(map(str, row[:-1]))
             panel.text(*(row[:-1] + 0.07), name, size=14)
-
-
-def _draw_square(axes: Axes, threshold: float, excitatory: Any, theme: Theme) -> None:
-    label(axes, "x₁", "x₂")
-    axes.set(xlim=(-0.4, 1.5), ylim=(-0.4, 1.5), xticks=(0, 1), yticks=(0, 1), aspect="equal")
-    if excitatory.all():
-        ends = np.array([-1.0, 3.0])
-        axes.plot(ends, threshold - ends, color=theme.ink, label="sum = threshold")
 
 
 def _draw_cube(axes: Any, table: Any, threshold: float, excitatory: Any, theme: Theme) -> None:

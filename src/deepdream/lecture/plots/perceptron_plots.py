@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from matplotlib.axes import Axes
 
 from deepdream.errors import UsageError
 from deepdream.figures import Animation, Figure, Theme, drawn, label, new_figure
@@ -44,17 +43,22 @@ def plot_perceptron(
     epochs = [update.epoch for update in model.updates_]
     (curve,) = count.plot([], [], "o-", markersize=4)
     label(count, "epoch (pass through all samples)", "mistakes so far")
-    count.set(xlim=(0, max(epochs) + 1), ylim=(0, _draw_bound(count, model.mistakes_, bound.bound, theme)))
+    height = float(model.mistakes_)
+    if bound.bound < 12 * model.mistakes_:  # a bound far above the curve would flatten it
+        height = bound.bound
+        count.axhline(height, color=theme.positive, linestyle="--")
+        count.text(0, height, f"bound (R/γ)² = {height:.0f}", va="bottom", color=theme.positive)
+    count.set(xlim=(0, max(epochs) + 1), ylim=(0, 1.15 * height))
     chosen = np.unique(np.linspace(0, model.mistakes_ - 1, min(frames, model.mistakes_)).astype(int))
 
     def update(frame: int) -> None:
         step = model.updates_[chosen[frame]]
-        height = step.bias + step.weights[2:] @ others
-        _place_line(line, arrow, step.weights, height, (low - margin, high + margin))
+        offset = step.bias + step.weights[2:] @ others  # the columns that are not drawn stand at their mean
+        _place_line(line, arrow, step.weights, offset, (low - margin, high + margin))
         ring.set_data(*table.X[step.sample, :2, None])
-        seen = chosen[frame] + 1
-        curve.set_data(epochs[:seen], steps[:seen])
-        plane.set_title(f"mistake {seen}, epoch {step.epoch}")
+        count_now = chosen[frame] + 1
+        curve.set_data(epochs[:count_now], steps[:count_now])
+        plane.set_title(f"mistake {count_now}, epoch {step.epoch}")
 
     update(len(chosen) - 1)
     endless = "it never ends: no line separates these classes" if bound.margin == 0 else "it is not done yet"
@@ -71,15 +75,6 @@ def plot_perceptron(
     )
     moving = (line, arrow, *plane.collections, ring, curve, plane.title)
     return Animation(figure, update, len(chosen), frames_per_second=3, moving=lambda: moving)
-
-
-def _draw_bound(axes: Axes, mistakes: int, bound: float, theme: Theme) -> float:
-    """Draw Novikoff's bound if it is in sight; how high the axis must reach."""
-    if not bound < 12 * mistakes:
-        return mistakes * 1.15
-    axes.axhline(bound, color=theme.positive, linestyle="--")
-    axes.text(0, bound, f"bound (R/γ)² = {bound:.0f}", va="bottom", color=theme.positive)
-    return bound * 1.15
 
 
 def _place_line(line: Any, arrow: Any, w: Any, b: float, limits: tuple[Any, Any]) -> None:

@@ -96,20 +96,18 @@ def _draw_box(axes: Axes, name: str, place: tuple[float, float], graph: ChainGra
 
 @drawn
 def plot_check(checks: Mapping[str, GradientCheck], *, theme: Theme = Theme.LIGHT) -> Figure:
-    """Gradients by formula against gradients by wiggling: on the diagonal, the formula is right."""
+    """Gradients by formula against finite differences: on the diagonal, the formula is right."""
     canvas, axes = new_figure(1, len(checks), title="Is the gradient right?", size=(12, 6.2), theme=theme)
     for panel, (name, check) in zip(axes[0], checks.items(), strict=True):
-        wiggled, formula = [row[2] for row in check.rows], [row[1] for row in check.rows]
-        reach = 1.15 * max(map(abs, (*wiggled, *formula)))
+        differences, formula = (np.array([row[i] for row in check.rows]) for i in (2, 1))
+        reach = 1.15 * float(np.abs([differences, formula]).max())
         panel.plot([-reach, reach], [-reach, reach], color=theme.faint)
         bad = np.array([row[3] > 1e-6 for row in check.rows])
-        panel.plot(
-            np.array(wiggled)[~bad], np.array(formula)[~bad], "o", color=theme.negative, label="agrees"
-        )
+        panel.plot(differences[~bad], formula[~bad], "o", color=theme.negative, label="agrees")
         if bad.any():
             panel.plot(
-                np.array(wiggled)[bad],
-                np.array(formula)[bad],
+                differences[bad],
+                formula[bad],
                 "X",
                 markersize=13,
                 color=theme.positive,
@@ -117,7 +115,7 @@ def plot_check(checks: Mapping[str, GradientCheck], *, theme: Theme = Theme.LIGH
             )
         label(
             panel,
-            "by wiggling (finite differences)",
+            "by finite differences",
             "by formula",
             f"{name}\nworst relative error {check.worst:.1e}",
         )
@@ -170,7 +168,7 @@ def plot_collapse(table: Any, outputs: Mapping[str, Any], *, theme: Theme = Them
         if image.max() - image.min() > 0.01:
             panel.contour(x, y, image, levels=[0.5], colors=[theme.ink])
         else:
-            words = f"says {image.mean():.2f} everywhere"
+            words = f"{image.mean():.2f} everywhere"
             panel.text((x[0] + x[-1]) / 2, (y[0] + y[-1]) / 2, words, ha="center", size=18)
         scatter_classes(panel, table, theme, size=70)
         label(panel, table.features[0], table.features[1], name)
