@@ -10,7 +10,7 @@ from networks import SIDE, formula, picture, seeded, weights, wrapped
 from torch import Tensor, nn
 
 from deepdream.attribution import explain, methods
-from deepdream.attribution.score_function import blur
+from deepdream.attribution.baselines import blur
 from deepdream.models import Model
 
 GRADIENTS = ("saliency", "input-x-gradient", "smoothgrad", "integrated-gradients", "gradient-shap", "blur-ig")

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from deepdream.attribution import explain
 from deepdream.attribution.canonizer import canonized, parts
 from deepdream.attribution.decomposition import LayerNormByParts, MaxPoolByPairs, ProductBySquares
-from deepdream.attribution.relevance import _positive_part
+from deepdream.attribution.explainers.relevance import _positive_part
 from deepdream.errors import UsageError
 from deepdream.models import Model
 

@@ -9,14 +9,14 @@ import torch
 from networks import SIDE, bend, formula, linear, picture, seeded, weights, wrapped
 from torch import Tensor, nn
 
-from deepdream.attribution import explain, pose
-from deepdream.attribution.coalitions import exact_values, sampled_values
-from deepdream.attribution.extremal import area_error, leveled
+from deepdream.attribution import Question, ScoreFunction, explain
+from deepdream.attribution.explainers.coalitions import exact_values, sampled_values
+from deepdream.attribution.explainers.extremal import area_error, leveled
+from deepdream.attribution.explainers.paths import guided_ig, integrate
+from deepdream.attribution.explainers.perturbations import rise
+from deepdream.attribution.explainers.regions import taken_in_order
+from deepdream.attribution.explainers.surrogates import kernel_values, lime_values
 from deepdream.attribution.hooks import activation_and_gradient
-from deepdream.attribution.paths import guided_ig, integrate
-from deepdream.attribution.perturbations import rise
-from deepdream.attribution.regions import taken_in_order
-from deepdream.attribution.surrogates import kernel_values, lime_values
 from deepdream.tensors import generator
 
 
@@ -32,7 +32,7 @@ def test_complete_methods_on_a_linear_model_give_weight_times_difference(method:
     image, model = picture(), linear()
     options = {"samples": 4, "noise": 0.0} if "shap" in method else {}
     found = explain(model, image, method, 0, baseline=baseline, **options)
-    base = pose(model, image, 0, baseline=baseline).baseline
+    base = ScoreFunction.of(model, image, Question(0, baseline=baseline)).baseline
     assert found.attribution is not None
     assert close(found.attribution, weights() * (image - base)[0])
     assert found.completeness_error is not None
@@ -57,7 +57,7 @@ def test_black_box_methods_on_a_linear_model_give_weight_times_difference(method
     image, model = picture(4), linear(4)
     options = {"window": 1, "stride": 1} if method == "occlusion" else {"segments": 16}
     found = explain(model, image, method, 0, baseline=baseline, **options)
-    base = pose(model, image, 0, baseline=baseline).baseline
+    base = ScoreFunction.of(model, image, Question(0, baseline=baseline)).baseline
     assert close(found.heatmap, (weights(4) * (image - base)[0]).sum(dim=0), 1e-4)
 
 
@@ -163,7 +163,7 @@ class Pooled(nn.Module):
 @pytest.mark.parametrize("method", ["grad-cam", "x-grad-cam", "hires-cam", "ablation-cam"])
 def test_cams_of_a_pooled_linear_head_are_the_class_activation_map(method: str) -> None:
     model, image = wrapped(Pooled(), SIDE), picture()
-    score_function = pose(model, image, 1, layer="act")
+    score_function = ScoreFunction.of(model, image, Question(1, layer="act"))
     activation, _ = activation_and_gradient(score_function)
     head = model.module.head
     wanted = torch.einsum("c,chw->hw", head.weight[1], activation) / SIDE**2
@@ -179,7 +179,7 @@ def test_cams_of_a_pooled_linear_head_are_the_class_activation_map(method: str) 
 
 def test_grad_cam_plus_plus_is_its_equation() -> None:
     model, image = wrapped(Pooled(), SIDE), picture()
-    activation, g = activation_and_gradient(pose(model, image, 1, layer="act"))
+    activation, g = activation_and_gradient(ScoreFunction.of(model, image, Question(1, layer="act")))
     wanted = torch.zeros(SIDE, SIDE)
     for channel in range(len(activation)):
         weight = 0.0
@@ -194,7 +194,7 @@ def test_grad_cam_plus_plus_is_its_equation() -> None:
 
 def test_layer_cam_and_eigen_cam_are_their_equations() -> None:
     model, image = wrapped(Pooled(), SIDE), picture()
-    activation, g = activation_and_gradient(pose(model, image, 1, layer="act"))
+    activation, g = activation_and_gradient(ScoreFunction.of(model, image, Question(1, layer="act")))
     assert close(
         explain(model, image, "layer-cam", 1, layer="act").heatmap, (g.relu() * activation).sum(0).relu()
     )
@@ -207,7 +207,7 @@ def test_layer_cam_and_eigen_cam_are_their_equations() -> None:
 
 def test_score_cam_weights_channels_by_what_they_bring_back() -> None:
     model, image = wrapped(Pooled(), SIDE), picture()
-    score_function = pose(model, image, 1, layer="act")
+    score_function = ScoreFunction.of(model, image, Question(1, layer="act"))
     activation, _ = activation_and_gradient(score_function)
     scores = []
     for channel in activation:
@@ -221,7 +221,7 @@ def test_score_cam_weights_channels_by_what_they_bring_back() -> None:
 def test_rise_on_additive_cells() -> None:
     values = seeded((SIDE, SIDE), 7)
     model = formula(lambda x: (x[:, 0] * values).sum(dim=(1, 2)))
-    score_function = pose(model, torch.ones(1, 3, SIDE, SIDE), 0)
+    score_function = ScoreFunction.of(model, torch.ones(1, 3, SIDE, SIDE), Question(0))
     found = rise(score_function, samples=4000, grid=SIDE, keep=0.5).values
     wanted = 0.5 * values  # a visible cell adds its value, of which half is in the mean
     assert close(found, wanted, 0.1)
@@ -230,12 +230,16 @@ def test_rise_on_additive_cells() -> None:
 
 def test_rise_of_a_constant_score_is_zero() -> None:
     model = formula(lambda x: 0 * x.sum(dim=(1, 2, 3)) + 7)
-    assert close(rise(pose(model, picture(), 0), samples=20).values, torch.zeros(SIDE, SIDE), 1e-5)
+    assert close(
+        rise(ScoreFunction.of(model, picture(), Question(0)), samples=20).values,
+        torch.zeros(SIDE, SIDE),
+        1e-5,
+    )
 
 
 def test_guided_ig_at_distance_zero_is_integrated_gradients() -> None:
     model, image = bend(nn.SiLU), picture(16)
-    score_function = pose(model, image, 1)
+    score_function = ScoreFunction.of(model, image, Question(1))
     straight = integrate(score_function, score_function.baseline, 200)
     found = guided_ig(score_function, steps=200, distance=0.0).values
     assert close(found, straight, 1e-2 * float(straight.abs().max()))

@@ -7,8 +7,8 @@ import torch
 from networks import picture, wrapped
 from torch import Tensor, nn
 
+from deepdream.attribution import Question, ScoreFunction
 from deepdream.attribution.hooks import replacing_output, scores_from
-from deepdream.attribution.running import pose
 
 
 class Joining(nn.Module):
@@ -34,7 +34,7 @@ class Joining(nn.Module):
 @pytest.mark.parametrize(("join", "repeated"), [("alone", False), ("added", False), ("concatenated", True)])
 def test_going_on_from_activations_equals_a_pass_for_each(join: str, repeated: bool) -> None:
     model, image = wrapped(Joining(join), 12), picture(12)
-    score_function = pose(model, image, 1, layer="second")
+    score_function = ScoreFunction.of(model, image, Question(1, layer="second"))
     activations = torch.rand(150, 4, 12, 12, generator=torch.Generator().manual_seed(2))
     wanted = []
     for one in activations:

@@ -11,8 +11,8 @@ import torch
 from networks import SIDE, bend, picture, wrapped
 from torch import Tensor, nn
 
-from deepdream.attribution import explain, pose
-from deepdream.attribution.regions import taken_in_order
+from deepdream.attribution import Question, ScoreFunction, explain
+from deepdream.attribution.explainers.regions import taken_in_order
 from deepdream.attribution.segments import cells
 from deepdream.models import Model
 
@@ -150,7 +150,7 @@ def gradients_of(model: Model) -> Callable[..., dict[str, Any]]:
 
     def call(images: Any, call_model_args: object = None, expected_keys: object = None) -> dict[str, Any]:
         pixels = torch.as_tensor(images).float().permute(0, 3, 1, 2)
-        found = pose(model, picture(), 1).gradients(pixels)
+        found = ScoreFunction.of(model, picture(), Question(1)).gradients(pixels)
         return {core.INPUT_OUTPUT_GRADIENTS: found.permute(0, 2, 3, 1).double().numpy()}
 
     return call

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from deepdream.attribution import explain
 from deepdream.attribution.canonizer import canonized
-from deepdream.attribution.relevance import _Boxed, _Composite
+from deepdream.attribution.explainers.relevance import _Boxed, _Composite
 from deepdream.models import Model, load_model
 
 

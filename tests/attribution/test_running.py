@@ -12,19 +12,12 @@ import torch
 from networks import bend, formula, picture, wrapped
 from torch import nn
 
-from deepdream.attribution import explain, find_layer, make_baseline, methods
-from deepdream.attribution.pictures import (
-    QUANTILE,
-    caption_of,
-    color_scale,
-    draw,
-    draw_all,
-    numbers_of,
-    overlay,
-)
+from deepdream.attribution import Question, explain, find_layer, make_baseline, methods
+from deepdream.attribution.baselines import blur
+from deepdream.attribution.explaining import heatmap_of
+from deepdream.attribution.explanation import QUANTILE
+from deepdream.attribution.pictures import caption_of, color_scale, draw, draw_all, overlay
 from deepdream.attribution.registry import find_method
-from deepdream.attribution.running import map_of, usual_passes
-from deepdream.attribution.score_function import blur
 from deepdream.attribution.segments import cells, count_of, superpixels
 from deepdream.errors import UnknownNameError, UsageError
 from deepdream.models import Model
@@ -36,7 +29,7 @@ from deepdream.models import Model
         ({"method": "gradcam"}, "No method 'gradcam'. Did you mean 'grad-cam'"),
         ({"target": -1}, "No class -1 in small: it has 4, from 0 to 3."),
         ({"target": 4}, "No class 4 in small: it has 4, from 0 to 3."),
-        ({"target": 1, "against": 1}, "cannot be explained against itself"),
+        ({"target": 1, "against": 1}, "cannot be compared with itself; choose another class."),
         ({"baseline": "grey"}, "No baseline 'grey'"),
         ({"method": "grad-cam", "layer": "firsd"}, "No layer 'firsd' in small. Did you mean 'first'"),
         ({"method": "grad-cam", "layer": "gate"}, "Layer 'gate' of small has no space to map"),
@@ -275,7 +268,7 @@ def test_passes_in_words() -> None:
 
 def test_numbers_of_an_explanation() -> None:
     found = explain(bend(), picture(16), "integrated-gradients", 1, against=0, most=25)
-    numbers = numbers_of(found)
+    numbers = found.to_dict()
     assert numbers["method"] == "integrated-gradients"
     assert numbers["against"] == 0
     assert numbers["completeness_error"] == found.completeness_error
@@ -292,7 +285,7 @@ def test_an_unknown_method_lists_the_way_out() -> None:
 @pytest.mark.parametrize("name", ["rise", "smoothgrad", "occlusion", "shapley", "kernel-shap"])
 def test_the_usual_passes_give_the_usual_map(name: str) -> None:
     model, image = bend(), picture(28)
-    usual = usual_passes(find_method(name))
+    usual = find_method(name).usual_passes
     assert usual is not None
     made = explain(model, image, name, 1)
     assert torch.equal(explain(model, image, name, 1, passes=usual).heatmap, made.heatmap)
@@ -302,4 +295,6 @@ def test_the_usual_passes_give_the_usual_map(name: str) -> None:
 @pytest.mark.parametrize("name", ["saliency", "grad-cam", "rise", "integrated-gradients", "guided-backprop"])
 def test_the_map_alone_is_the_explanations(name: str) -> None:
     model, image = bend(), picture(16)
-    assert torch.equal(map_of(model, image, name, 1, seed=3), explain(model, image, name, 1, seed=3).heatmap)
+    assert torch.equal(
+        heatmap_of(model, image, name, Question(1, seed=3)), explain(model, image, name, 1, seed=3).heatmap
+    )

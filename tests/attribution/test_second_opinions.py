@@ -11,8 +11,8 @@ from captum import attr
 from networks import SIDE, picture, wrapped
 from torch import Tensor, nn
 
-from deepdream.attribution import explain, pose
-from deepdream.attribution.paths import noisy_baselines
+from deepdream.attribution import Question, ScoreFunction, explain
+from deepdream.attribution.explainers.paths import noisy_baselines
 from deepdream.attribution.segments import cells
 from deepdream.models import Model
 
@@ -89,7 +89,7 @@ def test_integrals_along_a_line_are_captums() -> None:
 
 def test_deep_lift_shap_is_captums_over_the_same_baselines() -> None:
     model, image = network(), picture()
-    score_function = pose(model, image, 1)
+    score_function = ScoreFunction.of(model, image, Question(1))
     baselines = torch.cat(list(islice(noisy_baselines(score_function, 0.1, score_function.generator()), 8)))
     theirs = attr.DeepLiftShap(model.module).attribute(image, baselines=baselines, target=1)[0].detach()
     assert apart(mine(model, image, "deep-lift-shap", samples=8), theirs) < 1e-4

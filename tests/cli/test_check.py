@@ -96,7 +96,7 @@ def test_two_classes_are_compared() -> None:
     assert document["against"] == 282
     assert document["results"][0]["verdict"] == "identical to the gradient, by definition"
     assert "“tabby”, not “tiger cat”" in err
-    with pytest.raises(UsageError, match="against itself"):
+    with pytest.raises(UsageError, match="compared with itself"):
         run(str(CAT), "--against", "tabby", *words)
 
 

@@ -12,7 +12,7 @@ import pytest
 import typer
 from typer.testing import CliRunner
 
-from deepdream.attribution import Explanation, find_method
+from deepdream.attribution import Explanation, Question, find_method
 from deepdream.attribution import explain as explanation_of
 from deepdream.cli import concept_commands, explain_command, methods_command
 from deepdream.cli.fed_picture import FedPicture
@@ -194,8 +194,8 @@ def test_a_budget_for_all_is_shared_out(monkeypatch: pytest.MonkeyPatch) -> None
     """By a clock that stands still but for what methods take: those that sample half of their share."""
     now, shares = [0.0], {}
 
-    def explained(_: FedPicture, name: str, question: dict[str, Any], __: dict[str, Any]) -> Explanation:
-        shares[name] = question["budget"]
+    def explained(_: FedPicture, name: str, __: Question, share: float, ___: dict[str, Any]) -> Explanation:
+        shares[name] = share
         now[0] += 0.5 * shares[name] if find_method(name).budgeted else 0.1
         return check_result
 
@@ -203,7 +203,7 @@ def test_a_budget_for_all_is_shared_out(monkeypatch: pytest.MonkeyPatch) -> None
     check_result = explanation_of(scene.network, scene.image, "saliency")
     monkeypatch.setattr(explain_command, "_explained", explained)
     monkeypatch.setattr(time, "perf_counter", lambda: now[0])
-    assert len(explain_command._all(scene, {}, {}, 20.0)) == len(shares)
+    assert len(explain_command._all(scene, Question(), {}, 20.0)) == len(shares)
     sampling = [share for name, share in shares.items() if find_method(name).budgeted]
     assert sampling[0] == pytest.approx(19.9 / len(sampling), rel=0.02)
     assert sampling[-1] > 2 * sampling[0]  # what others leave is passed on

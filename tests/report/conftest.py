@@ -11,7 +11,7 @@ from torch import nn
 
 from deepdream.images import Picture, encode, read_picture
 from deepdream.models import Model
-from deepdream.report import BUDGET, CHECKS, ReportData, ReportOptions, investigate, write_report
+from deepdream.report import BUDGET, ReportData, ReportOptions, investigate, usual_checks, write_report
 
 METHODS = ("saliency", "input-x-gradient", "grad-cam")
 
@@ -50,7 +50,7 @@ def made(picture: Picture) -> ReportData:
     told: list[tuple[str, int, int]] = []
     options = ReportOptions(METHODS, budget=BUDGET, decided_by="Ada <Example>")
     found = investigate(network(), picture, options, progress=lambda *step: told.append(step))
-    total = 1 + len(METHODS) + len(METHODS) * len(CHECKS)
+    total = 1 + len(METHODS) + len(METHODS) * len(usual_checks())
     assert [step[1:] for step in told] == [(done, total) for done in range(total)]
     return found
 

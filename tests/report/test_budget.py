@@ -9,6 +9,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
+from deepdream.attribution import Question
 from deepdream.attribution.checks import CheckContext, MapUnderTest, checked
 from deepdream.images import Picture
 from deepdream.models import Model
@@ -165,7 +166,7 @@ def test_a_check_stops_in_the_middle_when_its_time_ends(
     slowly: Slowly, clock: Clockwork, picture: Picture
 ) -> None:
     model = slowly(0.5)
-    context = CheckContext(model, model.crop(picture.tensor()), 0)
+    context = CheckContext(model, model.crop(picture.tensor()), Question(0))
     images = context.image.expand(16, -1, -1, -1)
     assert len(context.distributions(images)) == 16  # no deadline: 8 s
     start = clock.now

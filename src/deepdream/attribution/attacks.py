@@ -8,7 +8,7 @@ import torch.nn.functional as F
 from captum.robust import FGSM, PGD
 from torch import Tensor
 
-from deepdream.attribution.score_function import in_float32
+from deepdream.attribution.network_copies import in_float32
 from deepdream.models import Model
 
 

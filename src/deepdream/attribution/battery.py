@@ -10,11 +10,13 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from deepdream.attribution.baselines import blur
+from deepdream.attribution.explaining import check_applies
 from deepdream.attribution.explanation import completeness_gap
 from deepdream.attribution.identities import found, identities
+from deepdream.attribution.question import Question
 from deepdream.attribution.registry import Method, Outcome, methods
-from deepdream.attribution.running import check_applies, pose
-from deepdream.attribution.score_function import ScoreFunction, blur
+from deepdream.attribution.score_function import ScoreFunction
 from deepdream.errors import UsageError
 from deepdream.models import Model, is_own_code, load_model
 
@@ -97,7 +99,7 @@ def try_methods(model: Model, image: Tensor) -> Iterator[BatteryResult]:
 
 def try_method(method: Method, model: Model, image: Tensor, target: int) -> BatteryResult:
     """One method, or the reason why it does not apply."""
-    score_function = pose(model, image, target)
+    score_function = ScoreFunction.of(model, image, Question(target))
     try:
         check_applies(method, score_function)
     except UsageError as error:

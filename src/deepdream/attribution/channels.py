@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from deepdream.attribution.hooks import layer_gradients
-from deepdream.attribution.running import pose
+from deepdream.attribution.question import Question
 from deepdream.attribution.score_function import ScoreFunction, find_layer
 from deepdream.models import Layer, Model
 
@@ -63,7 +63,7 @@ def explain_channels(
     Raises:
         UnknownNameError: no such layer, class or baseline.
     """
-    score_function = pose(model, image, target, against=against, layer=layer, baseline=baseline)
+    score_function = ScoreFunction.of(model, image, Question(target, against, layer=layer, baseline=baseline))
     where = find_layer(score_function.model, "auto") if layer == "auto" else score_function.model.layer(layer)
     base = score_function.score_of(score_function.baseline)
     wanted = score_function.image_score - base

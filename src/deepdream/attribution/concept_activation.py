@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from deepdream.attribution.hooks import layer_gradients
-from deepdream.attribution.running import pose
+from deepdream.attribution.question import Question
 from deepdream.attribution.score_function import ScoreFunction
 from deepdream.errors import UsageError
 from deepdream.models import Layer, Model
@@ -75,7 +75,7 @@ def explain_concept(
     """
     if len(examples) < FEWEST or 0 < len(counterexamples) < FEWEST:
         raise UsageError(f"A concept needs at least {FEWEST} pictures on each side, better 30 or more.")
-    score_function = pose(model, image, target, layer=layer, seed=seed)
+    score_function = ScoreFunction.of(model, image, Question(target, layer=layer, seed=seed))
     random = generator(seed)
     others = list(counterexamples) or [scrambled(example, random) for example in examples]
     found = torch.cat([_pooled(score_function, list(side)) for side in (examples, others)])

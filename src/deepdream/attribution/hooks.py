@@ -10,7 +10,8 @@ from weakref import WeakKeyDictionary
 import torch
 from torch import Tensor, nn
 
-from deepdream.attribution.score_function import ScoreFunction, find_layer, frozen_copy
+from deepdream.attribution.network_copies import open_network
+from deepdream.attribution.score_function import ScoreFunction, find_layer
 from deepdream.models import Layer, Model
 
 
@@ -32,16 +33,6 @@ def replacing_output(module: nn.Module, runs: int, change: Callable[[Tensor], Te
         yield
     finally:
         handle.remove()
-
-
-def open_network(model: Model) -> nn.Module:
-    """A frozen copy whose every layer gives its own output: no batch norm folded, nothing in place."""
-    if model not in _OPEN:
-        _OPEN[model] = frozen_copy(model.module)
-    return _OPEN[model]
-
-
-_OPEN: WeakKeyDictionary[Model, nn.Module] = WeakKeyDictionary()
 
 
 def activation_and_gradient(score_function: ScoreFunction) -> tuple[Tensor, Tensor]:

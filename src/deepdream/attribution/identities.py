@@ -15,13 +15,12 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from deepdream.attribution.canonizer import canonized
+from deepdream.attribution.canonizer import RECTIFIERS, canonized
+from deepdream.attribution.explainers.paths import chunks_of_draws, integrate
+from deepdream.attribution.explainers.perturbations import random_mask
+from deepdream.attribution.explainers.relevance import composite_relevance
 from deepdream.attribution.hooks import activation_and_gradient, replacing_output, scores_from
-from deepdream.attribution.paths import chunks_of_draws, integrate
-from deepdream.attribution.perturbations import random_mask
-from deepdream.attribution.propagation import RECTIFIERS
 from deepdream.attribution.registry import Outcome, find_method
-from deepdream.attribution.relevance import composite_relevance
 from deepdream.attribution.score_function import ScoreFunction, enlarge
 
 

@@ -81,6 +81,11 @@ class MethodOption:
         limits = [f"{words} {bound:g}" for words, bound in bounds.items() if bound is not None]
         return ", ".join([kinds[self.kind], *limits])
 
+    @property
+    def default_text(self) -> str:
+        """The default as it may be written; ``auto`` where the method chooses the value."""
+        return "auto" if self.default is None else str(self.default).lower()
+
     def to_dict(self) -> dict[str, Any]:
         """Ready for JSON; a default of None means that the method chooses."""
         return {

@@ -13,60 +13,37 @@ from matplotlib.colors import Colormap, Normalize
 from numpy.typing import NDArray
 from torch import Tensor
 
-from deepdream.attribution.explanation import Explanation
+from deepdream.attribution.explaining import TOLERANCE
+from deepdream.attribution.explanation import QUANTILE, Explanation
 from deepdream.attribution.registry import find_method
-from deepdream.attribution.running import TOLERANCE
-from deepdream.attribution.score_function import blur
 from deepdream.figures import Figure, Theme, drawn, new_figure
 
 Style = Literal["side-by-side", "overlay", "heatmap", "panel"]
 
-#: Colors reach their limit at this quantile of the absolute values, so that one pixel does not hide the rest.
-QUANTILE = 0.995
 #: Perceptually uniform and safe for the color-blind; unlike cividis its middle is no gray, so it shows on a picture.
 GLOW = "inferno"
 RULE = "Signed maps: blue against, orange for, uncolored zero. Unsigned maps: dark to yellow."
 
 
-def shown_values(explanation: Explanation) -> NDArray[np.float32]:
-    """The map as it is drawn: maps of single pixels are smoothed a little, or nobody in the hall would see them."""
-    values = explanation.heatmap
-    if smoothing(explanation):
-        values = blur(values[None, None], smoothing(explanation))[0, 0]
-    return values.numpy()
-
-
-def smoothing(explanation: Explanation) -> float:
-    """The standard deviation in pixels; 0 for maps that are not made of single pixels."""
-    pixels = explanation.attribution is not None
-    return round(max(explanation.heatmap.shape) / 112, 1) if pixels else 0.0
-
-
 def mask_of(explanation: Explanation) -> Tensor:
     """(1, 1, H, W) from 0 to 1 where the map has its strongest color; what counts against a class is 0."""
-    shares = torch.from_numpy(shown_values(explanation)) / color_limit(explanation)
+    shares = torch.from_numpy(explanation.drawn_values()) / explanation.color_limit
     return shares.clamp(0, 1)[None, None]
-
-
-def color_limit(explanation: Explanation) -> float:
-    """The value with the strongest color."""
-    values = np.abs(shown_values(explanation))
-    return float(np.quantile(values, QUANTILE)) or float(values.max()) or 1.0
 
 
 def color_scale(explanation: Explanation, theme: Theme = Theme.LIGHT) -> tuple[Colormap, Normalize]:
     """Symmetric about zero for signed maps; from the lowest value (or zero) for unsigned ones."""
-    limit = color_limit(explanation)
+    limit = explanation.color_limit
     if explanation.signed:
         return theme.diverging, Normalize(-limit, limit)
-    low = float(np.quantile(shown_values(explanation), 1 - QUANTILE))
+    low = float(np.quantile(explanation.drawn_values(), 1 - QUANTILE))
     return mpl.colormaps[GLOW], Normalize(max(low, 0.0) if low < limit else 0.0, limit)
 
 
 def overlay(explanation: Explanation, image: Tensor, theme: Theme = Theme.LIGHT) -> NDArray[np.float32]:
     """(H, W, 3) in [0, 1]: the picture in gray, the map in color where it is strong."""
     colors, scale = color_scale(explanation, theme)
-    values = shown_values(explanation)
+    values = explanation.drawn_values()
     shares = np.asarray(scale(values)).clip(0, 1)
     signed = scale.vmin is not None and scale.vmin < 0
     # Paint has the full color of its sign and is thin where the map is weak: a mix with the paper's color would draw
@@ -97,7 +74,7 @@ def draw(
     for place, kind in zip(axes[0], shown, strict=True):
         _show(place, explanation, image, kind, theme)
     _color_bar(canvas, axes[0][-1], explanation, theme)
-    return Figure(canvas, caption_of(explanation), _alt(explanation), numbers_of(explanation), theme)
+    return Figure(canvas, caption_of(explanation), _alt(explanation), explanation.to_dict(), theme)
 
 
 @drawn
@@ -123,7 +100,7 @@ def draw_all(
         f"{len(explanations)} methods asked about the same prediction. {RULE} Every map has its own scale: compare "
         "places, not strengths. (!) marks a map with a warning. That they disagree is the finding."
     )
-    numbers = {"explanations": [numbers_of(e) for e in explanations]}
+    numbers = {"explanations": [e.to_dict() for e in explanations]}
     return Figure(canvas, caption, f"{len(explanations)} explanations of {first.label}.", numbers, theme)
 
 
@@ -133,43 +110,13 @@ def caption_of(explanation: Explanation) -> str:
     words = [method.question, _colors_in_words(explanation)]
     if explanation.completeness_error is not None and method.complete:
         words.append(_sum_in_words(explanation.completeness_error))
-    if smoothing(explanation):
-        words.append(f"Smoothed by {smoothing(explanation):g} pixels for the eye.")
+    if explanation.smoothing:
+        words.append(f"Smoothed by {explanation.smoothing:g} pixels for the eye.")
     shared = {k: v for k, v in explanation.options.items() if k in ("layer", "baseline", "steps", "samples")}
     if shared:
         words.append(", ".join(f"{name} {value}" for name, value in shared.items()).capitalize() + ".")
     words += [f"Warning: {note}." for note in explanation.notes]
     return " ".join([*words, f"Caution: {method.caveat}"])
-
-
-def numbers_of(explanation: Explanation) -> dict[str, Any]:
-    """What can be said about an explanation in JSON, the map itself aside."""
-    row, column = explanation.peak
-    return {
-        "method": explanation.method,
-        "target": explanation.target,
-        "label": explanation.label,
-        "against": explanation.against,
-        "against_label": explanation.against_label,
-        "score": explanation.score,
-        "baseline_score": explanation.baseline_score,
-        "completeness_error": _finite(explanation.completeness_error),
-        "signed": explanation.signed,
-        "sum": float(explanation.heatmap.double().sum()),
-        "minimum": float(explanation.heatmap.min()),
-        "maximum": float(explanation.heatmap.max()),
-        "color_limit": color_limit(explanation),
-        "top_pixel": {"row": row, "column": column},
-        "forwards": explanation.forwards,
-        "backwards": explanation.backwards,
-        "seconds": round(explanation.seconds, 3),
-        "notes": list(explanation.notes),
-        "options": dict(explanation.options),
-    }
-
-
-def _finite(value: float | None) -> float | None:
-    return value if value is not None and np.isfinite(value) else None
 
 
 def _show(place: Axes, explanation: Explanation, image: Tensor, kind: str, theme: Theme) -> None:
@@ -182,7 +129,7 @@ def _show(place: Axes, explanation: Explanation, image: Tensor, kind: str, theme
         place.set_title(explanation.method, fontsize=13)
     else:
         colors, scale = color_scale(explanation, theme)
-        place.imshow(shown_values(explanation), cmap=colors, norm=scale)
+        place.imshow(explanation.drawn_values(), cmap=colors, norm=scale)
         place.set_title("the map alone", fontsize=13)
 
 
@@ -205,7 +152,7 @@ def _mark(explanation: Explanation) -> str:
 
 
 def _colors_in_words(explanation: Explanation) -> str:
-    limit = color_limit(explanation)
+    limit = explanation.color_limit
     if explanation.signed:
         return f"Orange supports the class, blue counts against it; full color at ±{limit:.3g}."
     return f"Yellow is strongest; full color at {limit:.3g}."

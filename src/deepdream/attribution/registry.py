@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import importlib
+import pkgutil
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
 from types import MappingProxyType
-from typing import Any, Literal, TypeVar
+from typing import Any, Literal, TypeVar, get_args
 
 from torch import Tensor
 
@@ -23,10 +24,13 @@ Pass = Literal["forward", "backward"]
 
 @dataclass(frozen=True, eq=False)
 class Outcome:
-    """What a method's function gives.
+    """What a method's function returns, where the map alone does not say everything.
 
-    ``values`` are (3, H, W), or (h, w) of any size; ``options`` what it chose itself; ``baseline_score`` only
-    where it is not the score of the problem's baseline.
+    Attributes:
+        values: (3, H, W), or (h, w) of any size.
+        options: Values of options that the method chose itself, such as its number of steps.
+        notes: Warnings in words.
+        baseline_score: Only where it is not the score of the score function's baseline.
     """
 
     values: Tensor
@@ -34,16 +38,23 @@ class Outcome:
     notes: tuple[str, ...] = ()
     baseline_score: float | None = None
 
+    @classmethod
+    def of_samples(cls, values: Tensor, used: int, wanted: int, **options: Any) -> Outcome:
+        """The outcome of ``used`` samples, with a note where the time ended before there were ``wanted``."""
+        notes = () if used >= wanted else (f"the time ended after {used} of {wanted} samples",)
+        return cls(values.float(), {"samples": used, **options}, notes)
+
 
 @dataclass(frozen=True)
 class Budgeted:
     """The option that a time budget sets, and what one unit of it costs: so many passes of a kind.
 
     Attributes:
+        units: Passes of one unit of the option.
         alone: Whether the passes are of one picture each, one after the other.
         least: The fewest units that make sense; where there is a ``value``, the fewest passes.
-        value: From the problem and the passes that fit into the time to the option's value, where it is
-            not their number.
+        value: From the score function and the passes that fit into the time to the option's value, where it
+            is not their number.
         usual: Passes of the usual value, where its default does not say.
     """
 
@@ -56,30 +67,23 @@ class Budgeted:
     usual: int | None = None
 
 
-def sampled(values: Tensor, used: int, wanted: int, **more: Any) -> Outcome:
-    """The outcome of ``used`` samples; where the time ended before ``wanted``, that is said."""
-    notes = () if used >= wanted else (f"the time ended after {used} of {wanted} samples",)
-    return Outcome(values.float(), {"samples": used, **more}, notes)
-
-
-Run = Callable[[ScoreFunction, Mapping[str, Any]], Outcome]
-
-
 @dataclass(frozen=True)
 class Method:
     """An entry of the registry.
 
     Attributes:
         question: What its map answers.
+        paper: Its source.
+        caveat: What its map does not say.
         needs: What it needs of the network; ``applies`` checks it.
         signed: Whether negative values mean evidence against.
         complete: Whether it promises to sum to the score minus the baseline's score.
         cost: In forward and backward passes.
         options: Its own options by name.
         budgeted: The option that a time budget sets, and what one unit of it costs.
+        reduction: How (3, H, W) becomes (H, W): the sum of the colors, or their largest absolute value.
         unit: What a value of the map is measured in.
-        reduction: How (3, H, W) becomes (H, W).
-        run: Problem and options to the outcome.
+        run: Score function and options to the outcome.
         applies: None, or why the method cannot be used with this network.
     """
 
@@ -96,7 +100,7 @@ class Method:
     budgeted: Budgeted | None
     reduction: Reduction
     unit: str
-    run: Run
+    run: Callable[[ScoreFunction, Mapping[str, Any]], Outcome]
     applies: Callable[[Model], str | None]
 
     @property
@@ -104,11 +108,35 @@ class Method:
         """The default of every option; None where the method chooses the value itself."""
         return {name: option.default for name, option in self.options.items()}
 
+    @property
+    def usual_passes(self) -> int | None:
+        """How many passes it makes with its defaults; None where no option of it sets them."""
+        cost = self.budgeted
+        if cost is None:
+            return None
+        return cost.usual if cost.usual is not None else round(self.defaults[cost.option] * cost.units)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Everything that is known of it, ready for JSON."""
+        names = (
+            "name",
+            "question",
+            "paper",
+            "caveat",
+            "needs",
+            "signed",
+            "complete",
+            "family",
+            "cost",
+            "unit",
+        )
+        options = [option.to_dict() for option in self.options.values()]
+        return {name: getattr(self, name) for name in names} | {"options": options}
+
 
 Function = Callable[..., Tensor | Outcome]
 F = TypeVar("F", bound=Function)
 _METHODS: dict[str, Method] = {}
-_HOMES: dict[str, str] = {}  # the file of each
 _UNITS: dict[str, str] = {
     "gradient": "logits per unit of color",
     "cam": "evidence",
@@ -116,8 +144,6 @@ _UNITS: dict[str, str] = {
     "propagation": "rectified gradient",
     "surrogate": "logits per region",
 }
-_FILES: tuple[str, ...] = ("gradient_methods", "paths", "cams", "perturbations", "propagation", "relevance")
-_FILES += ("coalitions", "surrogates", "regions", "extremal")
 
 
 def register(
@@ -130,29 +156,43 @@ def register(
     cost: str,
     **more: Any,
 ) -> Callable[[F], F]:
-    """Put a function ``f(problem, *, option=default, ...)`` into the registry under ``name``.
+    """Put a function ``f(score_function, *, option=default, ...)`` into the registry under ``name``.
 
-    Its keyword-only parameters are the method's options. ``more``: any other field of ``Method``.
+    It returns a map, (3, H, W) or (h, w) of any size, or an ``Outcome``. Its keyword-only parameters are the
+    method's options, each with a type such as ``Annotated[int, Meaning("What it does.", least=1)]``.
+
+    Args:
+        more: Any other field of ``Method``.
     """
     fields: dict[str, Any] = {"needs": "a gradient", "signed": True, "complete": False, "budgeted": None}
-    fields |= {"reduction": "sum", "applies": _always}
-    fields |= {"unit": _UNITS[family]} | ({"unit": "logits per pixel"} if more.get("complete") else {})
+    fields |= {"reduction": "sum", "applies": lambda _: None}
+    fields |= {"unit": "logits per pixel" if more.get("complete") else _UNITS[family]}
     fields |= {"question": question, "paper": paper, "caveat": caveat, "family": family, "cost": cost} | more
 
     def enter(function: F) -> F:
         def run(score_function: ScoreFunction, options: Mapping[str, Any]) -> Outcome:
-            found = function(score_function, **options)
-            return found if isinstance(found, Outcome) else Outcome(found)
+            outcome = function(score_function, **options)
+            return outcome if isinstance(outcome, Outcome) else Outcome(outcome)
 
-        _HOMES[name] = function.__module__.rpartition(".")[2]
         _METHODS[name] = Method(name=name, options=options_of(function), run=run, **fields)
+        # Kept in order at every entry, so that methods() need not sort 32 of them at each call.
+        for key in sorted(_METHODS, key=_position):
+            _METHODS[key] = _METHODS.pop(key)
         return function
 
     return enter
 
 
+def _position(name: str) -> tuple[int, int]:
+    return get_args(Family).index(_METHODS[name].family), _METHODS[name].usual_passes or 0
+
+
 def methods() -> Mapping[str, Method]:
-    """Every method by name, the quick ones first."""
+    """Every method by name: family by family, the quick ones of each first.
+
+    >>> methods()["saliency"].cost
+    '1 forward, 1 backward'
+    """
     _load()
     return MappingProxyType(_METHODS)
 
@@ -182,14 +222,7 @@ def read_options(method: str, texts: Sequence[str]) -> dict[str, Any]:
 
 @cache
 def _load() -> None:
-    for file in _FILES:
-        importlib.import_module(f"deepdream.attribution.{file}")
-    # In the order of the files, whichever of them was imported before by somebody else.
-    for name in sorted(
-        _METHODS, key=lambda n: _FILES.index(_HOMES[n]) if _HOMES[n] in _FILES else len(_FILES)
-    ):
-        _METHODS[name] = _METHODS.pop(name)
-
-
-def _always(_: Model) -> None:
-    return None
+    # Every file of the package registers its methods when it is imported.
+    explainers = importlib.import_module(f"{__package__}.explainers")
+    for file in pkgutil.iter_modules(explainers.__path__, f"{explainers.__name__}."):
+        importlib.import_module(file.name)

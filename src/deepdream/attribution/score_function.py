@@ -1,24 +1,22 @@
-"""What is to be explained, and the only door through which a method asks the network."""
+"""The number that is explained, as a function of the picture, with a count of what it costs."""
 
 from __future__ import annotations
 
-import copy
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from typing import Literal, get_args
-from weakref import WeakKeyDictionary
 
 import torch
 import torch.nn.functional as F
-from torch import Tensor, nn
+from torch import Tensor
 
-from deepdream.errors import UnknownNameError, UsageError
+from deepdream.attribution.baselines import make_baseline
+from deepdream.attribution.network_copies import in_float32
+from deepdream.attribution.question import Question
+from deepdream.errors import UsageError
 from deepdream.models import Layer, Model
 from deepdream.tensors import generator
-
-Baseline = Literal["black", "mean", "blur", "noise", "white"]
 
 #: Pictures of 224 x 224 in one pass.
 CHUNK = 8
@@ -34,31 +32,51 @@ class Cost:
 
 @dataclass(frozen=True, eq=False)
 class ScoreFunction:
-    """One picture and one question to one network.
+    """The target's logit (minus the other's) as a function of the picture: the only way a method runs the network.
 
     Attributes:
         model: In float32.
         image: (1, 3, H, W), RGB in [0, 1], on the model's device.
-        layer_name: What the user asked for; ``layer`` is what it means.
-        baseline_name: The same for ``baseline``.
-        used: Which of the shared options (layer, baseline, seed) a method has looked at.
-        deadline: By ``time.perf_counter``; a method that samples stops there with what it has.
+        target, against: Indexes of the classes of ``question``.
+        used: Which of layer, baseline and seed a method has read, for the record of its options.
+        deadline: By ``time.perf_counter``; a method that samples stops there with the samples it has.
     """
 
     model: Model
     image: Tensor
     target: int
     against: int | None = None
-    layer_name: str = "auto"
-    baseline_name: str = "black"
-    seed: int = 0
+    question: Question = field(default_factory=Question)
     cost: Cost = field(default_factory=Cost)
     used: set[str] = field(default_factory=set)
     deadline: float | None = None
 
+    @classmethod
+    def of(cls, model: Model, image: Tensor, question: Question | None = None) -> ScoreFunction:
+        """The score function of a question about a picture (1, 3, H, W).
+
+        Raises:
+            UnknownNameError: no such class.
+            UsageError: the picture has another shape or type, or the class is compared with itself.
+        """
+        question = question or Question()
+        if image.dim() != 4 or image.shape[:2] != (1, 3) or not image.is_floating_point():
+            raise UsageError(
+                f"A picture to explain is one float tensor (1, 3, H, W) in [0, 1], not {image.dtype} "
+                f"{tuple(image.shape)}."
+            )
+        # Lower precision would make the gradients of deep networks zero or infinite.
+        model, image = in_float32(model), image.detach().float()
+        target, against = classes_of(model, image, question)
+        return cls(model, image.to(model.device), target, against, question)
+
+    def uncounted(self) -> ScoreFunction:
+        """The same function with a cost of its own and without a deadline, for measurements beside a method."""
+        return replace(self, cost=Cost(), used=set(), deadline=None)
+
     @property
     def late(self) -> bool:
-        """Whether the time is spent."""
+        """Whether the deadline is over."""
         return self.deadline is not None and time.perf_counter() >= self.deadline
 
     @property
@@ -75,20 +93,20 @@ class ScoreFunction:
 
     @property
     def baseline(self) -> Tensor:
-        """(1, 3, H, W): the picture that shows nothing."""
+        """(1, 3, H, W): the reference image that stands for absence."""
         self.used.add("baseline")
-        return make_baseline(self.image, self.baseline_name, self.seed)
+        return make_baseline(self.image, self.question.baseline, self.question.seed)
 
     @property
     def layer(self) -> Layer:
         """The spatial layer that is read."""
         self.used.add("layer")
-        return find_layer(self.model, self.layer_name)
+        return find_layer(self.model, self.question.layer)
 
     def generator(self) -> torch.Generator:
-        """A fresh generator, seeded by the user's seed."""
+        """A fresh random generator, seeded by the question's seed."""
         self.used.add("seed")
-        return generator(self.seed)
+        return generator(self.question.seed)
 
     def of_logits(self, logits: Tensor) -> Tensor:
         """(B, classes) -> (B,): the target's logit, minus the other's."""
@@ -102,48 +120,47 @@ class ScoreFunction:
 
     def count_backward(self, scores: Tensor) -> Tensor:
         """``scores``, which will be counted when a gradient is pulled through them."""
-        if scores.requires_grad:
-            scores.register_hook(self._count)  # type: ignore[no-untyped-call]
-        return scores
 
-    def _count(self, gradient: Tensor) -> None:
-        self.cost.backwards += gradient.numel()
+        def count(gradient: Tensor) -> None:
+            self.cost.backwards += gradient.numel()
+
+        if scores.requires_grad:
+            scores.register_hook(count)  # type: ignore[no-untyped-call]
+        return scores
 
     def scores(self, images: Tensor) -> Tensor:
         """The scores (B,) of many pictures, chunk by chunk, without gradients."""
         with torch.no_grad():
-            return torch.cat([self.score(part) for part in self._chunks(images)])
+            return torch.cat([self.score(part) for part in torch.split(images, self.chunk)])
 
     def gradients(self, images: Tensor) -> Tensor:
         """The gradient of each picture's score, (B, 3, H, W), chunk by chunk."""
-        parts = [self._gradient(part) for part in self._chunks(images)]
-        return parts[0] if len(parts) == 1 else torch.cat(parts)
-
-    def _chunks(self, images: Tensor) -> list[Tensor]:
-        return [images[start : start + self.chunk] for start in range(0, len(images), self.chunk)]
-
-    def _gradient(self, images: Tensor) -> Tensor:
-        with torch.enable_grad():
-            images = images.detach().requires_grad_()
-            (gradient,) = torch.autograd.grad(self.score(images).sum(), images)
-        return gradient
+        gradients: list[Tensor] = []
+        for part in torch.split(images, self.chunk):
+            with torch.enable_grad():
+                part = part.detach().requires_grad_()
+                # The scores are independent, so the gradient of their sum is the gradient of each.
+                gradients += torch.autograd.grad(self.score(part).sum(), part)
+        # Concatenating a single part would copy it.
+        return gradients[0] if len(gradients) == 1 else torch.cat(gradients)
 
     def masked_scores_of(
         self, count: int, masks: Callable[[int, int], Tensor], baseline: Tensor, *, may_stop: bool = False
     ) -> Tensor:
         """Scores of the picture where a mask is 1, of ``baseline`` where it is 0.
 
-        ``masks(start, stop)`` makes (stop - start, 1, H, W) of the ``count`` masks, chunk by chunk.
-
-        With ``may_stop`` there are fewer scores than masks where the time is spent, but one chunk at least.
+        Args:
+            masks: ``masks(start, stop)`` makes (stop - start, 1, H, W) of the ``count`` masks, chunk by chunk, so
+                that never all of them are in memory.
+            may_stop: Return fewer scores than masks where the deadline is over, but one chunk at least.
         """
-        found: list[Tensor] = []
+        scores: list[Tensor] = []
         for start in range(0, count, self.chunk):
-            if may_stop and found and self.late:
+            if may_stop and scores and self.late:
                 break
             mask = masks(start, min(start + self.chunk, count)).to(self.image)
-            found.append(self.scores(baseline.lerp(self.image, mask)))
-        return torch.cat(found)
+            scores.append(self.scores(baseline.lerp(self.image, mask)))
+        return torch.cat(scores)
 
     @cached_property
     def image_score(self) -> float:
@@ -156,42 +173,22 @@ class ScoreFunction:
             return float(self.of_logits(self.model(image)))
 
 
-def make_baseline(image: Tensor, name: str, seed: int = 0) -> Tensor:
-    """(1, 3, H, W): black, white, the picture's mean color, its blur, or uniform noise.
+def classes_of(model: Model, image: Tensor, question: Question) -> tuple[int, int | None]:
+    """The indexes of the question's classes; without a target the class with the highest score is looked up.
 
     Raises:
-        UnknownNameError: another name.
+        UnknownNameError: no such class.
+        UsageError: the class is compared with itself.
     """
-    if name == "black":
-        return torch.zeros_like(image)
-    if name == "white":
-        return torch.ones_like(image)
-    if name == "mean":
-        return image.mean(dim=(-2, -1), keepdim=True).expand_as(image).clone()
-    if name == "blur":
-        return blur(image, sigma=max(image.shape[-2:]) / 12)
-    if name == "noise":
-        return torch.rand(image.shape, generator=generator(seed)).to(image)
-    raise UnknownNameError("baseline", name, get_args(Baseline))
-
-
-def blur(image: Tensor, sigma: float) -> Tensor:
-    """A Gaussian blur with the edges repeated; ``sigma`` in pixels, 0 gives the picture back."""
-    if sigma <= 0:
-        return image.clone()
-    height, width = image.shape[-2:]
-    return _blur_rows(_blur_rows(image, sigma, height).mT, sigma, width).mT
-
-
-def _blur_rows(image: Tensor, sigma: float, size: int) -> Tensor:
-    # One dense matrix along an axis: exact at every sigma, also beyond the picture's size.
-    radius = max(1, round(4 * sigma))
-    offsets = torch.arange(-radius, radius + 1, dtype=image.dtype, device=image.device)
-    weights = torch.exp(-0.5 * (offsets / sigma) ** 2)
-    places = torch.arange(size, device=image.device)[:, None] + offsets.long()[None]
-    matrix = torch.zeros(size, size, dtype=image.dtype, device=image.device)
-    matrix.scatter_add_(1, places.clamp(0, size - 1), (weights / weights.sum()).expand(size, -1))
-    return matrix @ image
+    if question.target is None:
+        with torch.no_grad():
+            target = int(model(image.to(model.device))[0].argmax())
+    else:
+        target = model.find_class(str(question.target))
+    against = None if question.against is None else model.find_class(str(question.against))
+    if against == target:
+        raise UsageError(f"{model.label(target)!r} cannot be compared with itself; choose another class.")
+    return target, against
 
 
 def find_layer(model: Model, name: str) -> Layer:
@@ -201,44 +198,18 @@ def find_layer(model: Model, name: str) -> Layer:
         UnknownNameError: no such layer.
         UsageError: a layer whose output is not (B, C, h, w) with h, w > 1, or no such layer for ``auto``.
     """
-    if name == "auto":
-        return _last_spatial(model)
-    layer = model.layer(name)
-    if not layer.spatial:
-        raise UsageError(
-            f"Layer {name!r} of {model.name} has no space to map: its output is not (B, C, h, w) with h or w "
-            f"above 1. The last that has is {_last_spatial(model).name!r}; `deepdream layers` lists all."
-        )
-    return layer
-
-
-def _last_spatial(model: Model) -> Layer:
+    if name != "auto" and (layer := model.layer(name)).spatial:
+        return layer
     spatial = [layer for layer in model.layers.values() if layer.spatial]
     if not spatial:
         raise UsageError(f"{model.name} has no layer with a spatial output.")
-    return max(spatial, key=lambda layer: layer.depth)
-
-
-def in_float32(model: Model) -> Model:
-    """The model itself, or a float32 copy of one whose weights have another type (made once)."""
-    floating = {p.dtype for p in model.module.parameters() if p.is_floating_point()}
-    if floating <= {torch.float32}:
-        return model
-    if model not in _COPIES:
-        _COPIES[model] = replace(model, module=copy.deepcopy(model.module).float())
-    return _COPIES[model]
-
-
-_COPIES: WeakKeyDictionary[Model, Model] = WeakKeyDictionary()
-
-
-def frozen_copy(network: nn.Module) -> nn.Module:
-    """A copy for evaluation in which nothing is trained and nothing is written in place."""
-    twin = copy.deepcopy(network).eval().requires_grad_(False)
-    for part in twin.modules():
-        if getattr(part, "inplace", False):
-            part.inplace = False  # type: ignore[assignment]
-    return twin.to(memory_format=torch.channels_last)
+    last = max(spatial, key=lambda layer: layer.depth)
+    if name == "auto":
+        return last
+    raise UsageError(
+        f"Layer {name!r} of {model.name} has no space to map: its output is not (B, C, h, w) with h or w above 1. "
+        f"The last such layer is {last.name!r}; `deepdream layers` lists all."
+    )
 
 
 def enlarge(values: Tensor, size: tuple[int, int]) -> Tensor:

@@ -27,6 +27,7 @@ from deepdream.errors import UnknownNameError, UsageError
 if TYPE_CHECKING:
     from torch import Tensor
 
+    from deepdream.attribution import Question
     from deepdream.attribution.checks import Agreement, CheckContext, CheckResult, Clock, MapUnderTest
     from deepdream.images import Picture
     from deepdream.models import Model
@@ -123,6 +124,12 @@ class _Asked:
     mask: Path | None
     seed: int
 
+    @property
+    def question(self) -> Question:
+        from deepdream.attribution import Question
+
+        return Question(self.target, self.against, seed=self.seed)
+
     def of(self, context: CheckContext, tell: Tell) -> tuple[list[MapUnderTest], list[CheckResult]]:
         """The explanations of one picture and what is found about them."""
         from deepdream.attribution.checks import Clock
@@ -163,12 +170,12 @@ def _check_many(
 
 def _applying(model: Model, asked: _Asked) -> list[str]:
     """The methods that apply to this network; the others are said. Raises UsageError: none does."""
-    from deepdream.attribution.running import check_asked
+    from deepdream.attribution.explaining import check_question
 
     found, errors = [], []
     for name in asked.methods:
         try:
-            check_asked(model, name, asked.target, against=asked.against)
+            check_question(model, name, asked.question)
             found.append(name)
         except UnknownNameError:
             raise
@@ -181,16 +188,15 @@ def _applying(model: Model, asked: _Asked) -> list[str]:
 
 
 def _wanted(names: list[str]) -> list[str]:
-    from deepdream.attribution.checks import DEFAULT_CHECKS, find_check
+    from deepdream.attribution.checks import all_checks, find_check
 
-    return [find_check(name).name for name in names] or list(DEFAULT_CHECKS)
+    return [find_check(name).name for name in names] or list(all_checks())
 
 
 def _list_checks(as_json: bool) -> None:
     from deepdream.attribution.checks import all_checks
 
-    fields = ("name", "question", "good", "cost", "paper", "better")
-    rows = [{key: getattr(entry, key) for key in fields} for entry in all_checks().values()]
+    rows = [entry.to_dict() for entry in all_checks().values()]
     if as_json:
         put_json({"schema": 1, "checks": rows})
         return
@@ -216,17 +222,7 @@ def _posed(
     from deepdream.attribution.checks import CheckContext
 
     fed = model.crop(picture.tensor()).to(model.device)
-    index = _first(model, fed) if asked.target is None else model.find_class(asked.target)
-    other = None if asked.against is None else model.find_class(asked.against)
-    found = _mask(mask, picture, model)
-    return CheckContext(model, fed, index, mask=found, seed=asked.seed, against=other, networks=shuffled)
-
-
-def _first(model: Model, fed: Tensor) -> int:
-    import torch
-
-    with torch.no_grad():
-        return int(model(fed)[0].argmax())
+    return CheckContext(model, fed, asked.question, mask=_mask(mask, picture, model), networks=shuffled)
 
 
 def _mask(path: Path | None, picture: Picture, model: Model) -> Tensor | None:
@@ -255,7 +251,7 @@ def _claims(context: CheckContext, methods: Sequence[str], clock: Clock, tell: T
                 tell(f"deepdream: {not_applicable[-1]}")
             continue
         tell(f"{found.method}: explained in {found.seconds:.1f} s.")
-        tested_maps.append(map_under_test(found, seed=context.seed, passes=passes))
+        tested_maps.append(map_under_test(found, passes=passes))
     if not tested_maps:
         raise UsageError(
             not_applicable[0]

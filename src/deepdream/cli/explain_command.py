@@ -34,7 +34,7 @@ from deepdream.cli.terminal import say, silent
 from deepdream.errors import UsageError
 
 if TYPE_CHECKING:
-    from deepdream.attribution import Explanation
+    from deepdream.attribution import Explanation, Question
 
 #: Seconds for ``--method all``, where no budget is given.
 SECONDS_FOR_ALL = 90.0
@@ -72,11 +72,13 @@ def saliency(
     """
     showing = ExplanationOutput(output, read_style(style, False), overwrite, dark, as_json)
     showing.check("saliency")
+    from deepdream.attribution import Question
+
     scene = FedPicture.open(image, choice)
     showing.check_free(scene, "saliency")
     show(
         scene,
-        [_explained(scene, "saliency", {"target": target, "against": against}, {})],
+        [_explained(scene, "saliency", Question(target, against), None, {})],
         showing,
         "saliency",
     )
@@ -138,7 +140,9 @@ def explain(
     """
     showing = ExplanationOutput(output, read_style(style, overlay), overwrite, dark, as_json)
     _check_method(method, showing)
-    question = {"target": target, "against": against, "layer": layer, "baseline": baseline, "seed": seed}
+    from deepdream.attribution import Question
+
+    question = Question(target, against, layer, baseline, seed)
     asked = _Asked(method, question, vars(own), parse_seconds(budget), quiet)
     existing = Existing.of(overwrite=overwrite, skip=skip_existing, number=False)
     sources = expand_inputs(images)
@@ -160,7 +164,7 @@ class _Asked:
     """What is asked about a picture, and in how many seconds."""
 
     method: str
-    question: Mapping[str, Any]
+    question: Question
     own: Mapping[str, Any]
     seconds: float | None
     quiet: bool
@@ -169,7 +173,7 @@ class _Asked:
         """The explanations of one picture."""
         if self.method == "all":
             return _all(scene, self.question, self.own, self.seconds or SECONDS_FOR_ALL, quiet=self.quiet)
-        return [_explained(scene, self.method, {**self.question, "budget": self.seconds}, self.own)]
+        return [_explained(scene, self.method, self.question, self.seconds, self.own)]
 
 
 def _explain_many(
@@ -180,15 +184,15 @@ def _explain_many(
     existing: Existing,
     choice: NetworkChoice,
 ) -> None:
-    from deepdream.attribution.running import check_asked
+    from deepdream.attribution.explaining import check_question
     from deepdream.cli.explain_many import Many, read_format
 
     form, panel = read_format(file_format, showing, asked.method), asked.method == "all"
     network = choice.load(quiet=asked.quiet)
     # What would fail on every picture fails before the first one; of a panel, what does not apply is left out.
     own = {} if panel else asked.own
-    check_asked(network, "saliency" if panel else asked.method, **asked.question, **own)
-    settings = {"method": asked.method, **asked.question, **asked.own, "budget": asked.seconds,
+    check_question(network, "saliency" if panel else asked.method, asked.question, **own)
+    settings = {"method": asked.method, **asked.question.to_dict(), **asked.own, "budget": asked.seconds,
                 "style": showing.style, "format": form}  # fmt: skip
     silent = replace(asked, quiet=True)
     Many(network, silent.of, settings, showing, existing).run(sources, quiet=asked.quiet)
@@ -204,16 +208,16 @@ def _check_method(name: str, showing: ExplanationOutput) -> None:
 
 
 def _explained(
-    scene: FedPicture, name: str, question: Mapping[str, Any], own: Mapping[str, Any]
+    scene: FedPicture, name: str, question: Question, seconds: float | None, own: Mapping[str, Any]
 ) -> Explanation:
     from deepdream.attribution import explain as run
 
-    return run(scene.network, scene.image, name, **question, **own)
+    return run(scene.network, scene.image, name, question=question, budget=seconds, **own)
 
 
 def _all(
     scene: FedPicture,
-    question: Mapping[str, Any],
+    question: Question,
     own: Mapping[str, Any],
     seconds: float,
     *,
@@ -223,11 +227,11 @@ def _all(
 
     Each method that samples gets an equal part of what is left of the time, the others what they need.
     """
+    from deepdream.attribution import ScoreFunction
     from deepdream.attribution import methods as registry
-    from deepdream.attribution import pose
 
     end = time.perf_counter() + seconds
-    pose(scene.network, scene.image, **question)
+    ScoreFunction.of(scene.network, scene.image, question)  # a wrong class or baseline is the same for all
     waiting = sum(entry.budgeted is not None for entry in registry().values())
     tell = silent if quiet else say
     tell(f"{seconds:g} s for all: about {seconds / waiting:.1f} s for each of {waiting} methods that sample.")
@@ -237,7 +241,7 @@ def _all(
         share = max(end - time.perf_counter(), 0.0) / max(waiting, 1)
         waiting -= entry.budgeted is not None
         try:
-            found.append(_explained(scene, name, {**question, "budget": share}, mine))
+            found.append(_explained(scene, name, question, share, mine))
         except UsageError as error:
             tell(f"deepdream: left out: {error}")
             continue

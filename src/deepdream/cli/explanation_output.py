@@ -119,17 +119,13 @@ def _write_raw(found: Sequence[Explanation], path: Path) -> None:
 
 
 def document_of(scene: FedPicture, explanation: Explanation, written: Path | None) -> dict[str, Any]:
-    from deepdream.attribution.pictures import numbers_of
-
     return {
         "schema": 1,
         "input": str(scene.path),
         "model": scene.network.name,
         "weights": scene.network.weights.origin,
         "probability": scene.probability(explanation.target),
-        **numbers_of(explanation),
-        "height": explanation.heatmap.shape[0],
-        "width": explanation.heatmap.shape[1],
+        **explanation.to_dict(),
         "output": None if written is None else str(written),
     }
 

@@ -55,7 +55,7 @@ def methods(
     elif markdown:
         put("\n".join(_markdown(entries)))
     elif as_json:
-        put_json([_summary(entry) for entry in entries])
+        put_json([entry.to_dict() for entry in entries])
     elif names:
         for entry in entries:
             _tell(entry)
@@ -93,18 +93,10 @@ def _tell(entry: Method) -> None:
     if not entry.options:
         put("It has no options of its own.")
         return
-    defaults = [("auto" if o.default is None else str(o.default).lower()) for o in entry.options.values()]
     put_table(
         ("option", "default", "values", "meaning"),
-        [(o.name, d, o.range, o.meaning.text) for o, d in zip(entry.options.values(), defaults, strict=True)],
+        [(o.name, o.default_text, o.range, o.meaning.text) for o in entry.options.values()],
     )
-
-
-def _summary(entry: Method) -> dict[str, Any]:
-    names = ("name", "question", "paper", "caveat", "needs", "signed", "complete", "family", "cost", "unit")
-    return {name: getattr(entry, name) for name in names} | {
-        "options": [option.to_dict() for option in entry.options.values()]
-    }
 
 
 def _markdown(entries: Sequence[Method]) -> Iterator[str]:
@@ -113,6 +105,12 @@ def _markdown(entries: Sequence[Method]) -> Iterator[str]:
     for e in entries:
         marks = ("yes" if e.signed else "no", "yes" if e.complete else "no")
         yield f"| `{e.name}` | {e.question} | {' | '.join(marks)} | {e.needs} | {e.cost} | {e.caveat} | {e.paper} |"
+    yield ""
+    yield "| method | option | default | values | meaning |"
+    yield "|---|---|---|---|---|"
+    for e in entries:
+        for option in e.options.values():
+            yield f"| `{e.name}` | `{option.name}` | {option.default_text} | {option.range} | {option.meaning.text} |"
 
 
 def _try(names: Sequence[str], weights: str | None, *, as_json: bool) -> None:

@@ -11,8 +11,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from deepdream.attribution.hooks import open_network, replacing_output
-from deepdream.attribution.score_function import in_float32
+from deepdream.attribution.hooks import replacing_output
+from deepdream.attribution.network_copies import in_float32, open_network
 from deepdream.dreaming.result import fit_picture
 from deepdream.errors import UsageError
 from deepdream.figures import Figure, Theme, drawn, label, new_figure, shortened

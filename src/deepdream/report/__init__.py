@@ -1,6 +1,6 @@
 """One self-contained page per question: why did the network say this, and should I believe the answer?"""
 
-from deepdream.report.collecting import BUDGET, CHECKS, METHODS, ReportOptions, investigate
+from deepdream.report.collecting import BUDGET, METHODS, ReportOptions, investigate, usual_checks
 from deepdream.report.index import ReportEntry, entry_of, write_index
 from deepdream.report.report_data import ReportData
 from deepdream.report.robustness import PredictionSummary, Stability, predict, stability_of
@@ -8,7 +8,6 @@ from deepdream.report.writing import places_of, refuse_existing, report_page, wr
 
 __all__ = [
     "BUDGET",
-    "CHECKS",
     "METHODS",
     "PredictionSummary",
     "ReportData",
@@ -22,6 +21,7 @@ __all__ = [
     "refuse_existing",
     "report_page",
     "stability_of",
+    "usual_checks",
     "write_index",
     "write_report",
 ]

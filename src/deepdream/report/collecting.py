@@ -12,12 +12,14 @@ from deepdream.attribution.checks import (
     CheckResult,
     Clock,
     NotApplicable,
+    all_checks,
     checked,
     explained,
     map_under_test,
     plan_curves,
     recomputations,
 )
+from deepdream.attribution.question import Question
 from deepdream.attribution.registry import find_method
 from deepdream.images import Picture
 from deepdream.models import Model
@@ -38,25 +40,6 @@ METHODS = (
     "integrated-gradients",
     "rise",
 )
-#: The checks of a page, in the order in which time is spent on them.
-CHECKS = (
-    "degeneracy",
-    "completeness",
-    "cost",
-    "complexity",
-    "sparseness",
-    "agreement",
-    "deletion",
-    "insertion",
-    "sufficiency",
-    "infidelity",
-    "randomization",
-    "random-logit",
-    "road",
-    "sensitivity",
-)
-#: One more, which is made where there is time for twice the usual page.
-DEEP_CHECK = "layer-randomization"
 #: Seconds that a page of usual depth may take at most; on a machine that is fast enough it takes fewer.
 BUDGET = 150.0
 #: Seconds of them that writing the page may need, at most a sixth.
@@ -77,6 +60,12 @@ Progress = Callable[[str, int, int], None]
 def silent(words: str, done: int, total: int) -> None:
     """A progress that tells nobody."""
     del words, done, total
+
+
+def usual_checks(*, deep: bool = False) -> tuple[str, ...]:
+    """The checks of a page, in the order in which time is spent; ``deep`` adds those of a page of twice the time."""
+    names = ("table", "details", "deep") if deep else ("table", "details")
+    return tuple(name for name, check in all_checks().items() if check.report in names)
 
 
 @dataclass(frozen=True)
@@ -111,7 +100,7 @@ class ReportOptions:
     @property
     def chosen_checks(self) -> tuple[str, ...]:
         """The checks asked for, or the usual ones."""
-        return tuple(self.checks) or (*CHECKS, *((DEEP_CHECK,) if self.depth >= 2 else ()))
+        return tuple(self.checks) or usual_checks(deep=self.depth >= 2)
 
     @property
     def chosen_methods(self) -> tuple[str, ...]:
@@ -131,8 +120,8 @@ def investigate(
     clock = Clock(options.budget - options.spent - min(WRITING, options.budget / 6))
     image = model.crop(picture.tensor()).to(model.device)
     prediction = predict(model, image, options.target)
-    other = None if options.against is None else model.find_class(options.against)
-    context = CheckContext(model, image, prediction.target, seed=options.seed, against=other)
+    question = Question(prediction.target, against=options.against, seed=options.seed)
+    context = CheckContext(model, image, question)
     work = _Work(context, options, clock, progress)
     work.tell("small changes of the picture")
     stability = stability_of(context, most=int(FOR_TRIALS * clock.left / context.seconds_each))
@@ -185,9 +174,7 @@ class _Work:
         depth, check_results = self.options.depth, []
         curves = plan_curves(self.context, len(made), self.clock.left, most=STEPS * depth)
         passes = self._passes_again(made)
-        tested_maps = [
-            map_under_test(entry, seed=self.options.seed, passes=passes.get(entry.method)) for entry in made
-        ]
+        tested_maps = [map_under_test(entry, passes=passes.get(entry.method)) for entry in made]
         source = checked(
             self.context, tested_maps, self.options.chosen_checks, budget=self.clock.left, curves=curves
         )

@@ -12,7 +12,6 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from deepdream.attribution import Explanation
-from deepdream.attribution.pictures import shown_values
 from deepdream.figures import Theme
 
 #: The share of the pixels that the colors cover; the few beyond take the last color.
@@ -46,7 +45,7 @@ def colored(heatmap: Tensor, *, signed: bool) -> Colored:
 
 def drawn_map(made: Explanation) -> Colored:
     """An explanation in its colors; maps of single pixels are smoothed for the eye, as ``explain`` draws them."""
-    return colored(torch.from_numpy(shown_values(made)), signed=made.signed)
+    return colored(torch.from_numpy(made.drawn_values()), signed=made.signed)
 
 
 def bar(*, signed: bool) -> NDArray[np.float32]:

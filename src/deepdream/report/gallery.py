@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from deepdream.attribution import Explanation, methods
-from deepdream.attribution.pictures import smoothing
 from deepdream.pages import Html, bullets, drawing, photo, stack, tag
 from deepdream.report.coloring import bar, drawn_map
 from deepdream.report.report_data import ReportData
@@ -69,7 +68,7 @@ def _figure(report_data: ReportData, made: Explanation) -> Html:
 
 
 def _smoothed(made: Explanation) -> str | None:
-    pixels = smoothing(made)
+    pixels = made.smoothing
     return f"smoothed by {pixels:g} pixels for the eye" if pixels else None
 
 

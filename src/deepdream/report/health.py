@@ -12,13 +12,10 @@ from deepdream.pages import Html, folded, plot, row, shaded, stack, table, tag, 
 from deepdream.report.plots import plot_randomization, plot_removal
 from deepdream.report.report_data import ReportData
 
-#: Checks whose number is a matter of taste, money or company, not of trust: in the details, not in the table.
-ASIDE = ("cost", "complexity", "sparseness", "agreement")
-
 
 def health_table(report_data: ReportData) -> Html:
     """The table of checks with the controls under it, and every verdict in words."""
-    names = [name for name in report_data.checks if name not in ASIDE and _anybody(report_data, name)]
+    names = [name for name in report_data.checks if in_table(name) and _anybody(report_data, name)]
     heads = ["method", *(head(name) for name in names), "seconds"]
     rows = [
         row(
@@ -45,6 +42,11 @@ def health_table(report_data: ReportData) -> Html:
         tag("h3", "Every verdict in words"),
         *details,
     )
+
+
+def in_table(check: str) -> bool:
+    """Whether its number says how far to trust a map: cost, simplicity and agreement do not."""
+    return find_check(check).report != "details"
 
 
 def asked(names: Sequence[str]) -> Html:

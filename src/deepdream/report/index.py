@@ -13,7 +13,7 @@ from urllib.parse import quote
 from deepdream.images import resize
 from deepdream.pages import Html, Section, bullets, card, cards, numbers, page, photo, stack, table, tag
 from deepdream.provenance import write_text
-from deepdream.report.health import ASIDE, asked, head, rounded
+from deepdream.report.health import asked, head, in_table, rounded
 from deepdream.report.report_data import ReportData
 from deepdream.report.verdict import belief
 from deepdream.report.writing import SCHEMA
@@ -172,7 +172,7 @@ def _row(entry: ReportEntry) -> tuple[object, ...]:
 
 def _means(entries: Sequence[ReportEntry]) -> Html:
     means, counts = means_of(entries), standing_counts(entries)
-    checks = [name for name in means if name not in (*ASIDE, "degeneracy")]
+    checks = [name for name in means if in_table(name) and name != "degeneracy"]
     rows = [
         (method, f"{a} of {b}", *(_mean(means[check].get(method)) for check in checks))
         for method, (a, b) in counts.items()

@@ -12,7 +12,6 @@ from numpy.typing import NDArray
 
 from deepdream.attribution import Explanation
 from deepdream.attribution.checks import Agreement, CheckContext, CheckResult, NotApplicable, agreement
-from deepdream.attribution.checks.verdicts import number
 from deepdream.images import Picture
 from deepdream.models import Model
 from deepdream.report.robustness import PredictionSummary, Stability
@@ -122,7 +121,7 @@ class ReportData:
             "prediction": self.prediction.to_dict(),
             "against": self.context.against,
             "stability": self.stability.to_dict(),
-            "methods": [explanation_dict(made) for made in self.explanations],
+            "methods": [made.to_dict() for made in self.explanations],
             "not_applicable": [{"method": r.method, "reason": r.reason} for r in self.not_applicable],
             "checks": [found.to_dict() for found in self.check_results],
             "agreement": self.agreement.to_dict(),
@@ -142,29 +141,3 @@ class ReportData:
     def fed(self) -> NDArray[np.float32]:
         """The picture as fed, (H, W, 3) in [0, 1]."""
         return np.ascontiguousarray(self.context.image[0].permute(1, 2, 0).cpu().numpy(), dtype=np.float32)
-
-
-def explanation_dict(made: Explanation) -> dict[str, Any]:
-    """An explanation without its map, ready for JSON."""
-    values = made.heatmap
-    return {
-        "method": made.method,
-        "target": made.target,
-        "label": made.label,
-        "minimum": number(float(values.min())),
-        "maximum": number(float(values.max())),
-        "sum": number(float(values.double().sum())),
-        "score": number(made.score),
-        "baseline_score": None if made.baseline_score is None else number(made.baseline_score),
-        "completeness_error": None if made.completeness_error is None else number(made.completeness_error),
-        "signed": made.signed,
-        "forwards": made.forwards,
-        "backwards": made.backwards,
-        "seconds": round(made.seconds, 3),
-        "notes": list(made.notes),
-        "options": {name: _plain(value) for name, value in made.options.items()},
-    }
-
-
-def _plain(value: Any) -> Any:
-    return value if isinstance(value, (str, int, float, bool, type(None))) else str(value)

@@ -7,6 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from deepdream.attribution.checks import CheckContext
+from deepdream.attribution.question import Question
 from deepdream.models import Model
 
 SIDE = 56
@@ -65,4 +66,4 @@ def truth(planted: Tensor) -> Tensor:
 
 @pytest.fixture
 def context(sees_red: Model, planted: Tensor, mask: Tensor) -> CheckContext:
-    return CheckContext(sees_red, planted, 0, mask=mask)
+    return CheckContext(sees_red, planted, Question(0), mask=mask)

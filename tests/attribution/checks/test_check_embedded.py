@@ -16,6 +16,7 @@ from deepdream.attribution.checks import (
     map_under_test,
 )
 from deepdream.attribution.checks.removal import deletion, insertion
+from deepdream.attribution.question import Question
 from deepdream.images import read_picture
 from deepdream.models import load_model
 
@@ -27,7 +28,7 @@ COFFEE = Path(__file__).parents[3] / "images" / "coffee.jpg"
 def context() -> CheckContext:
     model = load_model(device="cpu")
     image = model.crop(read_picture(COFFEE).tensor())
-    return CheckContext(model, image, model.find_class("espresso"), steps=4)
+    return CheckContext(model, image, Question(model.find_class("espresso")), steps=4)
 
 
 def test_the_centered_blob_is_far_above_chance_in_a_centered_photograph(context: CheckContext) -> None:

@@ -15,6 +15,7 @@ from deepdream.attribution.checks.promises import completeness_error, cosine
 from deepdream.attribution.checks.removal import area, deletion, insertion, steps_of, taken
 from deepdream.attribution.checks.road import impute
 from deepdream.attribution.checks.shape import entropy, gini
+from deepdream.attribution.question import Question
 from deepdream.errors import UsageError
 
 
@@ -182,13 +183,13 @@ def test_the_cosine_has_no_sign_and_no_scale() -> None:
 
 
 def test_with_a_class_to_compare_only_the_two_share_the_probability(context: CheckContext) -> None:
-    compared = CheckContext(context.model, context.image, 0, against=1)
+    compared = CheckContext(context.model, context.image, Question(0, against=1))
     logits = context.model(context.image)[0].double()
     assert compared.probability == pytest.approx(float((logits[0] - logits[1]).sigmoid()))
     assert torch.allclose(compared.gradient, _gradient(context, 0) - _gradient(context, 1), atol=1e-6)
-    with pytest.raises(UsageError, match="against itself"):
-        CheckContext(context.model, context.image, 1, against=1)
+    with pytest.raises(UsageError, match="compared with itself"):
+        CheckContext(context.model, context.image, Question(1, against=1))
 
 
 def _gradient(context: CheckContext, target: int) -> torch.Tensor:
-    return CheckContext(context.model, context.image, target).gradient
+    return CheckContext(context.model, context.image, Question(target)).gradient

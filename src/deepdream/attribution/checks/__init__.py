@@ -1,7 +1,7 @@
 """How far can an explanation be trusted? One registry of checks; each number stands beside its controls.
 
-A check is one decorated function in one file: ``check_of_maps`` for what can be measured of any map (the
-controls are measured by the same function), ``check_of_methods`` for what needs the method itself.
+A check is one decorated function in one file of this folder: ``check_of_maps`` for what can be measured of any map
+(the controls are measured by the same function), ``check_of_methods`` for what needs the method itself.
 """
 
 from deepdream.attribution.checks.check_registry import (
@@ -13,9 +13,9 @@ from deepdream.attribution.checks.check_registry import (
     find_check,
 )
 from deepdream.attribution.checks.checking import (
-    DEFAULT_CHECKS,
     REDUCED_PASSES,
     NotApplicable,
+    check,
     checked,
     explained,
     map_under_test,
@@ -30,7 +30,6 @@ from deepdream.attribution.checks.verdicts import ControlScores, Verdict, judge
 
 __all__ = [
     "CELLS",
-    "DEFAULT_CHECKS",
     "EDGES",
     "GAUSSIAN",
     "REDUCED_PASSES",
@@ -48,6 +47,7 @@ __all__ = [
     "Verdict",
     "agreement",
     "all_checks",
+    "check",
     "check_of_maps",
     "check_of_methods",
     "checked",

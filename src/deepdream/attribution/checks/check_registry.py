@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import importlib
+import pkgutil
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cache
+from pathlib import Path
 from statistics import fmean
 from types import MappingProxyType
-from typing import Any
+from typing import Any, Literal
 
 from torch import Tensor
 
@@ -26,7 +28,7 @@ class CheckResult:
     Attributes:
         values: The numbers by variant (two substrates, say); empty where the check could not be made.
         main: The variants whose mean a table shows; all if empty.
-        bands: The same of the controls, by the same variants.
+        control_scores: The same of the controls, by the same variants.
         verdict: In words.
         supports: Whether the check supports the method; None where it can do neither.
         curves: What was plotted to get there, by variant.
@@ -44,6 +46,29 @@ class CheckResult:
     backwards: int = 0
     seconds: float = 0.0
     main: tuple[str, ...] = ()
+
+    @classmethod
+    def of(
+        cls,
+        name: str,
+        tested_map: MapUnderTest,
+        measured: Measurement,
+        *,
+        verdict: Verdict,
+        control_scores: Mapping[str, ControlScores] | None = None,
+        main: tuple[str, ...] = (),
+    ) -> CheckResult:
+        """The result of check ``name``: what was measured of a map, and how it was judged."""
+        return cls(
+            name,
+            tested_map.method,
+            values=dict(measured.values),
+            control_scores=dict(control_scores or {}),
+            verdict=verdict.words,
+            supports=verdict.supports,
+            curves={key: tuple(curve) for key, curve in measured.curves.items()},
+            main=main,
+        )
 
     @property
     def value(self) -> float | None:
@@ -82,23 +107,24 @@ class CheckResult:
         }
 
 
-def _none(context: CheckContext, first: bool) -> int:
-    del context, first
-    return 0
-
-
 @dataclass(frozen=True)
 class Check:
     """An entry of the registry.
 
     Attributes:
         question: What its number answers.
+        paper: Its source.
         good: What a good value is.
         cost: In forward passes and explanations.
+        order: Its place among the checks, the smallest first: the order in which time is spent.
+        report: Whether a report has it in its table of numbers, only among the verdicts in words (``details``), only
+            if there is time for twice the usual page (``deep``), or not at all (``no``).
         better: Which way is better, where there is a way.
         applies: None, or why the check cannot be made here.
-        forwards: Passes through the network, at most, beside those of explanations made again; True for the first map
-            of a case, with which the controls are measured.
+        recomputations: How many explanations it computes of each method, on other networks, pictures or classes.
+        curve: Whether its passes grow with the context's steps; few points of all maps judge more than many of one.
+        forwards: Passes through the network, at most, beside those of recomputations; True for the first map of a
+            context, with which the controls are measured.
     """
 
     name: str
@@ -106,60 +132,59 @@ class Check:
     paper: str
     good: str
     cost: str
-    better: Better | None
-    run: Callable[[CheckContext, MapUnderTest], CheckResult]
-    applies: Callable[[CheckContext, MapUnderTest], str | None]
-    forwards: Callable[[CheckContext, bool], int] = _none
+    order: float
+    run: Run
+    better: Better | None = None
+    report: Place = "table"
+    applies: Applies = lambda *_: None
+    recomputations: int = 0
+    curve: bool = False
+    forwards: Callable[[CheckContext, bool], int] = lambda *_: 0
 
     def __call__(self, context: CheckContext, tested_map: MapUnderTest) -> CheckResult:
         """Make the check; one that does not apply says so, and so does one that fails on a shuffled network."""
         reason = self.applies(context, tested_map)
         if reason:
             return CheckResult(self.name, tested_map.method, verdict=f"not made: {reason}")
-        before, start = (context.cost.forwards, context.cost.backwards), time.perf_counter()
+        before, start = replace(context.cost), time.perf_counter()
         try:
-            found = self.run(context, tested_map)
+            result = self.run(context, tested_map)
         except UsageError as error:
-            found = CheckResult(self.name, tested_map.method, verdict=f"not made: {error}")
-        spent = (context.cost.forwards - before[0], context.cost.backwards - before[1])
-        seconds = time.perf_counter() - start
-        return replace(found, forwards=spent[0], backwards=spent[1], seconds=seconds)
+            result = CheckResult(self.name, tested_map.method, verdict=f"not made: {error}")
+        return replace(
+            result,
+            forwards=context.cost.forwards - before.forwards,
+            backwards=context.cost.backwards - before.backwards,
+            seconds=time.perf_counter() - start,
+        )
+
+    def to_dict(self) -> dict[str, Any]:
+        """What is known of it, ready for JSON."""
+        names = ("name", "question", "good", "cost", "paper", "better")
+        return {name: getattr(self, name) for name in names}
 
 
+Place = Literal["table", "details", "deep", "no"]
 Measure = Callable[[CheckContext, Tensor], Measurement]
 Run = Callable[[CheckContext, MapUnderTest], CheckResult]
 Applies = Callable[[CheckContext, MapUnderTest], str | None]
 
 _CHECKS: dict[str, Check] = {}
-_FILES = (
-    "promises",
-    "removal",
-    "road",
-    "fidelity",
-    "randomization",
-    "localization",
-    "shape",
-    "map_agreement",
-)
-
-
-def always(context: CheckContext, tested_map: MapUnderTest) -> None:
-    """A check that can be made of every map."""
-    del context, tested_map
 
 
 def check_of_maps(
     name: str,
     *,
     better: Better,
-    applies: Applies = always,
     each: int | Callable[[CheckContext], int] = 0,
     once: int = 0,
-    **words: str,
+    **fields: Any,
 ) -> Callable[[Measure], Measure]:
-    """Register ``measure(case, heatmap)``: taken of the method's map and, once a case, of every control.
+    """Register ``measure(context, heatmap)``: taken of the method's map and, once a context, of every control.
 
-    ``each`` and ``once`` are the passes through the network of one map, and of all maps together.
+    Args:
+        each, once: Passes through the network for one map, and for all maps together.
+        fields: The other fields of ``Check``.
     """
 
     def forwards(context: CheckContext, first: bool) -> int:
@@ -168,57 +193,43 @@ def check_of_maps(
 
     def enter(measure: Measure) -> Measure:
         def run(context: CheckContext, tested_map: MapUnderTest) -> CheckResult:
-            mine = measure(context, tested_map.heatmap)
+            measured = measure(context, tested_map.heatmap)
             controls = context.measured(name, measure)
-            control_scores = {
-                variant: ControlScores.of({key: found.values[variant] for key, found in controls.items()})
-                for variant in mine.values
+            scores = {
+                variant: ControlScores.of({key: control.values[variant] for key, control in controls.items()})
+                for variant in measured.values
             }
-            verdict = judge_all(mine.values, control_scores, better)
-            return check_result(name, tested_map, mine, verdict=verdict, control_scores=control_scores)
+            verdict = judge_all(measured.values, scores, better)
+            return CheckResult.of(name, tested_map, measured, verdict=verdict, control_scores=scores)
 
-        _CHECKS[name] = Check(name=name, better=better, run=run, applies=applies, forwards=forwards, **words)
+        _enter(Check(name=name, better=better, run=run, forwards=forwards, **fields))
         return measure
 
     return enter
 
 
-def check_of_methods(
-    name: str, *, better: Better | None = None, applies: Applies = always, **words: str
-) -> Callable[[Run], Run]:
-    """Register ``run(case, claim)``, which needs more than the map and brings its own controls."""
+def check_of_methods(name: str, **fields: Any) -> Callable[[Run], Run]:
+    """Register ``run(context, tested_map)``, which needs more than the map and brings its own controls.
+
+    Args:
+        fields: The other fields of ``Check``.
+    """
 
     def enter(run: Run) -> Run:
-        _CHECKS[name] = Check(name=name, better=better, run=run, applies=applies, forwards=_none, **words)
+        _enter(Check(name=name, run=run, **fields))
         return run
 
     return enter
 
 
-def check_result(
-    name: str,
-    tested_map: MapUnderTest,
-    measured: Measurement,
-    *,
-    verdict: Verdict,
-    control_scores: Mapping[str, ControlScores] | None = None,
-    main: tuple[str, ...] = (),
-) -> CheckResult:
-    """A finding from a measurement and what was judged of it."""
-    return CheckResult(
-        name,
-        tested_map.method,
-        values=dict(measured.values),
-        control_scores=dict(control_scores or {}),
-        verdict=verdict.words,
-        supports=verdict.supports,
-        curves={key: tuple(curve) for key, curve in measured.curves.items()},
-        main=main,
-    )
+def _enter(check: Check) -> None:
+    _CHECKS[check.name] = check
+    for name in sorted(_CHECKS, key=lambda name: _CHECKS[name].order):
+        _CHECKS[name] = _CHECKS.pop(name)
 
 
 def all_checks() -> Mapping[str, Check]:
-    """Every check by name, the cheap ones first."""
+    """Every check by name, in the order in which time is spent on them."""
     _load()
     return MappingProxyType(_CHECKS)
 
@@ -232,5 +243,6 @@ def find_check(name: str) -> Check:
 
 @cache
 def _load() -> None:
-    for file in _FILES:
-        importlib.import_module(f"deepdream.attribution.checks.{file}")
+    # Every file of the package registers its checks when it is imported; those without any are small.
+    for file in pkgutil.iter_modules([str(Path(__file__).parent)]):
+        importlib.import_module(f"{__package__}.{file.name}")

@@ -2,49 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 from torch import Tensor
 
-from deepdream.attribution.checks.check_registry import Check, CheckResult, find_check
+from deepdream.attribution.checks.check_registry import Check, CheckResult, all_checks, find_check
 from deepdream.attribution.checks.context import SUBSTRATES, CheckContext, MapUnderTest, Recompute
-from deepdream.attribution.checks.timing import EXPLANATIONS, Clock, Forecast, Pace
+from deepdream.attribution.checks.timing import Clock, Forecast, Pace
+from deepdream.attribution.explaining import explain, heatmap_of
 from deepdream.attribution.explanation import Explanation
+from deepdream.attribution.question import Question
 from deepdream.attribution.registry import find_method
-from deepdream.attribution.running import explain, map_of, usual_passes
 from deepdream.errors import UsageError
 from deepdream.models import Model
 
-#: What ``check`` does unless told otherwise: everything.
-DEFAULT_CHECKS = (
-    "completeness",
-    "degeneracy",
-    "cost",
-    "infidelity",
-    "deletion",
-    "insertion",
-    "sufficiency",
-    "road",
-    "randomization",
-    "layer-randomization",
-    "random-logit",
-    "sensitivity",
-    "pointing-game",
-    "mass-inside",
-    "complexity",
-    "sparseness",
-    "agreement",
-)
-#: Checks that only together judge a map.
-CURVES = ("deletion", "insertion", "sufficiency")
-#: The share of what is left after the maps that deletion and insertion may take, and the share where the fewest points
-#: take longer; then fewer maps have curves.
+#: The share of the time left after the maps that deletion and insertion may take, and the share where even the fewest
+#: points take longer; then fewer maps have curves.
 FOR_CURVES, MOST_FOR_CURVES = 0.4, 0.7
 #: The fewest and the most points of a curve.
 FEWEST_STEPS, MOST_STEPS = 7, 98
-#: Passes through the network of one explanation that a check asks for again, where there is little time.
+#: Passes through the network of one explanation that a check recomputes, where there is little time.
 REDUCED_PASSES = 80
 
 
@@ -56,48 +35,105 @@ class NotApplicable:
     reason: str
 
 
-def recomputations(checks: Iterable[str]) -> int:
-    """How many explanations these checks ask for again of one method that samples, its rough self included."""
-    return 1 + sum(EXPLANATIONS.get(name, 0) for name in checks)
+def check(
+    model: Model,
+    image: Tensor,
+    methods: str | Sequence[str] = "integrated-gradients",
+    *,
+    question: Question | None = None,
+    checks: str | Sequence[str] = (),
+    mask: Tensor | None = None,
+    budget: float | None = None,
+    **options: Any,
+) -> list[CheckResult]:
+    """How far the maps of some methods can be trusted: numbers beside those of control maps, and verdicts in words.
 
+    Each number is also measured of random maps, a centered blob and an edge detector; a check supports a method only
+    where its number is better than all of theirs.
 
-def map_under_test(made: Explanation, *, seed: int = 0, passes: int | None = None) -> MapUnderTest:
-    """An explanation as a claim that can be checked.
+    Args:
+        image: (1, 3, H, W), RGB in [0, 1], at the size to feed; ``model.crop(picture)`` makes it.
+        methods: One or more names of ``methods()``. Those that are checked together are also compared.
+        question: What is asked of the methods: target, against, layer, baseline and seed.
+        checks: One or more names of ``all_checks()``; all of them if empty.
+        mask: (H, W) bool, True on the object, for checks that need the right answer.
+        budget: Seconds for everything; checks for which no time is left say so.
+        options: Options of the methods, such as ``samples``.
 
-    Checks ask for it again many times: with ``passes`` a method that samples may then make only so many passes
-    through the network, and is compared with a map of its own that is as rough.
+    Returns:
+        A result of every check for every method, check by check; a check that could not be made has no value, and its
+        verdict says why.
+
+    >>> import torch
+    >>> from deepdream import load_model
+    >>> image = torch.rand(1, 3, 224, 224, generator=torch.Generator().manual_seed(0))
+    >>> (result,) = check(load_model(), image, "saliency", checks="degeneracy")
+    >>> result.verdict
+    'identical to the gradient, by definition'
+
+    Raises:
+        UnknownNameError: no such method, check, class, layer or baseline.
+        UsageError: none of the methods applies to this network, or the mask has another size.
     """
-    spent = max(made.forwards, made.backwards)
-    reduced_passes = passes is not None and passes < spent and find_method(made.method).budgeted is not None
-    return MapUnderTest(
-        made.method,
-        made.heatmap,
-        recompute_of(made, seed=seed, passes=passes if reduced_passes else None),
-        made,
-        reduced_passes=f"{passes} passes through the network" if reduced_passes else "",
-        seconds=made.seconds * (passes / spent if reduced_passes and passes else 1.0),
+    names = [methods] if isinstance(methods, str) else list(methods)
+    entries = [find_check(name) for name in ([checks] if isinstance(checks, str) else checks)]
+    context, clock = CheckContext(model, image, question or Question(), mask=mask), Clock(budget)
+    maps = []
+    for made in explained(context, names, budget=None if budget is None else budget / 3, **options):
+        if isinstance(made, Explanation):
+            maps.append(map_under_test(made, passes=None if budget is None else REDUCED_PASSES))
+        elif len(names) == 1:
+            raise UsageError(f"{made.method} does not apply to {model.name}: {made.reason}")
+    if not maps:
+        raise UsageError(f"None of these methods applies to {model.name}: {', '.join(names)}.")
+    left = None if budget is None else clock.left
+    curves = None if left is None else plan_curves(context, len(maps), left, most=context.steps)
+    return list(
+        checked(context, maps, [e.name for e in entries] or tuple(all_checks()), budget=left, curves=curves)
     )
 
 
-def recompute_of(made: Explanation, *, seed: int = 0, passes: int | None = None) -> Recompute:
-    """The method of ``made`` with the same options, on any network, picture and class; or within ``passes``."""
-    wanted = _own_options(made, reduced_passes=passes is not None)
+def recomputations(checks: Iterable[str]) -> int:
+    """How many explanations these checks compute anew of one method that samples, its own with fewer passes too."""
+    return 1 + sum(find_check(name).recomputations for name in checks)
+
+
+def map_under_test(explanation: Explanation, *, passes: int | None = None) -> MapUnderTest:
+    """An explanation as a map that can be checked.
+
+    Checks compute it anew many times: with ``passes`` a method that samples may then make only so many passes through
+    the network, and is compared with a map of its own that is as rough.
+    """
+    spent = max(explanation.forwards, explanation.backwards)
+    sampling = find_method(explanation.method).budgeted is not None
+    reduced = passes if passes is not None and passes < spent and sampling else None
+    return MapUnderTest(
+        explanation.method,
+        explanation.heatmap,
+        recompute_of(explanation, passes=reduced),
+        explanation,
+        reduced_passes=reduced,
+        seconds=explanation.seconds * (1.0 if reduced is None else reduced / spent),
+    )
+
+
+def recompute_of(explanation: Explanation, *, passes: int | None = None) -> Recompute:
+    """The method of ``explanation`` with the same options, on any network, picture and class; or within ``passes``."""
+    entry = find_method(explanation.method)
+    names = set(entry.options)
+    if passes is not None and entry.budgeted:
+        # The options that set the cost would make as many passes as before.
+        names = {name for name in names if entry.defaults[name] is not None} - {entry.budgeted.option}
+    options = {name: value for name, value in explanation.options.items() if name in names}
+    # The layer that auto meant: a shuffled network is read at the same one.
+    layer = explanation.options.get("layer", explanation.question.layer)
+    question = replace(explanation.question, against=explanation.against, layer=layer)
 
     def recompute(model: Model, image: Tensor, target: int) -> Tensor:
-        return map_of(
-            model, image, made.method, target, against=made.against, seed=seed, passes=passes, **wanted
-        )
+        asked = replace(question, target=target)
+        return heatmap_of(model, image, explanation.method, asked, passes=passes, **options)
 
     return recompute
-
-
-def _own_options(made: Explanation, *, reduced_passes: bool) -> dict[str, Any]:
-    """The options that ``made`` used; where it will be made anew more roughly, without those that set its cost."""
-    entry = find_method(made.method)
-    names = set(entry.options)
-    if reduced_passes and entry.budgeted:
-        names = {name for name in names if entry.defaults[name] is not None} - {entry.budgeted.option}
-    return {name: value for name, value in made.options.items() if name in names | {"layer", "baseline"}}
 
 
 def explained(
@@ -108,87 +144,80 @@ def explained(
     depth: float | None = None,
     **options: Any,
 ) -> Iterator[Explanation | NotApplicable]:
-    """One explanation a method, in their order; what does not apply is named with its reason.
+    """One explanation a method, in their order; a method that does not apply is named with its reason.
 
     Methods that sample take as many samples as the time allows, but with ``depth`` at most so many times their
     usual number: then the maps are the same on every machine that is fast enough.
     """
     clock, pace = Clock(budget), Pace(context)
+    question = replace(context.question, target=context.target)
     for index, method in enumerate(methods):
         entry = find_method(method)
-        # Whether it applies may take passes to find out.
+        # Whether it applies may take passes to find out, so the time is looked at first.
         reason = pace.reason(entry, clock) or entry.applies(context.model)
         if reason is not None:
             yield NotApplicable(method, reason)
             continue
         share = clock.share(len(methods) - index, most=2 / len(methods) if depth is None else 1.0)
+        usual = None if depth is None else entry.usual_passes
         before = clock.used
         try:
-            found = explain(
+            explanation = explain(
                 context.model,
                 context.image,
                 method,
-                context.target,
-                against=context.against,
-                seed=context.seed,
+                question=question,
                 budget=None if share is None else share / pace.excess,
-                passes=_passes(method, depth),
+                passes=None if usual is None else max(1, round(usual * (depth or 0))),
                 **options,
             )
         except UsageError as error:
             yield NotApplicable(method, str(error))
             continue
-        pace.learn(found, clock.used - before, share)
-        yield found
-
-
-def _passes(method: str, depth: float | None) -> int | None:
-    usual = None if depth is None else usual_passes(find_method(method))
-    return None if usual is None else max(1, round(usual * (depth or 0)))
+        pace.learn(explanation, clock.used - before, share)
+        yield explanation
 
 
 def checked(
     context: CheckContext,
     tested_maps: Iterable[MapUnderTest],
-    checks: Sequence[str] = DEFAULT_CHECKS,
+    checks: Sequence[str] = (),
     *,
     budget: float | None = None,
     curves: int | None = None,
 ) -> Iterator[CheckResult]:
-    """Every check of every claim, check by check; those for which no time is left say so.
+    """Every check of every map, check by check; those for which no time is left say so.
 
-    ``curves`` is for how many claims deletion and insertion are made at most: half of both would judge nothing.
+    Args:
+        checks: By name; all of them if empty.
+        budget: Seconds for all of them.
+        curves: For how many maps the curves (deletion, insertion) are made at most: half of both would judge nothing.
 
     Raises:
         UnknownNameError: no such check.
     """
-    all_maps = list(tested_maps)
-    context.maps |= {tested_map.method: tested_map.heatmap for tested_map in all_maps}
-    limits = {} if curves is None else dict.fromkeys(CURVES, curves)
-    return _checked(context, all_maps, [find_check(name) for name in checks], budget, limits)
+    entries = [find_check(name) for name in checks or all_checks()]
+    return _checked(context, list(tested_maps), entries, Clock(budget), curves)
 
 
 def _checked(
-    context: CheckContext,
-    tested_maps: list[MapUnderTest],
-    checks: list[Check],
-    budget: float | None,
-    limits: Mapping[str, int],
+    context: CheckContext, maps: list[MapUnderTest], checks: list[Check], clock: Clock, curves: int | None
 ) -> Iterator[CheckResult]:
-    clock = Clock(budget)
-    with context.within(budget):
-        for check in checks:
-            forecast = Forecast(context, check)
-            for index, tested_map in enumerate(tested_maps):
-                beyond = index >= limits.get(check.name, len(tested_maps))
-                if budget is not None and (beyond or not forecast.fits(tested_map, clock.left)):
+    context.maps |= {tested_map.method: tested_map.heatmap for tested_map in maps}
+    limited = clock.seconds is not None
+    with context.within(clock.seconds):
+        for entry in checks:
+            forecast = Forecast(context, entry)
+            most = curves if entry.curve and curves is not None else len(maps)
+            for index, tested_map in enumerate(maps):
+                if limited and (index >= most or not forecast.fits(tested_map, clock.left)):
                     verdict = _no_time(forecast.seconds(tested_map), max(clock.left, 0))
-                    yield CheckResult(check.name, tested_map.method, verdict=verdict)
+                    yield CheckResult(entry.name, tested_map.method, verdict=verdict)
                     continue
-                found = check(context, tested_map)
-                if budget is not None:
-                    forecast.learn(tested_map, found.seconds)
-                yield found
+                result = entry(context, tested_map)
+                if limited:
+                    forecast.learn(tested_map, result.seconds)
+                yield result
 
 
 def _no_time(expected: float, left: float) -> str:

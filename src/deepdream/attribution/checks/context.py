@@ -1,4 +1,4 @@
-"""What is checked: a picture, a network and a class (the case), and a method's map of it (the claim)."""
+"""What is checked: a picture, a network and a class (the context), and a method's map of it (the map under test)."""
 
 from __future__ import annotations
 
@@ -12,8 +12,10 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor
 
+from deepdream.attribution.baselines import make_baseline
 from deepdream.attribution.checks.maps import control_maps, from_cells, grid_of
-from deepdream.attribution.score_function import Cost, make_baseline
+from deepdream.attribution.question import Question
+from deepdream.attribution.score_function import Cost, classes_of
 from deepdream.errors import UsageError
 from deepdream.models import Model
 
@@ -48,36 +50,46 @@ class CheckContext:
 
     Attributes:
         image: (1, 3, H, W), RGB in [0, 1], the size the network is fed.
-        against: A class that the target is compared with; then only the two share the probability.
-        mask: (H, W) bool, where the right answer lies, if anybody knows.
+        question: The class that is explained, and one that it is compared with: then only the two share the
+            probability.
+        target, against: The indexes of these classes.
+        mask: (H, W) bool, where the right answer lies, if that is known.
         steps: How many times cells are taken away between all and none.
         chunk: Pictures in one pass.
         networks: Shuffled copies of a small network, kept from one method to the next.
         maps: The maps (H, W) of all methods that are checked together, by name.
-        deadline: By ``time.monotonic``; after it the network is not asked again. None is never.
+        deadline: By ``time.monotonic``; after it the network does not run. None is never.
+
+    Raises:
+        UnknownNameError: no such class.
+        UsageError: a class that is compared with itself, or a mask that is empty or has another size.
     """
 
     model: Model
     image: Tensor
-    target: int
+    question: Question = field(default_factory=Question)
     mask: Tensor | None = None
-    seed: int = 0
     steps: int = 28
     chunk: int = 16
     cost: Cost = field(default_factory=Cost)
     networks: dict[str, list[tuple[str, Model]]] = field(default_factory=dict)
-    against: int | None = None
     maps: dict[str, Tensor] = field(default_factory=dict)
     deadline: float | None = None
+    target: int = field(init=False)
+    against: int | None = field(init=False)
 
     def __post_init__(self) -> None:
-        if self.against == self.target:
-            raise UsageError(f"{self.model.label(self.target)!r} cannot be checked against itself.")
+        self.target, self.against = classes_of(self.model, self.image, self.question)
         if self.mask is not None and tuple(self.mask.shape) != self.size:
             rows, columns = self.mask.shape
             raise UsageError(f"The mask is {columns}x{rows}, the picture fed {self.size[1]}x{self.size[0]}.")
         if self.mask is not None and not bool(self.mask.any()):
             raise UsageError("The mask is empty: paint white where the object is.")
+
+    @property
+    def seed(self) -> int:
+        """The random seed of the controls, the noise and the shuffled weights."""
+        return self.question.seed
 
     @property
     def size(self) -> tuple[int, int]:
@@ -92,7 +104,7 @@ class CheckContext:
 
     @cached_property
     def controls(self) -> Mapping[str, Tensor]:
-        """Maps that know nothing of the network, by name."""
+        """Maps that do not depend on the network, by name."""
         return control_maps(self.image, seed=self.seed)
 
     @cached_property
@@ -160,13 +172,15 @@ class CheckContext:
     def kept(self, substrate: str, cells: Tensor) -> Tensor:
         """The class's probability where only ``cells`` (N, h*w) bool of the picture show, float64 (N,).
 
-        The same picture is never computed twice in a case: methods and controls share many.
+        The same picture is never computed twice in a context: methods and controls share many.
         """
         rows = cells.reshape(len(cells), -1)
         keys = [(substrate, row.numpy().tobytes()) for row in rows]
         missing = dict(zip(keys, rows, strict=True))
         missing = {key: row for key, row in missing.items() if key not in self._known}
-        for part in _parts(list(missing.items()), self.chunk):
+        items = list(missing.items())
+        for start in range(0, len(items), self.chunk):
+            part = items[start : start + self.chunk]
             masks = torch.stack([row for _, row in part])
             found = self.probabilities(self._shown(substrate, masks))
             self._known.update(zip([key for key, _ in part], found.tolist(), strict=True))
@@ -190,8 +204,8 @@ class CheckContext:
         return self._measured[name]
 
     def reference(self, tested_map: MapUnderTest) -> Tensor:
-        """What the maps of ``tested_map.again`` are to be compared with: as rough as they are, made once."""
-        if not tested_map.reduced_passes or tested_map.recompute is None:
+        """What the maps of ``tested_map.recompute`` are compared with: made with as few passes, once."""
+        if tested_map.reduced_passes is None or tested_map.recompute is None:
             return tested_map.heatmap
         if tested_map.method not in self._references:
             self._references[tested_map.method] = tested_map.recompute(self.model, self.image, self.target)
@@ -225,13 +239,13 @@ Recompute = Callable[[Model, Tensor, int], Tensor]
 
 @dataclass(frozen=True, eq=False)
 class MapUnderTest:
-    """A method's map of a case.
+    """A method's map of a context.
 
     Attributes:
         heatmap: (H, W), signed and unscaled.
-        again: The same method on another network, picture or class; None for a map of unknown origin.
+        recompute: The same method on another network, picture or class; None for a map of unknown origin.
         explanation: Where the map comes from, if a method of the registry made it.
-        rough: How ``recompute`` saves, in words, where its maps are rougher than ``heatmap``.
+        reduced_passes: The most passes of ``recompute``, where they are fewer than those of ``heatmap``.
         seconds: What ``recompute`` will take.
     """
 
@@ -239,11 +253,5 @@ class MapUnderTest:
     heatmap: Tensor
     recompute: Recompute | None = None
     explanation: Explanation | None = None
-    reduced_passes: str = ""
+    reduced_passes: int | None = None
     seconds: float = 0.0
-
-
-def _parts(
-    items: list[tuple[tuple[str, bytes], Tensor]], size: int
-) -> list[list[tuple[tuple[str, bytes], Tensor]]]:
-    return [items[start : start + size] for start in range(0, len(items), size)]

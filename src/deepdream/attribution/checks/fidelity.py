@@ -11,7 +11,6 @@ from deepdream.attribution.checks.check_registry import (
     CheckResult,
     check_of_maps,
     check_of_methods,
-    check_result,
 )
 from deepdream.attribution.checks.context import CheckContext, MapUnderTest, Measurement
 from deepdream.attribution.checks.maps import EDGES, control_maps, edge_map, to_cells
@@ -54,6 +53,7 @@ def infidelity_of(
 
 @check_of_maps(
     "infidelity",
+    order=130,
     once=SAMPLES,
     better="lower",
     question="When a random fifth of the cells is hidden, does the map foretell how far the class falls?",
@@ -125,6 +125,8 @@ def _needs_again(_: CheckContext, tested_map: MapUnderTest) -> str | None:
 
 @check_of_methods(
     "sensitivity",
+    order=310,
+    recomputations=3,
     better="lower",
     applies=_needs_again,
     question="How far does the map change when every pixel is shaken by at most 2 %?",
@@ -147,9 +149,10 @@ def sensitivity(context: CheckContext, tested_map: MapUnderTest) -> CheckResult:
     measured = Measurement({"largest change": value})
     control_scores = _controls(context)
     verdict = _steady(value, control_scores)
-    if tested_map.reduced_passes:
-        verdict = Verdict(f"{verdict.words}; maps of {tested_map.reduced_passes}", verdict.supports)
-    return check_result(
+    if tested_map.reduced_passes is not None:
+        words = f"{verdict.words}; maps of {tested_map.reduced_passes} passes through the network"
+        verdict = Verdict(words, verdict.supports)
+    return CheckResult.of(
         "sensitivity",
         tested_map,
         measured,

@@ -32,6 +32,8 @@ def _needs_mask(context: CheckContext, _: MapUnderTest) -> str | None:
 
 @check_of_maps(
     "pointing-game",
+    order=70,
+    report="no",
     better="higher",
     applies=_needs_mask,
     question="Does the map's largest value lie on the object?",
@@ -48,6 +50,8 @@ def pointing_game(context: CheckContext, heatmap: Tensor) -> Measurement:
 
 @check_of_maps(
     "mass-inside",
+    order=80,
+    report="no",
     better="higher",
     applies=_needs_mask,
     question="How much of the evidence for the class lies on the object?",

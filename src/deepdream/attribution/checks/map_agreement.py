@@ -7,7 +7,7 @@ from statistics import fmean
 
 from torch import Tensor
 
-from deepdream.attribution.checks.check_registry import CheckResult, check_of_methods, check_result
+from deepdream.attribution.checks.check_registry import CheckResult, check_of_methods
 from deepdream.attribution.checks.context import CheckContext, MapUnderTest, Measurement
 from deepdream.attribution.checks.maps import to_cells
 from deepdream.attribution.checks.similarity import compare
@@ -41,6 +41,8 @@ def _needs_others(context: CheckContext, tested_map: MapUnderTest) -> str | None
 
 @check_of_methods(
     "agreement",
+    order=60,
+    report="details",
     better="higher",
     applies=_needs_others,
     question="Does the map agree with the other methods' maps?",
@@ -58,7 +60,7 @@ def agreement(context: CheckContext, tested_map: MapUnderTest) -> CheckResult:
         for key in mine.values
     }
     verdict = _together(mine.values["spearman"], control_scores["spearman"])
-    return check_result(
+    return CheckResult.of(
         "agreement", tested_map, mine, verdict=verdict, control_scores=control_scores, main=("spearman",)
     )
 

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 import torch
 from torch import Tensor
 
-from deepdream.attribution.checks.check_registry import CheckResult, check_of_methods, check_result
+from deepdream.attribution.checks.check_registry import CheckResult, check_of_methods
 from deepdream.attribution.checks.context import CheckContext, MapUnderTest, Measurement
 from deepdream.attribution.checks.verdicts import ControlScores, Verdict
 
@@ -32,6 +32,7 @@ def _promises(_: CheckContext, tested_map: MapUnderTest) -> str | None:
 
 @check_of_methods(
     "completeness",
+    order=20,
     better="lower",
     applies=_promises,
     question="Does the map sum to what it explains, the score minus the baseline's score?",
@@ -52,7 +53,7 @@ def completeness(context: CheckContext, tested_map: MapUnderTest) -> CheckResult
         for name, control in context.controls.items()
     }
     measured = Measurement({"relative error": error})
-    return check_result(
+    return CheckResult.of(
         "completeness",
         tested_map,
         measured,
@@ -92,6 +93,7 @@ def cosine(first: Tensor, second: Tensor) -> float:
 
 @check_of_methods(
     "degeneracy",
+    order=10,
     question="Is the map what it claims to be, or zero, not finite, or only the gradient under another name?",
     paper="Measured here: captum 0.9 returns the plain gradient for several methods on ReLU6 networks",
     good="none of these",
@@ -101,7 +103,7 @@ def degeneracy(context: CheckContext, tested_map: MapUnderTest) -> CheckResult:
     """Cosine with the gradient and with input times gradient, and a look at the numbers."""
     broken = _broken(tested_map.heatmap)
     if broken:
-        return check_result("degeneracy", tested_map, Measurement({}), verdict=Verdict(broken, False))
+        return CheckResult.of("degeneracy", tested_map, Measurement({}), verdict=Verdict(broken, False))
     found = degeneracies(context, tested_map.heatmap)
     controls = context.measured("degeneracy", degeneracies)
     control_scores = {
@@ -109,7 +111,7 @@ def degeneracy(context: CheckContext, tested_map: MapUnderTest) -> CheckResult:
     }
     nearest = max(found.values, key=lambda name: found.values[name])
     verdict = _same(tested_map.method, found.values)
-    return check_result(
+    return CheckResult.of(
         "degeneracy", tested_map, found, verdict=verdict, control_scores=control_scores, main=(nearest,)
     )
 
@@ -143,6 +145,8 @@ def _has_cost(_: CheckContext, tested_map: MapUnderTest) -> str | None:
 
 @check_of_methods(
     "cost",
+    order=30,
+    report="details",
     better="lower",
     applies=_has_cost,
     question="What did the map cost?",
@@ -156,6 +160,6 @@ def cost(context: CheckContext, tested_map: MapUnderTest) -> CheckResult:
     made = tested_map.explanation
     assert made is not None
     words = f"{made.passes}, {made.seconds:.2f} s"
-    return check_result(
+    return CheckResult.of(
         "cost", tested_map, Measurement({"seconds": made.seconds}), verdict=Verdict(words, None)
     )

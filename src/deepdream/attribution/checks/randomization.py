@@ -15,7 +15,7 @@ from dataclasses import replace
 import torch
 from torch import Tensor, nn
 
-from deepdream.attribution.checks.check_registry import CheckResult, check_of_methods, check_result
+from deepdream.attribution.checks.check_registry import CheckResult, check_of_methods
 from deepdream.attribution.checks.context import CheckContext, MapUnderTest, Measurement
 from deepdream.attribution.checks.similarity import compare
 from deepdream.attribution.checks.verdicts import WIDTH, ControlScores, Verdict
@@ -151,30 +151,26 @@ def _judged(
 ) -> CheckResult:
     measured, control_scores = _measure(context.reference(tested_map), maps), control_bands(context)
     verdict = judge_change(measured.values["spearman"], control_scores["spearman"], what)
-    if tested_map.reduced_passes:
-        verdict = _of_rough_maps(
-            verdict,
-            tested_map.reduced_passes,
-            compare(tested_map.heatmap, context.reference(tested_map)).absolute,
+    if tested_map.reduced_passes is not None:
+        likeness = compare(tested_map.heatmap, context.reference(tested_map)).absolute
+        passes, like = (
+            f"{tested_map.reduced_passes} passes through the network",
+            f"{likeness:.2f} like the full one",
         )
-    return check_result(
+        if likeness < BLIND:
+            # A map of so few samples differs from itself at another seed as much as from another network's.
+            verdict = Verdict(f"cannot be told: with {passes} the map is mostly chance ({like})", None)
+        else:
+            verdict = Verdict(f"{verdict.words}; maps of {passes}, where it is {like}", verdict.supports)
+    return CheckResult.of(
         name, tested_map, measured, verdict=verdict, control_scores=control_scores, main=("spearman",)
-    )
-
-
-def _of_rough_maps(verdict: Verdict, reduced_passes: str, likeness: float) -> Verdict:
-    """A verdict on maps made with fewer passes; where those are mostly chance, it can do neither."""
-    if likeness < BLIND:
-        words = f"cannot be told: with {reduced_passes} the map is mostly chance ({likeness:.2f} like the full one)"
-        return Verdict(words, None)
-    return Verdict(
-        f"{verdict.words}; maps of {reduced_passes}, where it is {likeness:.2f} like the full one",
-        verdict.supports,
     )
 
 
 @check_of_methods(
     "randomization",
+    order=200,
+    recomputations=5,
     better="lower",
     applies=_needs_again,
     question="Does the map fall apart when the weights are shuffled from the top layer down?",
@@ -189,6 +185,9 @@ def cascading_randomization(context: CheckContext, tested_map: MapUnderTest) -> 
 
 @check_of_methods(
     "layer-randomization",
+    order=320,
+    report="deep",
+    recomputations=5,
     better="lower",
     applies=_needs_again,
     question="Does the map change when only one part of the network is shuffled?",
@@ -203,6 +202,8 @@ def layer_randomization(context: CheckContext, tested_map: MapUnderTest) -> Chec
 
 @check_of_methods(
     "random-logit",
+    order=210,
+    recomputations=2,
     better="lower",
     applies=_needs_again,
     question="Is the map of another class, drawn by chance, a different map?",

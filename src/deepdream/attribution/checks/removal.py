@@ -60,6 +60,8 @@ def _measurement(context: CheckContext, curves: dict[str, Tensor]) -> Measuremen
 
 @check_of_maps(
     "deletion",
+    order=100,
+    curve=True,
     each=lambda context: len(SUBSTRATES) * context.steps,
     better="lower",
     question="How fast does the class vanish when the cells the map ranks first are hidden first?",
@@ -74,6 +76,8 @@ def deletion(context: CheckContext, heatmap: Tensor) -> Measurement:
 
 @check_of_maps(
     "insertion",
+    order=110,
+    curve=True,
     each=lambda context: len(SUBSTRATES) * context.steps,
     better="higher",
     question="How fast does the class appear when the cells the map ranks first are shown first?",
@@ -88,6 +92,8 @@ def insertion(context: CheckContext, heatmap: Tensor) -> Measurement:
 
 @check_of_maps(
     "sufficiency",
+    order=120,
+    curve=True,
     better="lower",
     question="How much of the picture, in the map's order, gives back half of the class's probability?",
     paper="Dabkowski and Gal 2017, Real time image saliency (smallest sufficient region), arXiv:1705.07857",

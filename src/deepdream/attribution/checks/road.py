@@ -94,6 +94,7 @@ def _dot(a: Tensor, b: Tensor) -> Tensor:
 
 @check_of_maps(
     "road",
+    order=300,
     each=2 * len(SHARES),
     better="higher",
     question="Does filling in the cells the map ranks first hurt more than filling in those it ranks last?",

@@ -7,7 +7,7 @@ import math
 import torch
 from torch import Tensor
 
-from deepdream.attribution.checks.check_registry import CheckResult, check_of_methods, check_result
+from deepdream.attribution.checks.check_registry import CheckResult, check_of_methods
 from deepdream.attribution.checks.context import CheckContext, MapUnderTest, Measurement
 from deepdream.attribution.checks.verdicts import ControlScores, Verdict
 
@@ -45,11 +45,15 @@ def _described(
 ) -> CheckResult:
     variant = next(iter(measured.values))
     verdict = Verdict(f"{words}; being short proves nothing about being right", None)
-    return check_result(name, tested_map, measured, verdict=verdict, control_scores={variant: control_scores})
+    return CheckResult.of(
+        name, tested_map, measured, verdict=verdict, control_scores={variant: control_scores}
+    )
 
 
 @check_of_methods(
     "complexity",
+    order=40,
+    report="details",
     better="lower",
     question="How many pixels does one have to read, in effect?",
     paper="Bhatt et al. 2020, Evaluating and aggregating feature-based model explanations, arXiv:2005.00631",
@@ -67,6 +71,8 @@ def complexity(context: CheckContext, tested_map: MapUnderTest) -> CheckResult:
 
 @check_of_methods(
     "sparseness",
+    order=50,
+    report="details",
     better="higher",
     question="Is the map's magnitude on few pixels?",
     paper="Chalasani et al. 2020, Concise explanations of neural networks, arXiv:1810.06583",

@@ -10,8 +10,6 @@ from deepdream.attribution.checks.context import CheckContext, MapUnderTest
 from deepdream.attribution.explanation import Explanation
 from deepdream.attribution.registry import Method, find_method
 
-#: How many explanations a check asks for anew; everything else costs only forwards.
-EXPLANATIONS = {"randomization": 5, "layer-randomization": 5, "random-logit": 2, "sensitivity": 3}
 #: The share of the remaining time that one slow method may take for one check, so that the others get theirs.
 SHARE = 0.35
 #: What a gradient costs beside its forward pass, in forward passes.
@@ -116,7 +114,7 @@ class Forecast:
     def _stated(self, tested_map: MapUnderTest) -> tuple[float, float]:
         passes = self.check.forwards(self.context, not self.took)
         seconds = passes * self.context.seconds_each if passes else 0.0
-        return seconds, tested_map.seconds * EXPLANATIONS.get(self.check.name, 0)
+        return seconds, tested_map.seconds * self.check.recomputations
 
     def _corrected(self, tested_map: MapUnderTest) -> tuple[float, float]:
         passes, explanations = self._stated(tested_map)

@@ -11,10 +11,11 @@ import torch
 from captum.attr import IntegratedGradients
 from torch import Tensor
 
+from deepdream.attribution.baselines import blur
 from deepdream.attribution.explanation import completeness_gap
 from deepdream.attribution.method_options import Meaning, Samples
 from deepdream.attribution.registry import Budgeted, Outcome, register
-from deepdream.attribution.score_function import ScoreFunction, blur
+from deepdream.attribution.score_function import ScoreFunction
 
 #: Paths start with this many steps and never take more than that many.
 FIRST_STEPS, MOST_STEPS = 25, 800

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from deepdream.attribution.method_options import Meaning, Samples
-from deepdream.attribution.registry import Budgeted, Outcome, register, sampled
+from deepdream.attribution.registry import Budgeted, Outcome, register
 from deepdream.attribution.score_function import ScoreFunction
 
 Noise = Annotated[
@@ -63,7 +63,7 @@ def input_x_gradient(score_function: ScoreFunction) -> Tensor:
 def smoothgrad(score_function: ScoreFunction, *, samples: Samples = 25, noise: Noise = 0.15) -> Outcome:
     """The mean gradient over ``samples`` noisy pictures; ``noise`` is a share of the picture's range."""
     (mean,), used = _moments(score_function, samples, noise, 1)
-    return sampled(mean, used, samples)
+    return Outcome.of_samples(mean, used, samples)
 
 
 @register(
@@ -79,7 +79,7 @@ def smoothgrad_squared(
 ) -> Outcome:
     """The mean of the squared gradient over noisy pictures."""
     (square,), used = _moments(score_function, samples, noise, 2)
-    return sampled(square, used, samples)
+    return Outcome.of_samples(square, used, samples)
 
 
 @register(
@@ -93,7 +93,7 @@ def smoothgrad_squared(
 def vargrad(score_function: ScoreFunction, *, samples: Samples = 25, noise: Noise = 0.15) -> Outcome:
     """The variance of the gradient over noisy pictures."""
     (mean, square), used = _moments(score_function, samples, noise, 1, 2)
-    return sampled((square - mean.square()).clamp(min=0), used, samples)
+    return Outcome.of_samples((square - mean.square()).clamp(min=0), used, samples)
 
 
 def _moments(

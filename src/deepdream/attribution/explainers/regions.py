@@ -6,7 +6,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from deepdream.attribution.paths import PathSteps, integrate
+from deepdream.attribution.explainers.paths import PathSteps, integrate
 from deepdream.attribution.registry import Budgeted, register
 from deepdream.attribution.score_function import ScoreFunction
 from deepdream.attribution.segments import count_of, superpixels

@@ -10,9 +10,10 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from deepdream.attribution.baselines import blur
 from deepdream.attribution.method_options import Meaning
 from deepdream.attribution.registry import Budgeted, register
-from deepdream.attribution.score_function import ScoreFunction, blur
+from deepdream.attribution.score_function import ScoreFunction
 
 #: Pixels between the mask's numbers, and between the places where it is smoothed (at 224).
 _GRID, _COARSE = 7, 4

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from deepdream.attribution.hooks import activation_and_gradient, scores_from
 from deepdream.attribution.method_options import Meaning, Rectify
-from deepdream.attribution.registry import Budgeted, Outcome, register, sampled
+from deepdream.attribution.registry import Budgeted, Outcome, register
 from deepdream.attribution.score_function import ScoreFunction, enlarge, find_layer
 from deepdream.errors import UsageError
 from deepdream.models import Model
@@ -157,7 +157,7 @@ def score_cam(score_function: ScoreFunction, *, samples: Channels = 256) -> Outc
 
     scores = score_function.masked_scores_of(len(masks), shown, score_function.baseline, may_stop=True)
     values = _weighted(scores.softmax(dim=0), chosen[: len(scores)])
-    return sampled(values, len(scores), len(masks))
+    return Outcome.of_samples(values, len(scores), len(masks))
 
 
 @register(
@@ -188,7 +188,7 @@ def ablation_cam(
         used += len(block)
         if score_function.late:
             break
-    return sampled(_weighted(weights, activation, rectify), used, wanted)
+    return Outcome.of_samples(_weighted(weights, activation, rectify), used, wanted)
 
 
 def _weighted(weights: Tensor, activation: Tensor, rectify: bool = True) -> Tensor:

@@ -10,7 +10,7 @@ from captum.attr import FeatureAblation, Occlusion
 from torch import Tensor
 
 from deepdream.attribution.method_options import Meaning, Samples, Segments
-from deepdream.attribution.registry import Budgeted, Outcome, register, sampled
+from deepdream.attribution.registry import Budgeted, Outcome, register
 from deepdream.attribution.score_function import ScoreFunction
 from deepdream.attribution.segments import superpixels
 from deepdream.errors import UsageError
@@ -125,7 +125,9 @@ def rise(
             if score_function.late:
                 break
     total, visible = sums
-    return sampled(torch.where(visible > 0, total / visible - sum_of_scores / used, 0.0), used, samples)
+    return Outcome.of_samples(
+        torch.where(visible > 0, total / visible - sum_of_scores / used, 0.0), used, samples
+    )
 
 
 def random_mask(size: tuple[int, int], grid: int, keep: float, random: torch.Generator) -> Tensor:

@@ -18,9 +18,9 @@ import torch.nn.functional as F
 from captum.attr._utils.custom_modules import Addition_Module
 from torch import Tensor, fx, nn
 
-from deepdream.attribution.canonizer import Product, canonized, example_of, not_additive, untraceable
+from deepdream.attribution.additivity import not_additive
+from deepdream.attribution.canonizer import RECTIFIERS, Product, canonized, example_of, untraceable
 from deepdream.attribution.method_options import Meaning
-from deepdream.attribution.propagation import RECTIFIERS
 from deepdream.attribution.registry import Outcome, register
 from deepdream.attribution.score_function import ScoreFunction
 from deepdream.models import Model

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from deepdream.attribution.method_options import Meaning, Segments
-from deepdream.attribution.registry import Budgeted, Outcome, register, sampled
+from deepdream.attribution.registry import Budgeted, Outcome, register
 from deepdream.attribution.score_function import ScoreFunction
 from deepdream.attribution.segments import count_of, superpixels
 
@@ -79,7 +79,7 @@ def shapley_sampling(
     worth, random = game(score_function, regions), score_function.generator()
     values, used = sampled_values(worth, count, samples, random, stop=lambda: score_function.late)
     found = spread(values, regions)
-    return sampled(found.values, used, samples, **found.options)
+    return Outcome.of_samples(found.values, used, samples, **found.options)
 
 
 def game(score_function: ScoreFunction, regions: Tensor, *, may_stop: bool = False) -> Game:

@@ -11,9 +11,9 @@ from typing import Annotated, Any
 import torch
 from torch import Tensor
 
-from deepdream.attribution.coalitions import Game, game, spread
+from deepdream.attribution.explainers.coalitions import Game, game, spread
 from deepdream.attribution.method_options import Meaning, Segments
-from deepdream.attribution.registry import Budgeted, Outcome, register, sampled
+from deepdream.attribution.registry import Budgeted, Outcome, register
 from deepdream.attribution.score_function import ScoreFunction
 from deepdream.attribution.segments import count_of, superpixels
 
@@ -45,7 +45,7 @@ def kernel_shap(
     worth = game(score_function, regions, may_stop=True)
     values, used = kernel_values(worth, count_of(regions), samples, score_function.generator())
     found = spread(values, regions)
-    return sampled(found.values, used, samples, **found.options)
+    return Outcome.of_samples(found.values, used, samples, **found.options)
 
 
 @register(
@@ -62,7 +62,7 @@ def lime(
     regions = superpixels(score_function.image, segments)
     worth = game(score_function, regions, may_stop=True)
     values, used = lime_values(worth, count_of(regions), samples, width, score_function.generator())
-    return sampled(values[regions.cpu()], used, samples, segments=len(values))
+    return Outcome.of_samples(values[regions.cpu()], used, samples, segments=len(values))
 
 
 def kernel_values(worth: Game, count: int, samples: int, random: torch.Generator) -> tuple[Tensor, int]:
