@@ -137,6 +137,9 @@ class Method:
 Function = Callable[..., Tensor | Outcome]
 F = TypeVar("F", bound=Function)
 _METHODS: dict[str, Method] = {}
+_ORIGINS: dict[
+    str, tuple[str, int]
+] = {}  # file and line: the order must not depend on who imported what first
 _UNITS: dict[str, str] = {
     "gradient": "logits per unit of color",
     "cam": "evidence",
@@ -175,6 +178,7 @@ def register(
             return outcome if isinstance(outcome, Outcome) else Outcome(outcome)
 
         _METHODS[name] = Method(name=name, options=options_of(function), run=run, **fields)
+        _ORIGINS[name] = (function.__module__, function.__code__.co_firstlineno)
         # Kept in order at every entry, so that methods() need not sort 32 of them at each call.
         for key in sorted(_METHODS, key=_position):
             _METHODS[key] = _METHODS.pop(key)
@@ -183,8 +187,8 @@ def register(
     return enter
 
 
-def _position(name: str) -> tuple[int, int]:
-    return get_args(Family).index(_METHODS[name].family), _METHODS[name].usual_passes or 0
+def _position(name: str) -> tuple[Any, ...]:
+    return get_args(Family).index(_METHODS[name].family), _METHODS[name].usual_passes or 0, *_ORIGINS[name]
 
 
 def methods() -> Mapping[str, Method]:
