@@ -84,7 +84,7 @@ def test_perplexity_must_be_less_than_the_number_of_points(perplexity):
     with pytest.raises(UsageError) as caught:
         embed(np.eye(40), perplexity=perplexity)
     assert str(caught.value) == (
-        f"Perplexity {perplexity} does not fit 40 points: it says how many neighbors a point looks at,"
+        f"Perplexity {perplexity} does not fit 40 points: it is about the number of neighbors of a point,"
         " so it must be less than 40. At most 13 is sensible."
     )
 

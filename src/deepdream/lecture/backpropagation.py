@@ -1,4 +1,4 @@
-"""Backpropagation by hand, every number kept; and the check that says whether it is right.
+"""Backpropagation by hand, with every number; and the check whether it is right.
 
 The four equations, as Nielsen numbers them (2015, ch. 2); ⊙ is the product neuron by neuron:
 

@@ -183,12 +183,11 @@ def best_threshold(
         return row.cost(cost_fp=cost_fp, cost_fn=cost_fn)
 
     costs = [cost(row) for row in table]
-    best = int(np.argmin(costs))
+    best = int(np.argmin(costs))  # the lowest of thresholds that tie
     above = table[best - 1].threshold if best else -math.inf
     at_half, at_theory = (cost(threshold_table(y_true, score, [t])[0]) for t in (0.5, theory))
-    return BestThreshold(
-        cost_fp, cost_fn, theory, above, table[best].threshold, at_half, at_theory, costs[best]
-    )
+    empirical = table[best].threshold
+    return BestThreshold(cost_fp, cost_fn, theory, above, empirical, at_half, at_theory, costs[best])
 
 
 def area_under_roc(y_true: ArrayLike, score: ArrayLike) -> float:
@@ -250,5 +249,6 @@ def identification_odds(fmr: float, gallery: int, *, searches: int = 1) -> Ident
     if gallery < 1 or searches < 1:
         raise UsageError(f"Gallery and searches must be at least 1; got {gallery} and {searches}.")
     comparisons = gallery * searches
+    # 1 - (1 - fmr)^n loses all digits for a small rate; expm1 and log1p keep them.
     chance = 1.0 if fmr == 1 else -math.expm1(comparisons * math.log1p(-fmr))
     return IdentificationOdds(fmr, gallery, searches, comparisons, round(fmr * comparisons, 12), chance)

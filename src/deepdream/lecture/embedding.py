@@ -115,7 +115,7 @@ def embed(
 def _check_tsne(n: int, perplexity: float, early_exaggeration: float, learning_rate: float) -> None:
     if not 0 < perplexity < n:
         raise UsageError(
-            f"Perplexity {perplexity:g} does not fit {n} points: it says how many neighbors a point looks at,"
+            f"Perplexity {perplexity:g} does not fit {n} points: it is about the number of neighbors of a point,"
             f" so it must be less than {n}. At most {max(1, (n - 1) // 3)} is sensible."
         )
     if early_exaggeration < 1 or learning_rate < 0:

@@ -64,7 +64,7 @@ _DOTS = np.array([[0x01, 0x08], [0x02, 0x10], [0x04, 0x20], [0x40, 0x80]])
 
 
 def braille_picture(model: MLP, table: Dataset, *, columns: int = 48, rows: int = 18) -> list[str]:
-    """The plane in text: dots where the network says class 1; samples as o (class 0) and x (class 1).
+    """The plane in text: dots where the network gives class 1; samples as o (class 0) and x (class 1).
 
     >>> from deepdream.lecture.datasets import toy
     >>> len(braille_picture(MLP([2, 1]), toy("gauss"), columns=20, rows=5))

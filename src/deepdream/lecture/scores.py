@@ -32,7 +32,7 @@ __all__ = [
 class Scores:
     """What a threshold is chosen for: ``y_true`` (n,) in {0, 1}, ``score`` (n,), ``groups`` (n) or none.
 
-    ``calibrated`` says whether the score may be read as a probability; only then the theory of costs applies.
+    ``calibrated``: whether the score may be read as a probability; only then the theory of costs applies.
     """
 
     y_true: NDArray[np.int64]

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     "Down the loss of a line; upward, the same step dreams.",
     place=44,
     notes="The path follows minus the gradient. It converges if the learning rate is below 2 / lambda_max of "
-    "the Hessian: a hair above, it explodes. The same function climbs: maximizing an activation over the "
+    "the Hessian: a little above, it diverges. The same function climbs: maximizing an activation over the "
     "*input* instead of minimizing a loss over the *weights* is all that DeepDream does.",
     slide="The L2 of a line is a surface (a paraboloid), not a hyperplane. Gradient descent does not look "
     "around and choose: it computes one direction. And it is 'gradient', not 'linear' descent.",
@@ -56,6 +56,11 @@ def descent(
             raise UnknownNameError(kind, name, known)
     if model == "mlp":
         return _network_descent(numbers_of(rates or "0.1,1,5", "--lr"), steps, momentum, data, view, seed)
+    return _line_descent(rates or "0.5,0.1,0.99,1.01", steps, momentum, data, view, seed)
+
+
+def _line_descent(rates: str, steps: int, momentum: float, data: str, view: str, seed: int) -> LessonAnswer:
+    """Paths on the loss of a line, which is a paraboloid, so that the critical rate is known exactly."""
     import torch
 
     from deepdream.lecture.descent import (
@@ -70,7 +75,7 @@ def descent(
     x, y = load_line(data) if data else line_samples(seed=seed)
     f = line_loss(x, y)
     critical = critical_rate(f, [0.0, 0.0])
-    shares = numbers_of(rates or "0.5,0.1,0.99,1.01", "--lr")
+    shares = numbers_of(rates, "--lr")
     paths = {
         f"{share:g} × critical": gradient_descent(f, [-1.5, -1.5], share * critical, steps, momentum=momentum)
         for share in shares
@@ -113,6 +118,7 @@ def descent(
 def _network_descent(
     rates: list[float], steps: int, momentum: float, data: str, view: str, seed: int
 ) -> LessonAnswer:
+    """Paths on the loss of a small network, and the plane through weight space in which they spread most."""
     from deepdream.lecture.datasets import find_data
     from deepdream.lecture.mlp import MLP
     from deepdream.lecture.surface import descend, network_loss, principal_slice

@@ -44,7 +44,7 @@ def hidden_sizes(text: str) -> list[int]:
     "A network learns: boundary, hidden neurons, curves.",
     place=27,
     notes="Every hidden neuron draws one soft line; the output neuron combines them. Watch the validation "
-    "curve: when it turns up while the training curve goes down, it learns its samples by heart.",
+    "curve: when it turns up while the training curve goes down, it memorizes its samples.",
     slide="'1970' is loose: Rosenblatt described multilayer perceptrons in 1962; what came in the 1970s and "
     "became known in 1986 is backpropagation.",
 )
@@ -168,7 +168,7 @@ def play(
 ) -> LessonAnswer:
     """In a terminal, the plane is drawn while the network learns.
 
-    Dots are where the network says 1; o and x are the samples.
+    Dots are where the network gives 1; o and x are the samples.
     """
     from deepdream.lecture.datasets import find_data
     from deepdream.lecture.play import braille_picture, train_playground

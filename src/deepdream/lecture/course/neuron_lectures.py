@@ -174,7 +174,7 @@ def activations(
     "What no line can do, and one hidden layer can.",
     place=26,
     notes="Three attempts: the perceptron makes 4 mistakes per epoch for ever and returns to w = 0; the best "
-    "line by least squares says 0.5 everywhere; two hidden neurons (OR and AND) solve it by hand, and "
+    "line by least squares gives 0.5 everywhere; two hidden neurons (OR and AND) solve it by hand, and "
     "training finds a solution from most starts, not from all.",
     slide="XOR fails for one neuron, McCulloch-Pitts or perceptron. A *network* of McCulloch-Pitts neurons "
     "computes it: h1 = OR, h2 = AND, output = 1 if h1 - h2 >= 1.",

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     notes="One network gives the digit as a number, one gives ten probabilities. Rounding the number is far "
     "worse: the regressor believes that 3 lies between 2 and 4, so its doubt lands on wrong digits. "
     "Rename the digits at random: the classifier does not care.",
-    slide="'Regression (classification with infinitely small classes)': classification knows no order of its "
+    slide="'Regression (classification with infinitely small classes)': classification has no order of its "
     "classes and uses another loss.",
 )
 def regression_vs_classification(seed: int = 0) -> LessonAnswer:
@@ -51,7 +51,7 @@ def regression_vs_classification(seed: int = 0) -> LessonAnswer:
         {name: getattr(ways, name) for name in (*scores, "mean_absolute_error")},
         tables=[TextTable(("predicted as", "accuracy", "after renaming the digits at random"), rows)],
         plot=plot,
-        closing=f"The regressor is off by {ways.mean_absolute_error:.2f} in the mean. It knows an order "
+        closing=f"The regressor is off by {ways.mean_absolute_error:.2f} in the mean. It assumes an order "
         "that digits do not have.",
     )
 

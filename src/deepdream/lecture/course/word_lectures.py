@@ -70,7 +70,7 @@ def timeline() -> LessonAnswer:
     notes="Topics: transparency, right-to-explanation, accountability, chart, unethical-uses. Let the hall "
     "choose a threshold first, then read the card on accountability.",
     slide="'Audability' is auditability. 'Proportional to its complexity' must be: falls with its complexity. "
-    "Williams' was the first publicly reported case, nobody knows whether the first.",
+    "Williams' was the first publicly reported case. Whether it was the first is not known.",
 )
 def discuss(
     topic: Annotated[str, Argument("The card. The default is a list of all of them.")] = "",

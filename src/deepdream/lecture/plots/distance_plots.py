@@ -19,17 +19,17 @@ def plot_losses(*, theme: Theme = Theme.LIGHT) -> Figure:
     """Four losses: three against the error, cross-entropy against the probability of the right class."""
     canvas, axes = new_figure(1, 2, title="How wrong? Four losses", theme=theme)
     error, a = np.linspace(-2, 2, 201), np.linspace(0.01, 1, 200)
-    left, right = axes[0]
-    left.plot(error, np.abs(error), label="L1:  |error|")
-    left.plot(error, error**2, "--", label="squared:  error²")
-    left.plot(error, error**2 / 2, ":", label="quadratic:  ½ error²")
-    label(left, "error = prediction − target", "loss")
-    left.set_ylim(-0.1, 6)
-    left.legend(loc="upper center")
-    right.plot(a, -np.log(a), label="cross-entropy:  −ln a", color=theme.colors[3])
-    right.plot(a, (1 - a) ** 2 / 2, ":", label="quadratic:  ½ (1 − a)²", color=theme.colors[2])
-    label(right, "a = predicted probability of the truth", "loss")
-    right.legend()
+    by_error, by_probability = axes[0]
+    by_error.plot(error, np.abs(error), label="L1:  |error|")
+    by_error.plot(error, error**2, "--", label="squared:  error²")
+    by_error.plot(error, error**2 / 2, ":", label="quadratic:  ½ error²")
+    label(by_error, "error = prediction − target", "loss")
+    by_error.set_ylim(-0.1, 6)
+    by_error.legend(loc="upper center")
+    by_probability.plot(a, -np.log(a), label="cross-entropy:  −ln a", color=theme.colors[3])
+    by_probability.plot(a, (1 - a) ** 2 / 2, ":", label="quadratic:  ½ (1 − a)²", color=theme.colors[2])
+    label(by_probability, "a = predicted probability of the truth", "loss")
+    by_probability.legend()
     return Figure(
         canvas,
         "Left: losses against the error of one output. Right: losses against the probability given to the "
@@ -82,9 +82,9 @@ def _draw_great_circle(axes: Axes) -> None:
         ("arccos", distances.great_circle_arccos, "o-"),
         ("haversine", distances.great_circle, "s-"),
     ):
-        found = np.array([formula((0, 0), (0, d)) for d in degrees])
+        results = np.array([formula((0, 0), (0, d)) for d in degrees])
         axes.loglog(
-            exact * 1000, np.maximum(np.abs(found / exact - 1), 1e-17), style, markersize=5, label=name
+            exact * 1000, np.maximum(np.abs(results / exact - 1), 1e-17), style, markersize=5, label=name
         )
     label(axes, "true distance (m)", "relative error", "Great circle")
     axes.legend()

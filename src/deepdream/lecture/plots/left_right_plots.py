@@ -25,7 +25,7 @@ def plot_left_right(
     limit = float(np.abs(run.weights).max()) or 1
     image = axes[0, 1].imshow(run.weights, cmap=theme.diverging, vmin=-limit, vmax=limit)
     canvas.colorbar(image, ax=axes[0, 1], label="weight", shrink=0.85)
-    label(axes[0, 1], "column of the retina", "row", "what it has learned")
+    label(axes[0, 1], "column of the retina", "row", "the learned weights")
     axes[0, 1].set_yticks([0, 5, 10, 15])
     axes[0, 1].grid(False)
     axes[1, 0].plot(np.arange(1, len(run.mistakes) + 1), run.mistakes.cumsum(), color=theme.negative)
@@ -38,35 +38,35 @@ def plot_left_right(
     label(
         axes[1, 1], "attempt of the last mistake", "runs", f"{len(last)} runs: median {np.median(last):.0f}"
     )
-    done = float(np.mean(np.array(last) <= 50))
+    share_by_50 = float(np.mean(np.array(last) <= 50))
     return Figure(
         canvas,
         caption="What: a 20 x 20 retina sees a 4 x 4 mark in its left or right half; Rosenblatt's rule "
         "learns the side. Why: the newspaper's '50 attempts' depends on what was shown. This is a "
         "simulation: the cards of 1958 were not these.",
-        alt=f"The weights are negative on the left and positive on the right. {done:.0%} of {len(last)} "
+        alt=f"The weights are negative on the left and positive on the right. {share_by_50:.0%} of {len(last)} "
         "runs make no mistake after attempt 50.",
         numbers={
             "last_mistake": run.last_mistake,
             "median_last_mistake": float(np.median(last)),
-            "done_by_50": done,
+            "done_by_50": share_by_50,
         },
         theme=theme,
     )
 
 
 def _retina(axes: Axes, seed: int, theme: Theme) -> None:
-    rng, shown = np.random.default_rng(seed), np.zeros((20, 20))
-    seen: set[int] = set()
-    while len(seen) < 2:
+    rng, marks = np.random.default_rng(seed), np.zeros((20, 20))
+    sides: set[int] = set()
+    while len(sides) < 2:  # marks come at random, and one of each side is needed
         retina, side = show_mark(rng)
-        if side not in seen:
-            shown += side * retina
-            seen.add(side)
-    axes.imshow(shown, cmap=theme.diverging, vmin=-1, vmax=1)
+        if side not in sides:
+            marks += side * retina
+            sides.add(side)
+    axes.imshow(marks, cmap=theme.diverging, vmin=-1, vmax=1)
     axes.axvline(9.5, color=theme.ink, linestyle=":")
     for side in (-1, 1):
-        row, column = np.argwhere(shown == side)[0]
+        row, column = np.argwhere(marks == side)[0]
         axes.text(column + 1.5, row - 1.2, "left" if side < 0 else "right", ha="center", fontweight="bold")
     label(axes, "column of the retina", "row", "what it sees: one mark at a time")
     axes.set_ylim(19.5, -3)

@@ -43,25 +43,25 @@ def plot_mlp(table: Dataset, model: MLP, history: TrainingHistory, *, theme: The
     if table.about.endswith("samples of digits"):
         return _plot_image_mlp(table, model, history, theme)
     flat = table.X.shape[1] == 2
-    shown = min(4, model.sizes[1]) if flat and len(model.sizes) > 2 else 0
-    canvas, plane, curves, small = panels(f"{model} learns", shown, flat, theme)
+    hidden = min(4, model.sizes[1]) if flat and len(model.sizes) > 2 else 0
+    canvas, plane, curves, small = panels(f"{model} learns", hidden, flat, theme)
     if flat:
         _draw_boundary(plane, table, model, theme)
     draw_curves(curves, history)
     x, y, inputs = plane_grid(table, 50)
     for j, panel in enumerate(small):
         with torch.no_grad():
-            hidden = model.trace(inputs)[0].a[:, j]
-        reach = float(hidden.abs().max())
-        draw_map(panel, (x, y), hidden.reshape(50, 50).numpy(), theme, limits=(-reach, reach))
+            activation = model.trace(inputs)[0].a[:, j]
+        reach = float(activation.abs().max())
+        draw_map(panel, (x, y), activation.reshape(50, 50).numpy(), theme, limits=(-reach, reach))
         panel.set(xticks=[], yticks=[], title=f"hidden neuron {j + 1}")
     last = history.epochs[-1]
-    maps = "; below: what the first hidden neurons say" if shown else ""
-    left = f"Left: {table.about}, and what the network says in between{maps}. Right: loss" if flat else "Loss"
+    maps = "; below: the output of the first hidden neurons" if hidden else ""
+    what = f"Left: {table.about}, and the output of the network{maps}. Right: loss" if flat else "Loss"
     dotted = ", with the lowest validation loss dotted" if last.val_loss is not None else ""
     return Figure(
         canvas,
-        f"{left} against epoch{dotted}. When validation rises while training falls, the network "
+        f"{what} against epoch{dotted}. When validation rises while training falls, the network "
         "learns its samples by heart.",
         f"Training curves of {model}; final accuracy {last.accuracy:.3f}.",
         {"epochs": [epoch._asdict() for epoch in history.epochs]},
@@ -88,25 +88,25 @@ def _plot_image_mlp(table: Dataset, model: MLP, history: TrainingHistory, theme:
     return Figure(
         canvas,
         f"Left: loss against epoch on {table.about}. Right: the weights of the first neurons, each at the "
-        "place of its pixel; orange pixels speak for the neuron, blue ones against it, faint ones are hardly "
-        "heard. It shows what a first layer looks for: strokes and gaps, not digits.",
+        "place of its pixel; orange pixels raise the neuron, blue ones lower it, faint ones hardly "
+        "matter. It shows what a first layer looks for: strokes and gaps, not digits.",
         f"Training curves of {model}; final accuracy {last.accuracy:.3f}; pictures of weights, 8 by 8.",
         {"epochs": [epoch._asdict() for epoch in history.epochs]},
         theme,
     )
 
 
-def panels(title: str, shown: int, flat: bool, theme: Theme) -> tuple[Any, Any, Any, list[Any]]:
-    """The canvas, a panel for the plane (if there is one), one for the curves, and ``shown`` small ones."""
-    if not shown:
+def panels(title: str, hidden: int, flat: bool, theme: Theme) -> tuple[Any, Any, Any, list[Any]]:
+    """The canvas, a panel for the plane (if there is one), one for the curves, and ``hidden`` small ones."""
+    if not hidden:
         canvas, axes = new_figure(1, 2 if flat else 1, title=title, size=(12, 6), theme=theme)
         return canvas, axes[0, 0], axes[0, -1], []
     canvas, axes = new_figure(2, 4, title=title, size=(11, 7.6), theme=theme)
     grid = axes[0, 0].get_gridspec()
     grid.set_height_ratios([2.3, 1])
-    for panel in [*axes[0], *axes[1, shown:]]:
+    for panel in [*axes[0], *axes[1, hidden:]]:
         panel.remove()
-    return canvas, canvas.add_subplot(grid[0, :2]), canvas.add_subplot(grid[0, 2:]), list(axes[1, :shown])
+    return canvas, canvas.add_subplot(grid[0, :2]), canvas.add_subplot(grid[0, 2:]), list(axes[1, :hidden])
 
 
 def _draw_boundary(axes: Axes, table: Dataset, model: MLP, theme: Theme) -> None:
@@ -120,28 +120,29 @@ def _draw_boundary(axes: Axes, table: Dataset, model: MLP, theme: Theme) -> None
     else:
         number = output.argmax(1).reshape(len(y), len(x)).numpy()
         axes.contour(x, y, number, levels=np.arange(output.shape[1]) + 0.5, colors=[theme.ink])
+    _draw_samples(axes, table, theme)
+
+
+def _draw_samples(axes: Axes, table: Dataset, theme: Theme) -> None:
     scatter_classes(axes, table, theme, size=45)
     label(axes, table.features[0], table.features[1])
-    axes.grid(False)
+    axes.grid(False)  # grid lines would be mistaken for the boundary
     axes.legend(title="class", loc="upper right")
 
 
 @drawn
 def animate_training(play: Play, *, theme: Theme = Theme.LIGHT) -> Animation:
-    """One frame per kept state."""
+    """The boundary, the hidden neurons and the loss, one frame for each saved state."""
     table, model = play.table, play.model
-    shown = min(4, model.sizes[1]) if len(model.sizes) > 2 else 0
-    canvas, plane, curve, small = panels(f"{model} learns", shown, True, theme)
+    hidden = min(4, model.sizes[1]) if len(model.sizes) > 2 else 0
+    canvas, plane, curve, small = panels(f"{model} learns", hidden, True, theme)
     x, y, inputs = plane_grid(table, POINTS)
     blank = np.zeros((POINTS, POINTS))
     images = [draw_map(plane, (x, y), blank, theme, limits=(0, 1), alpha=0.6)]
     for j, panel in enumerate(small):
         images.append(draw_map(panel, (x, y), blank, theme, limits=(-1, 1)))
         panel.set(xticks=[], yticks=[], title=f"hidden neuron {j + 1}")
-    scatter_classes(plane, table, theme, size=45)
-    plane.legend(loc="upper right", title="class")
-    label(plane, table.features[0], table.features[1])
-    plane.grid(False)
+    _draw_samples(plane, table, theme)
     samples = tuple(plane.collections)
     numbers, losses = zip(*[(epoch.number, epoch.loss) for epoch in play.history.epochs], strict=True)
     curve.semilogy(numbers, losses, color=theme.faint)
@@ -155,13 +156,13 @@ def animate_training(play: Play, *, theme: Theme = Theme.LIGHT) -> Animation:
         model.load_state_dict(weights)
         with torch.no_grad():
             states = model.trace(inputs)
-        maps = [states[-1].a[:, 0], *states[0].a.T[:shown]]
+        maps = [states[-1].a[:, 0], *states[0].a.T[:hidden]]
         for image, values in zip(images, maps, strict=True):
             image.set_data(values.reshape(POINTS, POINTS).numpy())
-        while contours:
+        while contours:  # matplotlib cannot move a contour, it has to be drawn anew
             contours.pop().remove()
         grid = maps[0].reshape(POINTS, POINTS).numpy()
-        if grid.min() < 0.5 < grid.max():
+        if grid.min() < 0.5 < grid.max():  # without a boundary, contour() warns
             contours.append(plane.contour(x, y, grid, levels=[0.5], colors=[theme.ink]))
         trail.set_data(numbers[: epoch + 1], losses[: epoch + 1])
         state = play.history.epochs[epoch]
@@ -171,13 +172,14 @@ def animate_training(play: Play, *, theme: Theme = Theme.LIGHT) -> Animation:
     update(last)
     figure = Figure(
         canvas,
-        f"Left: {table.about}, and what the network says in between (line: 0.5). Right: the loss so far. "
-        "Below: what the first hidden neurons say. It shows how the soft lines of single neurons combine "
+        f"Left: {table.about}, and the output of the network (line: 0.5). Right: the loss so far. "
+        "Below: the output of the first hidden neurons. It shows how the soft lines of single neurons combine "
         "to a region.",
         f"Animation of {model} learning; accuracy {play.history.epochs[-1].accuracy:.2f} at the end.",
         {"epochs": [epoch._asdict() for epoch in play.history.epochs]},
         theme,
     )
+    # What lies over the moving maps must be drawn again with them.
     in_front = (*samples, plane.get_legend(), plane.title, *plane.spines.values(), trail)
     return Animation(
         figure, update, last + 1, frames_per_second=6, moving=lambda: (*images, *contours, *in_front)

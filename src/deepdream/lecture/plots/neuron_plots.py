@@ -138,7 +138,7 @@ def plot_activations(names: Sequence[str], *, theme: Theme = Theme.LIGHT) -> Fig
 
 @drawn
 def plot_xor(*, theme: Theme = Theme.LIGHT) -> Figure:
-    """XOR three times: no line does it, the best line says 0.5, two hidden lines do it."""
+    """XOR three times: no line does it, the best line gives 0.5, two hidden lines do it."""
     canvas, axes = new_figure(1, 3, title="XOR: not linearly separable", size=(12, 5.2), theme=theme)
     X, y = xor.XOR_INPUTS, signs(xor.XOR_TARGETS)
     for panel, title in zip(
@@ -164,7 +164,7 @@ def plot_xor(*, theme: Theme = Theme.LIGHT) -> Figure:
     return Figure(
         canvas,
         "The four inputs of XOR, squares where it is 1. Left: every line has a corner on the wrong side. "
-        "Middle: the best line by least squares says 0.5 everywhere. Right: between two lines (OR, but not "
+        "Middle: the best line by least squares gives 0.5 everywhere. Right: between two lines (OR, but not "
         "AND) the output is 1: one hidden layer of two neurons suffices.",
         "Three panels with the corners of a square; diagonal corners share a class.",
         {"least_squares": xor.least_squares_outputs().tolist()},

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+from matplotlib.axes import Axes
 
 from deepdream.errors import UsageError
 from deepdream.figures import Animation, Figure, Theme, drawn, label, new_figure
@@ -33,13 +34,7 @@ def plot_perceptron(
     cut = f" (all {table.X.shape[1]} columns count; the others stand at their mean)" if len(others) else ""
     plane.set(xlim=(low[0] - margin, high[0] + margin), ylim=(low[1] - margin, high[1] + margin))
     count.legend(*plane.get_legend_handles_labels(), loc="lower right", title="class, left")
-    (line,) = plane.plot([], [], color=theme.ink, label="boundary")
-    arrow = plane.annotate(
-        "", (0, 0), (0, 0), arrowprops={"arrowstyle": "-|>", "lw": 3, "color": theme.colors[2]}
-    )
-    arrow.arrow_patch.set_clip_box(plane.bbox)
-    (ring,) = plane.plot([], [], "o", markersize=24, fillstyle="none", color=theme.ink, markeredgewidth=2.5)
-    steps = np.arange(1, model.mistakes_ + 1)
+    line, arrow, ring = _moving_parts(plane, theme)
     epochs = [update.epoch for update in model.updates_]
     (curve,) = count.plot([], [], "o-", markersize=4)
     label(count, "epoch (pass through all samples)", "mistakes so far")
@@ -57,18 +52,20 @@ def plot_perceptron(
         _place_line(line, arrow, step.weights, offset, (low - margin, high + margin))
         ring.set_data(*table.X[step.sample, :2, None])
         count_now = chosen[frame] + 1
-        curve.set_data(epochs[:count_now], steps[:count_now])
+        curve.set_data(epochs[:count_now], range(1, count_now + 1))
         plane.set_title(f"mistake {count_now}, epoch {step.epoch}")
 
     update(len(chosen) - 1)
-    endless = "it never ends: no line separates these classes" if bound.margin == 0 else "it is not done yet"
+    endless = (
+        "it never ends: no line separates these classes" if bound.margin == 0 else "it has not ended yet"
+    )
     state = "no mistakes remain" if model.converged_ else endless
     figure = Figure(
         canvas,
         f"Left: {table.about}, with the line w·x + b = 0 after a mistake (ringed) and the weights w normal "
         f"to it{cut}. Right: mistakes counted, and Novikoff's bound if there is one in sight. After "
         f"{model.mistakes_} mistakes in {model.epochs_} epochs {state}. It shows that learning here means "
-        "turning the line toward what was misjudged.",
+        "turning the line toward the sample that was wrong.",
         f"Scatter plot with a separating line and a curve of mistakes reaching {model.mistakes_}.",
         {"mistakes": model.mistakes_, "epochs": model.epochs_, "bound": bound.bound},
         theme,
@@ -77,8 +74,19 @@ def plot_perceptron(
     return Animation(figure, update, len(chosen), frames_per_second=3, moving=lambda: moving)
 
 
+def _moving_parts(plane: Axes, theme: Theme) -> tuple[Any, Any, Any]:
+    """The line, the arrow of the weights, and the ring around the sample of the mistake; placed by ``update``."""
+    (line,) = plane.plot([], [], color=theme.ink, label="boundary")
+    arrow: Any = plane.annotate(
+        "", (0, 0), (0, 0), arrowprops={"arrowstyle": "-|>", "lw": 3, "color": theme.colors[2]}
+    )
+    arrow.arrow_patch.set_clip_box(plane.bbox)  # a long arrow would run over the other panel
+    (ring,) = plane.plot([], [], "o", markersize=24, fillstyle="none", color=theme.ink, markeredgewidth=2.5)
+    return line, arrow, ring
+
+
 def _place_line(line: Any, arrow: Any, w: Any, b: float, limits: tuple[Any, Any]) -> None:
-    if not np.any(w[:2]):
+    if not np.any(w[:2]):  # zero weights have no line: XOR returns to them again and again
         line.set_data([], [])
         arrow.set_visible(False)
         return

@@ -44,7 +44,7 @@ def draw_map(
     limits: tuple[float, float],
     alpha: float = 1.0,
 ) -> Any:
-    """What a neuron says over the plane, as an image behind everything; ``values`` is (y, x)."""
+    """The output of a neuron over the plane, as an image behind everything; ``values`` is (y, x)."""
     x, y = edges
     return axes.imshow(
         values, origin="lower", extent=(x[0], x[-1], y[0], y[-1]), aspect="auto", cmap=theme.diverging,

@@ -28,7 +28,7 @@ def plot_regression_and_classification(
         caption="What: held-out handwritten digits (scikit-learn, 64 pixels), one hidden layer of 30, "
         "trained once to give the digit as a number (squared error) and once to give ten probabilities "
         "(cross-entropy). Why: the regressor believes that 3 lies between 2 and 4 and is unsure in the "
-        "order of the numbers; the classifier knows no order.",
+        "order of the numbers; the classes of the classifier have no order.",
         alt=f"The rounded regressor is right in {ways.regression:.1%}, the classifier in "
         f"{ways.classification:.1%}.",
         numbers={"regression": ways.regression, "classification": ways.classification},
