@@ -8,7 +8,6 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cache
-from pathlib import Path
 from statistics import fmean
 from types import MappingProxyType
 from typing import Any, Literal
@@ -244,5 +243,6 @@ def find_check(name: str) -> Check:
 @cache
 def _load() -> None:
     # Every file of the package registers its checks when it is imported; those without any are small.
-    for file in pkgutil.iter_modules([str(Path(__file__).parent)]):
-        importlib.import_module(f"{__package__}.{file.name}")
+    checks = importlib.import_module(__package__)
+    for file in pkgutil.iter_modules(checks.__path__, f"{__package__}."):
+        importlib.import_module(file.name)

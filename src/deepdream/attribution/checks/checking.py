@@ -13,6 +13,7 @@ from deepdream.attribution.checks.context import SUBSTRATES, CheckContext, MapUn
 from deepdream.attribution.checks.timing import Clock, Forecast, Pace
 from deepdream.attribution.explaining import explain, heatmap_of
 from deepdream.attribution.explanation import Explanation
+from deepdream.attribution.method_options import check_values
 from deepdream.attribution.question import Question
 from deepdream.attribution.registry import find_method
 from deepdream.errors import UsageError
@@ -39,7 +40,9 @@ def check(
     model: Model,
     image: Tensor,
     methods: str | Sequence[str] = "integrated-gradients",
+    target: int | str | None = None,
     *,
+    against: int | str | None = None,
     question: Question | None = None,
     checks: str | Sequence[str] = (),
     mask: Tensor | None = None,
@@ -54,7 +57,10 @@ def check(
     Args:
         image: (1, 3, H, W), RGB in [0, 1], at the size to feed; ``model.crop(picture)`` makes it.
         methods: One or more names of ``methods()``. Those that are checked together are also compared.
-        question: What is asked of the methods: target, against, layer, baseline and seed.
+        target, against: The class that is explained, by index or name (by default the top class), and one that it is
+            compared with.
+        question: What is asked of the methods, with a layer, baseline and seed too; ``target`` and ``against`` replace
+            its values.
         checks: One or more names of ``all_checks()``; all of them if empty.
         mask: (H, W) bool, True on the object, for checks that need the right answer.
         budget: Seconds for everything; checks for which no time is left say so.
@@ -77,7 +83,10 @@ def check(
     """
     names = [methods] if isinstance(methods, str) else list(methods)
     entries = [find_check(name) for name in ([checks] if isinstance(checks, str) else checks)]
-    context, clock = CheckContext(model, image, question or Question(), mask=mask), Clock(budget)
+    for name in names:
+        check_values(name, find_method(name).options, options)
+    question = (question or Question()).refine(target=target, against=against)
+    context, clock = CheckContext(model, image, question, mask=mask), Clock(budget)
     maps = []
     for made in explained(context, names, budget=None if budget is None else budget / 3, **options):
         if isinstance(made, Explanation):

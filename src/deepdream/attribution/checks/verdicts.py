@@ -83,7 +83,7 @@ class Verdict:
 def judge(value: float, control_scores: ControlScores, better: Better) -> Verdict:
     """A number beside its controls. It supports the method only beyond all of them.
 
-    >>> judge(0.5, Band((0.1, 0.2), 0.3, 0.2), "higher").words
+    >>> judge(0.5, ControlScores((0.1, 0.2), 0.3, 0.2), "higher").words
     'better than every control'
     """
     if not math.isfinite(value):

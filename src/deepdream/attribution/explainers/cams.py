@@ -39,7 +39,8 @@ def lacks_spatial_end(model: Model) -> str | None:
     )
 
 
-_SHARED: dict[str, Any] = {
+#: What all class activation maps have in common, for ``register``.
+SHARED: dict[str, Any] = {
     "family": "cam",
     "needs": "a late layer with a grid of positions",
     "cost": "1 forward, 1 backward",
@@ -53,7 +54,7 @@ _SHARED: dict[str, Any] = {
     question="Which places of the last layer support the class?",
     paper="Selvaraju et al. 2017, Grad-CAM, arXiv:1610.02391",
     caveat=f"{_COARSE} Evidence against the class is cut off.",
-    **_SHARED,
+    **SHARED,
 )
 def grad_cam(score_function: ScoreFunction, *, rectify: Rectify = True) -> Tensor:
     """ReLU of the channels weighted by their mean gradient; ``rectify=False`` keeps the negative side."""
@@ -66,7 +67,7 @@ def grad_cam(score_function: ScoreFunction, *, rectify: Rectify = True) -> Tenso
     question="Which places support the class, if several objects of it are there?",
     paper="Chattopadhyay et al. 2018, Grad-CAM++, arXiv:1710.11063",
     caveat=f"{_COARSE} Counts only gradients in favor, so it hardly tells two classes apart.",
-    **_SHARED,
+    **SHARED,
 )
 def grad_cam_plus_plus(score_function: ScoreFunction, *, rectify: Rectify = True) -> Tensor:
     """Positive gradients weighted by alpha = g^2 / (2 g^2 + sum(A) g^3), the paper's equation 19."""
@@ -82,7 +83,7 @@ def grad_cam_plus_plus(score_function: ScoreFunction, *, rectify: Rectify = True
     question="Which places support the class, weighted by where each channel is active?",
     paper="Fu et al. 2020, Axiom-based Grad-CAM, arXiv:2008.02312",
     caveat=_COARSE,
-    **_SHARED,
+    **SHARED,
 )
 def x_grad_cam(score_function: ScoreFunction, *, rectify: Rectify = True) -> Tensor:
     """Channels weighted by their activation-weighted mean gradient."""
@@ -97,7 +98,7 @@ def x_grad_cam(score_function: ScoreFunction, *, rectify: Rectify = True) -> Ten
     question="Which places did the score really use?",
     paper="Draelos, Carin 2020, HiResCAM, arXiv:2011.08891",
     caveat=f"{_COARSE} Faithful only where the rest of the network is linear.",
-    **_SHARED,
+    **SHARED,
 )
 def hires_cam(score_function: ScoreFunction, *, rectify: Rectify = True) -> Tensor:
     """Activation times gradient, summed over the channels."""
@@ -110,7 +111,7 @@ def hires_cam(score_function: ScoreFunction, *, rectify: Rectify = True) -> Tens
     question="Which places support the class, also at an earlier, finer layer?",
     paper="Jiang et al. 2021, LayerCAM, DOI 10.1109/TIP.2021.3089943",
     caveat="Counts only gradients in favor.",
-    **_SHARED,
+    **SHARED,
 )
 def layer_cam(score_function: ScoreFunction, *, rectify: Rectify = True) -> Tensor:
     """Activation times the positive part of the gradient, summed over the channels."""
@@ -123,7 +124,7 @@ def layer_cam(score_function: ScoreFunction, *, rectify: Rectify = True) -> Tens
     question="Where is the layer's main pattern, whatever the class?",
     paper="Muhammad, Yeasin 2020, Eigen-CAM, arXiv:2008.00299",
     caveat="Does not know the class: every target gets the same map.",
-    **_SHARED,
+    **SHARED,
 )
 def eigen_cam(score_function: ScoreFunction) -> Tensor:
     """The activations along their first singular vector, turned so that its sum is positive."""
@@ -139,7 +140,7 @@ def eigen_cam(score_function: ScoreFunction) -> Tensor:
     question="Which places, shown alone, bring the class back?",
     paper="Wang et al. 2020, Score-CAM, arXiv:1910.01279",
     caveat=f"{_COARSE} Its softmax lets a handful of channels decide.",
-    **_SHARED | {"cost": "samples forwards", "budgeted": Budgeted("samples", "forward")},
+    **SHARED | {"cost": "samples forwards", "budgeted": Budgeted("samples", "forward")},
 )
 def score_cam(score_function: ScoreFunction, *, samples: Channels = 256) -> Outcome:
     """Channels weighted by the softmax of the scores of the picture seen through them.
@@ -165,7 +166,7 @@ def score_cam(score_function: ScoreFunction, *, samples: Channels = 256) -> Outc
     question="Which places lie in channels without which the score falls?",
     paper="Desai, Ramaswamy 2020, Ablation-CAM, DOI 10.1109/WACV45572.2020.9093360",
     caveat=_COARSE,
-    **_SHARED
+    **SHARED
     | {"cost": "1 forward for every 64 channels; for every channel where a later layer joins an earlier one"},
 )
 def ablation_cam(
