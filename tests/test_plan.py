@@ -82,8 +82,8 @@ def test_a_plan_cannot_be_changed() -> None:
 @pytest.mark.parametrize("name", FIELDS)
 def test_every_setting_explains_itself(name: str) -> None:
     text = FIELDS[name].metadata["help"]
-    assert text[0].islower() or text[0].isupper()
-    assert not text.endswith(".")
+    assert text[0].isupper()
+    assert text.endswith(".")
     assert name in RANGED or name in CHOSEN or FIELDS[name].type in ("str", "bool")
 
 
@@ -171,7 +171,7 @@ PUBLISHED = {
 
 
 @pytest.mark.parametrize("preset", PRESETS)
-def test_recipes_have_their_published_numbers(preset: str) -> None:
+def test_presets_have_their_published_numbers(preset: str) -> None:
     plan = plan_for(preset)
     assert plan.preset == preset
     assert {name: getattr(plan, name) for name in PUBLISHED[preset]} == PUBLISHED[preset]

@@ -42,6 +42,7 @@ COMMANDS = {
     "objectives": Command(
         "objectives_command", "List what a dream can climb: layers, channels, classes, guides, penalties."
     ),
+    "presets": Command("presets_command", "List the presets: named sets of settings, built-in and your own."),
     "visualize": Command("visualize_command", "Show what a channel, a class or a layer answers to most."),
     "layers": Command("layers_command", "List a network's layers, or dream a picture at each of them."),
     "predict": Command("model_commands", "Say what a network sees in pictures: the most probable classes."),

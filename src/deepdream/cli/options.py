@@ -22,14 +22,13 @@ _SETTINGS = {entry.name: entry for entry in fields(Plan)}
 
 
 def _help(name: str) -> str:
-    """The help of a setting: what it is, its unit, range and default in the default preset."""
+    """The help of a setting: what it is, its choices, unit and value in the default preset."""
     entry = _SETTINGS[name]
     text = entry.metadata["help"]
-    text = text[0].upper() + text[1:]
     if entry.metadata["choices"]:
-        text += f" ({', '.join(entry.metadata['choices'])})"
+        text += f" One of {', '.join(entry.metadata['choices'])}."
     unit = f" {entry.metadata['unit']}" if entry.metadata["unit"] else ""
-    return f"{text}. Preset balanced: {f'{entry.default}{unit}' if entry.default != '' else 'none'}."
+    return f"{text} Preset balanced: {f'{entry.default}{unit}' if entry.default != '' else 'none'}."
 
 
 def setting(name: str, *flags: str) -> Any:
@@ -49,7 +48,12 @@ LayerOption = Annotated[
 ]
 PresetOption = Annotated[
     str,
-    typer.Option("--preset", help="; ".join(f"{r.name}: {r.summary}" for r in PRESETS.values()) + "."),
+    typer.Option(
+        "--preset",
+        help="A named set of settings, or FILE.toml. "
+        + " ".join(f"{preset.name}: {preset.summary}." for preset in PRESETS.values())
+        + " `deepdream presets` lists these and your own.",
+    ),
 ]
 #: What every option that names a network says.
 MODEL_HELP = (
@@ -75,8 +79,8 @@ PrecisionOption = Annotated[
     str,
     typer.Option(
         "--precision",
-        help="Numbers inside of the network: float32 (also auto), or bfloat16 or float16 for a draft, which is "
-        "another picture.",
+        help="Precision inside the network. auto means float32; bfloat16 and float16 give a different picture, "
+        "marked as a draft.",
     ),
 ]
 SizeOption = Annotated[

@@ -27,6 +27,7 @@ from deepdream.cli.options import (
 from deepdream.cli.run_objective import together
 from deepdream.cli.terminal import put, put_json, say
 from deepdream.errors import PictureError, UsageError, WeightsError
+from deepdream.plan import preset_text
 
 if TYPE_CHECKING:
     from deepdream.models import Model
@@ -45,12 +46,24 @@ def register(app: typer.Typer) -> None:
 
 def info(
     picture: Made,
+    preset: Annotated[
+        bool, typer.Option("--preset", help="Print the settings as the text of a preset, for a .toml file.")
+    ] = False,
     json: JsonOption = False,
 ) -> None:
     """Show the recipe inside a picture: network, layer, every setting, versions, hashes.
 
-    Example: deepdream info outputs/pagoda_efficientnet_lite0_blocks.4.png
+    Examples:
+
+      deepdream info outputs/pagoda_efficientnet_lite0_blocks.4.png
+
+      deepdream info dream.png --preset > mine.toml
     """
+    if preset:
+        if json:
+            raise UsageError("Give --preset or --json, not both.")
+        put(preset_text(_recipe_of(picture).plan, summary=f"the settings of {picture.name}"))
+        return
     if sheet := _sheet_of(picture):
         _put_sheet(picture, sheet, json=json)
         return
