@@ -16,10 +16,10 @@ from deepdream.lecture.decision import (
     area_under_roc,
     best_threshold,
     brier_score,
-    identification_odds,
     theoretical_threshold,
     threshold_table,
 )
+from deepdream.lecture.identification import identification_odds
 from deepdream.lecture.scores import breast_cancer_scores, digit_pair_scores, out_of_fold_scores
 
 samples = st.lists(st.tuples(st.integers(0, 1), st.integers(-20, 20).map(lambda n: n / 8)), min_size=2)

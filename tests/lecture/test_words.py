@@ -11,7 +11,8 @@ from sklearn.datasets import load_breast_cancer
 
 from deepdream.errors import UnknownNameError
 from deepdream.lecture.course import find_lesson
-from deepdream.lecture.decision import identification_odds, threshold_table
+from deepdream.lecture.decision import threshold_table
+from deepdream.lecture.identification import identification_odds
 from deepdream.lecture.scores import breast_cancer_scores
 from deepdream.lecture.texts import TOPICS, card, card_title, cards, define, glossary, timeline
 from deepdream.lecture.tradeoff import measure_tradeoff

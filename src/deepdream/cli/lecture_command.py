@@ -61,6 +61,7 @@ class LectureOutput:
 
     def show(self, lesson: Lesson, answer: LessonAnswer) -> None:
         """Print the text and tables, or the numbers as JSON; draw the plot into its file."""
+        # Remarks go to stderr, so that a pipe gets the numbers only.
         for remark in answer.remarks:
             say(remark)
         if self.as_json:
@@ -104,6 +105,7 @@ def _put_live(pictures: Iterable[str]) -> None:
     from rich.live import Live
     from rich.text import Text
 
+    # Refreshed by hand: every picture is to be seen, for as long as the next one takes.
     with Live(auto_refresh=False) as live:
         for picture in pictures:
             live.update(Text(picture), refresh=True)
@@ -139,6 +141,7 @@ def _draw(lesson: Lesson, answer: LessonAnswer, out: Path, *, dark: bool) -> Non
 
 def progress_bar(steps: Iterable[T], *, total: int, title: str) -> Iterator[T]:
     """The same steps, with a bar on stderr; nothing is shown if stderr is not a terminal."""
+    # Rich is imported here, so that `deepdream lecture --help` stays quick.
     from rich.console import Console
     from rich.progress import track
 
@@ -159,9 +162,11 @@ def add_lesson(app: typer.Typer, lesson: Lesson) -> None:
         for name, value in values.items():
             if isinstance(value, float) and not math.isfinite(value):
                 raise UsageError(f"--{name.replace('_', '-')} must be a finite number; got {value}.")
+        # Before the work: a lesson can take a minute, and its file would be refused at the end.
         for name in outputs:
             check_free(values[name], overwrite=output.overwrite)
         output.check()
+        # A lesson takes of these what it has a parameter for.
         given = {"seed": output.seed, "dark": output.dark, "progress": progress_bar}
         common = {name: value for name, value in given.items() if name in parameters}
         output.show(lesson, lesson.run(**values, **common))

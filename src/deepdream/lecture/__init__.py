@@ -60,9 +60,10 @@ CONTENTS = {
     ),
     "decision": (
         "threshold",
-        "BestThreshold Confusion IdentificationOdds area_under_roc best_threshold brier_score "
-        "identification_odds theoretical_threshold threshold_table",
+        "BestThreshold Confusion area_under_roc best_threshold brier_score ratio theoretical_threshold "
+        "threshold_table",
     ),
+    "identification": ("odds", "IdentificationOdds identification_odds"),
     "tradeoff": (
         "tradeoff",
         "TradeoffPoint features_used measure_tradeoff numbers_to_hold ties_with_best",
@@ -82,6 +83,7 @@ CONTENTS = {
     "course.lesson": ("", "Lesson LessonAnswer Option TextTable lesson"),
 }
 
+# Each name with its file, the other way round than the table, which is ordered to be read.
 _FILES = {name: file for file, (_, names) in CONTENTS.items() for name in names.split()}
 
 __all__ = list(_FILES)

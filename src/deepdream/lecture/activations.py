@@ -42,6 +42,7 @@ class Activation:
 class _Softmax(Activation):
     def pull_back(self, z: Tensor, slope: Tensor) -> Tensor:
         # Every output depends on every z: da_j/dz_k = a_j (1[j=k] - a_k).
+        # Written out, this is the product of the Jacobian with the slope, without building the matrix.
         a = self.value(z)
         return a * (slope - (slope * a).sum(-1, keepdim=True))
 
@@ -60,6 +61,7 @@ ACTIVATIONS = {
             "sigmoid", "1 / (1 + exp(-z))", torch.sigmoid, lambda z: torch.sigmoid(z) * torch.sigmoid(-z)
         ),
         Activation("tanh", "tanh(z)", torch.tanh, lambda z: 1 - torch.tanh(z) ** 2),
+        # At exactly 0 the ReLU has no derivative; 0 is the usual choice, and torch's.
         Activation("relu", "max(0, z)", torch.relu, lambda z: (z > 0).to(z.dtype)),
         Activation("identity", "z", lambda z: z, torch.ones_like),
         _Softmax("softmax", "exp(z_j) / Σ exp(z_k)", _softmax, lambda z: _softmax(z) * (1 - _softmax(z))),

@@ -69,8 +69,10 @@ def backprop(model: MLP, x: Any, y_true: Any, loss: str = "quadratic") -> Backpr
     (0.298371109, 0.08216704)
     """
     x, y = torch.as_tensor(x, dtype=torch.float64), torch.as_tensor(y_true, dtype=torch.float64)
+    # float64 throughout: in float32 the gradient check could not tell a wrong formula from rounding.
     cost = find_loss(loss)
     states = model.trace(x)
+    # What enters a layer is the activation of the one before; the first layer gets the input itself.
     activations_in = [x] + [state.a for state in states[:-1]]
 
     layers: list[LayerTrace] = []
@@ -173,6 +175,7 @@ def _centered_differences(model: MLP, x: Any, y_true: Any, loss: Loss, step: flo
     for parameter in model.parameters():
         flat = parameter.view(-1)
         for i in range(len(flat)):
+            # Two passes for each parameter: slow, and independent of everything backprop assumes.
             original = flat[i].item()
             flat[i] = original + step
             above = float(loss(y, model(x)))
@@ -200,6 +203,7 @@ def mazur() -> tuple[MLP, Tensor, Tensor]:
     [0.75136507, 0.77292847]
     """
     model = MLP([2, 2, 2])
+    # Each layer has one bias for both of its neurons in the example; here each neuron has a copy.
     layers = (
         ([[0.15, 0.20], [0.25, 0.30]], [0.35, 0.35]),
         ([[0.40, 0.45], [0.50, 0.55]], [0.60, 0.60]),
@@ -228,6 +232,7 @@ def chain_rule_neuron(
     >>> round(chain_rule_neuron().slopes["z"], 4)
     0.1966
     """
+    # Forward first: the backward pass needs the values of both factors of each product.
     products = [w_i * x_i for w_i, x_i in zip(w, x, strict=True)]
     z = sum(products) + b
     a = 1 / (1 + math.exp(-z))

@@ -39,6 +39,7 @@ class NetworkClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         settings: TrainingSettings = NIELSEN,
         seed: int = 0,
     ) -> None:
+        # scikit-learn clones an estimator by its arguments, so they are stored as given and checked in fit.
         self.hidden = hidden
         self.activation = activation
         self.output = output
@@ -51,6 +52,7 @@ class NetworkClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         X, y = validate_data(self, X, y, dtype=np.float64)
         check_classification_targets(y)
         self.classes_, numbers = np.unique(y, return_inverse=True)
+        # The words of the error are those that scikit-learn's own estimator checks look for.
         if len(self.classes_) < 2:
             raise ValueError("Classifier can't train when only one class is present.")
         targets = one_hot(numbers, len(self.classes_))

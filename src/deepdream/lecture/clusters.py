@@ -48,6 +48,7 @@ def cluster(X: NDArray[np.float64], k: int, *, seed: int = 0) -> Clustering:
     """
     if not 2 <= k < len(X):
         raise UsageError(f"k must be at least 2 and less than the number of points, {len(X)}; got {k}.")
+    # One thread: sums in a fixed order, so that the same seed gives the same clusters everywhere.
     with threadpool_limits(1):
         model = KMeans(k, n_init=10, random_state=seed).fit(X)
     labels = model.labels_.astype(np.int64)
@@ -56,7 +57,7 @@ def cluster(X: NDArray[np.float64], k: int, *, seed: int = 0) -> Clustering:
         k=k,
         labels=labels,
         centers=model.cluster_centers_,
-        inertia=inertia(X, labels),
+        inertia=inertia(X, labels),  # by the definitions below, which say what the words mean
         between=between_cluster_variance(X, labels),
         silhouette=float(silhouette_score(X, labels, sample_size=sample, random_state=seed)),
     )

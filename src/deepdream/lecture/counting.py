@@ -101,6 +101,7 @@ def _count_module(module: nn.Module) -> ParameterCount:
         before = rows.get(owner, LayerCount(owner, 0, 0, ""))
         bias = parameter.numel() if kind == "bias" else 0
         shape = " x ".join(map(str, parameter.shape)) or "1"
+        # Layers of a foreign module have no common formula, so the shapes stand for it.
         formula = f"{before.formula} + {shape}" if before.formula else shape
         rows[owner] = LayerCount(
             owner, before.weights + parameter.numel() - bias, before.biases + bias, formula
@@ -131,6 +132,7 @@ def hyperparameter_table(
     """
     if connectivity not in ("full", "free"):
         raise UnknownNameError("connectivity", connectivity, ("full", "free"))
+    # Input and output sizes are not chosen: the data fix them.
     hidden, edges = list(sizes[1:-1]), sum(a * b for a, b in itertools.pairwise(sizes))
     arguments = optimizer_arguments(optimizer)
     free = f"one yes or no per possible connection: 2^{edges} networks"
@@ -175,6 +177,7 @@ def optimizer_arguments(optimizer: str) -> list[str]:
         for name, value in vars(torch.optim).items()
         if inspect.isclass(value) and issubclass(value, torch.optim.Optimizer) and name != "Optimizer"
     }
+    # The slide writes SGD, the options write sgd: capitals do not matter.
     exact = {name.lower(): name for name in known}.get(optimizer.lower())
     if exact is None:
         raise UnknownNameError("optimizer", optimizer, sorted(known))

@@ -45,11 +45,13 @@ def load_columns(path: str | Path) -> dict[str, NDArray[np.float64]]:
 def read_csv(path: Path) -> tuple[list[str], dict[int, list[str]]]:
     """The header, and the values of every line that has any, by its number. Raises UsageError."""
     try:
+        # utf-8-sig drops the byte order mark that Excel writes before the first column's name.
         text = path.read_text(encoding="utf-8-sig")
     except OSError as error:
         raise UsageError(f"Cannot read {path}: {error.strerror}.") from error
     except UnicodeDecodeError as error:
         raise UsageError(f"{path} is not a text file in UTF-8.") from error
+    # Spreadsheets write semicolons where the comma is the decimal sign; the header shows which it is.
     delimiter = max(",;\t", key=text.partition("\n")[0].count)
     reader = csv.reader(text.splitlines(), delimiter=delimiter)
     try:
@@ -59,8 +61,10 @@ def read_csv(path: Path) -> tuple[list[str], dict[int, list[str]]]:
     header = [column.strip() for column in lines.pop(min(lines, default=0), [])]
     if len(lines) < 2:
         raise UsageError(f"{path} needs a header line and at least two samples.")
+    # With two columns of one name, --target would be ambiguous.
     if len(set(header)) < len(header):
         raise UsageError(f"{path} has two columns of the same name.")
+    # Line numbers are kept through all checks, so that an error names the place in the file.
     for row, line in lines.items():
         if len(line) != len(header):
             raise UsageError(f"{path}, line {row}: {len(line)} values for {len(header)} columns.")

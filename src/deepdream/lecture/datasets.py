@@ -56,6 +56,7 @@ class Dataset:
 
         The names lose their units and say so.
         """
+        # A constant column has no spread; dividing by 1 leaves it at 0 instead of NaN.
         spread = self.X.std(0)
         scaled = (self.X - self.X.mean(0)) / np.where(spread > 0, spread, 1.0)
         names = tuple(f"{name.partition(' (')[0]}, standardized" for name in self.features)
@@ -71,6 +72,7 @@ def circle(n: int, noise: float, rng: np.random.Generator) -> tuple[Floats, Arra
 
 def spiral(n: int, noise: float, rng: np.random.Generator) -> tuple[Floats, ArrayLike]:
     """Two arms of a spiral, one for each class."""
+    # The arms start a little away from the middle, where the classes could not be told apart.
     y, t = np.arange(n) % 2, np.linspace(0.05, 1, n)
     return _around(t, 1.75 * 2 * np.pi * t + np.pi * y, noise, rng), y
 
@@ -134,6 +136,7 @@ def bundled(name: str) -> Dataset:
 
     if name not in BUNDLED:
         raise UnknownNameError("data set", name, BUNDLED)
+    # scikit-learn is imported above and not at the top: gates and clouds do not need its two seconds.
     raw = getattr(datasets, f"load_{name}")()
     X = raw.data / 16 if name == "digits" else raw.data
     features = tuple(str(feature) for feature in raw.feature_names)
@@ -206,6 +209,7 @@ def load_table(path: str | Path, target: str | None = None, *, without: Collecti
         for row, line in lines.items()
     ]
     labels = [filled(line[position], path, row, name) for row, line in lines.items()]
+    # np.unique sorts the names, so that class numbers do not depend on the order of the lines.
     classes, y = np.unique(labels, return_inverse=True)
     if len(classes) > 50:
         raise UsageError(
@@ -222,5 +226,6 @@ def one_hot(y: Sequence[int] | NDArray[np.int64], classes: int) -> Floats:
     >>> one_hot([0, 2], 3).tolist()
     [[1.0, 0.0, 0.0], [0.0, 0.0, 1.0]]
     """
+    # Two classes need one output only: the probability of class 1.
     labels = np.asarray(y)
     return labels[:, None].astype(float) if classes == 2 else np.eye(classes)[labels]

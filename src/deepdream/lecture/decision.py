@@ -18,14 +18,22 @@ from deepdream.errors import UsageError
 __all__ = [
     "BestThreshold",
     "Confusion",
-    "IdentificationOdds",
     "area_under_roc",
     "best_threshold",
     "brier_score",
-    "identification_odds",
+    "ratio",
     "theoretical_threshold",
     "threshold_table",
 ]
+
+
+def ratio(part: int, whole: int) -> float | None:
+    """``part / whole``; None of nothing, because a rate without samples is not 0.
+
+    >>> ratio(1, 4), ratio(0, 0)
+    (0.25, None)
+    """
+    return part / whole if whole else None
 
 
 @dataclass(frozen=True)
@@ -42,32 +50,32 @@ class Confusion:
     @property
     def tpr(self) -> float | None:
         """True positive rate (recall, sensitivity): TP / (TP + FN)."""
-        return _share(self.tp, self.tp + self.fn)
+        return ratio(self.tp, self.tp + self.fn)
 
     @property
     def fnr(self) -> float | None:
         """False negative rate (miss rate): FN / (TP + FN)."""
-        return _share(self.fn, self.tp + self.fn)
+        return ratio(self.fn, self.tp + self.fn)
 
     @property
     def fpr(self) -> float | None:
         """False positive rate (false alarms, in face recognition the false match rate): FP / (FP + TN)."""
-        return _share(self.fp, self.fp + self.tn)
+        return ratio(self.fp, self.fp + self.tn)
 
     @property
     def precision(self) -> float | None:
         """Of those called positive, the share that is: TP / (TP + FP)."""
-        return _share(self.tp, self.tp + self.fp)
+        return ratio(self.tp, self.tp + self.fp)
 
     @property
     def accuracy(self) -> float | None:
         """(TP + TN) / all. It hides which of the two errors was made."""
-        return _share(self.tp + self.tn, self.total)
+        return ratio(self.tp + self.tn, self.total)
 
     @property
     def selection_rate(self) -> float | None:
         """The share that is called positive: (TP + FP) / all."""
-        return _share(self.tp + self.fp, self.total)
+        return ratio(self.tp + self.fp, self.total)
 
     @property
     def total(self) -> int:
@@ -76,10 +84,6 @@ class Confusion:
     def cost(self, *, cost_fp: float = 1, cost_fn: float = 1) -> float:
         """cost_fp FP + cost_fn FN."""
         return cost_fp * self.fp + cost_fn * self.fn
-
-
-def _share(part: int, whole: int) -> float | None:
-    return part / whole if whole else None
 
 
 def threshold_table(
@@ -114,6 +118,7 @@ def threshold_table(
 def _counts(
     truth: NDArray[np.bool_], scores: NDArray[np.float64], where: NDArray[np.float64], group: str
 ) -> tuple[Confusion, ...]:
+    # Sorting once and searching every threshold takes n log n; counting for each would take n².
     below_positive = np.searchsorted(np.sort(scores[truth]), where, side="left")  # = FN: positives under t
     below_negative = np.searchsorted(np.sort(scores[~truth]), where, side="left")  # = TN
     positives = int(truth.sum())
@@ -200,6 +205,7 @@ def area_under_roc(y_true: ArrayLike, score: ArrayLike) -> float:
     positive, negative = scores[truth], np.sort(scores[~truth])
     if not len(positive) or not len(negative):
         raise UsageError("The area under the ROC curve needs samples of both classes.")
+    # The rank statistic of Mann and Whitney: equal to the area under the curve, without drawing it.
     below = np.searchsorted(negative, positive, side="left")
     up_to = np.searchsorted(negative, positive, side="right")
     return float((below + up_to).sum() / 2 / (len(positive) * len(negative)))
@@ -213,42 +219,3 @@ def brier_score(y_true: ArrayLike, probability: ArrayLike) -> float:
     """
     truth, scores = _checked(y_true, probability)
     return float(np.mean((scores - truth) ** 2))
-
-
-@dataclass(frozen=True)
-class IdentificationOdds:
-    """The false matches of a search in a gallery.
-
-    ``chance_of_any`` is the probability of at least one.
-    """
-
-    fmr: float
-    gallery: int
-    searches: int
-    comparisons: int
-    expected_false_matches: float
-    chance_of_any: float
-
-
-def identification_odds(fmr: float, gallery: int, *, searches: int = 1) -> IdentificationOdds:
-    """False matches to expect when faces that are *not* in the gallery are searched in it (1 : N).
-
-    ``expected = fmr * gallery * searches`` and ``P(at least one) = 1 - (1 - fmr)^(gallery * searches)``,
-    with comparisons taken as independent, which real faces (relatives, groups) are not.
-
-    Args:
-        fmr: the false match rate of one comparison, in [0, 1].
-        gallery: how many people are enrolled, N.
-        searches: how many faces are searched.
-
-    >>> identification_odds(1e-6, 49_000_000).expected_false_matches
-    49.0
-    """
-    if not 0 <= fmr <= 1:
-        raise UsageError(f"A false match rate lies between 0 and 1; got {fmr:g}.")
-    if gallery < 1 or searches < 1:
-        raise UsageError(f"Gallery and searches must be at least 1; got {gallery} and {searches}.")
-    comparisons = gallery * searches
-    # 1 - (1 - fmr)^n loses all digits for a small rate; expm1 and log1p keep them.
-    chance = 1.0 if fmr == 1 else -math.expm1(comparisons * math.log1p(-fmr))
-    return IdentificationOdds(fmr, gallery, searches, comparisons, round(fmr * comparisons, 12), chance)

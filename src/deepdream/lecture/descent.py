@@ -56,11 +56,13 @@ def gradient_descent(
     sign = 1.0 if maximize else -1.0
     x = torch.as_tensor(x0, dtype=torch.float64).clone().requires_grad_()
     velocity, points, values = torch.zeros_like(x), [], []
+    # One more value than steps, so that the path includes both its start and its end.
     for _ in range(steps + 1):
         value = f(x)
         (gradient,) = torch.autograd.grad(value, x)
         points.append(x.detach().numpy().copy())
         values.append(value.item())
+        # Rumelhart, Hinton, Williams 1986, doi:10.1038/323533a0; with momentum 0 plain gradient descent.
         velocity = momentum * velocity + sign * lr * gradient
         x = (x.detach() + velocity).requires_grad_()
     return DescentPath(np.array(points), np.array(values))
@@ -167,8 +169,10 @@ def climb_example(seed: int = 0) -> Climb:
         }
         return cross_entropy(y, torch.func.functional_call(model, named, (X,)))
 
+    # All weights as one vector, because gradient_descent moves a point and knows no network.
     start = parameters_to_vector(model.parameters()).detach()
     training = gradient_descent(loss, start, lr=0.5, steps=120, momentum=0.9)
     vector_to_parameters(torch.as_tensor(training.points[-1]), model.parameters())
+    # The sum z and not the activation a: where the sigmoid is flat, z still has a gradient to climb.
     path = gradient_descent(neuron_activation(model, 1, 0), [0.6, -0.4], 0.01, 40, maximize=True)
     return Climb(training, path, lambda inputs: model.trace(inputs)[1].z[:, 0].detach().numpy())

@@ -44,6 +44,7 @@ def unit_ball(p: float, points: int = 400) -> NDArray[np.float64]:
     [1.0, 0.0]
     """
     angle = np.linspace(0, 2 * np.pi, points)
+    # Each direction is divided by its own length, so that every point has distance 1 exactly.
     around = np.column_stack([np.cos(angle), np.sin(angle)])
     lengths = np.array([minkowski(point, (0, 0), p) for point in around])
     edge: NDArray[np.float64] = around / lengths[:, None]
@@ -69,6 +70,7 @@ def great_circle(start: Sequence[float], end: Sequence[float], radius: float = E
     10007.557
     """
     (latitude1, longitude1), (latitude2, longitude2) = np.radians(start), np.radians(end)
+    # The haversine is small for near points, where floats are dense, so that no digits are lost.
     h = (
         math.sin((latitude2 - latitude1) / 2) ** 2
         + math.cos(latitude1) * math.cos(latitude2) * math.sin((longitude2 - longitude1) / 2) ** 2
@@ -85,6 +87,7 @@ def great_circle_arccos(
     0.0
     """
     (latitude1, longitude1), (latitude2, longitude2) = np.radians(start), np.radians(end)
+    # For near points the cosine is so close to 1 that all digits of the distance are lost.
     cosine = math.sin(latitude1) * math.sin(latitude2) + math.cos(latitude1) * math.cos(latitude2) * math.cos(
         longitude2 - longitude1
     )

@@ -66,6 +66,7 @@ def nearest_neighbor_score(X: NDArray[np.float64], y: NDArray[np.int64]) -> floa
     >>> nearest_neighbor_score(np.repeat([[0.0], [9.0]], 10, axis=0), np.repeat([0, 1], 10))
     1.0
     """
+    # Each of the five folds needs at least one point of each label.
     if min(np.unique(y, return_counts=True)[1]) < 5:
         raise UsageError("The 1-NN score needs at least 5 points of each label.")
     return float(cross_val_score(KNeighborsClassifier(1), X, y, cv=5).mean())
@@ -95,6 +96,7 @@ def embed(
     if features.ndim != 2 or len(features) < 3:
         raise UsageError(f"An embedding needs a table of at least 3 points; got shape {features.shape}.")
     if method == "pca":
+        # A seed for PCA, too: its fast solver may start at random.
         xy = PCA(2, random_state=seed).fit_transform(features)
         return Embedding(xy, "PCA", None, _trust(features, xy))
     _check_tsne(len(features), perplexity, early_exaggeration, learning_rate)
@@ -153,6 +155,7 @@ def embedding_grid(
     [2, 3]
     """
     settings = grid_settings(axes)
+    # Checked at the start, because a wrong setting would otherwise be found after minutes.
     for chosen in settings:
         full = SETTINGS | chosen
         _check_tsne(len(features), full["perplexity"], full["early_exaggeration"], full["learning_rate"])

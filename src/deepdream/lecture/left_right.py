@@ -43,6 +43,7 @@ def show_mark(rng: np.random.Generator) -> tuple[NDArray[np.float64], int]:
     >>> retina.sum(), side
     (np.float64(16.0), 1)
     """
+    # The side is chosen first, so that both are equally frequent whatever the sizes.
     side = int(rng.choice((-1, 1)))
     top = rng.integers(RETINA - MARK + 1)
     start = rng.integers(RETINA // 2 - MARK + 1) + (RETINA // 2 if side > 0 else 0)
@@ -64,6 +65,7 @@ def learn_left_right(trials: int = 500, *, seed: int = 0) -> LeftRightRun:
     mistakes = np.zeros(trials, dtype=bool)
     for trial in range(trials):
         retina, side = show_mark(rng)
+        # Exactly 0 counts as a mistake; otherwise zero weights would never begin to learn.
         if side * ((weights * retina).sum() + bias) <= 0:
             weights, bias = weights + side * retina, bias + side
             mistakes[trial] = True

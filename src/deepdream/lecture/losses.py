@@ -23,6 +23,7 @@ __all__ = [
 ]
 
 Reduction = Literal["none", "sum", "mean"]
+# Far below any probability a network gives, so that the guard changes no value that occurs in practice.
 _TINY = 1e-300  # log(0) becomes -690, not -infinity
 
 
@@ -52,6 +53,7 @@ def quadratic_cost(y_true: Any, y_pred: Any, reduction: Reduction = "mean") -> T
     >>> quadratic_cost([[1.0, 0.0]], [[0.5, 0.5]]).item()
     0.25
     """
+    # Summed over outputs, as Nielsen writes it; torch's mse_loss would average over them as well.
     return _reduce(0.5 * ((_tensor(y_true) - _tensor(y_pred)) ** 2).sum(-1), reduction)
 
 
@@ -62,6 +64,7 @@ def cross_entropy(y_true: Any, y_pred: Any, reduction: Reduction = "mean") -> Te
     0.6931
     """
     y, a = _tensor(y_true), _tensor(y_pred)
+    # A single output is the probability of one of two classes; -y ln a alone would ignore class 0.
     if a.shape[-1] == 1:
         return binary_cross_entropy(y, a, reduction)
     return _reduce(-(y * a.clamp_min(_TINY).log()).sum(-1), reduction)
@@ -136,4 +139,5 @@ def _tensor(value: Any) -> Tensor:
 
 
 def _reduce(values: Tensor, reduction: Reduction) -> Tensor:
+    # torch's own words for the three reductions.
     return {"none": values, "sum": values.sum(), "mean": values.mean()}[reduction]

@@ -44,6 +44,7 @@ def initialize(layer: nn.Linear, init: str, rng: torch.Generator) -> None:
     """
     if init not in INITS:
         raise UnknownNameError("initialization", init, INITS)
+    # The order of the random numbers is part of the result: weights first, then biases.
     layer.bias.zero_()
     if init in ("nielsen", "normal"):
         layer.weight.normal_(0, 1, generator=rng)
@@ -108,6 +109,7 @@ class MLP(nn.Module):
             [],
         )  # float32 would hide small errors of gradients
         for layer, f in zip(self.linear, self.activations, strict=True):
+            # Samples are rows, so W a becomes a Wᵀ.
             z = a @ layer.weight.T + layer.bias
             a = f(z)
             states.append(LayerState(z, a))
@@ -122,6 +124,7 @@ class MLP(nn.Module):
         """The class of each sample: the largest output; with one output, whether it is past the middle."""
         with torch.no_grad():
             a: Tensor = self(x)
+        # tanh and identity are centered at 0, the sigmoid at 0.5.
         middle = 0.0 if self.activations[-1].name in ("tanh", "identity") else 0.5
         return (a[:, 0] > middle).long() if a.shape[1] == 1 else a.argmax(1)
 
@@ -133,6 +136,7 @@ class MLP(nn.Module):
         curved = [f.name for f in self.activations if f.name != "identity"]
         if curved:
             raise UsageError(f"Only a network without activations collapses; this one has {curved[0]}.")
+        # Start with the identity, and let each layer act on what was collected before it.
         W, b = torch.eye(self.sizes[0], dtype=torch.float64), torch.zeros(self.sizes[0], dtype=torch.float64)
         for layer in self.linear:
             W, b = layer.weight.detach() @ W, layer.weight.detach() @ b + layer.bias.detach()

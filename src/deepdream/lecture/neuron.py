@@ -48,6 +48,7 @@ class McCullochPittsNeuron:
 
     def __call__(self, x: Sequence[int]) -> int:
         """The output, 0 or 1, for Boolean inputs."""
+        # Absolute inhibition: one active inhibitory input outweighs any number of excitatory ones.
         if any(x[i] for i in self.inhibitory):
             return 0
         excitation = sum(value for i, value in enumerate(x) if i not in self.inhibitory)
@@ -172,6 +173,7 @@ def separability(X: ArrayLike, y: ArrayLike) -> Separability:
 
     points, s = np.asarray(X, float), signs(y)
     n, d = points.shape
+    # A column of ones makes the bias one more weight.
     augmented = np.column_stack([points, np.ones(n)])
     line = linprog(np.zeros(d + 1), A_ub=-s[:, None] * augmented, b_ub=-np.ones(n), bounds=(None, None))
     if line.status == 0:
@@ -190,5 +192,6 @@ def count_separable(n: int) -> tuple[int, int]:
     """
     X = np.array(boolean_inputs(n))
     tables = itertools.product((0, 1), repeat=2**n)
+    # A constant function needs no line: any threshold out of reach computes it.
     separable = sum(len(set(y)) == 1 or is_linearly_separable(X, y) for y in tables)
     return separable, 2 ** (2**n)

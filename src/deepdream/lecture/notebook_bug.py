@@ -42,6 +42,7 @@ def notebook_backprop(model: MLP, x: Any, y_true: Any, loss: str = "quadratic") 
     """
     trace = backprop(model, x, y_true, loss)
     last = trace.layers[-1]
+    # The mistake has the shape (1, 1), and numpy's broadcasting hides it.
     wrong = (last.a.T @ last.delta / len(last.a)).expand_as(last.grad_w)
     return [*trace.gradients[:-2], wrong, last.grad_b]
 
@@ -78,6 +79,7 @@ def train_notebook(
     [0.007, 0.994, 0.994, 0.006]
     """
     X, y = (tensor.numpy() for tensor in notebook_samples())
+    # The old generator of numpy, because the printed numbers of the notebook come from it.
     random = np.random.RandomState(seed)
     syn0, syn1 = 2 * random.random_sample((3, hidden)) - 1, 2 * random.random_sample((hidden, 1)) - 1
     for _ in range(steps):
@@ -85,6 +87,7 @@ def train_notebook(
         output = 1 / (1 + np.exp(-layer1 @ syn1))
         delta = (y - output) ** power * output * (1 - output)
         layer1_delta = delta @ syn1.T * layer1 * (1 - layer1)
+        # As in the notebook: the hidden delta above uses the weights before this update.
         syn1 = syn1 + line(layer1, output, delta)
         syn0 = syn0 + X.T @ layer1_delta
     return [float(value) for value in output[:, 0]]

@@ -66,6 +66,7 @@ class Perceptron(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         for epoch in range(1, self.max_epochs + 1):
             self.epochs_, self.converged_ = epoch, True
             for i in rng.permutation(len(X)) if self.shuffle else range(len(X)):
+                # At 0 the sample lies on the line: a mistake, or zero weights would never change.
                 if s[i] * (w @ X[i] + b) <= 0:
                     w, b = w + self.lr * s[i] * X[i], b + self.lr * s[i]
                     self.converged_ = False
@@ -78,6 +79,7 @@ class Perceptron(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         X, y = validate_data(self, X, y, dtype=np.float64)
         check_classification_targets(y)
         self.classes_ = np.unique(y)
+        # Every mistake is stored: the animation shows them, and their number is the result.
         self.updates_ = list(self.updates(X, y))
         self.mistakes_ = len(self.updates_)
         last = self.updates_[-1]  # the first sample has score 0, so there is a first mistake
@@ -123,10 +125,12 @@ def convergence_bound(X: ArrayLike, y: ArrayLike) -> MistakeBound:
     """
     augmented = np.column_stack([np.asarray(X, float), np.ones(len(np.asarray(X)))])
     radius = float(np.linalg.norm(augmented, axis=1).max())
+    # Scaled by the radius, so that the tolerance below does not depend on the units of the data.
     signed = signs(y)[:, None] * augmented / radius
     system = np.vstack([signed.T, np.ones(len(signed))])
     target = np.append(np.zeros(augmented.shape[1]), 1.0)
     residual = system @ nnls(system, target, maxiter=100 * len(signed))[0] - target
+    # A residual of zero: mixtures of both classes meet, so no line separates them.
     if np.linalg.norm(residual) < 1e-9:
         return MistakeBound(radius, 0.0, float("inf"))
     weights = -residual[:-1] / residual[-1]

@@ -55,6 +55,7 @@ def train_playground(
         )
     table = table.standardized()
     model = MLP([2, *hidden, 1], activation, init="xavier", seed=settings.seed)
+    # Saved at equal distances; the last state is always among them.
     every = max(1, settings.epochs // frames)
     return Play(table, model, fit(model, table.X, one_hot(table.y, 2), settings, snapshot_every=every))
 
@@ -73,6 +74,7 @@ def braille_picture(model: MLP, table: Dataset, *, columns: int = 48, rows: int 
     low, high = table.X.min(0) - 0.3, table.X.max(0) + 0.3
     across, down = (np.linspace(low[0], high[0], 2 * columns), np.linspace(high[1], low[1], 4 * rows))
     inputs = torch.tensor(np.stack(np.meshgrid(across, down), -1).reshape(-1, 2))
+    # A braille character has 2 x 4 dots, so one letter shows eight points of the plane.
     dots = model.predict(inputs).numpy().reshape(rows, 4, columns, 2)
     codes = 0x2800 + (dots * _DOTS[None, :, None, :]).sum((1, 3))
     picture = [[chr(code) for code in line] for line in codes]

@@ -26,6 +26,7 @@ def play_page(play: Play, *, dark: bool = False) -> str:
     numbers = json.dumps(_numbers(play), separators=(",", ":")).replace("<", "\\u003c")
     about = f"{play.model} on {play.table.about} (columns standardized)"
     parts = {"ABOUT": html.escape(about), "NUMBERS": numbers, "THEME": "dark" if dark else "light"}
+    # One file without a server: samples and weights are embedded, and the browser computes the network.
     page = (resources.files("deepdream.lecture") / "words" / "playground.html").read_text("utf-8")
     for name, value in parts.items():
         page = page.replace(f"@{name}@", value)
@@ -47,4 +48,5 @@ def _numbers(play: Play) -> dict[str, Any]:
 
 
 def _short(values: torch.Tensor) -> Any:
+    # Four decimals are more than a screen shows, and keep the page small.
     return torch.round(values.detach(), decimals=4).tolist()

@@ -23,6 +23,7 @@ def save_network(model: MLP, path: str | Path) -> None:
     MLP(2-1, sigmoid)
     """
     names = [f.name for f in model.activations]
+    # Python writes the shortest decimals that give the same float64 back, so nothing is lost.
     layers = [{"weight": layer.weight.tolist(), "bias": layer.bias.tolist()} for layer in model.linear]
     write_text(Path(path), json.dumps({"sizes": model.sizes, "activations": names, "layers": layers}))
 
@@ -37,6 +38,7 @@ def load_network(path: str | Path) -> MLP:
     try:
         state: Any = json.loads(Path(path).read_text(encoding="utf-8"))
         model = MLP(state["sizes"], state["activations"][0], output=state["activations"][-1], init="zeros")
+        # JSON and not a pickle: a file from a stranger can hold numbers, never code.
         with torch.no_grad():
             for layer, saved in zip(model.linear, state["layers"], strict=True):
                 layer.weight.copy_(torch.tensor(saved["weight"], dtype=torch.float64))

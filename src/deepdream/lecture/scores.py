@@ -54,6 +54,7 @@ def out_of_fold_scores(X: NDArray[np.float64], y: NDArray[np.int64], *, seed: in
     if min(np.bincount(y, minlength=2)) < 5:
         raise UsageError("Five-fold cross-validation needs at least 5 samples of each class.")
     model = make_pipeline(StandardScaler(), LogisticRegression(max_iter=5000))
+    # Each probability comes from a model that did not see the sample; otherwise all would look too good.
     folds = StratifiedKFold(5, shuffle=True, random_state=seed)
     probability: NDArray[np.float64] = cross_val_predict(model, X, y, cv=folds, method="predict_proba")[:, 1]
     return probability
@@ -122,6 +123,7 @@ def csv_scores(
     """
     if groups is not None and groups == target:
         raise UsageError(f"The column '{groups}' cannot be both the target and the groups.")
+    # The groups are read apart from the table, so that the model cannot use them.
     members = None if groups is None else load_words(path, groups)
     table = load_table(path, target, without=() if groups is None else (groups,))
     return table_scores(table, positive=positive, groups=members, seed=seed)
@@ -139,6 +141,7 @@ def digit_pair_scores(seed: int = 0, *, pairs: int = 2000) -> Scores:
     samples = load_digits()
     rng = np.random.default_rng(seed)
     centered = samples.data - samples.data.mean(axis=0)
+    # Without the mean, which all digits share, the cosine would be near 1 for every pair.
     unit = centered / np.linalg.norm(centered, axis=1, keepdims=True)
     first = rng.integers(len(unit), size=pairs)
     same = np.arange(pairs) % 2 == 0

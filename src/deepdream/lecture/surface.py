@@ -54,6 +54,7 @@ def principal_slice(paths: Iterable[DescentPath]) -> WeightSlice:
     """
     points = np.vstack([path.points for path in paths])
     origin = points.mean(0)
+    # SVD of the points and not of their covariance, which would have a row for every weight.
     _, lengths, directions = np.linalg.svd(points - origin, full_matrices=False)
     return WeightSlice(origin, directions[:2], float((lengths[:2] ** 2).sum() / (lengths**2).sum()))
 
@@ -81,6 +82,7 @@ def network_loss(model: MLP, table: Dataset, loss: str) -> Callable[[Floats], Fl
     """
     y: Any = torch.as_tensor(one_hot(table.y, len(table.classes)))
 
+    # Thousands of evaluations for one plot, and none of them needs a gradient.
     @torch.no_grad()
     def heights(points: Floats) -> Floats:
         losses = []

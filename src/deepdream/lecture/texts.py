@@ -14,6 +14,7 @@ from deepdream.errors import UnknownNameError
 
 __all__ = ["TOPICS", "TimelineEvent", "card", "card_title", "cards", "define", "glossary", "timeline"]
 
+# Texts are files beside the code, so that they can be edited and translated without touching it.
 _WORDS = resources.files("deepdream.lecture") / "words"
 
 #: The cards for the discussion.

@@ -49,6 +49,7 @@ def cut_tiles(folder: str | Path, *, per_picture: int = 40, side: int = 96, seed
     (10, 16, 16, 3)
     """
     paths = _pictures_in(Path(folder))
+    # Sorted paths and one generator: the same folder gives the same tiles on every machine.
     rng = np.random.default_rng(seed)
     pictures = [(path.stem, read_picture(path).pixels) for path in paths]
     large = [(name, pixels) for name, pixels in pictures if min(pixels.shape[:2]) >= side]
@@ -57,6 +58,7 @@ def cut_tiles(folder: str | Path, *, per_picture: int = 40, side: int = 96, seed
             f"{folder}: {len(large)} pictures of at least {side} x {side} pixels and {per_picture} tiles of each; "
             "at least 2 pictures and 5 tiles are needed."
         )
+    # Overlapping tiles are accepted: otherwise a small picture could not give as many as the others.
     tiles = [_cut(rng, pixels, side) for _, pixels in large for _ in range(per_picture)]
     labels = np.repeat(np.arange(len(large)), per_picture)
     return Tiles(np.stack(tiles), labels, tuple(name for name, _ in large))
@@ -84,6 +86,7 @@ def pooled_features(tiles: Tiles, model: Model, layer: str | None = None) -> Ite
     (2, 16)
     """
     chosen = layer or last_spatial_layer(model)
+    # An unknown layer is an error now, not in the middle of the batches.
     model.layer(chosen)  # an unknown name is an error now, not at the first batch
     return (_pooled(tiles.pixels[i : i + BATCH], model, chosen) for i in range(0, len(tiles.pixels), BATCH))
 
@@ -96,6 +99,7 @@ def last_spatial_layer(model: Model) -> str:
 def _pooled(pixels: NDArray[np.float32], model: Model, layer: str) -> NDArray[np.float64]:
     import torch
 
+    # Small tiles would shrink to nothing in the last layers.
     inputs = np.stack([resize(tile, INPUT_SIZE, INPUT_SIZE) for tile in pixels]).transpose(0, 3, 1, 2)
     with torch.no_grad():
         maps = model.activations(torch.from_numpy(inputs.copy()).to(model.device), [layer])[layer]

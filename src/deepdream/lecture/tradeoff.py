@@ -108,11 +108,13 @@ def _one_fold(
     model: Any, X: NDArray[np.float64], y: NDArray[Any], train: NDArray[np.int64], test: NDArray[np.int64]
 ) -> tuple[float, float, float, float]:
     with warnings.catch_warnings():
+        # A model that has not converged is measured as it is: the chart compares what people get.
         warnings.simplefilter("ignore", ConvergenceWarning)
         model.fit(X[train], y[train])
     classify = hasattr(model, "classes_")
     measure = accuracy_score if classify else r2_score
     surrogate = (DecisionTreeClassifier if classify else DecisionTreeRegressor)(max_depth=3, random_state=0)
+    # The small tree learns the answers of the model and not the truth: it shows how simple the model is.
     surrogate.fit(X[train], model.predict(X[train]))
     answers, imitated = model.predict(X[test]), surrogate.predict(X[test])
     if len(np.unique(answers)) > 1:
@@ -159,6 +161,7 @@ def numbers_to_hold(model: Any) -> int:
         return sum(_tree_numbers(p.nodes["is_leaf"] > 0) for stage in last._predictors for p in stage)
     if hasattr(last, "coefs_"):
         return sum(part.size for part in (*last.coefs_, *last.intercepts_))
+    # A kernel machine has no coefficients per feature: it keeps whole samples.
     if getattr(last, "kernel", "linear") != "linear":
         return int(last.support_vectors_.size + last.dual_coef_.size + last.intercept_.size)
     if hasattr(last, "coef_"):

@@ -73,6 +73,7 @@ class GradientDescent:
         """Move every weight."""
         for w, v in zip(self.weights, self.velocity, strict=True):
             if w.grad is not None:
+                # Weight decay is added to the gradient, as torch.optim.SGD does it.
                 v.mul_(self.settings.momentum).add_(w.grad + self.settings.weight_decay * w)
                 w.sub_(self.settings.lr * v)
 
@@ -128,6 +129,7 @@ def train(
     """
     if settings.optimizer not in OPTIMIZERS:
         raise UnknownNameError("optimizer", settings.optimizer, OPTIMIZERS)
+    # Names are checked before the first step, so that a misspelled loss costs no training.
     find_loss(settings.loss)
     X, y_true = _tensors(X, y_true)
     if (X.shape[1], y_true.shape[1]) != (model.sizes[0], model.sizes[-1]):
@@ -147,6 +149,7 @@ def _epochs(
     size = settings.batch_size or len(X)
     yield _measure(0, model, (X, y), settings, val)
     for number in range(1, settings.epochs + 1):
+        # One batch of everything needs no shuffling, and keeps the same sum to the last bit.
         order = torch.randperm(len(X), generator=rng) if size < len(X) else torch.arange(len(X))
         for batch in torch.split(order, size):
             optimizer.zero_grad()
@@ -191,6 +194,7 @@ def fit(
     for epoch in train(model, X, y_true, settings, val=val):
         epochs.append(epoch)
         last = stop(epoch) or epoch.number == settings.epochs
+        # Copies: the parameters themselves change in place.
         if snapshot_every and (last or epoch.number % snapshot_every == 0):
             snapshots[epoch.number] = {k: v.clone() for k, v in model.state_dict().items()}
         if last:

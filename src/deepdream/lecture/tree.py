@@ -50,9 +50,12 @@ def grow_tree(
         raise UsageError(f"A tree needs a depth of at least 1; got {depth}.")
     if len(np.unique(y)) < 2:
         raise UsageError("A tree needs samples of at least two classes.")
+    # Ties between equally good questions are broken at random, hence the seed.
     model = DecisionTreeClassifier(max_depth=depth, random_state=seed)
+    # Five folds with every class in each need five samples of the rarest one.
     if min(np.unique(y, return_counts=True)[1]) < 5:
         raise UsageError("Five-fold cross-validation needs at least 5 samples of each class.")
+    # The score is cross-validated; the tree that is drawn learns from all samples.
     scores = cross_val_score(model, X, y, cv=StratifiedKFold(5, shuffle=True, random_state=seed))
     model.fit(X, y)
     return ReadableTree(

@@ -116,11 +116,13 @@ def solve_from_many_starts(
     """
     first_weights = [_start(how, seed + i) for i in range(starts)]
     weights = [np.stack(layer) for layer in zip(*first_weights, strict=True)]
+    # All starts are trained at once: arrays with a first axis of starts, so 100 cost hardly more than one.
     velocity = [np.zeros_like(layer) for layer in weights]
     solved_at = np.full(starts, np.inf)
     for sweep in range(how.sweeps + 1):
         outputs, gradients = _gradients(weights, how)
         correct = (np.abs(outputs - XOR_TARGETS) < 0.5).all((1, 2))
+        # The first time counts; a start may leave the solution again.
         solved_at[correct & np.isinf(solved_at)] = sweep
         if np.isfinite(solved_at).all():
             break
@@ -133,6 +135,7 @@ def solve_from_many_starts(
 def _start(how: XorSettings, seed: int) -> tuple[Floats, Floats]:
     """Weights of both layers, (hidden, 3) and (1, hidden + 1): a neuron's last weight is its bias."""
     rng, n = np.random.default_rng(seed), how.hidden
+    # Both weights, then both biases: another order would give other starts, and other counts.
     w1, w2, b1, b2 = (STARTS[how.init](rng, shape) for shape in ((2, n), (n, 1), (n,), (1,)))
     return np.column_stack([w1.T, b1]), np.column_stack([w2.T, b2])
 
@@ -142,6 +145,7 @@ def _gradients(weights: Sequence[Floats], how: XorSettings) -> tuple[Floats, tup
     f, x = HIDDEN[how.activation], np.vstack([XOR_INPUTS.T, np.ones(4)])  # the 1 carries the bias
     h = f.f(weights[0] @ x)
     h = np.concatenate([h, np.ones_like(h[:, :1])], axis=1)
+    # The last row of h is the constant 1 that carries the bias of the output.
     a = _sigmoid(weights[1] @ h)
     delta = a - XOR_TARGETS
     if how.loss == "quadratic":

@@ -21,6 +21,7 @@ def lessons() -> tuple[Lesson, ...]:
     >>> [lesson.name for lesson in lessons()][:3]
     ['glossary', 'regression-vs-classification', 'clusters']
     """
+    # Importing a file registers its lessons, so a new file needs no entry in a list.
     for module in pkgutil.iter_modules(__path__):
         importlib.import_module(f"{__name__}.{module.name}")
     return tuple(sorted(LESSONS.values(), key=lambda lesson: lesson.place))
@@ -70,6 +71,7 @@ def lessons_markdown() -> str:
 
 def _wrapped(paragraph: str) -> list[str]:
     """Lines of a Markdown paragraph; those of a table or a heading stay whole."""
+    # A table or a heading must stay on one line.
     if paragraph.startswith(("|", "#")):
         return [paragraph]
     return textwrap.wrap(paragraph, 118, break_long_words=False, break_on_hyphens=False)

@@ -68,6 +68,7 @@ def backprop(
     from deepdream.lecture import backpropagation
 
     model, x, y = _example(example, seed)
+    # The tables are made before the step, which changes the weights in place.
     trace = backpropagation.backprop(model, x, y)
     before = _example(example, seed)[
         0
@@ -97,6 +98,7 @@ def _backprop_tables(model: MLP, trace: BackpropTrace) -> list[TextTable]:
             TextTable(("neuron", "z", "a"), rows, f"forward, layer {number}: W {tuple(layer.grad_w.shape)}")
         )
     pairs = list(enumerate(zip(trace.layers, model.linear, strict=True), start=1))
+    # Backward tables come last layer first, in the order in which the deltas are computed.
     for number, (layer, linear) in reversed(pairs):
         columns = zip(layer.delta[0].tolist(), layer.grad_w.tolist(), linear.weight.tolist(), strict=True)
         back = [
@@ -168,8 +170,10 @@ def check_gradients(
     x, y = (
         torch.rand(4, n, generator=generator, dtype=torch.float64) for n in (model.sizes[0], model.sizes[-1])
     )
+    # The default network is that of the notebook, and so are its samples.
     if not sizes:
         x, y = notebook_bug.notebook_samples()
+    # The notebook has one output; its wrong line has no meaning for more.
     checks = {"this toolkit": backpropagation.check_gradients(model, x, y, loss)}
     if model.sizes[-1] == 1:
         checks["the notebook's line"] = backpropagation.check_gradients(

@@ -55,6 +55,7 @@ def threshold(
 
     scores = _scores(data, target, positive, groups, seed)
     best = best_threshold(scores.y_true, scores.score, cost_fp=cost_fp, cost_fn=cost_fn)
+    # Without a choice: by theory where the score is a probability, otherwise the cheapest on these samples.
     chosen = at if at is not None else (best.theory if scores.calibrated else best.empirical)
     record = {
         "data": scores.about,
@@ -112,6 +113,7 @@ def _threshold_tables(
     tables = [_counts(rows, best, "t", "The four counts at several thresholds t")]
     numbers: dict[str, Any] = {"table": [asdict(row) for row in rows]}
     if scores.groups:
+        # One threshold for all groups: the lesson is that their errors differ all the same.
         parts = threshold_table(scores.y_true, scores.score, [chosen], groups=scores.groups)
         tables.append(_counts(parts, best, "group", f"By group, at the threshold {chosen:.4g}"))
         numbers["groups"] = [asdict(row) for row in parts]
@@ -161,7 +163,7 @@ def odds(
     searches: Annotated[int, Option("Number of people who are searched.")] = 1,
 ) -> LessonAnswer:
     """Expected false matches = FMR x gallery x searches, for people who are not in the gallery."""
-    from deepdream.lecture.decision import identification_odds
+    from deepdream.lecture.identification import identification_odds
 
     result = identification_odds(fmr, gallery, searches=searches)
 

@@ -75,37 +75,35 @@ def _line_descent(rates: str, steps: int, momentum: float, data: str, view: str,
     x, y = load_line(data) if data else line_samples(seed=seed)
     f = line_loss(x, y)
     critical = critical_rate(f, [0.0, 0.0])
+    # Shares of the critical rate show the same for any data: without momentum 0.99 converges and 1.01 does not.
     shares = numbers_of(rates, "--lr")
     paths = {
         f"{share:g} × critical": gradient_descent(f, [-1.5, -1.5], share * critical, steps, momentum=momentum)
         for share in shares
     }
-    rows = [(name, share * critical, *map(float, p.points[-1]), float(p.values[-1]))
-            for (name, p), share in zip(paths.items(), shares, strict=True)]  # fmt: skip
+    rows = [
+        (name, share * critical, *map(float, path.points[-1]), float(path.values[-1]))
+        for (name, path), share in zip(paths.items(), shares, strict=True)
+    ]
     climb = climb_example(seed)
     z = climb.path.values
+
+    def losses(points: Any) -> Any:
+        return f(torch.as_tensor(points)[:, None]).numpy()
 
     def plot(theme: Theme) -> Any:
         if view == "climb":
             return plots("descent").plot_climb(climb, theme=theme)
         if view == "space":
             shadows, names = [path.points for path in paths.values()], ("slope", "intercept")
-            return plots("descent").plot_in_space(
-                lambda points: f(torch.as_tensor(points)[:, None]).numpy(),
-                paths,
-                shadows,
-                names=names,
-                theme=theme,
-            )
+            return plots("descent").plot_in_space(losses, paths, shadows, names=names, theme=theme)
         return plots("descent").plot_descent(x, y, paths, theme=theme)
 
     keys = ("lr", "slope", "intercept", "loss")
+    numbers = {name: dict(zip(keys, values, strict=True)) for name, *values in rows}
+    way_up = {"from": z[0], "to": z[-1], "input": climb.path.points[-1].tolist()}
     return LessonAnswer(
-        {
-            "critical_rate": critical,
-            "paths": {name: dict(zip(keys, values, strict=True)) for name, *values in rows},
-            "climb": {"from": z[0], "to": z[-1], "input": climb.path.points[-1].tolist()},
-        },
+        {"critical_rate": critical, "paths": numbers, "climb": way_up},
         text=f"Loss of a line: the critical rate is 2 / λmax = {critical:.4g}.",
         tables=[TextTable(("rate", "lr", "slope", "intercept", "loss after all steps"), rows)],
         closing="Upward: the same function with maximize=True moves a trained network's *input*; the sum z "
@@ -126,6 +124,7 @@ def _network_descent(
 
     table = find_data(data or "circle", seed=seed).against_rest().standardized()
 
+    # The same start for every rate, so that only the rate differs.
     def start() -> MLP:
         return MLP([table.X.shape[1], 4, 1], "tanh", init="xavier", seed=seed)
 

@@ -40,7 +40,9 @@ def losses(
         )
     from deepdream.lecture.losses import cross_entropy, l1, quadratic_cost, squared_error
 
+    # One output per sample, shape (n, 1): then a sum over outputs is the value itself.
     outputs = [[value] for value in y], [[value] for value in a]
+    # Cross-entropy takes the logarithm of a probability, so other numbers leave its row out.
     probabilities = all(0 <= value <= 1 for value in (*y, *a))
     rows = [
         (name, formula, float(loss(*outputs, "sum")), float(loss(*outputs, "mean")))

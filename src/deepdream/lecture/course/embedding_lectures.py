@@ -112,6 +112,7 @@ def _sheet_rows(
 def _axes(given: Sequence[str]) -> dict[str, list[float]]:
     """``["perplexity=5,30"]`` as ``{"perplexity": [5, 30]}``; none given means perplexity 30."""
     axes: dict[str, list[float]] = {}
+    # Text such as perplexity=5,30; each may name another setting.
     for text in given:
         name, _, values = text.partition("=")
         try:
@@ -152,6 +153,7 @@ def _sheets(
         words = ", ".join(f"{name.replace('_', ' ')} {sheet.settings[name]:g}" for name in axes)
         yield f"t-SNE, {words}", sheet
     if raw is not features:
+        # Raw pixels are laid out once only, for comparison.
         first = {name: values[:1] for name, values in axes.items()}
         yield "t-SNE of raw pixels", next(embedding.embedding_grid(raw, first, seed=seed))
     yield (

@@ -173,6 +173,7 @@ def lesson(name: str, line: str, *, place: float, notes: str, slide: str = "") -
     """
 
     def register(run: Run) -> Run:
+        # Registered by name: importing a file twice (as a reload does) replaces its lessons.
         LESSONS[name] = Lesson(name, line, place, run, notes, slide)
         return run
 
@@ -181,6 +182,7 @@ def lesson(name: str, line: str, *, place: float, notes: str, slide: str = "") -
 
 def plots(part: str) -> Any:
     """The plot functions of ``deepdream.lecture.plots.PART_plots``, loaded when a plot is needed and not before."""
+    # matplotlib is slow to load, and a lesson that only prints does not need it.
     return importlib.import_module(f"deepdream.lecture.plots.{part}_plots")
 
 

@@ -83,6 +83,7 @@ def mlp(
 
     table = find_data(data, seed=seed, target=target).standardized()
     targets = one_hot(table.y, len(table.classes))
+    # Cross-entropy over several classes needs probabilities that add to 1.
     output = "sigmoid" if targets.shape[1] == 1 or loss != "cross-entropy" else "softmax"
     sizes = [table.X.shape[1], *hidden_sizes(hidden), targets.shape[1]]
     if animate and (sizes[0], sizes[-1]) != (2, 1):
@@ -99,6 +100,7 @@ def mlp(
         val=validation,
         snapshot_every=max(1, epochs // 24),
     )
+    # A few epochs for the table; the JSON and the plot have all of them.
     chosen = sorted({0, 1, epochs // 4, epochs // 2, 3 * epochs // 4, history.best.number, epochs})
     best = history.best
     if save is not None:
@@ -128,6 +130,7 @@ def _split(n: int, share: float, seed: int) -> tuple[Any, Any]:
     """The numbers of the samples to learn from, and of those for validation."""
     import numpy as np
 
+    # Shuffled, because many tables are sorted by class.
     order = np.random.default_rng(seed).permutation(n)
     count = round(share * n) if n >= 8 else 0  # the four samples of a gate are all needed for learning
     return order[count:], order[:count]
@@ -135,6 +138,7 @@ def _split(n: int, share: float, seed: int) -> tuple[Any, Any]:
 
 def _overfitting(history: Any) -> str:
     best, last = history.best, history.epochs[-1]
+    # Five percent above the minimum is noise of a small validation set.
     if last.val_loss <= 1.05 * best.val_loss:
         return f"No sign of overfitting: validation is lowest at epoch {best.number} and stays there."
     return (

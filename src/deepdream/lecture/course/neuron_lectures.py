@@ -56,6 +56,7 @@ def neuron(
             return LessonAnswer({"gate": solve.lower(), "threshold": None}, text=text)
         text += f"any theta in ({thresholds.low:g}, {thresholds.high:g}], canonical {thresholds.canonical}."
         theta = thresholds.canonical if theta is None else theta
+    # People count inputs from 1, Python from 0.
     silencers = tuple(int(number) - 1 for number in numbers_of(inhibitory, "--inhibitory"))
     cell = McCullochPittsNeuron(2.0 if theta is None else theta, silencers)
     table = cell.truth_table(inputs)
@@ -104,6 +105,7 @@ def perceptron(
     table = find_data(data, seed=seed, target=target)
     if positive and positive not in table.classes:
         raise UnknownNameError("class", positive, table.classes, where=data)
+    # A line has two sides: more classes become one against the rest.
     table = table.against_rest(table.classes.index(positive) if positive else 0)
     model, separable = Perceptron(lr, epochs).fit(table.X, table.y), is_linearly_separable(table.X, table.y)
     bound = convergence_bound(table.X, table.y)
@@ -202,6 +204,7 @@ def xor(
     attempt = xor_module.XorSettings(hidden, activation, loss, init, lr, momentum, sweeps)
     line = xor_module.least_squares_outputs()
     outcome = xor_module.solve_from_many_starts(attempt, starts=starts, seed=seed)
+    # A point that mixtures of both classes share proves that no line can separate them.
     point = _vector(proof.common_point)
     reliability = ": not with these settings."
     if outcome.median_sweeps is not None:

@@ -77,7 +77,9 @@ def clusters(
     from deepdream.lecture.datasets import find_data
 
     table = find_data(data, seed=seed, target=target).standardized()
+    # Standardized above: otherwise the column with the largest unit would decide alone.
     chosen = cluster(table.X, k, seed=seed)
+    # From 2 upward: the silhouette of a single cluster is not defined.
     clusterings = [cluster(table.X, each, seed=seed) for each in range(2, min(max(9, k + 1), len(table.X)))]
 
     def plot(theme: Theme) -> Figure:
@@ -120,6 +122,7 @@ def left_right(
     if runs < 1:
         raise UsageError(f"--runs must be at least 1; got {runs}.")
     run = learn_left_right(trials, seed=seed)
+    # A hundred runs, because the number of attempts varies a lot with the random marks.
     others = list(left_right_runs(runs, trials=trials, seed=seed))
     last = [other.last_mistake for other in others]
 

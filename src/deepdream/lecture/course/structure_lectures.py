@@ -164,6 +164,7 @@ def hyperparameters(
     learned = count_parameters(sizes).total
     rows = hyperparameter_table(sizes, optimizer, connectivity=connectivity)
     total = sum(row.count for row in rows)
+    # Both totals are printed: they show that the connections are most of the choices.
     free = sum(row.count for row in hyperparameter_table(sizes, optimizer, connectivity="free"))
     full = sum(row.count for row in hyperparameter_table(sizes, optimizer))
     return LessonAnswer(
@@ -201,6 +202,7 @@ def collapse(
     n, targets = table.X.shape[1], one_hot(table.y, 2)
     flat = MLP([n, 4, 3, 1], "identity", output="identity", init="xavier", seed=seed)
     curved = MLP([n, 4, 3, 1], "tanh", init="xavier", seed=seed)
+    # A linear network diverges at the rate that suits tanh, hence the smaller one.
     scores = [
         fit(model, table.X, targets, TrainingSettings(lr=lr, epochs=250)).epochs[-1].accuracy
         for model, lr in ((flat, 0.05), (curved, 0.5))

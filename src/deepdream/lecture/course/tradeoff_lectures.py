@@ -50,12 +50,14 @@ def tradeoff(
     from deepdream.lecture.tradeoff import measure_tradeoff, ties_with_best
     from deepdream.lecture.tradeoff_models import usual_models
 
+    # Checked before the measurement, which takes up to a minute.
     if x not in ("numbers", "features"):
         raise UnknownNameError("axis", x, ("numbers", "features"))
     X, y, about, task = _measurable(data, target)
     models = usual_models(y, task=task, seed=seed)
     slow = task == "classification" and "boosting" not in models
     points = measure_tradeoff(X, y, models=models, task=task, seed=seed)
+    # The models are measured one by one, so that the bar can move.
     rows = list(progress(points, total=len(models), title="cross-validating"))
     best = ties_with_best(rows)
     score = "accuracy" if task == "classification" else "R²"
@@ -135,6 +137,7 @@ def tree(
     if depth < 0:
         raise UsageError(f"--depth must be 1 or more, or 0 for no limit; got {depth}.")
     table = find_data(data, seed=seed, target=target)
+    # 0 on the command line is None here: no limit.
     result = grow_tree(
         table.X, table.y, features=table.features, classes=table.classes, depth=depth or None, seed=seed
     )

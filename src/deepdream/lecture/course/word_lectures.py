@@ -78,6 +78,7 @@ def discuss(
     """Topics: transparency, right-to-explanation, accountability, chart, unethical-uses; or all."""
     from deepdream.lecture.texts import TOPICS, card, card_title, cards
 
+    # Without a topic the list, as other commands do it; "all" gives the sheet to print.
     if not topic:
         rows = [(name, card_title(name)) for name in TOPICS]
         return LessonAnswer({"topics": dict(rows)}, tables=[TextTable(("topic", "card"), rows)])

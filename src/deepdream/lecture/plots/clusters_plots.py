@@ -62,6 +62,7 @@ def _plane(
     """What to draw of many columns: the first two, or beyond four columns the two principal components."""
     if X.shape[1] <= 4:
         return X[:, :2], [other[:, :2] for other in others], (features[0], features[1])
+    # k-means itself uses all columns; the plane is only for the eye.
     flat = PCA(2, random_state=0).fit(X)
     names = ("first principal component", "second principal component")
     return flat.transform(X), [flat.transform(other) for other in others], names
@@ -93,5 +94,6 @@ def _by_k(
     axes.plot([chosen.k], [getattr(chosen, score)], "o", color=theme.positive, markersize=15)
     axes.set_xticks([c.k for c in clusterings])
     words = {"inertia": "intra-cluster variance (inertia)", "silhouette": "silhouette"}[score]
+    # From 0, so that a small difference does not look like a large one.
     axes.set_ylim(bottom=0)
     label(axes, "number of clusters k", words)

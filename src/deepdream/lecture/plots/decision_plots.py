@@ -11,12 +11,8 @@ from numpy.typing import NDArray
 from scipy.stats import norm
 
 from deepdream.figures import Animation, Figure, Theme, drawn, label, new_figure
-from deepdream.lecture.decision import (
-    BestThreshold,
-    Confusion,
-    identification_odds,
-    threshold_table,
-)
+from deepdream.lecture.decision import BestThreshold, Confusion, threshold_table
+from deepdream.lecture.identification import identification_odds
 from deepdream.lecture.scores import Scores
 
 __all__ = ["plot_odds", "plot_sweep", "plot_threshold"]
@@ -67,6 +63,7 @@ def _histograms(axes: Axes, scores: Scores, chosen: Confusion, theme: Theme) -> 
     ):
         heights, edges = np.histogram(scores.score[scores.y_true == value], bins)
         axes.stairs(heights, edges, fill=True, alpha=0.55, color=color, hatch=hatch, label=name)
+    # On a log scale: the few samples near the threshold matter, and thousands far away would hide them.
     axes.set_yscale("log")
     axes.set_ylim(0.7, axes.get_ylim()[1] * 4)  # room for the legend
     axes.axvline(chosen.threshold, color=theme.ink)
@@ -99,6 +96,7 @@ def _rates(rows: Sequence[Confusion], rate: str) -> NDArray[np.float64]:
 
 
 def _det(axes: Axes, table: Sequence[Confusion], chosen: Confusion, theme: Theme) -> None:
+    # Normal deviates stretch the corner of small errors, where good models differ (Martin et al. 1997).
     low = TICKS[0]
     x, y = (norm.ppf(np.clip(_rates(table, rate), low, 1 - low)) for rate in ("fpr", "fnr"))
     axes.plot(x, y, color=theme.negative)
@@ -123,6 +121,7 @@ def _costs(
     cost = [row.cost(cost_fp=best.cost_fp, cost_fn=best.cost_fn) for row in finite]
     axes.step([row.threshold for row in finite], cost, where="pre", color=theme.negative)
     axes.axvline(at, color=theme.ink, label=f"chosen {at:.3g}")
+    # Cut above: the cost of a senseless threshold would flatten the minimum.
     axes.set_ylim(0, min(max(cost), 8 * best.cost_at_empirical + 1) * 1.05)
     if calibrated:
         axes.axvline(best.theory, color=theme.positive, linestyle="--", label=f"theory {best.theory:.3g}")
@@ -193,6 +192,7 @@ def plot_odds(fmr: float, gallery: int, *, searches: int = 1, theme: Theme = The
     canvas, axes = new_figure(1, 1, title="One search, N comparisons", size=(11, 6.5), theme=theme)
     chart, odds = axes[0, 0], identification_odds(fmr, gallery, searches=searches)
     sizes = np.geomspace(100, max(1e8, 10 * gallery), 50)
+    # Also a hundred times more and less: a stated rate is seldom exact for another gallery.
     for rate, style in ((100 * fmr, ":"), (fmr, "-"), (fmr / 100, "--")):
         if 0 < rate <= 1:
             chart.loglog(sizes, rate * sizes * searches, style, label=f"FMR {rate:.2g}")

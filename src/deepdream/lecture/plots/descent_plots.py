@@ -77,6 +77,7 @@ def plot_descent(
 def _corners(shadows: Sequence[Floats]) -> tuple[Floats, Floats]:
     """The lower and the upper corner of a window on these paths, but not on explosions."""
     start, near = shadows[0][0], np.vstack(shadows)
+    # The median length, so that one path that diverges does not set the scale for all.
     usual = float(np.median([np.abs(shadow - start).max() for shadow in shadows]))
     near = near[np.abs(near - start).max(1) < 6 * max(1.0, usual)]
     edge = 0.12 * (near.max(0) - near.min(0)) + 1e-6
@@ -144,11 +145,13 @@ def plot_in_space(
     canvas.delaxes(axes[0, 0])
     panel: Any = canvas.add_subplot(projection="3d", computed_zorder=False)
     x, y, z = _mesh(heights, shadows)
+    # Paths are drawn after the surface and slightly above it; matplotlib cannot sort them by depth.
     panel.plot_surface(
         *np.meshgrid(x, y), z, cmap=theme.sequential, alpha=0.75, linewidth=0, rstride=1, cstride=1
     )
     for name, shadow, color in zip(paths, shadows, _path_colors(theme), strict=False):
         inside = np.all((shadow >= [x[0], y[0]]) & (shadow <= [x[-1], y[-1]]), axis=1)
+        # A path ends where it leaves the window: beyond it, the surface is not drawn.
         stop = len(shadow) if inside.all() else max(1, int(np.argmin(inside)))
         ground = heights(shadow[:stop])
         panel.plot(

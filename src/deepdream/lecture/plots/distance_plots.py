@@ -45,6 +45,7 @@ def plot_losses(*, theme: Theme = Theme.LIGHT) -> Figure:
 def plot_distances(a: frozenset[str], b: frozenset[str], *, theme: Theme = Theme.LIGHT) -> Figure:
     """Unit balls of Minkowski's distance, Jaccard's two sets, and the great circle beside its bad formula."""
     canvas, axes = new_figure(1, 3, title="What is near? Three distances", size=(12.5, 5.4), theme=theme)
+    # 0.5 is no metric: its ball is not convex, which is what the panel shows.
     for p, style in zip((0.5, 1, 2, 4, math.inf), ("-", "--", "-", "-.", ":"), strict=True):
         ball = distances.unit_ball(p)
         axes[0, 0].plot(*ball.T, style, label=f"p = {'∞' if math.isinf(p) else p:}")
@@ -84,7 +85,12 @@ def _draw_great_circle(axes: Axes) -> None:
     ):
         results = np.array([formula((0, 0), (0, d)) for d in degrees])
         axes.loglog(
-            exact * 1000, np.maximum(np.abs(results / exact - 1), 1e-17), style, markersize=5, label=name
+            # An error of exactly 0 has no place on a log axis.
+            exact * 1000,
+            np.maximum(np.abs(results / exact - 1), 1e-17),
+            style,
+            markersize=5,
+            label=name,
         )
     label(axes, "true distance (m)", "relative error", "Great circle")
     axes.legend()

@@ -29,6 +29,7 @@ def plot_embeddings(
     """One panel per sheet, titled with its settings and scores; the first shows the pictures, if given."""
     columns = min(columns, len(sheets))
     rows = -(-len(sheets) // columns)
+    # With ten kinds the marks are the digits themselves and need no legend.
     legend = int(len(names) != 10)  # ten kinds: the marks are the digits themselves
     canvas, axes = new_figure(
         rows + legend, columns, title="Many dimensions on a flat sheet",

@@ -29,6 +29,7 @@ def plot_left_right(
     axes[0, 1].set_yticks([0, 5, 10, 15])
     axes[0, 1].grid(False)
     axes[1, 0].plot(np.arange(1, len(run.mistakes) + 1), run.mistakes.cumsum(), color=theme.negative)
+    # The newspaper's number is drawn for comparison; it was counted with other stimuli.
     axes[1, 0].axvline(50, color=theme.positive, linestyle="--", label="50 attempts (New York Times)")
     label(axes[1, 0], "attempts", "mistakes so far", f"this run: last mistake at {run.last_mistake}")
     axes[1, 0].legend(loc="lower right")

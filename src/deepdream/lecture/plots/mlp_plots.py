@@ -71,6 +71,7 @@ def plot_mlp(table: Dataset, model: MLP, history: TrainingHistory, *, theme: The
 
 def _plot_image_mlp(table: Dataset, model: MLP, history: TrainingHistory, theme: Theme) -> Figure:
     """The curves, and the weights of the first neurons laid out as the pixels that they weigh."""
+    # Twelve neurons fit beside the curves; more would be too small to see.
     weights = model.linear[0].weight.detach().numpy()[:12]
     rows = math.ceil(math.sqrt(len(weights) * 3 / 4))
     columns = math.ceil(len(weights) / rows)
@@ -165,11 +166,10 @@ def animate_training(play: Play, *, theme: Theme = Theme.LIGHT) -> Animation:
         if grid.min() < 0.5 < grid.max():  # without a boundary, contour() warns
             contours.append(plane.contour(x, y, grid, levels=[0.5], colors=[theme.ink]))
         trail.set_data(numbers[: epoch + 1], losses[: epoch + 1])
-        state = play.history.epochs[epoch]
-        plane.set_title(f"epoch {epoch}: accuracy {state.accuracy:.2f}")
+        plane.set_title(f"epoch {epoch}: accuracy {play.history.epochs[epoch].accuracy:.2f}")
 
-    last = len(play.history.snapshots) - 1
-    update(last)
+    count = len(play.history.snapshots)
+    update(count - 1)
     figure = Figure(
         canvas,
         f"Left: {table.about}, and the output of the network (line: 0.5). Right: the loss so far. "
@@ -182,5 +182,5 @@ def animate_training(play: Play, *, theme: Theme = Theme.LIGHT) -> Animation:
     # What lies over the moving maps must be drawn again with them.
     in_front = (*samples, plane.get_legend(), plane.title, *plane.spines.values(), trail)
     return Animation(
-        figure, update, last + 1, frames_per_second=6, moving=lambda: (*images, *contours, *in_front)
+        figure, update, count, frames_per_second=6, moving=lambda: (*images, *contours, *in_front)
     )

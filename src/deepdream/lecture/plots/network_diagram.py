@@ -30,11 +30,13 @@ class Diagram:
 
 def draw_network(axes: Axes, diagram: Diagram, theme: Theme) -> None:
     """Draw into ``axes``; layers wider than 8 neurons are shown by their first and last ones."""
-    neurons = [_drawn_neurons(n) for n in diagram.sizes]
+    # Of a wide layer the first four and the last three; -1 stands for those left out.
+    neurons = [[*range(n)] if n <= MAX_NODES else [*range(4), -1, *range(n - 3, n)] for n in diagram.sizes]
     positions = [
         {j: (float(2.2 * layer), (len(nodes) - 1) / 2 - i) for i, j in enumerate(nodes)}
         for layer, nodes in enumerate(neurons)
     ]
+    # Widths are relative to the largest weight of the whole network, so that layers can be compared.
     largest = max((float(np.abs(w).max()) for w in diagram.weights), default=1.0) or 1.0
     for layer in range(len(diagram.sizes) - 1):
         _draw_edges(axes, diagram, layer, positions, largest, theme)
@@ -45,13 +47,6 @@ def draw_network(axes: Axes, diagram: Diagram, theme: Theme) -> None:
     axes.set_ylim(-height / 2 - 0.45, height / 2 + 0.1)
     axes.set_aspect("equal")
     axes.axis("off")
-
-
-def _drawn_neurons(n: int) -> list[int]:
-    """The numbers of the neurons that are drawn; -1 stands for those left out."""
-    if n <= MAX_NODES:
-        return list(range(n))
-    return [*range(4), -1, *range(n - 3, n)]
 
 
 def _draw_edges(

@@ -67,6 +67,7 @@ def _scatter_corners(panel: Any, table: Any, theme: Theme) -> None:
 
 def _draw_cube(axes: Any, table: Any, threshold: float, excitatory: Any, theme: Theme) -> None:
     corners = table[:, :-1]
+    # Two corners share an edge if they differ in one input.
     for i, start in enumerate(corners):
         for end in corners[i + 1 :]:
             if np.abs(start - end).sum() == 1:
@@ -92,11 +93,13 @@ def _plane_in_cube(threshold: float, normal: Any) -> list[Any]:
             point[others] = values
             if normal[axis]:
                 point[axis] = threshold - normal @ point
+                # The tolerance keeps corners that lie exactly on the plane.
                 if -1e-9 <= point[axis] <= 1 + 1e-9:
                     cut.append(point)
     if len(cut) < 3:
         return []
     middle = np.mean(cut, axis=0)
+    # Any vector that is not parallel to the normal gives two axes of the plane, to sort the corners around it.
     u = np.cross(normal, [0.3, 0.5, 0.8])
     v = np.cross(normal, u)
     return sorted(cut, key=lambda p: math.atan2((p - middle) @ v, (p - middle) @ u))

@@ -23,10 +23,8 @@ def plot_perceptron(
     """The line after each mistake, its weight vector, and the count of mistakes beside the bound."""
     if table.X.shape[1] < 2:
         raise UsageError("The plot needs two columns of numbers; these data have one.")
-    canvas, axes = new_figure(
-        1, 2, title="The perceptron learns from its mistakes", size=(12, 6), theme=theme
-    )
-    plane, count = axes[0]
+    title = "The perceptron learns from its mistakes"
+    canvas, ((plane, count),) = new_figure(1, 2, title=title, size=(12, 6), theme=theme)
     scatter_classes(plane, table, theme, size=130)
     label(plane, table.features[0], table.features[1])
     low, high = table.X[:, :2].min(0), table.X[:, :2].max(0)
@@ -44,6 +42,7 @@ def plot_perceptron(
         count.axhline(height, color=theme.positive, linestyle="--")
         count.text(0, height, f"bound (R/γ)² = {height:.0f}", va="bottom", color=theme.positive)
     count.set(xlim=(0, max(epochs) + 1), ylim=(0, 1.15 * height))
+    # Evenly spaced mistakes: an animation of thousands of frames would be neither watched nor small.
     chosen = np.unique(np.linspace(0, model.mistakes_ - 1, min(frames, model.mistakes_)).astype(int))
 
     def update(frame: int) -> None:

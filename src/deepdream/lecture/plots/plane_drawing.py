@@ -30,6 +30,7 @@ def scatter_classes(axes: Axes, table: Dataset, theme: Theme, *, size: float = 9
 def plane_grid(table: Dataset, points: int = 80) -> tuple[Any, Any, torch.Tensor]:
     """Two axes that cover the first two columns, and all their pairs as inputs (points², 2)."""
     low, high = table.X[:, :2].min(0), table.X[:, :2].max(0)
+    # A margin, so that no sample lies on the frame.
     edge = 0.15 * (high - low)
     x, y = (np.linspace(low[i] - edge[i], high[i] + edge[i], points) for i in (0, 1))
     return x, y, torch.tensor(np.stack(np.meshgrid(x, y), -1).reshape(-1, 2))

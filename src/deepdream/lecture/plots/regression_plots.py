@@ -37,6 +37,7 @@ def plot_regression_and_classification(
 
 
 def _answers(axes: Axes, ways: RegressionAndClassification, seed: int, theme: Theme) -> None:
+    # Spread sideways, because 45 digits of a kind would lie on one line.
     shaken = ways.truth + np.random.default_rng(seed).uniform(-0.25, 0.25, len(ways.truth))
     axes.plot([-0.5, 9.5], [-0.5, 9.5], color=theme.positive, label="right answer")
     axes.plot(

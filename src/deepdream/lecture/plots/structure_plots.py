@@ -63,6 +63,7 @@ def _diagram(model: MLP, texts: Any, title: str, caption: str, theme: Theme) -> 
     canvas, axes = new_figure(title=title, size=(11, min(9.0, 2.2 + 1.6 * rows)), theme=theme)
     weights = [layer.weight.detach().numpy() for layer in model.linear]
     biases = [layer.bias.detach().numpy() for layer in model.linear]
+    # More numbers than this could not be read.
     few = sum(w.size for w in weights) <= 20
     draw_network(axes[0, 0], Diagram(model.sizes, weights, texts, biases if few else (), few), theme)
     name = "-".join(map(str, model.sizes))
@@ -126,6 +127,7 @@ def plot_hyperparameters(rows: Sequence[Hyperparameter], *, theme: Theme = Theme
     panel = axes[0, 0]
     panel.axis("off")
     panel.set(xlim=(0, 1), ylim=(len(rows) - 0.4, -1.1))
+    # The colors of the slide, green and red; the role also stands there in words, for the color-blind.
     colors = {"architecture": theme.colors[2], "training": VERMILION}
     for x, name in zip((0.0, 0.155, 0.45, 0.515), ("role", "choice", "how many", "which"), strict=True):
         panel.text(x, -0.85, name, weight="bold", ha="center" if name == "how many" else "left", va="center")

@@ -23,6 +23,7 @@ def plot_timeline(events: Sequence[TimelineEvent], *, theme: Theme = Theme.LIGHT
     bar, words = axes[0]
     bar.get_gridspec().set_width_ratios([1, 4])
     first, last = events[0].year, events[-1].year
+    # Rows are evenly spaced to be read; the bar at the left shows the true gaps.
     step = (last - first) / max(len(events) - 1, 1)
     for row, event in enumerate(events):
         color = theme.positive if event.about == "accountability" else theme.negative

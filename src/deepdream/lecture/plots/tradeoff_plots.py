@@ -36,6 +36,7 @@ def plot_tradeoff(
     chart, key = axes[0]
     chart.get_gridspec().set_width_ratios([3, 1])
     best = ties_with_best(list(rows))
+    # A constant guess has no features and no place on a log axis: it stands in the list only.
     ranked = sorted((row for row in rows if row.features > 0), key=lambda row: getattr(row, x))
     _points(chart, ranked, x, best, theme)
     label(chart, f"{AXES[x]}   ← easier to follow", f"{score}, 5-fold mean ± sd")

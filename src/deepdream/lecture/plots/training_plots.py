@@ -28,6 +28,7 @@ def plot_smoothness(*, theme: Theme = Theme.LIGHT) -> Figure:
         (axes[0, 1], torch.sigmoid(z), "sigmoid"),
     ):
         panel.plot(w, a, color=theme.negative)
+        # One arrow far from the threshold and one across it: 100 points of the curve are a change of 1.
         for at in (-1.5, 1.0):
             i, k = int((at + 4) * 100), int((at + 5) * 100)
             panel.annotate(
@@ -54,6 +55,7 @@ def plot_chain(graph: ChainGraph, *, theme: Theme = Theme.LIGHT) -> Figure:
     """The neuron as boxes: values above, derivatives of the output below."""
     canvas, axes = new_figure(title="The chain rule on one neuron", size=(12, 7.5), theme=theme)
     panel = axes[0, 0]
+    # As many rows as inputs, each with its weight, its value and their product.
     inputs = [name for name in graph.values if name[0] in "wx" and "*" not in name]
     count = len(inputs) // 2
     places = {"z": (2.2, count - 0.5), "a": (3.3, count - 0.5), "b": (0.0, -1.2)}

@@ -52,6 +52,7 @@ def _draw(axes: Axes, tree: ReadableTree, node: int, x: float, *, level: int, th
             (inner.children_left[node], -1, "yes"),
             (inner.children_right[node], 1, "no"),
         ):
+            # Each level has half the width of the one above, so that boxes never overlap.
             end = x + sign / 2 ** (level + 2)
             axes.plot([x, end], [-level, -level - 1], color=theme.faint, zorder=0)
             axes.text(
