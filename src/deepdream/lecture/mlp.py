@@ -104,10 +104,8 @@ class MLP(nn.Module):
 
     def trace(self, x: Any) -> list[LayerState]:
         """``z`` and ``a`` of every layer, from the first to the last. ``x``: (samples, inputs)."""
-        a, states = (
-            torch.as_tensor(x, dtype=torch.float64),
-            [],
-        )  # float32 would hide small errors of gradients
+        # float64, because float32 would hide small errors of gradients.
+        a, states = torch.as_tensor(x, dtype=torch.float64), []
         for layer, f in zip(self.linear, self.activations, strict=True):
             # Samples are rows, so W a becomes a Wᵀ.
             z = a @ layer.weight.T + layer.bias

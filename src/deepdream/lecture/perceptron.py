@@ -58,10 +58,8 @@ class Perceptron(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
     def updates(self, X: ArrayLike, y: ArrayLike) -> Iterator[PerceptronUpdate]:
         """Learn, giving every mistake as it happens; ends after an epoch without mistakes."""
         X, s = np.asarray(X, float), signs(y)
-        w, b = (
-            np.zeros(X.shape[1]),
-            0.0,
-        )  # from zero, the learning rate does not change the number of mistakes
+        # From zero, the learning rate scales the line and does not change the number of mistakes.
+        w, b = np.zeros(X.shape[1]), 0.0
         rng = np.random.default_rng(self.seed)
         for epoch in range(1, self.max_epochs + 1):
             self.epochs_, self.converged_ = epoch, True

@@ -24,7 +24,7 @@ def play_page(play: Play, *, dark: bool = False) -> str:
     '<!DOCTYPE html>'
     """
     numbers = json.dumps(_numbers(play), separators=(",", ":")).replace("<", "\\u003c")
-    about = f"{play.model} on {play.table.about} (columns standardized)"
+    about = f"{play.model} on {play.dataset.about} (columns standardized)"
     parts = {"ABOUT": html.escape(about), "NUMBERS": numbers, "THEME": "dark" if dark else "light"}
     # One file without a server: samples and weights are embedded, and the browser computes the network.
     page = (resources.files("deepdream.lecture") / "words" / "playground.html").read_text("utf-8")
@@ -40,8 +40,8 @@ def _numbers(play: Play) -> dict[str, Any]:
         result = play.history.epochs[epoch]
         states.append({"epoch": epoch, "loss": result.loss, "accuracy": result.accuracy, "layers": layers})
     return {
-        "X": _short(torch.as_tensor(play.table.X)),
-        "y": play.table.y.tolist(),
+        "X": _short(torch.as_tensor(play.dataset.X)),
+        "y": play.dataset.y.tolist(),
         "activations": [f.name for f in play.model.activations],
         "states": states,
     }

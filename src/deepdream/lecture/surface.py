@@ -59,7 +59,7 @@ def principal_slice(paths: Iterable[DescentPath]) -> WeightSlice:
     return WeightSlice(origin, directions[:2], float((lengths[:2] ** 2).sum() / (lengths**2).sum()))
 
 
-def descend(model: MLP, table: Dataset, settings: TrainingSettings) -> DescentPath:
+def descend(model: MLP, dataset: Dataset, settings: TrainingSettings) -> DescentPath:
     """Train ``model``; all its weights, as one vector, before and after each epoch.
 
     >>> from deepdream.lecture.datasets import toy
@@ -67,20 +67,20 @@ def descend(model: MLP, table: Dataset, settings: TrainingSettings) -> DescentPa
     (4, 9)
     """
     points, values = [], []
-    for epoch in train(model, table.X, one_hot(table.y, len(table.classes)), settings):
+    for epoch in train(model, dataset.X, one_hot(dataset.y, len(dataset.classes)), settings):
         points.append(parameters_to_vector(model.parameters()).detach().numpy())
         values.append(epoch.loss)
     return DescentPath(np.array(points), np.array(values))
 
 
-def network_loss(model: MLP, table: Dataset, loss: str) -> Callable[[Floats], Floats]:
+def network_loss(model: MLP, dataset: Dataset, loss: str) -> Callable[[Floats], Floats]:
     """The loss at points (n, d) of weight space, as a function. It changes the weights of ``model``.
 
     >>> from deepdream.lecture.datasets import toy
     >>> network_loss(MLP([2, 1]), toy("xor"), "quadratic")(np.zeros((1, 3))).tolist()  # outputs of 0.5
     [0.125]
     """
-    y: Any = torch.as_tensor(one_hot(table.y, len(table.classes)))
+    y: Any = torch.as_tensor(one_hot(dataset.y, len(dataset.classes)))
 
     # Thousands of evaluations for one plot, and none of them needs a gradient.
     @torch.no_grad()
@@ -88,7 +88,7 @@ def network_loss(model: MLP, table: Dataset, loss: str) -> Callable[[Floats], Fl
         losses = []
         for point in points:
             vector_to_parameters(torch.as_tensor(point), model.parameters())
-            losses.append(float(find_loss(loss)(y, model(table.X))))
+            losses.append(float(find_loss(loss)(y, model(dataset.X))))
         return np.array(losses)
 
     return heights

@@ -45,7 +45,9 @@ def threshold(
     ] = None,
     cost_fn: Annotated[float, Option("Cost of a miss (a false negative).")] = 10.0,
     cost_fp: Annotated[float, Option("Cost of a false alarm (a false positive).")] = 1.0,
-    at: Annotated[float | None, Option("The threshold to use. The default is the cheapest one.")] = None,
+    at: Annotated[
+        float | None, Option("The threshold to use. The default is the one of least expected cost.")
+    ] = None,
     decided_by: Annotated[str, Option("Name of the person who chose the threshold, for the record.")] = "",
     sweep: Annotated[bool, Option("Draw a moving threshold, for GIF and WebP files.")] = False,
     seed: int = 0,

@@ -122,19 +122,19 @@ def _network_descent(
     from deepdream.lecture.surface import descend, network_loss, principal_slice
     from deepdream.lecture.training import TrainingSettings
 
-    table = find_data(data or "circle", seed=seed).against_rest().standardized()
+    dataset = find_data(data or "circle", seed=seed).against_rest().standardized()
 
     # The same start for every rate, so that only the rate differs.
     def start() -> MLP:
-        return MLP([table.X.shape[1], 4, 1], "tanh", init="xavier", seed=seed)
+        return MLP([dataset.X.shape[1], 4, 1], "tanh", init="xavier", seed=seed)
 
     paths = {
         f"{lr:g}": descend(
-            start(), table, TrainingSettings("cross-entropy", lr=lr, momentum=momentum, epochs=steps)
+            start(), dataset, TrainingSettings("cross-entropy", lr=lr, momentum=momentum, epochs=steps)
         )
         for lr in rates
     }
-    plane, heights = principal_slice(paths.values()), network_loss(start(), table, "cross-entropy")
+    plane, heights = principal_slice(paths.values()), network_loss(start(), dataset, "cross-entropy")
 
     def plot(theme: Theme) -> Any:
         if view == "climb":
@@ -150,7 +150,7 @@ def _network_descent(
     rows = [(lr, float(path.values[0]), float(path.values[-1])) for lr, path in paths.items()]
     return LessonAnswer(
         {"losses": {lr: path.values.tolist() for lr, path in paths.items()}, "share_in_slice": plane.share},
-        text=f"{start()} on {table.about}; the same start, {len(rates)} rates, {steps} steps.",
+        text=f"{start()} on {dataset.about}; the same start, {len(rates)} rates, {steps} steps.",
         tables=[TextTable(("learning rate", "loss before", "loss after"), rows)],
         closing=f"The plot is a slice through {plane.origin.size} dimensions; {plane.share:.0%} of the "
         "paths' spread lies in it.",

@@ -81,20 +81,22 @@ def mlp(
     from deepdream.lecture.saving import load_network, save_network
     from deepdream.lecture.training import TrainingSettings, fit
 
-    table = find_data(data, seed=seed, target=target).standardized()
-    targets = one_hot(table.y, len(table.classes))
+    dataset = find_data(data, seed=seed, target=target).standardized()
+    targets = one_hot(dataset.y, len(dataset.classes))
     # Cross-entropy over several classes needs probabilities that add to 1.
     output = "sigmoid" if targets.shape[1] == 1 or loss != "cross-entropy" else "softmax"
-    sizes = [table.X.shape[1], *hidden_sizes(hidden), targets.shape[1]]
+    sizes = [dataset.X.shape[1], *hidden_sizes(hidden), targets.shape[1]]
     if animate and (sizes[0], sizes[-1]) != (2, 1):
-        raise UsageError(f"--animate needs two columns of numbers and two classes; {table.about} has others.")
+        raise UsageError(
+            f"--animate needs two columns of numbers and two classes; {dataset.about} has others."
+        )
     model = load_network(load) if load else MLP(sizes, activation, output=output, init=init, seed=seed)
     settings = TrainingSettings(loss, optimizer, lr, momentum, 0.0, batch or None, epochs, seed)
-    training, held_out = _split(len(table.X), val, seed)
-    validation = (table.X[held_out], targets[held_out]) if len(held_out) else None
+    training, held_out = _split(len(dataset.X), val, seed)
+    validation = (dataset.X[held_out], targets[held_out]) if len(held_out) else None
     history = fit(
         model,
-        table.X[training],
+        dataset.X[training],
         targets[training],
         settings,
         val=validation,
@@ -110,8 +112,8 @@ def mlp(
         from deepdream.lecture.play import Play
 
         if animate:
-            return plots("mlp").animate_training(Play(table, model, history), theme=theme)
-        return plots("mlp").plot_mlp(table, model, history, theme=theme)
+            return plots("mlp").animate_training(Play(dataset, model, history), theme=theme)
+        return plots("mlp").plot_mlp(dataset, model, history, theme=theme)
 
     return LessonAnswer(
         {
@@ -119,7 +121,7 @@ def mlp(
             "epochs": [epoch._asdict() for epoch in history.epochs],
             "best_epoch": best.number,
         },
-        text=f"{model} on {table.about} (standardized); {len(training)} to learn, {len(held_out)} to validate.",
+        text=f"{model} on {dataset.about} (standardized); {len(training)} to learn, {len(held_out)} to validate.",
         tables=[TextTable(best._fields, [history.epochs[number] for number in chosen])],
         closing=_overfitting(history) if len(held_out) else "",
         plot=plot,
@@ -183,8 +185,8 @@ def play(
     if page is not None and page.suffix.lower() not in (".html", ".htm"):
         raise UsageError(f"--html wants a name that ends in .html, not {page.name!r}.")
     settings = TrainingSettings(loss=loss, lr=lr, epochs=epochs, seed=seed)
-    table = find_data(data, seed=seed, target=target)
-    played = train_playground(table, hidden_sizes(hidden), settings, activation=activation, frames=frames)
+    dataset = find_data(data, seed=seed, target=target)
+    played = train_playground(dataset, hidden_sizes(hidden), settings, activation=activation, frames=frames)
     remarks = []
     if page is not None:
         write_text(page, play_page(played, dark=dark))
@@ -196,11 +198,11 @@ def play(
         for epoch, model in played.states():
             state = played.history.epochs[epoch]
             caption = f"epoch {epoch}: loss {state.loss:.4f}, accuracy {state.accuracy:.2f}"
-            yield "\n".join([*braille_picture(model, played.table), caption])
+            yield "\n".join([*braille_picture(model, played.dataset), caption])
 
     return LessonAnswer(
         {"sizes": list(played.model.sizes), "epochs": [epoch._asdict() for epoch in epochs_shown]},
-        text="\n".join(braille_picture(played.model, played.table)),
+        text="\n".join(braille_picture(played.model, played.dataset)),
         tables=[
             TextTable(
                 ("epoch", "loss", "accuracy"),

@@ -102,13 +102,14 @@ def perceptron(
     from deepdream.lecture.neuron import is_linearly_separable
     from deepdream.lecture.perceptron import Perceptron, convergence_bound
 
-    table = find_data(data, seed=seed, target=target)
-    if positive and positive not in table.classes:
-        raise UnknownNameError("class", positive, table.classes, where=data)
+    dataset = find_data(data, seed=seed, target=target)
+    if positive and positive not in dataset.classes:
+        raise UnknownNameError("class", positive, dataset.classes, where=data)
     # A line has two sides: more classes become one against the rest.
-    table = table.against_rest(table.classes.index(positive) if positive else 0)
-    model, separable = Perceptron(lr, epochs).fit(table.X, table.y), is_linearly_separable(table.X, table.y)
-    bound = convergence_bound(table.X, table.y)
+    dataset = dataset.against_rest(dataset.classes.index(positive) if positive else 0)
+    model = Perceptron(lr, epochs).fit(dataset.X, dataset.y)
+    separable = is_linearly_separable(dataset.X, dataset.y)
+    bound = convergence_bound(dataset.X, dataset.y)
     rows = [
         (number, step.epoch, step.sample + 1, _vector(step.weights), float(step.bias))
         for number, step in enumerate(model.updates_, start=1)
@@ -122,13 +123,13 @@ def perceptron(
         {
             "mistakes": model.mistakes_, "epochs": model.epochs_, "converged": model.converged_,
             "weights": model.weights_.tolist(), "bias": model.bias_, "separable": separable,
-            "bound": bound.bound if separable else None, "score": float(model.score(table.X, table.y)),
+            "bound": bound.bound if separable else None, "score": float(model.score(dataset.X, dataset.y)),
         },
-        text=f"{table.about}: {'' if separable else 'NOT '}linearly separable.",
+        text=f"{dataset.about}: {'' if separable else 'NOT '}linearly separable.",
         tables=[TextTable(("mistake", "epoch", "sample", "w", "b"), rows[-20:], f"mistakes{last_rows}")],
         closing=f"{model.mistakes_} mistakes in {model.epochs_} epochs; the bound (R/γ)² is {most}. "
         + ending,
-        plot=lambda theme: plots("perceptron").plot_perceptron(table, model, bound, theme=theme),
+        plot=lambda theme: plots("perceptron").plot_perceptron(dataset, model, bound, theme=theme),
     )  # fmt: skip
 
 

@@ -76,25 +76,27 @@ def clusters(
     from deepdream.lecture.clusters import cluster
     from deepdream.lecture.datasets import find_data
 
-    table = find_data(data, seed=seed, target=target).standardized()
+    dataset = find_data(data, seed=seed, target=target).standardized()
     # Standardized above: otherwise the column with the largest unit would decide alone.
-    chosen = cluster(table.X, k, seed=seed)
+    chosen = cluster(dataset.X, k, seed=seed)
     # From 2 upward: the silhouette of a single cluster is not defined.
-    clusterings = [cluster(table.X, each, seed=seed) for each in range(2, min(max(9, k + 1), len(table.X)))]
+    clusterings = [
+        cluster(dataset.X, each, seed=seed) for each in range(2, min(max(9, k + 1), len(dataset.X)))
+    ]
 
     def plot(theme: Theme) -> Figure:
         from deepdream.lecture.plots.clusters_plots import plot_clusters
 
-        names, classes = table.features, table.classes
+        names, classes = dataset.features, dataset.classes
         return plot_clusters(
-            table.X, table.y, clusterings, chosen=chosen, features=names, classes=classes, theme=theme
+            dataset.X, dataset.y, clusterings, chosen=chosen, features=names, classes=classes, theme=theme
         )
 
-    rows = [(c.k, c.inertia, c.between, c.silhouette, c.agreement(table.y)) for c in clusterings]
+    rows = [(c.k, c.inertia, c.between, c.silhouette, c.agreement(dataset.y)) for c in clusterings]
     columns = ("k", "inertia (intra-cluster)", "between clusters", "silhouette", "agreement with labels")
     return LessonAnswer(
-        {"data": table.about, "rows": [dict(zip(columns, row, strict=True)) for row in rows]},
-        tables=[TextTable(columns, rows, f"{table.about}, standardized; k-means")],
+        {"data": dataset.about, "rows": [dict(zip(columns, row, strict=True)) for row in rows]},
+        tables=[TextTable(columns, rows, f"{dataset.about}, standardized; k-means")],
         plot=plot,
         closing="Inertia always falls as k grows; the silhouette need not. Agreement (adjusted Rand) "
         "uses the labels, k-means does not.",

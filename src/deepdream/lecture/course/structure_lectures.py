@@ -198,26 +198,26 @@ def collapse(
     from deepdream.lecture.mlp import MLP
     from deepdream.lecture.training import TrainingSettings, fit
 
-    table = toy(data, seed=seed)
-    n, targets = table.X.shape[1], one_hot(table.y, 2)
+    dataset = toy(data, seed=seed)
+    n, targets = dataset.X.shape[1], one_hot(dataset.y, 2)
     flat = MLP([n, 4, 3, 1], "identity", output="identity", init="xavier", seed=seed)
     curved = MLP([n, 4, 3, 1], "tanh", init="xavier", seed=seed)
     # A linear network diverges at the rate that suits tanh, hence the smaller one.
     scores = [
-        fit(model, table.X, targets, TrainingSettings(lr=lr, epochs=250)).epochs[-1].accuracy
+        fit(model, dataset.X, targets, TrainingSettings(lr=lr, epochs=250)).epochs[-1].accuracy
         for model, lr in ((flat, 0.05), (curved, 0.5))
     ]
     W, b = flat.collapse()
     with torch.no_grad():
-        x = torch.as_tensor(table.X)
+        x = torch.as_tensor(dataset.X)
         difference = float((flat(x) - (x @ W.T + b)).abs().max())
     rows = [("identity (collapses)", scores[0]), ("tanh", scores[1])]
     return LessonAnswer(
         {"W": W.tolist(), "b": b.tolist(), "difference": difference, "accuracy": dict(rows)},
         text=f"{flat} is one layer: W = {[round(w, 4) for w in W[0].tolist()]}, b = {b[0].item():.4f}; "
         f"the outputs differ by {difference:.1e}.",
-        tables=[TextTable(("activation", "accuracy"), rows, table.about)],
+        tables=[TextTable(("activation", "accuracy"), rows, dataset.about)],
         plot=lambda theme: plots("training").plot_collapse(
-            table, {"identity: a plane": flat, "tanh: curved": curved}, theme=theme
+            dataset, {"identity: a plane": flat, "tanh: curved": curved}, theme=theme
         ),
     )

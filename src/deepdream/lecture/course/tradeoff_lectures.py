@@ -100,7 +100,7 @@ def _measurable(data: str, target: str | None) -> tuple[Any, Any, str, Any]:
     from deepdream.lecture.datasets import bundled, is_table_file, load_table
 
     if is_table_file(data):
-        table = load_table(data, target)
+        dataset = load_table(data, target)
     elif data not in MEASURED:
         raise UnknownNameError("data set", data, MEASURED)
     elif target is not None:
@@ -111,8 +111,8 @@ def _measurable(data: str, target: str | None) -> tuple[Any, Any, str, Any]:
         X, y = load_diabetes(return_X_y=True)
         return X, y, "442 samples of diabetes", "regression"
     else:
-        table = bundled(data)
-    return table.X, table.y, table.about, "classification"
+        dataset = bundled(data)
+    return dataset.X, dataset.y, dataset.about, "classification"
 
 
 @lesson(
@@ -136,16 +136,21 @@ def tree(
 
     if depth < 0:
         raise UsageError(f"--depth must be 1 or more, or 0 for no limit; got {depth}.")
-    table = find_data(data, seed=seed, target=target)
+    dataset = find_data(data, seed=seed, target=target)
     # 0 on the command line is None here: no limit.
     result = grow_tree(
-        table.X, table.y, features=table.features, classes=table.classes, depth=depth or None, seed=seed
+        dataset.X,
+        dataset.y,
+        features=dataset.features,
+        classes=dataset.classes,
+        depth=depth or None,
+        seed=seed,
     )
 
     def plot(theme: Theme) -> Figure:
         from deepdream.lecture.plots.tree_plots import plot_tree
 
-        return plot_tree(result, about=table.about, theme=theme)
+        return plot_tree(result, about=dataset.about, theme=theme)
 
     size = {"nodes": result.nodes, "leaves": result.leaves, "depth": result.depth}
     return LessonAnswer(

@@ -38,17 +38,17 @@ def draw_curves(axes: Axes, history: TrainingHistory) -> None:
 
 
 @drawn
-def plot_mlp(table: Dataset, model: MLP, history: TrainingHistory, *, theme: Theme = Theme.LIGHT) -> Figure:
+def plot_mlp(dataset: Dataset, model: MLP, history: TrainingHistory, *, theme: Theme = Theme.LIGHT) -> Figure:
     """Boundary (for two features), the maps of the first hidden layer's neurons, and the curves."""
-    if table.about.endswith("samples of digits"):
-        return _plot_image_mlp(table, model, history, theme)
-    flat = table.X.shape[1] == 2
+    if dataset.about.endswith("samples of digits"):
+        return _plot_image_mlp(dataset, model, history, theme)
+    flat = dataset.X.shape[1] == 2
     hidden = min(4, model.sizes[1]) if flat and len(model.sizes) > 2 else 0
     canvas, plane, curves, small = panels(f"{model} learns", hidden, flat, theme)
     if flat:
-        _draw_boundary(plane, table, model, theme)
+        _draw_boundary(plane, dataset, model, theme)
     draw_curves(curves, history)
-    x, y, inputs = plane_grid(table, 50)
+    x, y, inputs = plane_grid(dataset, 50)
     for j, panel in enumerate(small):
         with torch.no_grad():
             activation = model.trace(inputs)[0].a[:, j]
@@ -57,7 +57,7 @@ def plot_mlp(table: Dataset, model: MLP, history: TrainingHistory, *, theme: The
         panel.set(xticks=[], yticks=[], title=f"hidden neuron {j + 1}")
     last = history.epochs[-1]
     maps = "; below: the output of the first hidden neurons" if hidden else ""
-    what = f"Left: {table.about}, and the output of the network{maps}. Right: loss" if flat else "Loss"
+    what = f"Left: {dataset.about}, and the output of the network{maps}. Right: loss" if flat else "Loss"
     dotted = ", with the lowest validation loss dotted" if last.val_loss is not None else ""
     return Figure(
         canvas,
@@ -69,7 +69,7 @@ def plot_mlp(table: Dataset, model: MLP, history: TrainingHistory, *, theme: The
     )
 
 
-def _plot_image_mlp(table: Dataset, model: MLP, history: TrainingHistory, theme: Theme) -> Figure:
+def _plot_image_mlp(dataset: Dataset, model: MLP, history: TrainingHistory, theme: Theme) -> Figure:
     """The curves, and the weights of the first neurons laid out as the pixels that they weigh."""
     # Twelve neurons fit beside the curves; more would be too small to see.
     weights = model.linear[0].weight.detach().numpy()[:12]
@@ -88,7 +88,7 @@ def _plot_image_mlp(table: Dataset, model: MLP, history: TrainingHistory, theme:
     last = history.epochs[-1]
     return Figure(
         canvas,
-        f"Left: loss against epoch on {table.about}. Right: the weights of the first neurons, each at the "
+        f"Left: loss against epoch on {dataset.about}. Right: the weights of the first neurons, each at the "
         "place of its pixel; orange pixels raise the neuron, blue ones lower it, faint ones hardly "
         "matter. It shows what a first layer looks for: strokes and gaps, not digits.",
         f"Training curves of {model}; final accuracy {last.accuracy:.3f}; pictures of weights, 8 by 8.",
@@ -110,8 +110,8 @@ def panels(title: str, hidden: int, flat: bool, theme: Theme) -> tuple[Any, Any,
     return canvas, canvas.add_subplot(grid[0, :2]), canvas.add_subplot(grid[0, 2:]), list(axes[1, :hidden])
 
 
-def _draw_boundary(axes: Axes, table: Dataset, model: MLP, theme: Theme) -> None:
-    x, y, inputs = plane_grid(table)
+def _draw_boundary(axes: Axes, dataset: Dataset, model: MLP, theme: Theme) -> None:
+    x, y, inputs = plane_grid(dataset)
     with torch.no_grad():
         output = model(inputs)
     if output.shape[1] == 1:
@@ -121,12 +121,12 @@ def _draw_boundary(axes: Axes, table: Dataset, model: MLP, theme: Theme) -> None
     else:
         number = output.argmax(1).reshape(len(y), len(x)).numpy()
         axes.contour(x, y, number, levels=np.arange(output.shape[1]) + 0.5, colors=[theme.ink])
-    _draw_samples(axes, table, theme)
+    _draw_samples(axes, dataset, theme)
 
 
-def _draw_samples(axes: Axes, table: Dataset, theme: Theme) -> None:
-    scatter_classes(axes, table, theme, size=45)
-    label(axes, table.features[0], table.features[1])
+def _draw_samples(axes: Axes, dataset: Dataset, theme: Theme) -> None:
+    scatter_classes(axes, dataset, theme, size=45)
+    label(axes, dataset.features[0], dataset.features[1])
     axes.grid(False)  # grid lines would be mistaken for the boundary
     axes.legend(title="class", loc="upper right")
 
@@ -134,16 +134,16 @@ def _draw_samples(axes: Axes, table: Dataset, theme: Theme) -> None:
 @drawn
 def animate_training(play: Play, *, theme: Theme = Theme.LIGHT) -> Animation:
     """The boundary, the hidden neurons and the loss, one frame for each saved state."""
-    table, model = play.table, play.model
+    dataset, model = play.dataset, play.model
     hidden = min(4, model.sizes[1]) if len(model.sizes) > 2 else 0
     canvas, plane, curve, small = panels(f"{model} learns", hidden, True, theme)
-    x, y, inputs = plane_grid(table, POINTS)
+    x, y, inputs = plane_grid(dataset, POINTS)
     blank = np.zeros((POINTS, POINTS))
     images = [draw_map(plane, (x, y), blank, theme, limits=(0, 1), alpha=0.6)]
     for j, panel in enumerate(small):
         images.append(draw_map(panel, (x, y), blank, theme, limits=(-1, 1)))
         panel.set(xticks=[], yticks=[], title=f"hidden neuron {j + 1}")
-    _draw_samples(plane, table, theme)
+    _draw_samples(plane, dataset, theme)
     samples = tuple(plane.collections)
     numbers, losses = zip(*[(epoch.number, epoch.loss) for epoch in play.history.epochs], strict=True)
     curve.semilogy(numbers, losses, color=theme.faint)
@@ -172,7 +172,7 @@ def animate_training(play: Play, *, theme: Theme = Theme.LIGHT) -> Animation:
     update(count - 1)
     figure = Figure(
         canvas,
-        f"Left: {table.about}, and the output of the network (line: 0.5). Right: the loss so far. "
+        f"Left: {dataset.about}, and the output of the network (line: 0.5). Right: the loss so far. "
         "Below: the output of the first hidden neurons. It shows how the soft lines of single neurons combine "
         "to a region.",
         f"Animation of {model} learning; accuracy {play.history.epochs[-1].accuracy:.2f} at the end.",

@@ -18,18 +18,18 @@ __all__ = ["plot_perceptron"]
 
 @drawn
 def plot_perceptron(
-    table: Dataset, model: Perceptron, bound: MistakeBound, *, theme: Theme = Theme.LIGHT, frames: int = 40
+    dataset: Dataset, model: Perceptron, bound: MistakeBound, *, theme: Theme = Theme.LIGHT, frames: int = 40
 ) -> Animation:
     """The line after each mistake, its weight vector, and the count of mistakes beside the bound."""
-    if table.X.shape[1] < 2:
+    if dataset.X.shape[1] < 2:
         raise UsageError("The plot needs two columns of numbers; these data have one.")
     title = "The perceptron learns from its mistakes"
     canvas, ((plane, count),) = new_figure(1, 2, title=title, size=(12, 6), theme=theme)
-    scatter_classes(plane, table, theme, size=130)
-    label(plane, table.features[0], table.features[1])
-    low, high = table.X[:, :2].min(0), table.X[:, :2].max(0)
-    margin, others = 0.35 * (high - low).max(), table.X[:, 2:].mean(0)
-    cut = f" (all {table.X.shape[1]} columns count; the others stand at their mean)" if len(others) else ""
+    scatter_classes(plane, dataset, theme, size=130)
+    label(plane, dataset.features[0], dataset.features[1])
+    low, high = dataset.X[:, :2].min(0), dataset.X[:, :2].max(0)
+    margin, others = 0.35 * (high - low).max(), dataset.X[:, 2:].mean(0)
+    cut = f" (all {dataset.X.shape[1]} columns count; the others stand at their mean)" if len(others) else ""
     plane.set(xlim=(low[0] - margin, high[0] + margin), ylim=(low[1] - margin, high[1] + margin))
     count.legend(*plane.get_legend_handles_labels(), loc="lower right", title="class, left")
     line, arrow, ring = _moving_parts(plane, theme)
@@ -49,7 +49,7 @@ def plot_perceptron(
         step = model.updates_[chosen[frame]]
         offset = step.bias + step.weights[2:] @ others  # the columns that are not drawn stand at their mean
         _place_line(line, arrow, step.weights, offset, (low - margin, high + margin))
-        ring.set_data(*table.X[step.sample, :2, None])
+        ring.set_data(*dataset.X[step.sample, :2, None])
         count_now = chosen[frame] + 1
         curve.set_data(epochs[:count_now], range(1, count_now + 1))
         plane.set_title(f"mistake {count_now}, epoch {step.epoch}")
@@ -61,7 +61,7 @@ def plot_perceptron(
     state = "no mistakes remain" if model.converged_ else endless
     figure = Figure(
         canvas,
-        f"Left: {table.about}, with the line w·x + b = 0 after a mistake (ringed) and the weights w normal "
+        f"Left: {dataset.about}, with the line w·x + b = 0 after a mistake (ringed) and the weights w normal "
         f"to it{cut}. Right: mistakes counted, and Novikoff's bound if there is one in sight. After "
         f"{model.mistakes_} mistakes in {model.epochs_} epochs {state}. It shows that learning here means "
         "turning the line toward the sample that was wrong.",

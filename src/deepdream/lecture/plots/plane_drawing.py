@@ -17,19 +17,19 @@ __all__ = ["MARKERS", "draw_map", "plain_ticks", "plane_grid", "scatter_classes"
 MARKERS = ("o", "s", "^", "D", "v", "P", "X", "*", "<", ">")
 
 
-def scatter_classes(axes: Axes, table: Dataset, theme: Theme, *, size: float = 90.0) -> None:
+def scatter_classes(axes: Axes, dataset: Dataset, theme: Theme, *, size: float = 90.0) -> None:
     """The samples in the plane of the first two columns: each class its color and its marker."""
-    for number, name in enumerate(table.classes):
-        points = table.X[table.y == number]
+    for number, name in enumerate(dataset.classes):
+        points = dataset.X[dataset.y == number]
         axes.scatter(
             points[:, 0], points[:, 1], s=size, marker=MARKERS[number % 10],
             color=theme.colors[number % 7], edgecolor=theme.paper, linewidth=1, label=name, zorder=3,
         )  # fmt: skip
 
 
-def plane_grid(table: Dataset, points: int = 80) -> tuple[Any, Any, torch.Tensor]:
+def plane_grid(dataset: Dataset, points: int = 80) -> tuple[Any, Any, torch.Tensor]:
     """Two axes that cover the first two columns, and all their pairs as inputs (points², 2)."""
-    low, high = table.X[:, :2].min(0), table.X[:, :2].max(0)
+    low, high = dataset.X[:, :2].min(0), dataset.X[:, :2].max(0)
     # A margin, so that no sample lies on the frame.
     edge = 0.15 * (high - low)
     x, y = (np.linspace(low[i] - edge[i], high[i] + edge[i], points) for i in (0, 1))

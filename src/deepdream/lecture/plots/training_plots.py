@@ -156,13 +156,13 @@ def plot_vanishing(norms: Mapping[str, Sequence[float]], *, theme: Theme = Theme
 
 
 @drawn
-def plot_collapse(table: Any, outputs: Mapping[str, Any], *, theme: Theme = Theme.LIGHT) -> Figure:
+def plot_collapse(dataset: Any, outputs: Mapping[str, Any], *, theme: Theme = Theme.LIGHT) -> Figure:
     """What networks with and without activations say over the plane: a plane, or a curve."""
 
     canvas, axes = new_figure(
         1, len(outputs), title="Without activations, layers collapse", size=(12, 5.8), theme=theme
     )
-    x, y, inputs = plane_grid(table)
+    x, y, inputs = plane_grid(dataset)
     for panel, (name, model) in zip(axes[0], outputs.items(), strict=True):
         with torch.no_grad():
             image = model(inputs).reshape(len(y), len(x)).numpy()
@@ -172,12 +172,12 @@ def plot_collapse(table: Any, outputs: Mapping[str, Any], *, theme: Theme = Them
         else:
             words = f"{image.mean():.2f} everywhere"
             panel.text((x[0] + x[-1]) / 2, (y[0] + y[-1]) / 2, words, ha="center", size=18)
-        scatter_classes(panel, table, theme, size=70)
-        label(panel, table.features[0], table.features[1], name)
+        scatter_classes(panel, dataset, theme, size=70)
+        label(panel, dataset.features[0], dataset.features[1], name)
         panel.grid(False)
     return Figure(
         canvas,
-        f"Data: {table.about}. The same layers, with the identity (they multiply to one matrix: a straight "
+        f"Data: {dataset.about}. The same layers, with the identity (they multiply to one matrix: a straight "
         "boundary at most) and with tanh between them (curved). 'Just linear models' holds only without the "
         "non-linearities.",
         "Panels with the outputs of networks over the plane and the samples.",
