@@ -10,10 +10,11 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from deepdream.attribution import layer_identities, pixel_identities  # noqa: F401 - their import registers them
 from deepdream.attribution.baselines import blur
 from deepdream.attribution.explaining import check_applies
 from deepdream.attribution.explanation import completeness_gap
-from deepdream.attribution.identities import found, identities
+from deepdream.attribution.identity import identities, run_method
 from deepdream.attribution.question import Question
 from deepdream.attribution.registry import Method, Outcome, methods
 from deepdream.attribution.score_function import ScoreFunction
@@ -121,13 +122,13 @@ def _tried(method: Method, score_function: ScoreFunction) -> BatteryResult:
         return BatteryResult(method.name, own.error(score_function), tolerance=own.tolerance)
     if method.name in _PATHS:
         return _path_tried(method, score_function)
-    outcome = found(score_function, method.name, **_SMALL.get(method.name, {}))
+    outcome = run_method(score_function, method.name, **_SMALL.get(method.name, {}))
     return BatteryResult(method.name, _missed(score_function, outcome))
 
 
 def _path_tried(method: Method, score_function: ScoreFunction) -> BatteryResult:
     most = MOST_STEPS_LARGE if score_function.model.preprocessing.fixed else MOST_STEPS
-    outcome = found(score_function, method.name, most=most)
+    outcome = run_method(score_function, method.name, most=most)
     error = _missed(score_function, outcome)
     said = any("not converged" in note and f"{error:.1%}" in note for note in outcome.notes)
     return BatteryResult(method.name, error, steps=outcome.options["steps"], said=said)
