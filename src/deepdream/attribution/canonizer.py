@@ -61,15 +61,16 @@ class _Tracer(fx.Tracer):
     def is_leaf_module(self, m: nn.Module, module_qualified_name: str) -> bool:
         if type(m).__module__.startswith("torch.nn"):
             return super().is_leaf_module(m, module_qualified_name)
-        return isinstance(m, nn.Conv2d) or (not any(m.children()) and not _traceable(m))
-
-
-def _traceable(module: nn.Module) -> bool:
-    try:
-        fx.Tracer().trace(module)
-    except Exception:  # noqa: BLE001 - a trace runs the module's own code, which may raise anything
+        # A subclass of a convolution may pad by itself; its rule needs it whole.
+        if isinstance(m, nn.Conv2d):
+            return True
+        if any(m.children()):
+            return False
+        try:
+            fx.Tracer().trace(m)
+        except Exception:  # noqa: BLE001 - a trace runs the module's own code, which may raise anything
+            return True
         return False
-    return True
 
 
 def canonized(model: Model) -> fx.GraphModule:
@@ -82,11 +83,12 @@ def canonized(model: Model) -> fx.GraphModule:
         try:
             _GRAPHS[model] = _canonize(model)
         except UsageError as error:
+            # The reason is kept too: a failed trace of a large network takes as long as a good one.
             _GRAPHS[model] = str(error)
-    found = _GRAPHS[model]
-    if isinstance(found, str):
-        raise UsageError(found)
-    return found
+    graph = _GRAPHS[model]
+    if isinstance(graph, str):
+        raise UsageError(graph)
+    return graph
 
 
 def untraceable(model: Model) -> str | None:
@@ -102,10 +104,15 @@ _GRAPHS: WeakKeyDictionary[Model, fx.GraphModule | str] = WeakKeyDictionary()
 
 
 def _canonize(model: Model) -> fx.GraphModule:
-    example = example_of(model)
-    network = frozen_copy(model.module)
-    _split_norms(network)
-    tracer = _Tracer()
+    example, network, tracer = example_of(model), frozen_copy(model.module), _Tracer()
+    # Batch norms that carry an activation (timm's) become a norm and what they carry.
+    for name, part in list(network.named_modules()):
+        if isinstance(part, nn.BatchNorm2d) and any(True for _ in part.children()):
+            plain = nn.BatchNorm2d(part.num_features, part.eps, affine=part.affine)
+            plain.load_state_dict(part.state_dict(), strict=False)
+            parent, _, child = name.rpartition(".")
+            pieces = nn.Sequential(plain, *part.children()).eval().requires_grad_(False)
+            setattr(network.get_submodule(parent), child, pieces)
     try:
         graph = tracer.trace(network)
     except Exception as error:
@@ -116,42 +123,15 @@ def _canonize(model: Model) -> fx.GraphModule:
         ShapeProp(module).propagate(example)
         _rewrite(module)
         _fold_norms(module)
-        _verify(module(example), frozen_copy(model.module)(example))
+        # Tracing follows one path through the code: where that depends on values, the copy is another network.
+        expected = frozen_copy(model.module)(example)
+        if (module(example) - expected).norm() > TOLERANCE * expected.norm():
+            raise UsageError("the readable copy of it does not give the same output")
     return module
 
 
-def _split_norms(network: nn.Module) -> None:
-    """Batch norms that carry an activation (timm's) become a norm and what they carry."""
-    for name, part in list(network.named_modules()):
-        if isinstance(part, nn.BatchNorm2d) and any(True for _ in part.children()):
-            plain = nn.BatchNorm2d(part.num_features, part.eps, affine=part.affine)
-            plain.load_state_dict(part.state_dict(), strict=False)
-            parent, _, child = name.rpartition(".")
-            pieces = nn.Sequential(plain, *part.children()).eval().requires_grad_(False)
-            setattr(network.get_submodule(parent), child, pieces)
-
-
-def _fold_norms(module: fx.GraphModule) -> None:
-    """Batch norms right after a convolution go into it."""
-    for node, norm in list(parts(module)):
-        before = node.args[0]
-        if type(norm) is not nn.BatchNorm2d or not isinstance(before, fx.Node) or len(before.users) > 1:
-            continue
-        convolution = module.get_submodule(str(before.target)) if before.op == "call_module" else None
-        if isinstance(convolution, nn.Conv2d) and norm.track_running_stats:
-            place_module(module, before, fuse_conv_bn_eval(convolution, norm))
-            node.replace_all_uses_with(node.args[0])  # type: ignore[arg-type]
-            module.graph.erase_node(node)
-    module.graph.lint()
-    module.recompile()
-
-
-def _verify(got: Tensor, expected: Tensor) -> None:
-    if (got - expected).norm() > TOLERANCE * expected.norm():
-        raise UsageError("the readable copy of it does not give the same output")
-
-
 def _rewrite(module: fx.GraphModule) -> None:
+    """Make every activation, sum and product a module of its own, and nothing in place."""
     for node in list(module.graph.nodes):
         if _is_idle(module, node):
             node.replace_all_uses_with(node.args[0])
@@ -162,7 +142,12 @@ def _rewrite(module: fx.GraphModule) -> None:
         if replacement is not None:
             place_module(module, node, replacement)
         elif node.op == "call_module":
-            _separate(module, node, seen)
+            # A module without weights that runs twice gets a copy: captum keeps what one module saw last.
+            name, part = str(node.target), module.get_submodule(str(node.target))
+            if name in seen and not any(True for _ in part.parameters()):
+                node.target = f"{name.replace('.', '_')}_{node.name}_again"
+                module.add_submodule(node.target, copy.deepcopy(part))
+            seen.add(name)
         _out_of_place(node)
     module.graph.lint()
     module.recompile()
@@ -176,33 +161,56 @@ def _is_idle(module: fx.GraphModule, node: fx.Node) -> bool:
 
 
 def _module_for(node: fx.Node) -> nn.Module | None:
+    """The module that does what the function or method of ``node`` does, if it needs one."""
     if node.op not in ("call_function", "call_method"):
         return None
     if node.target in _ACTIVATIONS:
-        return _activation(node)
-    if node.target in _ADDITIONS and _both_tensors(node) and not node.kwargs.get("alpha"):
+        names = {"negative_slope", "alpha", "approximate", "beta", "threshold"}
+        kind: Callable[..., nn.Module] = _ACTIVATIONS[node.target]
+        return kind(**{name: value for name, value in node.kwargs.items() if name in names})
+    # Whether both operands depend on the picture: a parameter or a number is no second operand.
+    operands = [arg for arg in node.args if isinstance(arg, fx.Node)]
+    both = len(operands) == 2 and all("tensor_meta" in o.meta and o.op != "get_attr" for o in operands)
+    if node.target in _ADDITIONS and both and not node.kwargs.get("alpha"):
         addition: nn.Module = Addition_Module()
         return addition
-    if node.target in _PRODUCTS and _both_tensors(node):
+    if node.target in _PRODUCTS and both:
         return Product()
     if node.target is F.max_pool2d:
-        names = ("kernel_size", "stride", "padding", "dilation", "ceil_mode")
-        given: dict[str, Any] = dict(zip(names, node.args[1:], strict=False))
-        given |= {name: node.kwargs[name] for name in names if name in node.kwargs}
-        return nn.MaxPool2d(**given)
+        names_of_pool = ("kernel_size", "stride", "padding", "dilation", "ceil_mode")
+        given: dict[str, Any] = dict(zip(names_of_pool, node.args[1:], strict=False))
+        return nn.MaxPool2d(**given | {n: node.kwargs[n] for n in names_of_pool if n in node.kwargs})
     return None
 
 
-def _activation(node: fx.Node) -> nn.Module:
-    kind: Callable[..., nn.Module] = _ACTIVATIONS[node.target]
-    names = {"negative_slope", "alpha", "approximate", "beta", "threshold"}
-    return kind(**{name: value for name, value in node.kwargs.items() if name in names})
+def _out_of_place(node: fx.Node) -> None:
+    """Operations in place would overwrite what the backward pass of a rule needs."""
+    swaps: dict[Any, Any] = {
+        operator.iadd: operator.add,
+        operator.imul: operator.mul,
+        operator.isub: operator.sub,
+    }
+    if node.op == "call_function":
+        node.target = swaps.get(node.target, node.target)
+        if node.kwargs.get("inplace"):
+            node.kwargs = {**node.kwargs, "inplace": False}
+    elif node.op == "call_method" and str(node.target).endswith("_") and not str(node.target).startswith("_"):
+        node.target = str(node.target)[:-1]
 
 
-def _both_tensors(node: fx.Node) -> bool:
-    """Whether both operands depend on the picture (a parameter or a number is no second operand)."""
-    operands = [arg for arg in node.args if isinstance(arg, fx.Node)]
-    return len(operands) == 2 and all("tensor_meta" in o.meta and o.op != "get_attr" for o in operands)
+def _fold_norms(module: fx.GraphModule) -> None:
+    """Batch norms right after a convolution become part of it: one linear operation has one rule."""
+    for node, norm in list(parts(module)):
+        before = node.args[0]
+        if type(norm) is not nn.BatchNorm2d or not isinstance(before, fx.Node) or len(before.users) > 1:
+            continue
+        convolution = module.get_submodule(str(before.target)) if before.op == "call_module" else None
+        if isinstance(convolution, nn.Conv2d) and norm.track_running_stats:
+            place_module(module, before, fuse_conv_bn_eval(convolution, norm))
+            node.replace_all_uses_with(node.args[0])  # type: ignore[arg-type]
+            module.graph.erase_node(node)
+    module.graph.lint()
+    module.recompile()
 
 
 def place_module(module: fx.GraphModule, node: fx.Node, part: nn.Module) -> None:
@@ -215,30 +223,6 @@ def place_module(module: fx.GraphModule, node: fx.Node, part: nn.Module) -> None
     fresh.meta = dict(node.meta)
     node.replace_all_uses_with(fresh)
     module.graph.erase_node(node)
-
-
-def _separate(module: fx.GraphModule, node: fx.Node, seen: set[str]) -> None:
-    """A module without weights that runs again gets a copy of its own."""
-    name = str(node.target)
-    part = module.get_submodule(name)
-    if name in seen and not any(True for _ in part.parameters()):
-        node.target = f"{name.replace('.', '_')}_{node.name}_again"
-        module.add_submodule(node.target, copy.deepcopy(part))
-    seen.add(name)
-
-
-def _out_of_place(node: fx.Node) -> None:
-    swaps: dict[Any, Any] = {
-        operator.iadd: operator.add,
-        operator.imul: operator.mul,
-        operator.isub: operator.sub,
-    }
-    if node.op == "call_function":
-        node.target = swaps.get(node.target, node.target)
-        if node.kwargs.get("inplace"):
-            node.kwargs = {**node.kwargs, "inplace": False}
-    elif node.op == "call_method" and str(node.target).endswith("_") and not str(node.target).startswith("_"):
-        node.target = str(node.target)[:-1]
 
 
 def parts(module: fx.GraphModule) -> Iterator[tuple[fx.Node, nn.Module]]:
