@@ -123,7 +123,7 @@ def test_the_table_fits_into_a_narrow_terminal(picture: Path, monkeypatch: pytes
     assert re.search(
         r"^· sparseness +0\.\d{3} +0\.\d{3} ± [^\n]+\n    (not )?sparser than every", narrow, re.M
     )
-    assert "  mass-inside\n    not made: nobody said where the object is (--mask)\n" in narrow
+    assert "  mass-inside\n    not made: it is not known where the object is (--mask)\n" in narrow
 
 
 @pytest.mark.weights

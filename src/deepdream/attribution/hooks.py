@@ -17,7 +17,7 @@ from deepdream.models import Layer, Model
 
 @contextmanager
 def replacing_output(module: nn.Module, runs: int, change: Callable[[Tensor], Tensor]) -> Iterator[None]:
-    """While it lasts, the network goes on with ``change(output)`` after the module's last run of a pass.
+    """While it lasts, the network continues with ``change(output)`` after the module's last run of a pass.
 
     Replacing is the purpose here; the hook is always removed again.
     """

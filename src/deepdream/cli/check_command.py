@@ -1,4 +1,4 @@
-"""The command ``check``: what an explanation is worth, each number beside maps that know nothing."""
+"""The command ``check``: what an explanation is worth, each number beside control maps."""
 
 from __future__ import annotations
 
@@ -72,7 +72,7 @@ def check(
     overwrite: OverwriteOption = False,
     skip_existing: SkipOption = False,
     choice: NetworkChoice,
-    seed: Annotated[int, typer.Option(min=0, help="Of everything that is drawn by chance.")] = 0,
+    seed: Annotated[int, typer.Option(min=0, help="Random seed.")] = 0,
     list_all: Annotated[bool, typer.Option("--list", help="List the checks and stop.")] = False,
     as_json: JsonOption = False,
     quiet: Quiet = False,

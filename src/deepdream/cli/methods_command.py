@@ -91,7 +91,7 @@ def _tell(entry: Method) -> None:
     ]
     put_table((entry.name, ""), rows)
     if not entry.options:
-        put("It has no options of its own.")
+        put("It has no options.")
         return
     put_table(
         ("option", "default", "values", "meaning"),

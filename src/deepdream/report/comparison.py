@@ -44,7 +44,7 @@ def _numbers(first: ReportData, second: ReportData) -> Html:
     ]
     caption = (
         "Margin: points between the first and the second class. Entropy: 0 bits would be one class for certain. Maps "
-        "past chance: better than maps that know nothing of the network, at both deletion and insertion."
+        "past chance: better than maps that do not depend on the network, at both deletion and insertion."
     )
     return table(names, rows, caption=caption)
 

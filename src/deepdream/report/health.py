@@ -29,7 +29,7 @@ def health_table(report_data: ReportData) -> Html:
     ]
     rows += [_control_row(report_data, kind, names) for kind in ("random maps", GAUSSIAN, EDGES)]
     caption = (
-        "One row a method; the last three rows are the controls, maps that know nothing of the network. Checks that "
+        "One row a method; the last three rows are the controls, maps that do not depend on the network. Checks that "
         "hide cells behind the blur and behind the mean color show the mean of both, those that compare maps the rank "
         "correlation."
     )
@@ -167,7 +167,7 @@ def removal_curves(report_data: ReportData) -> Html:
     """Deletion and insertion in the band of the controls, on the blurred and on the mean-colored picture."""
     caption = (
         "The blue line falls while the cells that the map ranks first are hidden, the orange one rises while they "
-        "are shown. The tinted bands are what maps that know nothing of the network reach: random maps (±2 sd), a "
+        "are shown. The tinted bands are what maps that do not depend on the network reach: random maps (±2 sd), a "
         "centered blob, an edge detector. Inside its band a line says nothing for the map."
     )
     behind = {"blur": "Hidden cells show the picture’s blur.", "mean": "Hidden cells show its mean color."}

@@ -117,7 +117,7 @@ def index_page(entries: Sequence[ReportEntry], network: str, values: Mapping[str
         card(
             "Maps past chance",
             f"{standing:.0%}",
-            "beat maps that know nothing of the network at both deletion and insertion.",
+            "beat maps that do not depend on the network at both deletion and insertion.",
         ),
     )
     return page(

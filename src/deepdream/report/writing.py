@@ -179,7 +179,7 @@ def _evidence(report_data: ReportData, prefix: str) -> list[Section]:
             "Can the maps be trusted?",
             health.health_table(report_data),
             "A number alone means nothing: a blob in the middle of the picture beats many methods, because things are "
-            "photographed in the middle. So every number stands beside maps that know nothing of the network, and "
+            "photographed in the middle. So every number stands beside maps that do not depend on the network, and "
             "supports a method only beyond all of them.",
         ),
         Section(

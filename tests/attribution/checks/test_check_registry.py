@@ -105,7 +105,7 @@ def test_without_a_mask_or_a_method_a_check_says_why(sees_red: Model, planted: T
         "mass-inside": "--mask",
         "sensitivity": "the method itself",
         "completeness": "promise",
-        "cost": "nobody knows",
+        "cost": "not known",
     }.items():
         check_result = found(name, context, truth)
         assert check_result.verdict.startswith("not made: ")

@@ -194,10 +194,7 @@ def check_of_maps(
         def run(context: CheckContext, tested_map: MapUnderTest) -> CheckResult:
             measured = measure(context, tested_map.heatmap)
             controls = context.measured(name, measure)
-            scores = {
-                variant: ControlScores.of({key: control.values[variant] for key, control in controls.items()})
-                for variant in measured.values
-            }
+            scores = ControlScores.by_variant({key: control.values for key, control in controls.items()})
             verdict = judge_all(measured.values, scores, better)
             return CheckResult.of(name, tested_map, measured, verdict=verdict, control_scores=scores)
 

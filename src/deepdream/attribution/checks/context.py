@@ -122,7 +122,7 @@ class CheckContext:
         return max(time.perf_counter() - start, 1e-6)
 
     def within(self, seconds: float | None) -> AbstractContextManager[None]:
-        """For as long, the network is asked for ``seconds`` at most, and in chunks that do not take long."""
+        """While it lasts, the network runs for ``seconds`` at most, in chunks that do not take long."""
         return _limited(self, seconds)
 
     @cached_property

@@ -140,7 +140,7 @@ def sensitivity(context: CheckContext, tested_map: MapUnderTest) -> CheckResult:
     assert recompute is not None
 
     def explained(batch: Tensor) -> Tensor:
-        if torch.equal(batch, context.image):  # captum asks for the picture itself first
+        if torch.equal(batch, context.image):  # captum explains the picture itself first
             return context.reference(tested_map)[None]
         with torch.enable_grad():
             return torch.stack([recompute(context.model, image[None], context.target) for image in batch])
@@ -178,7 +178,7 @@ def _steady(value: float, control_scores: ControlScores) -> Verdict:
     if not value < float("inf"):
         return Verdict("not a number: the map cannot be measured", False)
     if value >= 1:
-        return Verdict("unsteady: noise that nobody sees changes the map by more than its own length", False)
+        return Verdict("unsteady: noise too small to see changes the map by more than its own length", False)
     side = "steadier" if value <= control_scores.edges else "less steady"
     words = f"{side} than the edge detector; steadiness alone proves nothing (the centered blob scores 0)"
     return Verdict(words, None)

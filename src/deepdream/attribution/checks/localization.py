@@ -27,7 +27,7 @@ def mass_inside(heatmap: Tensor, mask: Tensor) -> float:
 
 
 def _needs_mask(context: CheckContext, _: MapUnderTest) -> str | None:
-    return None if context.mask is not None else "nobody said where the object is (--mask)"
+    return None if context.mask is not None else "it is not known where the object is (--mask)"
 
 
 @check_of_maps(

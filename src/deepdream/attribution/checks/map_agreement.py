@@ -1,4 +1,4 @@
-"""Does a map agree with the other methods' maps, more than a map that knows nothing does?"""
+"""Does a map agree with the other methods' maps, more than the control maps do?"""
 
 from __future__ import annotations
 
@@ -35,16 +35,14 @@ def _others(context: CheckContext, tested_map: MapUnderTest) -> dict[str, Tensor
     }
 
 
-def _needs_others(context: CheckContext, tested_map: MapUnderTest) -> str | None:
-    return None if _others(context, tested_map) else "it needs another method to agree with (--method twice)"
-
-
 @check_of_methods(
     "agreement",
     order=60,
     report="details",
     better="higher",
-    applies=_needs_others,
+    applies=lambda context, tested_map: (
+        None if _others(context, tested_map) else "it needs another method to agree with (--method twice)"
+    ),
     question="Does the map agree with the other methods' maps?",
     paper="Krishna et al. 2022, The disagreement problem in explainable machine learning, arXiv:2202.01602",
     good="above every control; methods that agree may share a fault",
@@ -53,23 +51,19 @@ def _needs_others(context: CheckContext, tested_map: MapUnderTest) -> str | None
 def agreement(context: CheckContext, tested_map: MapUnderTest) -> CheckResult:
     """The mean similarity to the other methods' maps; the controls are compared with the same maps."""
     others = _others(context, tested_map)
-    mine = mean_similarity(tested_map.heatmap, others)
+    measured = mean_similarity(tested_map.heatmap, others)
     controls = {name: mean_similarity(heatmap, others) for name, heatmap in context.controls.items()}
-    control_scores = {
-        key: ControlScores.of({name: found.values[key] for name, found in controls.items()})
-        for key in mine.values
-    }
-    verdict = _together(mine.values["spearman"], control_scores["spearman"])
+    scores = ControlScores.by_variant({name: control.values for name, control in controls.items()})
+    name, best = scores["spearman"].best("higher")
+    # In words only: that methods agree does not make them right, nor does it make an outsider wrong.
+    words = f"agrees with the others no more than {name} ({best:.2g}): they do not all show one thing"
+    if measured.values["spearman"] > best:
+        words = "agrees with the others more than every control; they may share a fault"
     return CheckResult.of(
-        "agreement", tested_map, mine, verdict=verdict, control_scores=control_scores, main=("spearman",)
-    )
-
-
-def _together(value: float, control_scores: ControlScores) -> Verdict:
-    """In words only: that methods agree does not make them right, nor does it make an outsider wrong."""
-    name, best = control_scores.best("higher")
-    if value > best:
-        return Verdict("agrees with the others more than every control; they may share a fault", None)
-    return Verdict(
-        f"agrees with the others no more than {name} ({best:.2g}): they do not all show one thing", None
+        "agreement",
+        tested_map,
+        measured,
+        verdict=Verdict(words, None),
+        control_scores=scores,
+        main=("spearman",),
     )

@@ -1,4 +1,4 @@
-"""Heatmaps on a coarse grid, the order they claim, and maps that know nothing: the controls."""
+"""Heatmaps on a coarse grid, the order of their cells, and control maps, which do not depend on the network."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def grid_of(heatmap: Tensor, side: int = CELLS) -> tuple[int, int]:
 
 
 def order_of_cells(cells: Tensor, *, seed: int = 0) -> Tensor:
-    """The indexes of the cells, the most important first; ties are broken by chance, not by place.
+    """The indexes of the cells, the most important first; ties are broken at random, not by position.
 
     Maps cut off at zero have many ties: taken in reading order, they would all begin at the top left.
 
@@ -51,7 +51,7 @@ def order_of_cells(cells: Tensor, *, seed: int = 0) -> Tensor:
 
 
 def control_maps(image: Tensor, *, seed: int = 0, seeds: int = SEEDS) -> Mapping[str, Tensor]:
-    """Maps (H, W) that know nothing of the network: random ones, a centered Gaussian, an edge detector."""
+    """Maps (H, W) that do not depend on the network: random ones, a centered Gaussian, an edge detector."""
     found = {f"random {i + 1}": random_map(image, seed=seed * 1000 + i) for i in range(seeds)}
     return MappingProxyType(found | {GAUSSIAN: gaussian_map(image), EDGES: edge_map(image)})
 

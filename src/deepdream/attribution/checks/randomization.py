@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from deepdream.attribution.checks.check_registry import CheckResult, check_of_methods
 from deepdream.attribution.checks.context import CheckContext, MapUnderTest, Measurement
@@ -26,9 +26,9 @@ from deepdream.tensors import generator
 STAGES = 5
 #: Other classes asked about.
 CLASSES = 2
-#: A mean similarity from which on a map is said not to depend on the network.
+#: The mean similarity from which a map counts as independent of the network.
 BLIND = 0.5
-#: One up to which it is unrelated, whatever the random maps score: two smooth maps agree a little by chance.
+#: One up to which it is unrelated, whatever the random maps score: two smooth maps agree a little at random.
 UNRELATED = 0.2
 
 #: Networks up to this many parameters are kept shuffled, so that every method finds them prepared.
@@ -62,14 +62,11 @@ def shuffled(model: Model, layers: Iterable[str], *, seed: int = 0) -> Model:
     source = generator(seed)
     with torch.no_grad():
         for name in layers:
-            _shuffle(module.get_submodule(name), source)
+            for parameter in module.get_submodule(name).parameters(recurse=False):
+                # On the CPU: the same seed gives the same network on every device.
+                order = torch.randperm(parameter.numel(), generator=source).to(parameter.device)
+                parameter.copy_(parameter.flatten()[order].view_as(parameter))
     return replace(model, module=module, name=f"{model.name} with shuffled weights")
-
-
-def _shuffle(module: nn.Module, source: torch.Generator) -> None:
-    for parameter in module.parameters(recurse=False):
-        order = torch.randperm(parameter.numel(), generator=source).to(parameter.device)
-        parameter.copy_(parameter.flatten()[order].view_as(parameter))
 
 
 def cascade(model: Model, *, seed: int = 0, count: int = STAGES) -> Iterator[tuple[str, Model]]:
@@ -101,7 +98,7 @@ def _measure(original: Tensor, others: Iterable[tuple[str, Tensor]]) -> Measurem
 
 
 def control_bands(context: CheckContext) -> dict[str, ControlScores]:
-    """What maps that know nothing score: random maps drawn anew each time, and maps that never change."""
+    """The scores of control maps: random maps drawn anew each time, and maps that never change."""
     random = [heatmap for name, heatmap in context.controls.items() if name.startswith("random")]
     pairs = [compare(a, b) for a, b in zip(random, random[1:] + random[:1], strict=True)]
     still = {"gaussian": 1.0, "edges": 1.0}
@@ -206,7 +203,7 @@ def layer_randomization(context: CheckContext, tested_map: MapUnderTest) -> Chec
     recomputations=2,
     better="lower",
     applies=_needs_again,
-    question="Is the map of another class, drawn by chance, a different map?",
+    question="Is the map of another class, chosen at random, a different map?",
     paper="Sixt et al. 2020, When explanations lie, arXiv:1912.09818",
     good="similarity near that of unrelated maps; a map that ignores the class scores 1",
     cost="2 explanations",
@@ -223,6 +220,6 @@ def random_logit(context: CheckContext, tested_map: MapUnderTest) -> CheckResult
 def other_classes(
     classes: int, target: int, *, but: int | None = None, seed: int = 0, count: int = CLASSES
 ) -> list[int]:
-    """Classes drawn by chance that are not the target, nor ``but``."""
+    """Classes chosen at random that are not the target, nor ``but``."""
     drawn: list[int] = torch.randperm(classes, generator=generator(seed)).tolist()
     return [index for index in drawn if index not in (target, but)][:count]

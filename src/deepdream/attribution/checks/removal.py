@@ -1,4 +1,4 @@
-"""Taking a picture apart in the order a map claims: deletion, insertion, sufficiency.
+"""Hiding and showing the cells of a picture in the order of a map: deletion, insertion, sufficiency.
 
 On cells of 16 pixels, not on pixels, and on two substrates: pixel-wise deletion to black rewards noise (a
 random map gets 0.015 where Grad-CAM gets 0.11), because scattered black pixels destroy any prediction.
@@ -106,9 +106,9 @@ def sufficiency(context: CheckContext, heatmap: Tensor) -> Measurement:
     The paper learns the region; here it is the first one that the map's own order reaches.
     """
     steps = steps_of(context.grid[0] * context.grid[1], context.steps)
-    return Measurement({name: _first(insertion_curve(context, heatmap, name), steps) for name in SUBSTRATES})
-
-
-def _first(curve: Tensor, steps: Tensor) -> float:
-    enough = (curve >= SUFFICIENT * curve[-1]).nonzero()
-    return float(steps[enough[0]] / steps[-1])
+    shares = {}
+    for substrate in SUBSTRATES:
+        curve = insertion_curve(context, heatmap, substrate)
+        enough = (curve >= SUFFICIENT * curve[-1]).nonzero()
+        shares[substrate] = float(steps[enough[0]] / steps[-1])
+    return Measurement(shares)

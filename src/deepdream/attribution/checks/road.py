@@ -37,7 +37,7 @@ def impute(
 
 
 def _solve(image: Tensor, given: Tensor, tolerance: float) -> Tensor:
-    """The filled picture; the search starts from the solution at half the size, which saves most steps."""
+    """The picture with the pixels filled in where ``given`` (B, 1, H, W) is 0."""
     free = (1 - given).expand_as(image)
     known = image * given
     weight = _around(torch.ones_like(image[:1, :1]))
@@ -45,19 +45,18 @@ def _solve(image: Tensor, given: Tensor, tolerance: float) -> Tensor:
     def laplacian(x: Tensor) -> Tensor:
         return free * (weight * x - _around(x))
 
-    start = free * _coarse_guess(known, given, tolerance)
-    return known + _conjugate_gradient(laplacian, free * _around(known), start, tolerance=tolerance)
-
-
-def _coarse_guess(known: Tensor, given: Tensor, tolerance: float) -> Tensor:
     height, width = known.shape[-2:]
     if min(height, width) < 8:
-        return known.sum((-2, -1), keepdim=True) / given.sum((-2, -1), keepdim=True).clamp(min=1)
-    half = (math.ceil(height / 2), math.ceil(width / 2))
-    share = F.interpolate(given, size=half, mode="area")
-    color = F.interpolate(known, size=half, mode="area") / share.clamp(min=1e-6)
-    filled = _solve(color, (share > 0).to(given), tolerance)
-    return F.interpolate(filled, size=(height, width), mode="bilinear", align_corners=False)
+        guess = known.sum((-2, -1), keepdim=True) / given.sum((-2, -1), keepdim=True).clamp(min=1)
+    else:
+        # Starting from the solution at half the size saves most steps: a hole is filled from its border inward.
+        half = (math.ceil(height / 2), math.ceil(width / 2))
+        share = F.interpolate(given, size=half, mode="area")
+        color = F.interpolate(known, size=half, mode="area") / share.clamp(min=1e-6)
+        filled = _solve(color, (share > 0).to(given), tolerance)
+        guess = F.interpolate(filled, size=(height, width), mode="bilinear", align_corners=False)
+    right = free * _around(known)
+    return known + conjugate_gradient(laplacian, right, free * guess, tolerance=tolerance)
 
 
 def _around(x: Tensor) -> Tensor:
@@ -70,10 +69,10 @@ def _beside(x: Tensor) -> Tensor:
     return wide[..., :-2] + wide[..., 2:] + 2 * x
 
 
-def _conjugate_gradient(
+def conjugate_gradient(
     matrix: Callable[[Tensor], Tensor], right: Tensor, x: Tensor, *, tolerance: float, most: int = 500
 ) -> Tensor:
-    """Solve ``matrix(x) = right`` for each picture and channel, to a relative residual of ``tolerance``."""
+    """The solution of ``matrix(x) = right`` for each picture and channel, to a relative residual of ``tolerance``."""
     residual = right - matrix(x)
     direction, power = residual, _dot(residual, residual)
     goal = tolerance**2 * _dot(right, right)
@@ -81,6 +80,7 @@ def _conjugate_gradient(
         if bool((power <= goal).all()):
             break
         image = matrix(direction)
+        # A picture that is solved already has a residual of zero: the clamps keep it from becoming NaN.
         step = power / _dot(direction, image).clamp(min=1e-30)
         x, residual = x + step * direction, residual - step * image
         power, before = _dot(residual, residual), power
@@ -108,18 +108,17 @@ def road_difference(context: CheckContext, heatmap: Tensor) -> Measurement:
     Cells are removed, not single pixels: a hole of one pixel is filled in almost perfectly by its neighbors.
     """
     order = order_of_cells(to_cells(heatmap), seed=context.seed)
-    first, last = (_remaining(context, way) for way in (order, order.flip(0)))
+    counts = [round(share * len(order)) for share in SHARES]
+    images, probabilities = context.image.expand(len(counts), -1, -1, -1), {}
+    for name, ranked in (("most relevant first", order), ("least relevant first", order.flip(0))):
+        masks = torch.zeros(len(counts), len(order), dtype=torch.bool)
+        for row, count in enumerate(counts):
+            masks[row, ranked[:count]] = True
+        missing = from_cells(masks.view(-1, 1, *context.grid), context.size).to(images.device)
+        # Both orders get the same noise, so that only the cells differ.
+        probabilities[name] = context.probabilities(impute(images, missing, seed=context.seed).clamp(0, 1))
+    first, last = probabilities.values()
     return Measurement(
         {"road": float((last - first).mean() / 2)},
-        {"most relevant first": tuple(first.tolist()), "least relevant first": tuple(last.tolist())},
+        {name: tuple(values.tolist()) for name, values in probabilities.items()},
     )
-
-
-def _remaining(context: CheckContext, order: Tensor) -> Tensor:
-    counts = [round(share * len(order)) for share in SHARES]
-    masks = torch.zeros(len(counts), len(order), dtype=torch.bool)
-    for row, count in enumerate(counts):
-        masks[row, order[:count]] = True
-    missing = from_cells(masks.view(-1, 1, *context.grid), context.size).to(context.image.device)
-    images = context.image.expand(len(counts), -1, -1, -1)
-    return context.probabilities(impute(images, missing, seed=context.seed).clamp(0, 1))

@@ -36,8 +36,9 @@ def gini(heatmap: Tensor) -> float:
     count, total = len(magnitude), float(magnitude.sum())
     if not total > 0:
         return 0.0
-    place = torch.arange(1, count + 1, dtype=torch.float64)
-    return float(((2 * place - count - 1) * magnitude).sum() / (count * total))
+    rank = torch.arange(1, count + 1, dtype=torch.float64)
+    # The mean absolute difference of all pairs, which sorting reduces from n^2 terms to n.
+    return float(((2 * rank - count - 1) * magnitude).sum() / (count * total))
 
 
 def _described(

@@ -14,7 +14,7 @@ from deepdream.attribution.registry import Method, find_method
 SHARE = 0.35
 #: What a gradient costs beside its forward pass, in forward passes.
 BACKWARD = 2
-#: Passes of an explanation that are not its own: its score, and the gradient that it is told apart from.
+#: Passes of an explanation beside its method's: its score, and the gradient that its map is compared with.
 BESIDE = 2 + BACKWARD
 #: A method that overran its share once does not make the others' shares smaller than by this.
 MOST_EXCESS = 3.0

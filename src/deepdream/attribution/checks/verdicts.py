@@ -1,10 +1,10 @@
-"""What a number is worth beside the numbers of maps that know nothing."""
+"""What a number is worth beside the numbers of control maps, which do not depend on the network."""
 
 from __future__ import annotations
 
 import math
 import statistics
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -12,7 +12,7 @@ from deepdream.attribution.checks.maps import EDGES, GAUSSIAN
 
 Better = Literal["higher", "lower"]
 
-#: Standard deviations around the mean of the random maps that still count as chance.
+#: Standard deviations around the mean of the random maps within which a score counts as random.
 WIDTH = 2.0
 
 
@@ -30,6 +30,12 @@ class ControlScores:
         random = tuple(score for name, score in scores.items() if name.startswith("random"))
         return cls(random, scores[GAUSSIAN], scores[EDGES])
 
+    @classmethod
+    def by_variant(cls, controls: Mapping[str, Mapping[str, float]]) -> dict[str, ControlScores]:
+        """From the numbers of each control by variant: for each variant the scores of all controls."""
+        variants = next(iter(controls.values()))
+        return {v: cls.of({name: values[v] for name, values in controls.items()}) for v in variants}
+
     @property
     def mean(self) -> float:
         """Of the random maps."""
@@ -42,12 +48,12 @@ class ControlScores:
 
     @property
     def low(self) -> float:
-        """Where the band of the controls begins."""
+        """The lowest score that a control may reach."""
         return min(self.mean - WIDTH * self.sd, self.gaussian, self.edges)
 
     @property
     def high(self) -> float:
-        """Where the band of the controls ends."""
+        """The highest score that a control may reach."""
         return max(self.mean + WIDTH * self.sd, self.gaussian, self.edges)
 
     def best(self, better: Better) -> tuple[str, float]:
@@ -102,20 +108,18 @@ def judge(value: float, control_scores: ControlScores, better: Better) -> Verdic
 def judge_all(
     values: Mapping[str, float], control_scores: Mapping[str, ControlScores], better: Better
 ) -> Verdict:
-    """Several variants of one number (two substrates): the verdict is for the method only if all are."""
-    found = {name: judge(value, control_scores[name], better) for name, value in values.items()}
-    if len({verdict.words for verdict in found.values()}) == 1 or len(found) == 1:
-        return next(iter(found.values()))
-    ahead = [name for name, verdict in found.items() if verdict.supports]
+    """Several variants of one number (two substrates): the verdict supports the method only if all do."""
+    verdicts = {name: judge(value, control_scores[name], better) for name, value in values.items()}
+    if len({verdict.words for verdict in verdicts.values()}) == 1:
+        return next(iter(verdicts.values()))
+    ahead = [name for name, verdict in verdicts.items() if verdict.supports]
     if not ahead:
-        return next(v for v in found.values() if v.words.startswith("inside"))
-    return Verdict(f"better than every control on {_and(ahead)} only: it depends on what hides a cell", False)
+        # One variant is worse than every control, another inside: the milder word, for neither supports the method.
+        return next(v for v in verdicts.values() if v.words.startswith("inside"))
+    words = f"better than every control on {' and '.join(ahead)} only: it depends on what hides a cell"
+    return Verdict(words, False)
 
 
 def number(value: float) -> float | None:
-    """A number as JSON can hold it: None where it is not finite."""
+    """The number, or None where it is not finite: JSON has no NaN."""
     return float(value) if math.isfinite(value) else None
-
-
-def _and(words: Iterable[str]) -> str:
-    return " and ".join(words)

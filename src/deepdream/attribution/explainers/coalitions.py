@@ -39,7 +39,7 @@ Game = Callable[[Tensor], Tensor]
 
 
 def _players_for(score_function: ScoreFunction, passes: int) -> int:
-    """The most segments that fit: superpixels may be more than were asked for, and one more doubles the passes."""
+    """The most segments that fit: there may be more superpixels than segments, and one more doubles the passes."""
     for wanted in range(min(MOST_PLAYERS - 2, passes.bit_length() - 1), 2, -1):
         if 2 ** count_of(superpixels(score_function.image, wanted)) <= passes:
             return wanted

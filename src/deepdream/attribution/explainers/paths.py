@@ -156,7 +156,7 @@ def chunks_of_draws(
 
 
 def noisy_baselines(score_function: ScoreFunction, noise: float, random: torch.Generator) -> Iterator[Tensor]:
-    """Copies of the baseline with Gaussian noise, kept within [0, 1], as many as are asked for."""
+    """Copies of the baseline with Gaussian noise, kept within [0, 1], without end."""
     baseline = score_function.baseline
     while True:
         drawn = torch.randn(baseline.shape, generator=random).to(baseline)
