@@ -51,8 +51,8 @@ def _example(name: str, seed: int) -> tuple[MLP, Tensor, Tensor]:
     "the activation; each earlier delta is W transposed times the later one, times the slope; the "
     "gradient of a bias is delta, of a weight delta times the activation that enters.",
     slide="The slide titled back-propagation shows the *forward* equations of Rumelhart, Hinton and Williams "
-    "1986, without the bias. Effects run forward; backpropagation computes them from the last layer back."
-    " Mazur's well-known example prints 0.291027924 after one step, which comes from using weights "
+    "1986, without the bias. Effects run forward; backpropagation computes them from the last layer back. "
+    "Mazur's well-known example prints 0.291027924 after one step, which comes from using weights "
     "already updated; with the original weights it is 0.2910277737.",
 )
 def backprop(
@@ -118,8 +118,8 @@ def _backprop_tables(model: MLP, trace: BackpropTrace) -> list[TextTable]:
     "chain-rule",
     "One neuron as a graph: values forward, derivatives backward.",
     place=51,
-    notes="The neuron of Stanford's CS231n: w = (2, -3), x = (-1, -2), bias -3. Each node multiplies what "
-    "arrives from above by its own derivative.",
+    notes="The neuron of Stanford's CS231n: w = (2, -3), x = (-1, -2), bias -3. Each node multiplies the "
+    "derivative that arrives from the output by its own.",
     slide="Nothing wrong: partial derivatives and the chain rule are indeed all there is.",
 )
 def chain_rule(
@@ -148,9 +148,10 @@ def chain_rule(
     place=52,
     notes="Change each weight up and down by a tiny step and see how the cost changes. If your formula "
     "disagrees by more than a millionth, the formula is wrong.",
-    slide="The notebook NN_from_scratch learns, slowly, with a wrong line: syn1 += outputLayer.T.dot(delta). It"
-    " must be layer1out.T.dot(delta): the gradient of a weight is the delta times the activation that "
-    "*enters* the layer. A bug that still learns is found by a gradient check, and by nothing else.",
+    slide="The notebook NN_from_scratch learns, slowly, with a wrong line: syn1 += outputLayer.T.dot(delta). "
+    "It must be layer1out.T.dot(delta): the gradient of a weight is the delta times the activation that "
+    "*enters* the layer. A gradient check finds a bug that still learns; the learning curve does not "
+    "show it.",
 )
 def check_gradients(
     sizes: Annotated[

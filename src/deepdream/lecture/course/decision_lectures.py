@@ -31,8 +31,9 @@ SCORED = ("breast_cancer", "digit_pairs")
     "threshold",
     "Who sets the threshold? Counts, costs, ROC, DET, groups.",
     place=65,
-    notes="Ask the hall for a threshold before you show the costs. If a miss costs ten times a false alarm, a "
-    "calibrated score should be cut at 1/11, not at 1/2. Then write down who decided: --decided-by.",
+    notes="Ask the audience for a threshold before you show the costs. If a miss costs ten times a false "
+    "alarm, a calibrated score should be cut at 1/11, not at 1/2. Then write down who decided: "
+    "--decided-by.",
     slide="'FR returns a probabilistic result': it returns a similarity score, usually not calibrated, so the "
     "theory of costs does not apply to it as it stands (--data digit_pairs shows one).",
 )

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 @lesson(
     "descent",
-    "Down the loss of a line; upward, the same step dreams.",
+    "Gradient descent on the loss of a line, and the same steps upward.",
     place=44,
     notes="The path follows minus the gradient. It converges if the learning rate is below 2 / lambda_max of "
     "the Hessian: a little above, it diverges. The same function climbs: maximizing an activation over the "
@@ -162,8 +162,8 @@ def _network_descent(
     "smoothness",
     "Small changes in, small changes out: step and sigmoid.",
     place=49,
-    notes="Turn one weight and watch the output. With a step nothing happens, then everything at once; with a "
-    "sigmoid every small turn has a small effect, and this is what gradient descent needs.",
+    notes="Change one weight and watch the output. With a step nothing happens, then everything at once; with "
+    "a sigmoid every small change has a small effect, and this is what gradient descent needs.",
     slide="The slide's sentence has no end. It continues: '... is what lets us learn by small steps'. A step "
     "function has gradient zero almost everywhere and cannot be trained this way.",
 )
@@ -184,8 +184,9 @@ def smoothness() -> LessonAnswer:
     "vanishing",
     "Gradients by layer: why deep sigmoids learned so slowly.",
     place=52.5,
-    notes="Each sigmoid layer multiplies the gradient by at most 0.25 times a weight: after six, the first one "
-    "sees a thousandth. ReLU with He initialization keeps the norms level.",
+    notes="Each sigmoid layer multiplies the gradient by at most 0.25 times a weight: after six layers, the "
+    "gradient of the first is a thousandth of that of the last. ReLU with He initialization keeps the "
+    "norms level.",
 )
 def vanishing(
     depth: Annotated[int, Option("Number of hidden layers, each of 30 neurons.", min=1, max=20)] = 5,

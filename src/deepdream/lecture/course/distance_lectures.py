@@ -22,11 +22,11 @@ from deepdream.lecture.course.lesson import (
     place=6,
     notes="Learning is minimizing a loss, or maximizing a target function: the same algorithm with the sign "
     "turned. L1 grows in proportion to the error, the squared error punishes large errors more, and "
-    "cross-entropy punishes confident mistakes without limit. Always say how a loss is reduced: summed or"
-    " averaged, over samples or over outputs as well.",
+    "cross-entropy punishes confident mistakes without limit. Always say how a loss is reduced: summed or "
+    "averaged, over samples or over outputs as well.",
     slide="'L2 = (y - y_true)^2' is the squared error, not the L2 norm. The quadratic cost needs a norm: C = "
-    "1/2 ||y - a||^2. Cross-entropy is not a distance: it is not symmetric. And 'intra-cluster variance /"
-    " inter-cluster distance' names two criteria, not a ratio.",
+    "1/2 ||y - a||^2. Cross-entropy is not a distance: it is not symmetric. And 'intra-cluster variance / "
+    "inter-cluster distance' names two criteria, not a ratio.",
 )
 def losses(
     truth: Annotated[str, Option("Targets, separated by commas.", "--true")] = "1,0,1",
@@ -66,9 +66,9 @@ def losses(
     "distances",
     "What is near? Minkowski, Jaccard, the great circle.",
     place=9,
-    notes="A loss needs a distance or a similarity. Minkowski's p chooses what a step costs: p=1 walks along "
-    "streets (Manhattan), p=2 flies (Euclid), p=infinity counts only the longest leg (Chebyshev). Look at"
-    " the unit balls: all points at distance 1.",
+    notes="A loss needs a distance or a similarity. Minkowski's p chooses what a step costs: p=1 adds the "
+    "legs, as on a grid of streets (Manhattan), p=2 is the straight line (Euclid), p=infinity is the "
+    "longest leg (Chebyshev). Look at the unit balls: all points at distance 1.",
     slide="Minkowski is a metric only for p >= 1: below, the ball is not convex and a detour is shorter than "
     "the straight way. Jaccard is a similarity; libraries differ (one returns 1 - J), and for two empty "
     "sets as well: here J = 1. Great circle: the arccos formula of textbooks gives 0 m for points that "

@@ -29,9 +29,9 @@ DIGITS = 1797  # how many scikit-learn has
     "PCA and t-SNE of digits, or of what a network sees.",
     place=72,
     notes="Sixty-four or a thousand dimensions on a flat sheet. Read the scores over each panel before the "
-    "shapes. Raw pixels of photographs do not sort themselves; what a network makes of them does.",
-    slide="t-SNE is in the title of the deck and on none of its slides. In the lab's grid the seed changed with"
-    " every cell and the second grid's titles were stale: here one seed serves all panels and each title "
+    "shapes. Raw pixels of photographs form no groups; the features of a network do.",
+    slide="t-SNE is in the title of the deck and on none of its slides. In the lab's grid the seed changed with "
+    "every cell and the second grid's titles were stale: here one seed serves all panels and each title "
     "says its own settings.",
 )
 def embed(

@@ -43,8 +43,8 @@ def hidden_sizes(text: str) -> list[int]:
     "mlp",
     "A network learns: boundary, hidden neurons, curves.",
     place=27,
-    notes="Every hidden neuron draws one soft line; the output neuron combines them. Watch the validation "
-    "curve: when it turns up while the training curve goes down, it memorizes its samples.",
+    notes="Every hidden neuron divides the plane by one soft line; the output neuron combines them. Watch the "
+    "validation curve: when it turns up while the training curve goes down, it memorizes its samples.",
     slide="'1970' is loose: Rosenblatt described multilayer perceptrons in 1962; what came in the 1970s and "
     "became known in 1986 is backpropagation.",
 )
@@ -151,7 +151,7 @@ def _overfitting(history: Any) -> str:
 
 @lesson(
     "play",
-    "A network learns before your eyes; a page to play with.",
+    "A network while it learns: an animation, and a page with sliders.",
     place=53.5,
     notes="The playground: choose the data and the hidden layers, watch the hidden neurons' lines combine. The "
     "page (--html) works without a server: sliders for a neuron, a threshold and the network's state.",

@@ -27,8 +27,8 @@ from deepdream.lecture.course.lesson_options import (
     "McCulloch-Pitts 1943: which threshold makes an AND?",
     place=13,
     notes="Inputs are 0 or 1, the neuron counts those that are on and fires if there are at least theta. "
-    "Exercise: which theta gives AND? With n inputs, any theta in (n-1, n]. Theta = 1 is OR. NOT needs an"
-    " inhibitory input: a sum of excitatory inputs can only grow. Picture: the corners of a cube, cut by "
+    "Exercise: which theta gives AND? With n inputs, any theta in (n-1, n]. Theta = 1 is OR. NOT needs an "
+    "inhibitory input: a sum of excitatory inputs can only grow. Picture: the corners of a cube, cut by "
     "a plane.",
     slide="The 1943 neuron has absolute inhibition: one active inhibitory input silences it. 'Exceeds the "
     "threshold' in words and '>=' in the formula disagree; here the neuron fires at sum >= theta.",
@@ -80,10 +80,10 @@ def neuron(
     "perceptron",
     "Rosenblatt 1958: learning from mistakes, and their bound.",
     place=17,
-    notes="On a mistake the line turns toward the misjudged point: w <- w + eta y x, b <- b + eta y, with y = "
-    "-1 or +1. If a line exists at all, the number of mistakes is at most (R/gamma)^2: R is the length of"
-    " the longest sample, gamma the margin of the best line (Novikoff 1962). The bound does not know the "
-    "dimension, and eta does not change the count.",
+    notes="On a mistake the line turns toward the point that is on the wrong side: w <- w + eta y x, b <- b + "
+    "eta y, with y = -1 or +1. If a line exists at all, the number of mistakes is at most (R/gamma)^2: "
+    "R is the length of the longest sample, gamma the margin of the best line (Novikoff 1962). The "
+    "bound does not depend on the dimension, and eta does not change the count.",
     slide="The deck never states the learning rule. The bias b, the threshold theta and Z say the same thing "
     "three times: only theta = Z - b matters; here there is one bias and the threshold is 0. The "
     "Widrow-Hoff rule (LMS, ADALINE) is another rule. y on the slide is both the sum and the activated "
@@ -141,8 +141,8 @@ def _vector(values: Iterable[float] | None) -> str:
     "activations",
     "Step, sigmoid, tanh, ReLU ... and their derivatives.",
     place=22,
-    notes="The derivative is what learning sees. The step has none, the sigmoid's is at most 0.25, tanh's at "
-    "most 1, ReLU's is 0 or 1.",
+    notes="Learning uses the derivative. The step has none, the sigmoid's is at most 0.25, tanh's at most 1, "
+    "ReLU's is 0 or 1.",
     slide="sigma' = sigma(1 - sigma) takes the *output* of the sigmoid: code that says dsigmoid(x) = x(1-x) "
     "expects sigma(z), not z. A sigmoid unit is logistic regression; Rosenblatt's unit had a step. Both "
     "have a straight boundary. 'Turns neurons on and off' is true for the step only.",

@@ -23,11 +23,11 @@ if TYPE_CHECKING:
 
 @lesson(
     "regression-vs-classification",
-    "The same digits predicted as a number and as ten classes.",
+    "The same digits, predicted as a number and as ten classes.",
     place=3,
     notes="One network gives the digit as a number, one gives ten probabilities. Rounding the number is far "
-    "worse: the regressor believes that 3 lies between 2 and 4, so its doubt lands on wrong digits. "
-    "Rename the digits at random: the classifier does not care.",
+    "worse: for the regressor 3 lies between 2 and 4, so where it is unsure between two digits, it "
+    "gives one that is neither. If the digits are renamed at random, the classifier stays as accurate.",
     slide="'Regression (classification with infinitely small classes)': classification has no order of its "
     "classes and uses another loss.",
 )
@@ -107,9 +107,9 @@ def clusters(
     "left-right",
     "The newspaper's left and right of July 1958, simulated.",
     place=25,
-    notes="A retina of 20 x 20 cells sees a mark on its left or right. The rule adds or subtracts what it saw, "
-    "only when it was wrong. The learned weights are a picture of the answer. Most runs need more than 50"
-    " attempts: how many depends on what is shown.",
+    notes="A retina of 20 x 20 cells sees a mark on its left or right. The rule adds or subtracts the "
+    "picture, and only on a mistake. The learned weights can be drawn: negative on the left, positive "
+    "on the right. Most runs need more than 50 attempts: how many depends on what is shown.",
     slide="'After 50 attempts' is the newspaper's count, with stimuli that were not published with it; this is "
     "a simulation with random marks. Two fixed cards would need at most two mistakes.",
 )

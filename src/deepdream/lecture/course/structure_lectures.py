@@ -29,8 +29,8 @@ if TYPE_CHECKING:
     "The forward pass as equations with numbers and shapes.",
     place=31,
     notes="One equation per neuron, then the same as a matrix product: z = W a + b, W of shape (out, in).",
-    slide="On one slide the weights w11..w14 leave input 1 (input first); on the next the sum w11 x1 + w12 x2 +"
-    " ... belongs to neuron 1 (neuron first). Both are in use; here it is neuron first, W is (out, in). "
+    slide="On one slide the weights w11..w14 leave input 1 (input first); on the next the sum w11 x1 + w12 x2 + "
+    "... belongs to neuron 1 (neuron first). Both are in use; here it is neuron first, W is (out, in). "
     "And there is no x4: the network has three inputs and four hidden neurons. In the composition the "
     "brackets are wrong: y = f_N(... f_2(f_1(x W_1 + b_1) W_2 + b_2) ... W_N + b_N).",
 )
@@ -185,7 +185,7 @@ def hyperparameters(
     notes="However many linear layers: the product of matrices is a matrix. The collapsed model gives the same "
     "outputs to the last digits, and cannot do XOR.",
     slide="'They are just linear models with a bunch of parameters' is wrong without 'and non-linearities "
-    "between them': those make all the difference.",
+    "between them': only these let a network do more.",
 )
 def collapse(
     data: Annotated[str, Option("A toy data set, such as xor, circle or quadrants.")] = "xor",

@@ -31,11 +31,11 @@ MEASURED = ("breast_cancer", "wine", "iris", "digits", "diabetes")
     "tradeoff",
     "Accuracy against transparency: the chart, measured.",
     place=57,
-    notes="Count what a reader must hold in mind, cross-validate, draw error bars. On breast cancer and wine a "
-    "linear model ties with the best; on digits a shallow tree fails and a kernel machine wins by little."
-    " Within one standard deviation there is no ranking.",
+    notes="Count the numbers that a reader must hold in mind, cross-validate, draw error bars. On breast "
+    "cancer and wine a linear model ties with the best; on digits a shallow tree fails and a kernel "
+    "machine wins by little. Within one standard deviation there is no ranking.",
     slide="The slide's chart has no data: Rudin (2019) calls it a fictional depiction, taken from DARPA's "
-    "announcement. 'Transparency is proportional to complexity' must be: it falls with complexity.",
+    "announcement. 'Transparency is proportional to complexity' should read: it falls with complexity.",
 )
 def tradeoff(
     data: Data = "breast_cancer",
@@ -121,8 +121,8 @@ def _measurable(data: str, target: str | None) -> tuple[Any, Any, str, Any]:
     place=62,
     notes="Read the tree aloud from the top. Two questions decide most tumors. Then grow the full tree: 22 "
     "leaves, every training sample right, and hardly better on new ones.",
-    slide="'A single tree model' is readable when it is small. A full tree is not, and a forest is a hundred of"
-    " them.",
+    slide="'A single tree model' is readable when it is small. A full tree is not, and a forest is a hundred of "
+    "them.",
 )
 def tree(
     data: Data = "breast_cancer",

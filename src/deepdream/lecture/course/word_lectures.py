@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     "The words of the lecture, each with what it means here.",
     place=1,
     notes="Machine learning: data-driven models that learn parameters from data. Ask which of these words the "
-    "hall would define differently.",
+    "audience would define differently.",
     slide="'Any method that learns parameters from the data' (later slide) excludes k-nearest neighbors, which "
     "the slides list: it learns no parameters. Feature importance is not causality.",
 )
@@ -38,9 +38,10 @@ def glossary(
 
 @lesson(
     "timeline",
-    "From the first neuron (1943) to DeepDream (2015) and on.",
+    "From the first neuron (1943) to DeepDream (2015) and later.",
     place=59,
-    notes="Ideas waited decades for data and machines. The second color marks what was asked about the methods.",
+    notes="Ideas waited decades for data and machines. The second color marks the questions about the "
+    "methods.",
     slide="Multilayer perceptrons are older than 1970 (Rosenblatt 1962). 1986 made backpropagation known, it "
     "did not invent it. The newspaper's 'Weather Buerau' is a slip for Bureau. DeepDream came from the "
     "Caffe framework with GoogLeNet, not 'Cafe'.",
@@ -65,12 +66,12 @@ def timeline() -> LessonAnswer:
 
 @lesson(
     "discuss",
-    "Cards for the discussion: dated facts, our own numbers, questions to the hall.",
+    "Cards for the discussion: dated facts, measured numbers, questions to the audience.",
     place=63,
-    notes="Topics: transparency, right-to-explanation, accountability, chart, unethical-uses. Let the hall "
-    "choose a threshold first, then read the card on accountability.",
-    slide="'Audability' is auditability. 'Proportional to its complexity' must be: falls with its complexity. "
-    "Williams' was the first publicly reported case. Whether it was the first is not known.",
+    notes="Topics: transparency, right-to-explanation, accountability, chart, unethical-uses. Let the "
+    "audience choose a threshold first, then read the card on accountability.",
+    slide="'Audability' is auditability. 'Proportional to its complexity' should read: falls with its "
+    "complexity. Williams' was the first publicly reported case. Whether it was the first is not known.",
 )
 def discuss(
     topic: Annotated[str, Argument("The card. The default is a list of all of them.")] = "",
