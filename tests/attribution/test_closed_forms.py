@@ -12,7 +12,8 @@ from torch import Tensor, nn
 from deepdream.attribution import Question, ScoreFunction, explain
 from deepdream.attribution.explainers.coalitions import exact_values, sampled_values
 from deepdream.attribution.explainers.extremal import area_error, leveled
-from deepdream.attribution.explainers.paths import guided_ig, integrate
+from deepdream.attribution.explainers.guided_paths import guided_ig
+from deepdream.attribution.explainers.paths import integrate
 from deepdream.attribution.explainers.perturbations import rise
 from deepdream.attribution.explainers.regions import taken_in_order
 from deepdream.attribution.explainers.surrogates import kernel_values, lime_values

@@ -40,9 +40,9 @@ Game = Callable[[Tensor], Tensor]
 
 def _players_for(score_function: ScoreFunction, passes: int) -> int:
     """The most segments that fit: there may be more superpixels than segments, and one more doubles the passes."""
-    for wanted in range(min(MOST_PLAYERS - 2, passes.bit_length() - 1), 2, -1):
-        if 2 ** count_of(superpixels(score_function.image, wanted)) <= passes:
-            return wanted
+    for segments in range(min(MOST_PLAYERS - 2, passes.bit_length() - 1), 2, -1):
+        if 2 ** count_of(superpixels(score_function.image, segments)) <= passes:
+            return segments
     return 2
 
 
@@ -63,7 +63,7 @@ def shapley(score_function: ScoreFunction, *, segments: Players = 9) -> Outcome:
 
 @register(
     "shapley-sampling",
-    question="The same for more regions, by drawing orders at random?",
+    question="What does each of many regions add, averaged over random orders?",
     paper="Castro, Gomez, Tejada 2009, DOI 10.1016/j.cor.2008.04.004",
     caveat="Each value is an estimate; their sum is exact.",
     cost="samples x segments forwards",
@@ -78,14 +78,14 @@ def shapley_sampling(
     count = count_of(regions)
     worth, random = game(score_function, regions), score_function.generator()
     values, used = sampled_values(worth, count, samples, random, stop=lambda: score_function.late)
-    found = spread(values, regions)
-    return Outcome.of_samples(found.values, used, samples, **found.options)
+    outcome = spread(values, regions)
+    return Outcome.of_samples(outcome.values, used, samples, **outcome.options)
 
 
 def game(score_function: ScoreFunction, regions: Tensor, *, may_stop: bool = False) -> Game:
     """The score of the picture with some regions visible and the baseline elsewhere.
 
-    With ``may_stop`` there are fewer answers than questions where the time is spent.
+    With ``may_stop`` there are fewer numbers than coalitions where the time is over.
     """
     baseline = score_function.baseline
 
@@ -93,26 +93,25 @@ def game(score_function: ScoreFunction, regions: Tensor, *, may_stop: bool = Fal
         def masks(start: int, stop: int) -> Tensor:
             return coalitions[start:stop].to(regions.device)[:, regions][:, None]
 
-        found = score_function.masked_scores_of(len(coalitions), masks, baseline, may_stop=may_stop)
-        return found.double().cpu()
+        scores = score_function.masked_scores_of(len(coalitions), masks, baseline, may_stop=may_stop)
+        return scores.double().cpu()
 
     return worth
 
 
 def exact_values(worth: Game, count: int) -> Tensor:
     """(n,) Shapley values: sum over coalitions S without i of |S|! (n-|S|-1)! / n! (v(S + i) - v(S))."""
-    numbers = torch.arange(2**count)
+    numbers = torch.arange(2**count)  # a coalition is a number, each player one of its bits
     members = (numbers[:, None] >> torch.arange(count)) & 1
     worths = worth(members.float()).double()
     sizes = members.sum(dim=1)
     shares = [1 / (count * math.comb(count - 1, size)) for size in range(count)]
     weights = torch.tensor(shares, dtype=torch.float64)
-    return torch.stack([_gain(worths, numbers, sizes, weights, player) for player in range(count)])
-
-
-def _gain(worths: Tensor, numbers: Tensor, sizes: Tensor, weights: Tensor, player: int) -> Tensor:
-    without = numbers[(numbers >> player) & 1 == 0]
-    return (weights[sizes[without]] * (worths[without + (1 << player)] - worths[without])).sum()
+    gains = []
+    for player in range(count):
+        without = numbers[(numbers >> player) & 1 == 0]
+        gains.append((weights[sizes[without]] * (worths[without + (1 << player)] - worths[without])).sum())
+    return torch.stack(gains)
 
 
 def sampled_values(
@@ -123,6 +122,7 @@ def sampled_values(
     pairs, used = max(1, (samples + 1) // 2), 0
     while used < 2 * pairs and not (used and stop()):
         order = torch.randperm(count, generator=random)
+        # An order and its reverse: what a player gains early and late cancels most of the noise.
         for sequence in (order, order.flip(0)):
             joined = torch.zeros(count + 1, count)
             for place, player in enumerate(sequence.tolist(), start=1):

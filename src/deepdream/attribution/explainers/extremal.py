@@ -55,7 +55,10 @@ def extremal_perturbation(
     see :func:`leveled`.
     """
     shape = _Shape.of(score_function)
-    levels = _pyramid(score_function.image)
+    # From the strongest blur to the picture itself: mixing two of these is cheaper than a blur at every step.
+    widest = _BLUR * max(score_function.size) / 224
+    strengths = (widest * (1 - level / (_LEVELS - 1)) for level in range(_LEVELS))
+    levels = torch.cat([blur(score_function.image, strength) for strength in strengths])
     beyond = shape.places / shape.inside
     values = torch.ones(shape.numbers, device=score_function.image.device)
     pull, _ = _slopes(score_function, values, shape, levels, area / beyond)
@@ -65,7 +68,7 @@ def extremal_perturbation(
     for step in range(steps):
         pressure = PRESSURE * GROWTH ** (step / steps)
         pull, push = _slopes(score_function, values, shape, levels, area / beyond)
-        if not pull.isfinite().all():  # there is no way on, and the map says so
+        if not pull.isfinite().all():  # no step leads from here to a mask: explain() notes the NaN
             return torch.full(score_function.size, torch.nan)
         pull *= _PULL / pull.double().square().mean().sqrt().clamp(min=_FLAT)
         velocity = 0.9 * velocity + pull - pressure * beyond * push
@@ -81,31 +84,25 @@ def _slopes(
     with torch.enable_grad():
         values = values.detach().requires_grad_()
         mask = shape.spread(values)
-        score = score_function.score(_seen(levels, shape.visible(mask))).sum()
+        score = score_function.score(mix_levels(levels, shape.visible(mask))).sum()
         (pull,) = torch.autograd.grad(score, values, retain_graph=True)
         (push,) = torch.autograd.grad(area_error(mask.flatten(), area), values)
     return pull, push
 
 
-def _pyramid(image: Tensor) -> Tensor:
-    """(levels, 3, H, W): from the strongest blur to the picture itself."""
-    widest = _BLUR * max(image.shape[-2:]) / 224
-    return torch.cat([blur(image, widest * (1 - level / (_LEVELS - 1))) for level in range(_LEVELS)])
-
-
-def _seen(levels: Tensor, mask: Tensor) -> Tensor:
+def mix_levels(levels: Tensor, mask: Tensor) -> Tensor:
     """(1, 3, H, W): each pixel between the two levels of the pyramid that its mask in [0, 1] lies between."""
-    place = mask.clamp(0, 1) * (len(levels) - 1)
-    below = place.detach().floor().clamp(max=len(levels) - 2).long().expand(1, 3, -1, -1)
+    position = mask.clamp(0, 1) * (len(levels) - 1)
+    below = position.detach().floor().clamp(max=len(levels) - 2).long().expand(1, 3, -1, -1)
     low, high = levels.gather(0, below), levels.gather(0, below + 1)
-    return low + (place - below) * (high - low)
+    return low + (position - below) * (high - low)
 
 
 def area_error(mask: Tensor, area: float) -> Tensor:
     """The mean squared distance of the sorted mask from one that is 1 on a share ``area`` and 0 elsewhere."""
-    wanted = torch.zeros_like(mask)
-    wanted[round((1 - area) * len(mask)) :] = 1
-    return (mask.sort().values - wanted).square().mean()
+    ideal = torch.zeros_like(mask)
+    ideal[round((1 - area) * len(mask)) :] = 1
+    return (mask.sort().values - ideal).square().mean()
 
 
 def leveled(mask: Tensor, area: float) -> Tensor:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Annotated, Any, Literal
 
 import torch
@@ -93,34 +92,27 @@ def smoothgrad_squared(
 def vargrad(score_function: ScoreFunction, *, samples: Samples = 25, noise: Noise = 0.15) -> Outcome:
     """The variance of the gradient over noisy pictures."""
     (mean, square), used = _moments(score_function, samples, noise, 1, 2)
+    # Rounding can leave a variance of zero slightly below it.
     return Outcome.of_samples((square - mean.square()).clamp(min=0), used, samples)
 
 
 def _moments(
     score_function: ScoreFunction, samples: int, noise: float, *powers: Literal[1, 2]
 ) -> tuple[list[Tensor], int]:
-    """The means (3, H, W) of powers of the gradient in float64, and over how many pictures."""
-    sums = [torch.zeros_like(score_function.image[0], dtype=torch.float64) for _ in powers]
+    """The means (3, H, W) of powers of the gradient in float64 over noisy pictures, and over how many."""
+    image, random = score_function.image, score_function.generator()
+    spread = noise * float(image.max() - image.min())
+    # In float64: the variance is a small difference of two large means.
+    sums = [torch.zeros_like(image[0], dtype=torch.float64) for _ in powers]
     used = 0
-    for images in _noisy(score_function, samples, noise):
-        gradients = score_function.gradients(images)
+    for start in range(0, samples, score_function.chunk):
+        count = min(score_function.chunk, samples - start)
+        # Drawn picture by picture, so that the numbers do not depend on the size of the chunks.
+        normal = torch.cat([torch.randn(image.shape, generator=random) for _ in range(count)])
+        gradients = score_function.gradients(image + spread * normal.to(image))
         for total, power in zip(sums, powers, strict=True):
             total += (gradients if power == 1 else gradients.double().square()).sum(dim=0, dtype=total.dtype)
-        used += len(images)
+        used += count
         if score_function.late:
             break
     return [total / used for total in sums], used
-
-
-def _noisy(score_function: ScoreFunction, samples: int, noise: float) -> Iterator[Tensor]:
-    """``samples`` pictures with Gaussian noise of its own generator, chunk by chunk.
-
-    Drawn picture by picture, so that the numbers do not depend on the size of the chunks.
-    """
-    random = score_function.generator()
-    image = score_function.image
-    spread = noise * float(image.max() - image.min())
-    for start in range(0, samples, score_function.chunk):
-        count = min(score_function.chunk, samples - start)
-        drawn = [torch.randn(image.shape, generator=random) for _ in range(count)]
-        yield image + spread * torch.cat(drawn).to(image)

@@ -20,7 +20,7 @@ from deepdream.attribution.score_function import ScoreFunction
 #: Paths start with this many steps and never take more than that many.
 FIRST_STEPS, MOST_STEPS = 25, 800
 TOLERANCE = 0.01
-#: The path's ends are asked just inside: at a baseline of zeros a unit without bias lies on its kink.
+#: The gradients of the path's ends are taken just inside: at a baseline of zeros a unit without bias is on its kink.
 ENDS = torch.tensor([1e-4, 1 - 1e-4])
 
 Steps = Annotated[
@@ -34,10 +34,6 @@ BaselineNoise = Annotated[
 Sigma = Annotated[
     float | None,
     Meaning("Strength of the first blur in pixels; auto is 50 at 224 pixels.", above=0, most=10_000),
-]
-Fraction = Annotated[float, Meaning("Share of the pixels that may move in one step.", above=0, most=1)]
-Distance = Annotated[
-    float, Meaning("How far the path may leave the straight line, as a share of its length.", least=0, most=1)
 ]
 
 
@@ -62,35 +58,33 @@ def integrated_gradients(
     """
     if steps is not None:
         return Outcome(integrate(score_function, score_function.baseline, steps), {"steps": steps})
-    start, span = score_function.baseline, score_function.image - score_function.baseline
-    return _until_it_sums(
-        score_function, most, _trapezoids(score_function, start, span), score_function.score_of(start)
-    )
+    start = score_function.baseline
+    span = score_function.image - start
 
-
-def _trapezoids(score_function: ScoreFunction, start: Tensor, span: Tensor) -> Iterator[tuple[int, Tensor]]:
-    """Steps and the integral (3, H, W) by them, in float64: each time twice as many, all old points kept."""
-
-    def collected(shares: Tensor) -> Tensor:
-        total = torch.zeros_like(span[0], dtype=torch.float64)
+    def total_at(shares: Tensor) -> Tensor:
+        total = torch.zeros_like(span[0], dtype=torch.float64)  # float32 would lose digits over 800 gradients
         for part in torch.split(shares, score_function.chunk):
             points = start + part[:, None, None, None].to(span) * span
             total += score_function.gradients(points).sum(dim=0, dtype=torch.float64)
         return total
 
-    steps = FIRST_STEPS
-    gradient = (collected(ENDS) / 2 + collected(torch.arange(1, steps) / steps)) / steps
-    while True:
-        yield steps, gradient * span[0]
-        gradient = (gradient + collected((torch.arange(steps) + 0.5) / steps) / steps) / 2
-        steps *= 2
+    def trapezoids() -> Iterator[tuple[int, Tensor]]:
+        steps = FIRST_STEPS
+        gradient = (total_at(ENDS) / 2 + total_at(torch.arange(1, steps) / steps)) / steps
+        while True:
+            yield steps, gradient * span[0]
+            # The middles of all steps: together with the old points these are twice as many steps.
+            gradient = (gradient + total_at((torch.arange(steps) + 0.5) / steps) / steps) / 2
+            steps *= 2
+
+    return _until_it_sums(score_function, most, trapezoids(), score_function.score_of(start))
 
 
 def _until_it_sums(
     score_function: ScoreFunction, most: int, estimates: Iterator[tuple[int, Tensor]], baseline_score: float
 ) -> Outcome:
-    """The first estimate whose sum is right for the second time in a row, or the last, and that it is not."""
-    good = 0
+    """The first estimate (steps, map) whose sum is right for the second time in a row, or the last with a note."""
+    good = 0  # in a row: one good sum may be an accident
     for steps, values in estimates:
         error = completeness_gap(float(values.sum()), score_function.image_score, baseline_score)
         good = good + 1 if error < TOLERANCE else 0
@@ -104,14 +98,14 @@ def integrate(score_function: ScoreFunction, baseline: Tensor, steps: int) -> Te
     """Captum's integrated gradients (3, H, W) in chunks."""
     method = IntegratedGradients(score_function.score)
     image = score_function.image.clone().requires_grad_()
-    found: Tensor = method.attribute(
+    values: Tensor = method.attribute(
         image,
         baselines=baseline,
         n_steps=steps,
         method="gausslegendre",
         internal_batch_size=score_function.chunk,
     )
-    return found[0].detach()
+    return values[0].detach()
 
 
 @register(
@@ -135,9 +129,8 @@ def gradient_shap(
     values, scores = torch.zeros_like(score_function.image[0]), 0.0
     for baselines, shares in chunks_of_draws(score_function, samples, noise):
         differences = score_function.image - baselines
-        values += (differences * score_function.gradients(baselines + shares * differences)).sum(
-            dim=0
-        ) / samples
+        gradients = score_function.gradients(baselines + shares * differences)
+        values += (differences * gradients).sum(dim=0) / samples
         scores += float(score_function.scores(baselines).double().sum()) / samples
     return Outcome(values, baseline_score=scores)
 
@@ -147,11 +140,11 @@ def chunks_of_draws(
 ) -> Iterator[tuple[Tensor, Tensor]]:
     """Noisy baselines (B, 3, H, W), and how far to go from each to the picture (B, 1, 1, 1)."""
     random = score_function.generator()
-    places = torch.arange(samples) + torch.rand(samples, generator=random)
+    # All shares first and the baselines one by one: the numbers do not depend on the size of a chunk.
+    positions = torch.arange(samples) + torch.rand(samples, generator=random)
+    shares = (positions / samples)[:, None, None, None].to(score_function.image)
     baselines = noisy_baselines(score_function, noise, random)
-    for part in torch.split(
-        (places / samples)[:, None, None, None].to(score_function.image), score_function.chunk
-    ):
+    for part in torch.split(shares, score_function.chunk):
         yield torch.cat(list(islice(baselines, len(part)))), part
 
 
@@ -159,8 +152,9 @@ def noisy_baselines(score_function: ScoreFunction, noise: float, random: torch.G
     """Copies of the baseline with Gaussian noise, kept within [0, 1], without end."""
     baseline = score_function.baseline
     while True:
-        drawn = torch.randn(baseline.shape, generator=random).to(baseline)
-        yield (baseline + noise * drawn).clamp(0, 1)
+        # Drawn on the CPU, so that every device gets the same noise.
+        normal = torch.randn(baseline.shape, generator=random).to(baseline)
+        yield (baseline + noise * normal).clamp(0, 1)
 
 
 @register(
@@ -191,85 +185,23 @@ def blur_ig(
     if steps is not None:
         values = _along_blurs(score_function, steps, widest)
         return Outcome(values, {"steps": steps, "sigma": widest}, baseline_score=start)
+    # Here no point of a path lies on the next one, so each doubling starts anew.
     doubled = (FIRST_STEPS * 2**power for power in count())
-    estimates = ((taken, _along_blurs(score_function, taken, widest)) for taken in doubled)
-    found = _until_it_sums(score_function, most, estimates, start)
-    return replace(found, options={**found.options, "sigma": widest})
+    estimates = ((number, _along_blurs(score_function, number, widest)) for number in doubled)
+    outcome = _until_it_sums(score_function, most, estimates, start)
+    return replace(outcome, options={**outcome.options, "sigma": widest})
 
 
 def _along_blurs(score_function: ScoreFunction, steps: int, widest: float) -> Tensor:
     """(3, H, W): what each of ``steps`` steps into focus brings, by the gradient in its middle."""
 
-    def at(place: float) -> Tensor:
-        return blur(score_function.image, widest * (1 - place / steps) ** 2)
+    def at(position: float) -> Tensor:
+        return blur(score_function.image, widest * (1 - position / steps) ** 2)
 
     values = torch.zeros_like(score_function.image[0])
     for start in range(0, steps, score_function.chunk):
-        places = range(start, min(start + score_function.chunk, steps))
-        rises = torch.cat([at(place + 1) - at(place) for place in places])
-        gradients = score_function.gradients(torch.cat([at(place + 0.5) for place in places]))
+        positions = range(start, min(start + score_function.chunk, steps))
+        rises = torch.cat([at(position + 1) - at(position) for position in positions])
+        gradients = score_function.gradients(torch.cat([at(position + 0.5) for position in positions]))
         values += (rises * gradients).sum(dim=0)
     return values
-
-
-@register(
-    "guided-ig",
-    question="The same as integrated gradients, along a path that avoids noisy gradients?",
-    paper="Kapishnikov et al. 2021, Guided Integrated Gradients, arXiv:2106.09788",
-    caveat="The path depends on the network, so two networks are explained along two paths.",
-    family="gradient",
-    cost="steps forwards, steps backwards, one after the other",
-    complete=True,
-    budgeted=Budgeted("steps", "backward", units=1.2, alone=True),
-)
-def guided_ig(
-    score_function: ScoreFunction,
-    *,
-    steps: PathSteps = 200,
-    fraction: Fraction = 0.25,
-    distance: Distance = 0.02,
-) -> Outcome:
-    """Pixels with the smallest gradients move first, no further than ``distance`` from the straight path.
-
-    ``distance=0`` is integrated gradients by the trapezoid rule. Deviations: the gradient of a step is the mean
-    of those at its two ends, which costs nothing and sums better than the first alone; where the time ends
-    before the path does, the last step is straight.
-    """
-    start, end = score_function.baseline[0], score_function.image[0]
-    span = (end - start).abs().sum()
-    x, values = start, torch.zeros_like(start)
-    gradient = score_function.gradients(x[None])[0]
-    for step in range(1, steps + 1):
-        limits = [start + min(max(step / steps + d, 0.0), 1.0) * (end - start) for d in (-distance, distance)]
-        moved = _guided_step(x, gradient, (limits[0], limits[1], end), span * (1 - step / steps), fraction)
-        late = step < steps and score_function.late
-        moved = end if late else moved
-        arrived = score_function.gradients(moved[None])[0]
-        values += (moved - x) * (gradient + arrived) / 2
-        x, gradient = moved, arrived
-        if late:
-            break
-    notes = (f"the time ended after {step} of {steps} steps",) if step < steps else ()
-    return Outcome(values, {"steps": step}, notes)
-
-
-def _guided_step(
-    x: Tensor, gradient: Tensor, limits: tuple[Tensor, Tensor, Tensor], left: Tensor, fraction: float
-) -> Tensor:
-    """Move pixels of small gradient to their upper limit until the distance to the end is ``left``."""
-    low, high, end = limits
-    behind = (x - end).abs() > (low - end).abs()
-    x = torch.where(behind, low, x)
-    cost = torch.where(x == high, torch.inf, gradient.abs())
-    while (surplus := (x - end).abs().sum() - left) > 1e-9 * end.numel() and torch.isfinite(cost).any():
-        # The quantile over all pixels, those that have arrived included, as in the authors' code.
-        rank = max(1, int(fraction * cost.numel()))
-        threshold = torch.minimum(cost.flatten().kthvalue(rank).values, cost[torch.isfinite(cost)].max())
-        chosen = cost <= threshold
-        reach = (high - x).abs()[chosen].sum()
-        share = (surplus / reach).clamp(max=1.0) if reach > 0 else torch.ones(())
-        x = torch.where(chosen, x + share * (high - x), x)
-        if share < 1:
-            break
-        cost = torch.where(chosen, torch.inf, cost)
-    return x

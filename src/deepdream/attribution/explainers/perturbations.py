@@ -28,13 +28,13 @@ _SHARED: dict[str, Any] = {"family": "perturbation", "needs": "nothing: the netw
 
 
 def _stride_for(score_function: ScoreFunction, passes: int) -> int:
-    """The finest stride, from a quarter of the window to all of it, whose places fit into ``passes``."""
+    """The finest stride, from a quarter of the window to all of it, whose positions fit into ``passes``."""
     side = _window(score_function)
-    places = {
+    positions = {
         step: math.prod(1 + math.ceil((length - side) / step) for length in score_function.size)
         for step in range(max(1, side // 4), side + 1)
     }
-    return next((step for step, count in places.items() if count < passes), side)
+    return next((step for step, count in positions.items() if count < passes), side)
 
 
 def _window(score_function: ScoreFunction) -> int:
@@ -46,7 +46,7 @@ def _window(score_function: ScoreFunction) -> int:
     question="How much does the score fall when a patch is covered?",
     paper="Zeiler, Fergus 2013, Visualizing and Understanding Convolutional Networks, arXiv:1311.2901",
     caveat="A covered patch is an unnatural picture; two patches that can replace each other both get little.",
-    cost="1 + number of places forwards (170 at 224 pixels)",
+    cost="1 + number of positions forwards (170 at 224 pixels)",
     budgeted=Budgeted("stride", "forward", value=_stride_for, usual=170, least=50),
     **_SHARED,
 )
@@ -61,14 +61,15 @@ def occlusion(score_function: ScoreFunction, *, window: Window = None, stride: S
         raise UsageError(
             f"A window of {side} with stride {step} does not cover a picture of {score_function.size}."
         )
-    found: Tensor = Occlusion(score_function.score).attribute(
+    values: Tensor = Occlusion(score_function.score).attribute(
         score_function.image,
         sliding_window_shapes=(3, side, side),
         strides=(3, step, step),
         baselines=score_function.baseline,
         perturbations_per_eval=score_function.chunk,
     )
-    return found[0, 0]
+    # The same number in all three colors.
+    return values[0, 0]
 
 
 @register(
@@ -82,13 +83,14 @@ def occlusion(score_function: ScoreFunction, *, window: Window = None, stride: S
 )
 def feature_ablation(score_function: ScoreFunction, *, segments: Segments = 64) -> Tensor:
     """Captum's feature ablation over superpixels."""
-    found: Tensor = FeatureAblation(score_function.score).attribute(
+    values: Tensor = FeatureAblation(score_function.score).attribute(
         score_function.image,
         baselines=score_function.baseline,
         feature_mask=superpixels(score_function.image, segments)[None, None],
         perturbations_per_eval=score_function.chunk,
     )
-    return found[0, 0]
+    # The same number in all three colors.
+    return values[0, 0]
 
 
 @register(

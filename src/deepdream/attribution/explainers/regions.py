@@ -33,30 +33,30 @@ def xrai(score_function: ScoreFunction, *, steps: PathSteps = 50) -> Tensor:
     ends = (torch.zeros_like(score_function.image), torch.ones_like(score_function.image))
     attributions = [integrate(score_function, baseline, steps) for baseline in ends]
     density = torch.stack(attributions).mean(dim=0).sum(dim=0).cpu()
-    scales = [superpixels(score_function.image, count).cpu() for count in SCALES]
-    return taken_in_order(density, torch.cat([_masks(scale) for scale in scales]))
-
-
-def _masks(segments: Tensor) -> Tensor:
-    """(n, H, W) bool: the segments, each a few pixels larger than it is, so that edges are inside."""
-    border = max(1, min(segments.shape) // 56)
-    found = (segments == torch.arange(count_of(segments))[:, None, None]).float()[None]
-    for reach in ((border, 0), (0, border)):
-        found = F.max_pool2d(found, tuple(2 * r + 1 for r in reach), stride=1, padding=reach)
-    return found[0].bool()
+    masks = []
+    for count in SCALES:
+        segments = superpixels(score_function.image, count).cpu()
+        mask = (segments == torch.arange(count_of(segments))[:, None, None]).float()[None]
+        # Each a few pixels larger than it is, so that the edges it follows are inside; row by row, column by column.
+        border = max(1, min(segments.shape) // 56)
+        for reach in ((border, 0), (0, border)):
+            mask = F.max_pool2d(mask, tuple(2 * r + 1 for r in reach), stride=1, padding=reach)
+        masks.append(mask[0].bool())
+    return taken_in_order(density, torch.cat(masks))
 
 
 def taken_in_order(density: Tensor, masks: Tensor) -> Tensor:
-    """(H, W): greedily take the mask whose not yet taken part is densest; that part gets its mean."""
+    """(H, W): greedily take the mask whose remaining part is densest; that part gets its mean."""
     flat, inside = density.flatten(), masks.flatten(1)
-    taken = torch.zeros_like(flat, dtype=torch.bool)
-    found = torch.zeros_like(flat)
+    used = torch.zeros_like(flat, dtype=torch.bool)
+    values = torch.zeros_like(flat)
+    # Kept up to date instead of computed anew: there are some 400 masks of 50,000 pixels.
     sums, counts = inside.float() @ flat, inside.sum(dim=1)
     while counts.any():
         best = int(torch.where(counts > 0, sums / counts, -torch.inf).argmax())
-        fresh = (inside[best] & ~taken).nonzero()[:, 0]
-        found[fresh] = flat[fresh].mean()
-        taken[fresh] = True
+        fresh = (inside[best] & ~used).nonzero()[:, 0]
+        values[fresh] = flat[fresh].mean()
+        used[fresh] = True
         sums -= inside[:, fresh].float() @ flat[fresh]
         counts -= inside[:, fresh].sum(dim=1)
-    return found.reshape(density.shape)
+    return values.reshape(density.shape)

@@ -68,7 +68,7 @@ def lime(
 def kernel_values(worth: Game, count: int, samples: int, random: torch.Generator) -> tuple[Tensor, int]:
     """(n,) estimates of the Shapley values, and from how many coalitions; ``worth`` may leave out the last.
 
-    Coalition sizes are drawn with the Shapley kernel, (n - 1) / (s (n - s)), so that the fit needs no
+    Coalition sizes are chosen_sizes with the Shapley kernel, (n - 1) / (s (n - s)), so that the fit needs no
     weights; each coalition comes with its complement (Covert, Lee 2021, arXiv:2012.01536).
     """
     ends = worth(torch.tensor([[0.0] * count, [1.0] * count])).double()
@@ -76,11 +76,12 @@ def kernel_values(worth: Game, count: int, samples: int, random: torch.Generator
     if count == 1:
         return total[None], samples
     sizes = torch.arange(1, count).double()
-    drawn = (
+    # With the Shapley kernel as their distribution the fit needs no weights.
+    chosen_sizes = (
         torch.multinomial(1 / (sizes * (count - sizes)), max(samples // 2, count), True, generator=random) + 1
     )
-    ranks = torch.rand(len(drawn), count, generator=random).argsort(dim=1).argsort(dim=1)
-    half = (ranks < drawn[:, None]).float()
+    ranks = torch.rand(len(chosen_sizes), count, generator=random).argsort(dim=1).argsort(dim=1)
+    half = (ranks < chosen_sizes[:, None]).float()
     members = torch.stack([half, 1 - half], dim=1).flatten(0, 1)
     gains = worth(members).double() - ends[0]
     members = members[: len(gains)]
@@ -103,10 +104,11 @@ def lime_values(
     return least_squares(design, worths, nearness)[:-1], len(worths)
 
 
-def least_squares(design: Tensor, wanted: Tensor, weights: Tensor | None = None) -> Tensor:
+def least_squares(design: Tensor, target: Tensor, weights: Tensor | None = None) -> Tensor:
     """The coefficients of least weighted square error; the smallest ones where many fit equally well."""
-    root = torch.ones_like(wanted) if weights is None else weights.sqrt()
-    found: Tensor = torch.linalg.lstsq(
-        design * root[:, None], (wanted * root)[:, None], driver="gelsd"
+    root = torch.ones_like(target) if weights is None else weights.sqrt()
+    # By singular values: with fewer samples than regions the system has no single solution.
+    solution: Tensor = torch.linalg.lstsq(
+        design * root[:, None], (target * root)[:, None], driver="gelsd"
     ).solution
-    return found[:, 0]
+    return solution[:, 0]
