@@ -1,4 +1,4 @@
-"""Backpropagation by hand against autograd, published numbers, and a bug to be found; descent."""
+"""Backpropagation by hand against autograd, published numbers, and the bug of a notebook; descent."""
 
 from __future__ import annotations
 

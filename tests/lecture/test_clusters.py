@@ -34,16 +34,16 @@ def test_within_and_between_add_up_to_the_total(iris):
 
 def test_more_clusters_always_lower_the_inertia_but_not_the_silhouette():
     X, _ = make_blobs(150, centers=[[0, 0], [5, 0], [0, 5]], cluster_std=0.7, random_state=2)
-    found = [cluster(X, k) for k in (2, 3, 4, 6)]
-    assert all(a.inertia > b.inertia for a, b in pairwise(found))
-    assert max(found, key=lambda c: c.silhouette).k == 3
+    clusterings = [cluster(X, k) for k in (2, 3, 4, 6)]
+    assert all(a.inertia > b.inertia for a, b in pairwise(clusterings))
+    assert max(clusterings, key=lambda c: c.silhouette).k == 3
 
 
 def test_agreement_does_not_depend_on_names():
     X, y = make_blobs(150, centers=3, cluster_std=0.3, random_state=2)
-    found = cluster(X, 3)
-    assert found.agreement(y) == pytest.approx(1)
-    assert found.agreement(2 - y) == pytest.approx(1)
+    clustering = cluster(X, 3)
+    assert clustering.agreement(y) == pytest.approx(1)
+    assert clustering.agreement(2 - y) == pytest.approx(1)
 
 
 @pytest.mark.parametrize("k", [1, 10])

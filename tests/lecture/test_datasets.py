@@ -1,4 +1,4 @@
-"""Data: toys, real sets, and what is said about a CSV file that does not fit."""
+"""Data: toys, real sets, and the errors for a CSV file that does not fit."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ def test_a_csv_of_ones_own(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "target", "told"),
+    ("text", "target", "message"),
     [
         ("a,b\n1,x\n2,y\n", "c", "No column 'c' in"),
         ("a,b\n1,x\n2,\n", None, "line 3, column 'b': the value is missing"),
@@ -76,12 +76,14 @@ def test_a_csv_of_ones_own(tmp_path: Path) -> None:
         ("b\nx\ny\n", None, "only the column 'b'"),
     ],
 )
-def test_what_is_wrong_with_a_csv_is_told(tmp_path: Path, text: str, target: str | None, told: str) -> None:
+def test_the_error_names_what_is_wrong_with_a_csv(
+    tmp_path: Path, text: str, target: str | None, message: str
+) -> None:
     path = tmp_path / "my.csv"
     path.write_text(text)
     with pytest.raises(UsageError) as error:
         load_table(path, target)
-    assert told in str(error.value)
+    assert message in str(error.value)
 
 
 def test_too_many_classes_are_a_number_to_predict(tmp_path: Path) -> None:

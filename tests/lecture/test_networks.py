@@ -37,8 +37,8 @@ def test_derivatives_agree_with_autograd(name: str) -> None:
     z = torch.linspace(-3, 3, 10, **double).reshape(5, 2).requires_grad_()
     slope = torch.linspace(0.5, 2, 10, **double).reshape(5, 2)
     a = f(z) + 0 * z  # so that the step, too, depends on z for autograd
-    (wanted,) = torch.autograd.grad(a, z, slope)
-    torch.testing.assert_close(f.pull_back(z.detach(), slope), wanted)
+    (expected,) = torch.autograd.grad(a, z, slope)
+    torch.testing.assert_close(f.pull_back(z.detach(), slope), expected)
 
 
 def test_sigmoid_facts() -> None:
@@ -75,8 +75,8 @@ def test_the_first_softmax_loss_is_the_log_of_the_classes() -> None:
 
 def test_inertia_is_that_of_k_means() -> None:
     X = bundled("iris").X
-    found = KMeans(3, n_init=1, random_state=0).fit(X)
-    assert inertia(X, found.labels_) == pytest.approx(found.inertia_)
+    model = KMeans(3, n_init=1, random_state=0).fit(X)
+    assert inertia(X, model.labels_) == pytest.approx(model.inertia_)
 
 
 def test_distances() -> None:

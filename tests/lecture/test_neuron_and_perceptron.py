@@ -43,12 +43,12 @@ from deepdream.lecture.xor import XorSettings, least_squares_outputs, relu_outpu
     ],
 )
 def test_thresholds_of_the_exercise(gate: str, n: int, expected: tuple[int, int, int]) -> None:
-    found = threshold_for(gate, n)
-    assert found is not None
-    assert (found.low, found.high, found.canonical) == expected
-    for theta in (found.high, (found.low + found.high) / 2):
+    thresholds = threshold_for(gate, n)
+    assert thresholds is not None
+    assert (thresholds.low, thresholds.high, thresholds.canonical) == expected
+    for theta in (thresholds.high, (thresholds.low + thresholds.high) / 2):
         assert all(McCullochPittsNeuron(theta)(x) == GATES[gate](x) for x in boolean_inputs(n))
-    assert any(McCullochPittsNeuron(found.low)(x) != GATES[gate](x) for x in boolean_inputs(n))
+    assert any(McCullochPittsNeuron(thresholds.low)(x) != GATES[gate](x) for x in boolean_inputs(n))
 
 
 @pytest.mark.parametrize("gate", ["xor", "nand", "nor"])
@@ -219,8 +219,8 @@ def test_one_class_is_refused() -> None:
     ],
 )  # fmt: skip
 def test_how_many_random_starts_solve_xor(how: XorSettings, solved: int, median: float) -> None:
-    found = solve_from_many_starts(how)
-    assert (found.solved, found.median_sweeps) == (solved, pytest.approx(median, abs=1))
+    outcome = solve_from_many_starts(how)
+    assert (outcome.solved, outcome.median_sweeps) == (solved, pytest.approx(median, abs=1))
 
 
 def test_a_start_is_the_same_alone_and_among_others() -> None:

@@ -21,8 +21,8 @@ def test_only_imports_and_short_calls(notebook):
         if cell.cell_type == "code":
             tree = ast.parse(cell.source)
             assert len(cell.source.splitlines()) <= 12
-            kept = (ast.Import, ast.ImportFrom, ast.Assign, ast.Expr)
-            assert all(isinstance(statement, kept) for statement in tree.body), cell.source
+            allowed = (ast.Import, ast.ImportFrom, ast.Assign, ast.Expr)
+            assert all(isinstance(statement, allowed) for statement in tree.body), cell.source
 
 
 def test_it_is_stored_without_outputs(notebook):

@@ -58,7 +58,7 @@ def test_network_features_sort_the_tiles_and_raw_pixels_do_not():
     features = np.concatenate(list(pooled_features(tiles, load_model())))
     assert len(features) == 40 * 7
     raw = nearest_neighbor_score(tiles.raw, tiles.labels)
-    seen = nearest_neighbor_score(features, tiles.labels)
-    assert seen >= 0.95
-    assert seen >= raw + 0.2
+    score = nearest_neighbor_score(features, tiles.labels)
+    assert score >= 0.95
+    assert score >= raw + 0.2
     assert embed(features).knn(tiles.labels) >= 0.95

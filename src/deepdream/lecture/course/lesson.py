@@ -159,7 +159,7 @@ Run = TypeVar("Run", bound=Callable[..., LessonAnswer])
 
 
 def lesson(name: str, line: str, *, place: float, notes: str, slide: str = "") -> Callable[[Run], Run]:
-    """Decorate a function as the lesson ``name``; see :class:`Lesson` for the rest.
+    """Decorate a function as the lesson ``name``. ``Lesson`` describes the other arguments.
 
     The function returns a :class:`LessonAnswer`. A parameter with an :class:`Option` becomes an option of the
     command. ``seed``, ``dark`` and ``progress`` need no option: the command line gives them to the lessons that have

@@ -74,10 +74,10 @@ def test_unknown_topic():
 def test_the_numbers_on_the_cards_are_ours():
     scores = breast_cancer_scores()
     half, tenth = (threshold_table(scores.y_true, scores.score, [t])[0] for t in (0.5, 0.1))
-    said = (
+    sentence = (
         f"misses {half.fn} with {half.fp} false alarms at t = .5, and misses {tenth.fn} with {tenth.fp} false"
     )
-    assert said in card("accountability")
+    assert sentence in card("accountability")
     assert round(28 / (535 * 25_000), 7) == 2.1e-6
     assert identification_odds(1e-6, 49_000_000).expected_false_matches == 49
 
@@ -114,15 +114,15 @@ def test_the_cards_in_the_docs_are_those_of_the_command():
 def test_the_costs_on_the_cards_are_ours():
     views = accountability().numbers["views"]
     misses, alarms = ([view[key] for view in views] for key in ("fn", "fp"))
-    said = f"miss {min(misses)} to {max(misses)} tumors, and alarm {min(alarms)} to {max(alarms)} people"
-    assert said in card("accountability")
+    sentence = f"miss {min(misses)} to {max(misses)} tumors, and alarm {min(alarms)} to {max(alarms)} people"
+    assert sentence in card("accountability")
 
 
 @pytest.mark.slow
 def test_the_shortcut_on_the_cards_is_ours():
     numbers = wrong_reasons().numbers
     right = {(a["network"], a["marked"]): a["accuracy"] for a in numbers["accuracies"]}
-    found = sum(entry["reveals"] for entry in numbers["methods"])
+    revealing = sum(entry["reveals"] for entry in numbers["methods"])
     assert f"({right['cheater', 'as trained']:.0%} as trained".replace("%", " %") in card("transparency")
     assert f"{right['cheater', 'nobody']:.0%} without the mark".replace("%", " %") in card("transparency")
-    assert f"by {found} of {len(numbers['methods'])} methods" in card("transparency")
+    assert f"by {revealing} of {len(numbers['methods'])} methods" in card("transparency")

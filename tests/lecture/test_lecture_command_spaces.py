@@ -1,4 +1,4 @@
-"""Each command of the second half is run once, and its files are looked at."""
+"""Every lesson about feature space, decisions and words as a command, run once, and its files."""
 
 from __future__ import annotations
 

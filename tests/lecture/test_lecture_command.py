@@ -1,4 +1,4 @@
-"""Every lesson of the first half as a command: what it prints, draws and refuses."""
+"""Every lesson from the first neuron to training as a command: what it prints, draws and refuses; its page."""
 
 from __future__ import annotations
 
@@ -57,10 +57,10 @@ def refused(*words: str) -> DeepDreamError:
 
 @pytest.mark.parametrize("name", CALLS)
 def test_a_lesson_prints_dumps_and_draws(name: str, tmp_path: Path) -> None:
-    words, told = CALLS[name]
+    words, expected = CALLS[name]
     printed = run(*words, "-o", tmp_path / "plot.png")
     assert printed.exit_code == 0
-    assert told in printed.stdout
+    assert expected in printed.stdout
     with Image.open(tmp_path / "plot.png") as picture:
         assert picture.width >= 1000
         colors = picture.convert("RGB").resize((200, 120)).getcolors(24_000)
@@ -105,9 +105,9 @@ def test_every_lesson_is_a_command_with_notes() -> None:
 
 
 def test_notes_name_the_slides_error() -> None:
-    told = run("forward", "3", "4", "1", "--notes").stdout
-    assert "On the slide:" in told
-    assert "there is no x4" in told
+    text = run("forward", "3", "4", "1", "--notes").stdout
+    assert "On the slide:" in text
+    assert "there is no x4" in text
 
 
 def test_svg_and_dark(tmp_path: Path) -> None:
@@ -157,8 +157,10 @@ def test_ones_own_data(tmp_path: Path) -> None:
     assert "Two classes" in str(refused("perceptron", "--data", _write(tmp_path, "a,b\n1,x\n2,x\n")))
     assert "'red' is not a number" in str(refused("mlp", "--data", _write(tmp_path, "a,b\nred,x\n2,y\n")))
     points = "x,y\n" + "".join(f"{i},{2 * i + 1}\n" for i in range(8))
-    found = json.loads(run("descent", "--data", _write(tmp_path, points), "--steps", "400", "--json").stdout)
-    assert found["paths"]["0.5 × critical"]["slope"] == pytest.approx(2, abs=0.05)
+    numbers = json.loads(
+        run("descent", "--data", _write(tmp_path, points), "--steps", "400", "--json").stdout
+    )
+    assert numbers["paths"]["0.5 × critical"]["slope"] == pytest.approx(2, abs=0.05)
 
 
 def _write(folder: Path, text: str) -> Path:
@@ -167,7 +169,7 @@ def _write(folder: Path, text: str) -> Path:
 
 
 @pytest.mark.parametrize(
-    ("words", "told"),
+    ("words", "message"),
     [
         (["losses", "--true", "1,0", "--pred", "1"], "--true has 2 values and --pred 1"),
         (["losses", "--true", "one"], "--true wants numbers with commas"),
@@ -193,12 +195,12 @@ def _write(folder: Path, text: str) -> Path:
     ],
 )
 def test_what_is_refused_and_how(
-    words: list[str], told: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    words: list[str], message: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
     error = refused(*words)
     assert isinstance(error, UsageError)
-    assert told in str(error)
+    assert message in str(error)
     assert not list(tmp_path.iterdir())
 
 

@@ -34,7 +34,7 @@ def test_confusions_hold_every_held_out_digit(ways):
 
 
 def test_the_regressors_errors_are_near_misses(ways):
-    true, said = np.nonzero(ways.regression_confusion)
-    wrong = true != said
-    counts = ways.regression_confusion[true[wrong], said[wrong]]
-    assert np.average(np.abs(true - said)[wrong] == 1, weights=counts) > 0.5
+    true, answer = np.nonzero(ways.regression_confusion)
+    wrong = true != answer
+    counts = ways.regression_confusion[true[wrong], answer[wrong]]
+    assert np.average(np.abs(true - answer)[wrong] == 1, weights=counts) > 0.5
