@@ -6,6 +6,9 @@
 from __future__ import annotations
 
 import importlib
+import sys
+from collections.abc import Callable, Mapping
+from importlib.util import find_spec
 from typing import Any
 
 __version__ = "0.1.0"
@@ -24,22 +27,14 @@ _HOMES = {
     "activation_atlas": "deepdream.dreaming.atlas",
     "activation_grid": "deepdream.dreaming.atlas",
     "advance": "deepdream.dreaming",
-    "caricature": "deepdream.ascent",
-    "channel": "deepdream.ascent",
     "contact_sheet": "deepdream.images",
-    "direction": "deepdream.ascent",
-    "diversity": "deepdream.ascent",
     "dream": "deepdream.dreaming",
     "estimate": "deepdream.dreaming",
     "explain": "deepdream.attribution",
-    "guide": "deepdream.ascent",
-    "layer": "deepdream.ascent",
     "load_model": "deepdream.models",
-    "logit": "deepdream.ascent",
     "masked": "deepdream.ascent",
     "measure": "deepdream.dreaming",
     "methods": "deepdream.attribution",
-    "neuron": "deepdream.ascent",
     "octaves": "deepdream.ascent",
     "parse_axis": "deepdream.dreaming",
     "parse_objective": "deepdream.ascent",
@@ -49,22 +44,35 @@ _HOMES = {
     "render_all": "deepdream.dreaming",
     "start": "deepdream.dreaming",
     "sweep": "deepdream.dreaming",
-    "total_variation": "deepdream.ascent",
     "variations": "deepdream.dreaming",
     "visualize": "deepdream.dreaming",
     "write_picture": "deepdream.images",
 }
 
-__all__ = ["__version__", *_HOMES]
-
 
 def __getattr__(name: str) -> Any:
-    if name not in _HOMES:
-        raise AttributeError(f"module 'deepdream' has no attribute {name!r}")
-    value = getattr(importlib.import_module(_HOMES[name]), name)
-    globals()[name] = value
-    return value
+    """A name of ``_HOMES``, or the function of a registered kind of objective, such as ``deepdream.layer``.
+
+    ``__all__`` is made here, too: the kinds are known only when torch is loaded, which importing this package avoids.
+    """
+    if name == "__all__":
+        return sorted({"__version__", *_HOMES, *_objectives()})
+    if name in _HOMES:
+        value = getattr(importlib.import_module(_HOMES[name]), name)
+        globals()[name] = value
+        return value
+    # A submodule that is not loaded yet is looked up here first, and must not load torch.
+    if not name.startswith("_") and find_spec(f"deepdream.{name}") is None and name in _objectives():
+        return _objectives()[name]
+    raise AttributeError(f"module 'deepdream' has no attribute {name!r}")
+
+
+def _objectives() -> Mapping[str, Callable[..., Any]]:
+    """The functions of the registered kinds of objectives, by name. Loads torch."""
+    makers: Mapping[str, Callable[..., Any]] = importlib.import_module("deepdream.ascent").OBJECTIVES
+    return makers
 
 
 def __dir__() -> list[str]:
-    return sorted(set(__all__) | set(_HOMES))
+    kinds = _objectives() if "deepdream.ascent" in sys.modules else ()
+    return sorted({"__version__", *_HOMES, *kinds})

@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 from torch import Tensor, nn
 
 from deepdream.ascent import channel, parse_objective
-from deepdream.ascent.algebra import INPUT, Reference
 from deepdream.ascent.climbing import measure_gradient
+from deepdream.ascent.term_inputs import INPUT, Reference
 from deepdream.ascent.transforms import (
     LANGUAGE,
     Crops,

@@ -13,9 +13,11 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from deepdream.ascent import replaying
-from deepdream.ascent.algebra import KINDS, Objective, Reference, Term, TermInputs
+from deepdream.ascent.algebra import Objective
 from deepdream.ascent.conditioning import conditioning_of
 from deepdream.ascent.references import NetworkReader, References
+from deepdream.ascent.term_inputs import Reference, TermInputs
+from deepdream.ascent.terms import KINDS, Term
 from deepdream.ascent.tiling import Box, Rolled, Tiling, tiled_gradient
 from deepdream.ascent.transforms import Change, draw_all, draw_offset, parse_transforms
 from deepdream.ascent.transparency import on_random_ground

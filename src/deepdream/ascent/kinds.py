@@ -11,8 +11,9 @@ from dataclasses import replace
 import torch
 from torch import Tensor
 
-from deepdream.ascent.algebra import INPUT, LOGITS, Reference, TermInputs, as_map, objective_kind, on_grid
+from deepdream.ascent.algebra import objective_kind
 from deepdream.ascent.arguments import CLASS, INDEX, LAYER, NETWORK, PICTURE, VECTOR, Value, number, share
+from deepdream.ascent.term_inputs import INPUT, LOGITS, Reference, TermInputs, as_map, on_grid
 from deepdream.errors import UsageError
 from deepdream.provenance import Resource
 
@@ -64,11 +65,11 @@ def neuron(inputs: TermInputs, name: str, index: int, y: float, x: float) -> Ten
     rolled or cut into tiles.
     """
     activation = _channel(inputs, name, index)
-    spot = on_grid(inputs.found[Reference("spot", numbers=(y, x))], activation)
+    spot = on_grid(inputs.references[Reference("spot", numbers=(y, x))], activation)
     # All of it in one cell; none in a tile that lies elsewhere.
     spot = spot / spot.sum(dim=(1, 2, 3), keepdim=True).clamp_min(1e-9)
     for mask in inputs.masks:
-        spot = spot * on_grid(inputs.found[mask], activation)
+        spot = spot * on_grid(inputs.references[mask], activation)
     return (activation * spot).sum(dim=(2, 3)).mean()
 
 
@@ -80,7 +81,9 @@ def _the_vector(inputs: TermInputs, name: str, vector: Value) -> Tensor:
     """(1, C, 1, 1). Raises UsageError: another length than the layer has channels."""
     literal = isinstance(vector, tuple)
     found = (
-        inputs.image.new_tensor(vector) if literal else inputs.found[Reference("vector", str(vector), name)]
+        inputs.image.new_tensor(vector)
+        if literal
+        else inputs.references[Reference("vector", str(vector), name)]
     )
     channels = inputs.spatial(name).shape[1]
     if found.numel() != channels:
@@ -133,7 +136,9 @@ def guide(inputs: TermInputs, name: str, picture: Value) -> Tensor:
     """
     (reference,) = _bank(name, picture)
     x = inputs.spatial(name)
-    return inputs.total((x * _best_matches(x.detach(), inputs.found[reference])).sum(dim=1, keepdim=True))
+    return inputs.total(
+        (x * _best_matches(x.detach(), inputs.references[reference])).sum(dim=1, keepdim=True)
+    )
 
 
 def _best_matches(x: Tensor, bank: Tensor) -> Tensor:
@@ -162,7 +167,7 @@ def caricature(inputs: TermInputs, name: str, picture: str | Resource, power: fl
     position instead of over the whole map, so that it can be seen in tiles.
     """
     (reference,) = _portrait(name, picture, power)
-    return inputs.total(_dot_cosine(inputs.spatial(name), as_map(inputs.found[reference]), power))
+    return inputs.total(_dot_cosine(inputs.spatial(name), as_map(inputs.references[reference]), power))
 
 
 @objective_kind(LAYER, spread="whole")

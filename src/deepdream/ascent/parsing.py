@@ -11,8 +11,9 @@ from __future__ import annotations
 import json
 import re
 
-from deepdream.ascent.algebra import Objective, Term, check_weight, kind_named
+from deepdream.ascent.algebra import Objective, check_weight
 from deepdream.ascent.arguments import share
+from deepdream.ascent.terms import Term, kind_named
 from deepdream.errors import UsageError
 
 _NUMBER = r"(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?"

@@ -10,8 +10,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from deepdream.ascent.algebra import INPUT, Reference, TermInputs, objective_kind
+from deepdream.ascent.algebra import objective_kind
 from deepdream.ascent.arguments import number
+from deepdream.ascent.term_inputs import INPUT, Reference, TermInputs
 
 
 @objective_kind(penalty=True)
@@ -55,4 +56,4 @@ def _blurred(image: Tensor) -> Tensor:
 @objective_kind(penalty=True, references=lambda: (Reference("picture", INPUT),))
 def distance(inputs: TermInputs) -> Tensor:
     """The mean squared distance from the picture before the dream."""
-    return inputs.total((inputs.image - inputs.found[Reference("picture", INPUT)]).square())
+    return inputs.total((inputs.image - inputs.references[Reference("picture", INPUT)]).square())

@@ -10,8 +10,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from deepdream.ascent.algebra import INPUT, Objective, Reference, as_map
+from deepdream.ascent.algebra import Objective
 from deepdream.ascent.gradient_filters import blur
+from deepdream.ascent.term_inputs import INPUT, Reference, as_map
 from deepdream.errors import UsageError
 
 #: A guide is never looked at with more pixels than this: shallow layers have too many positions.

@@ -16,8 +16,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from deepdream.ascent.algebra import KINDS, LOGITS, Objective, Reference, Term, TermInputs
+from deepdream.ascent.algebra import Objective
 from deepdream.ascent.arguments import LAYER, VECTOR, Parameter, Value
+from deepdream.ascent.term_inputs import LOGITS, Reference, TermInputs
+from deepdream.ascent.terms import KINDS, Term
 from deepdream.errors import PictureError, UsageError
 from deepdream.images import read_picture
 from deepdream.models import Model
@@ -44,7 +46,7 @@ def resolve(objective: Objective, model: Model, *, batch: int = 1) -> Objective:
     found = Objective(terms)
     for name in found.layers:
         model.check_layer(name)
-    found.scores(_blank_scene(found, model, batch))
+    found.scores(_blank_inputs(found, model, batch))
     return found
 
 
@@ -92,7 +94,7 @@ def _numbered(term: Term, model: Model) -> Term:
     return Term("logit", (model.find_class_of(str(which), str(network)), network))
 
 
-def _blank_scene(objective: Objective, model: Model, batch: int) -> TermInputs:
+def _blank_inputs(objective: Objective, model: Model, batch: int) -> TermInputs:
     """Zeros in place of activations: enough for every term to find an index that does not exist."""
 
     def channels(name: str) -> int:
@@ -100,11 +102,11 @@ def _blank_scene(objective: Objective, model: Model, batch: int) -> TermInputs:
 
     blank = {name: torch.zeros(batch, channels(name), 1, 1) for name in objective.layers}
     logits = {name: value.flatten(1) for name, value in blank.items() if name.endswith(LOGITS)}
-    found = {
+    references = {
         reference: _blank(reference, channels(reference.layer) if reference.layer else 3)
         for reference in objective.references
     }
-    return TermInputs({**blank, **logits}, torch.zeros(batch, 3, 1, 1), found=found)
+    return TermInputs({**blank, **logits}, torch.zeros(batch, 3, 1, 1), references=references)
 
 
 def _blank(reference: Reference, channels: int) -> Tensor:

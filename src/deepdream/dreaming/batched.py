@@ -13,8 +13,8 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor
 
-from deepdream.ascent.algebra import INPUT
 from deepdream.ascent.objective_lists import join_goals
+from deepdream.ascent.term_inputs import INPUT
 from deepdream.dreaming import loop
 from deepdream.dreaming.state import State
 from deepdream.models.network import Model
