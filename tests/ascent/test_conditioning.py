@@ -73,7 +73,7 @@ def test_every_kind_can_be_written() -> None:
         "per_layer() + gaussian(2) + cascade(0.5) + laplacian(3) + photo_colors(0.6) + calm(0.8) + unit(std)"
     )
     found = parse_conditioning(text)
-    assert {type(part) for part in found.parts} == set(LANGUAGE.kinds)
+    assert {type(part) for part in found.parts} == set(LANGUAGE.names.values())
     assert str(found) == text
     assert parse_conditioning('unit("mean-abs")') == Conditioning() + Unit("mean-abs")
     assert parse_conditioning(" ") == Conditioning()

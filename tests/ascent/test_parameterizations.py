@@ -17,7 +17,7 @@ from deepdream.ascent.parameterizations import (
     PARAMETERIZATIONS,
     Colors,
     Fourier,
-    Laplacian,
+    LaplacianPyramid,
     Logit,
     Palette,
     Parameterization,
@@ -207,7 +207,7 @@ def test_a_change_pulled_back_is_a_slope_of_the_picture(name: str, palette: Pale
 
 def test_a_coarse_level_moves_a_region_linearly() -> None:
     """The table of bilinear weights, written out: the step of one coarse pixel of a 1/4 level along a row."""
-    kind, side = Laplacian(), 16
+    kind, side = LaplacianPyramid(), 16
     still = torch.zeros(1, 3 * (256 + 64 + 16 + 4))
     moved = still.clone()
     moved[0, 3 * (256 + 64) + 5] = 1e-3  # row 1, column 1 of the first axis at 4x4

@@ -12,22 +12,9 @@ from torch import Tensor, nn
 
 from deepdream.ascent import channel, parse_objective
 from deepdream.ascent.climbing import measure_gradient
+from deepdream.ascent.random_changes import LANGUAGE, Crops, Jitter, Noise, Pad, Resize, Roll, Rotate, Scale
 from deepdream.ascent.term_inputs import INPUT, Reference
-from deepdream.ascent.transforms import (
-    LANGUAGE,
-    Crops,
-    Jitter,
-    Noise,
-    Pad,
-    Resize,
-    Roll,
-    Rotate,
-    Scale,
-    draw_all,
-    join_transforms,
-    parse_transforms,
-    side_needed,
-)
+from deepdream.ascent.transforms import draw_all, join_transforms, parse_transforms, side_needed
 from deepdream.dreaming import dream
 from deepdream.dreaming.fitting import sizes_for
 from deepdream.errors import UnknownNameError, UsageError
@@ -46,7 +33,7 @@ def apply(one: object, image: Tensor, seed: int = 0) -> Tensor:
 
 
 def test_every_kind_has_an_example() -> None:
-    assert {type(one) for one in EXAMPLES} == set(LANGUAGE.kinds)
+    assert {type(one) for one in EXAMPLES} == set(LANGUAGE.names.values())
 
 
 @given(st.lists(st.sampled_from(EXAMPLES), max_size=5))

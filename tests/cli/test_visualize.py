@@ -190,7 +190,7 @@ def test_checkers_are_two_grays_where_nothing_is_opaque() -> None:
     [
         ("second:3 --alpha -o a.jpg", ".jpg holds no transparency"),
         ("second:3 --alpha --set blend=0.5", "has no original"),
-        ("second:3 --alpha --set strength=0.1", "knows no way back"),
+        ("second:3 --alpha --set strength=0.1", "cannot scale its change afterwards"),
         ("second:3 --alpha --set alpha=no", "once for each setting"),
         ("second:3 --alpha-weight 11", "alpha_weight must lie between"),
         ("second:3 --set start=picture", "a visualization starts from noise"),

@@ -143,7 +143,7 @@ def test_a_transparent_picture_takes_half_the_rate_and_a_third_more_steps() -> N
     [
         ({"parameterization": "cppn"}, "A cppn cannot be transparent: choose another"),
         ({"start": "picture"}, "made from noise: use `deepdream visualize --alpha`"),
-        ({"strength": 0.1}, "A transparent picture knows no way back"),
+        ({"strength": 0.1}, "A transparent picture cannot scale its change afterwards"),
         ({"keep": "color"}, "has no original"),
         ({"blend": 0.5}, "has no original"),
         ({"mask": "m.png"}, "has no original"),

@@ -158,7 +158,7 @@ def test_what_cannot_hold_a_photo_refuses_one(kind: str, tiny_model: Model, phot
     ):
         start(tiny_model, plan, photo)
     for wanted in ({"strength": 0.1}, {"stop_at": "l2=0.1"}):
-        with pytest.raises(UsageError, match="knows no way back"):
+        with pytest.raises(UsageError, match="cannot scale its change afterwards"):
             start(tiny_model, plan_for("lucid", parameterization=kind, start="noise", **wanted), photo)
 
 

@@ -3,36 +3,41 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
-from dataclasses import astuple, dataclass, fields
+from collections.abc import Callable, Sequence
+from dataclasses import astuple, fields
 from typing import Any, Generic, TypeVar
 
 from deepdream.errors import UnknownNameError, UsageError
 
 _One = TypeVar("_One")
+_Kind = TypeVar("_Kind")
 _CALL = re.compile(r"([a-z_]+)\s*\(([^()]*)\)")
 
 
-@dataclass(frozen=True)
 class Language(Generic[_One]):
-    """How objects of some dataclasses are written.
+    """How objects of some dataclasses are written; a dataclass is added to it by ``register``.
 
     Attributes:
         what: What one of them is called.
-        kinds: The dataclasses; each is written as its name in small letters, ``PhotoColors`` as ``photo_colors``.
-        ranges: For each written name the least and the most that each argument may be, or the words it may be.
         example: A text that can be read.
+        names: Every dataclass by its written name: its own in small letters, ``PhotoColors`` as ``photo_colors``.
+        ranges: For each written name the least and the most that each argument may be, or the words it may be.
     """
 
-    what: str
-    kinds: tuple[type[_One], ...]
-    ranges: Mapping[str, tuple[tuple[Any, ...], ...]]
-    example: str
+    def __init__(self, what: str, example: str) -> None:
+        self.what, self.example = what, example
+        self.names: dict[str, type[_One]] = {}
+        self.ranges: dict[str, tuple[tuple[Any, ...], ...]] = {}
 
-    @property
-    def names(self) -> dict[str, type[_One]]:
-        """Every kind by its written name."""
-        return {written(kind): kind for kind in self.kinds}
+    def register(self, *ranges: tuple[Any, ...]) -> Callable[[type[_Kind]], type[_Kind]]:
+        """Add the decorated dataclass; ``ranges`` has one entry for each of its fields."""
+
+        def add(kind: type[_Kind]) -> type[_Kind]:
+            self.names[written(kind)] = kind  # type: ignore[assignment]
+            self.ranges[written(kind)] = ranges
+            return kind
+
+        return add
 
     def parse(self, text: str) -> tuple[_One, ...]:
         """The objects that ``text`` spells, in order; none for an empty text.
@@ -60,11 +65,11 @@ class Language(Generic[_One]):
         arguments = [part.strip() for part in match[2].split(",")] if match[2].strip() else []
         if name not in self.names:
             raise UnknownNameError(self.what, name, self.names)
-        wanted = fields(self.names[name])  # type: ignore[arg-type]
-        if len(arguments) != len(wanted):
-            expected = ", ".join(entry.name for entry in wanted)
+        arguments_of = fields(self.names[name])  # type: ignore[arg-type]
+        if len(arguments) != len(arguments_of):
+            expected = ", ".join(entry.name for entry in arguments_of)
             raise UsageError(f"{name}() takes ({expected}), not {len(arguments)} arguments.")
-        entries = zip(arguments, wanted, self.ranges.get(name, ()), strict=True)
+        entries = zip(arguments, arguments_of, self.ranges[name], strict=True)
         return self.names[name](
             *(_value(name, text, entry.type, allowed) for text, entry, allowed in entries)
         )

@@ -37,6 +37,10 @@ class Moment:
     emphasis: Tensor | None = None
 
 
+#: How parts are written; a new part is a dataclass under ``@LANGUAGE.register`` with the range of each field.
+LANGUAGE: Language[Part] = Language("conditioning", "cascade(0.5) + photo_colors(0.6) + unit(std)")
+
+
 @dataclass(frozen=True)
 class Part:
     """One thing that is done to a gradient; parts are joined by ``+``."""
@@ -76,10 +80,10 @@ class Conditioning:
 
     def apply(self, gradient: Tensor, moment: Moment, *, own: bool = False) -> Tensor:
         """The direction that ``gradient`` (B, 3, H, W) becomes; ``own`` allows it to be written over."""
-        found = Mixed(gradient, own=own)
+        direction = Mixed(gradient, own=own)
         for part in self.parts:
-            found = part.condition(found, moment)
-        return found.tensor()
+            direction = part.condition(direction, moment)
+        return direction.tensor()
 
     def only(self, *kinds: type[Part]) -> Conditioning:
         """Those of the parts that are of these kinds."""
@@ -96,6 +100,7 @@ class Conditioning:
         return next((part.amount for part in self.parts if isinstance(part, Calm)), 0.0)
 
 
+@LANGUAGE.register()
 @dataclass(frozen=True)
 class PerLayer(Part):
     """Each term's gradient over its root mean square, before the terms are summed.
@@ -105,6 +110,7 @@ class PerLayer(Part):
     """
 
 
+@LANGUAGE.register((0.1, 100))
 @dataclass(frozen=True)
 class Gaussian(Part):
     """Blurred by a Gaussian of ``sigma`` pixels."""
@@ -115,6 +121,7 @@ class Gaussian(Part):
         return gradient.filtered(lambda values: blur(values, self.sigma))
 
 
+@LANGUAGE.register((0.1, 2.5))
 @dataclass(frozen=True)
 class Cascade(Part):
     """The mean of three Gaussian blurs that widen over the octave, from ``narrowest`` pixels; see ``cascade``."""
@@ -125,6 +132,7 @@ class Cascade(Part):
         return gradient.filtered(lambda values: cascade(values, moment.progress, self.narrowest))
 
 
+@LANGUAGE.register((1, 12))
 @dataclass(frozen=True)
 class Laplacian(Part):
     """``levels`` bands of the Laplacian pyramid made equally loud; see ``equalize_bands``."""
@@ -135,6 +143,7 @@ class Laplacian(Part):
         return Mixed(equalize_bands(gradient.tensor(), self.levels), own=True)
 
 
+@LANGUAGE.register((0, 1))
 @dataclass(frozen=True)
 class PhotoColors(Part):
     """Mixed with ``share`` of the gradient as seen through the color statistics of photographs.
@@ -153,6 +162,7 @@ class PhotoColors(Part):
         return gradient.mixed((1 - self.share) / _floor(plain) * same + self.share / _floor(photo) * color)
 
 
+@LANGUAGE.register((0, 1))
 @dataclass(frozen=True)
 class Calm(Part):
     """Up to ``amount`` less where the picture is flat; see ``texture_emphasis``, which gives the weights."""
@@ -163,6 +173,7 @@ class Calm(Part):
         return gradient if moment.emphasis is None else gradient.weighed(moment.emphasis)
 
 
+@LANGUAGE.register(("std", "mean-abs"))
 @dataclass(frozen=True)
 class Unit(Part):
     """Over its ``size``: the standard deviation (``std``), or the mean absolute value (``mean-abs``)."""
@@ -176,21 +187,6 @@ class Unit(Part):
         # One picture after the other: a batch at once takes longer, and rounds otherwise.
         sizes = torch.stack([one.abs().mean() for one in values]).view(-1, 1, 1)
         return Mixed(values, own=gradient.own).mixed(1 / _floor(sizes))
-
-
-LANGUAGE: Language[Part] = Language(
-    "conditioning",
-    (PerLayer, Gaussian, Cascade, Laplacian, PhotoColors, Calm, Unit),
-    {
-        "gaussian": ((0.1, 100),),
-        "cascade": ((0.1, 2.5),),
-        "laplacian": ((1, 12),),
-        "photo_colors": ((0, 1),),
-        "calm": ((0, 1),),
-        "unit": (("std", "mean-abs"),),
-    },
-    "cascade(0.5) + photo_colors(0.6) + unit(std)",
-)
 
 
 @lru_cache(maxsize=256)

@@ -8,8 +8,7 @@ seam appear (both in tests/ascent/test_tiling.py).
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from contextlib import suppress
+from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import pairwise
 
@@ -76,10 +75,6 @@ class Box:
         return [Box(*row, *column) for row in rows for column in columns]
 
 
-def _as_it_is(numbers: Tensor) -> Tensor:
-    return numbers
-
-
 @dataclass(frozen=True, eq=False)
 class Rolled:
     """A picture rolled down and to the right, of which parts are taken without a copy of the whole.
@@ -93,7 +88,7 @@ class Rolled:
     whole: Tensor
     down: int = 0
     right: int = 0
-    show: Callable[[Tensor], Tensor] = _as_it_is
+    show: Callable[[Tensor], Tensor] = lambda numbers: numbers
 
     def of(self, box: Box) -> Tensor:
         """The part of the rolled picture in ``box``."""
@@ -206,52 +201,25 @@ def tiled_gradient(
     gradient = torch.empty(view.whole.shape, dtype=view.whole.dtype, device=view.whole.device)
     score = torch.zeros((), device=view.whole.device)
     cores = grid(height, width, tiling.core, rng)
-    for core, part, share in _looks((height, width), tiling, cores, gradient_of, shrunk):
-        view.put(core, part, gradient)
-        score = score + share
-    return gradient, score
-
-
-def _looks(
-    size: tuple[int, int],
-    tiling: Tiling,
-    cores: list[Box],
-    gradient_of: Callable[[Box], tuple[Tensor, Tensor]],
-    shrunk: Callable[[int], None] | None,
-) -> Iterator[tuple[Box, Tensor, Tensor]]:
-    height, width = size
     while cores:
         core = cores[0]
-        seen = surroundings(core, height, width, tiling)
-        found = None
-        smaller = tiling.halved()
-        with suppress(_TooLargeError):
-            found = _look_or_shrink(gradient_of, seen, may_shrink=smaller is not None)
-        if found is None:
-            assert smaller is not None
+        box = surroundings(core, height, width, tiling)
+        part = None
+        try:
+            part, tile_score = gradient_of(box)
+        except (MemoryError, RuntimeError) as error:
+            smaller = tiling.halved()
+            if smaller is None or not is_out_of_memory(error):
+                raise
             tiling, cores = smaller, [quarter for box in cores for quarter in box.quarters()]
+        if part is None:
+            # Only here, after the handler: the traceback of the error holds the tensors that did not fit.
             give_back_memory()
             if shrunk is not None:
                 shrunk(tiling.core)
             continue
-        part, score = found
-        inside = Box(
-            core.top - seen.top, core.bottom - seen.top, core.left - seen.left, core.right - seen.left
-        )
-        yield core, inside.of(part), score * (core.area / (height * width))
+        inside = Box(core.top - box.top, core.bottom - box.top, core.left - box.left, core.right - box.left)
+        view.put(core, inside.of(part), gradient)
+        score = score + tile_score * (core.area / (height * width))
         cores = cores[1:]
-
-
-class _TooLargeError(Exception):
-    """A tile did not fit into memory, and a smaller one may be tried."""
-
-
-def _look_or_shrink(
-    gradient_of: Callable[[Box], tuple[Tensor, Tensor]], seen: Box, *, may_shrink: bool
-) -> tuple[Tensor, Tensor]:
-    try:
-        return gradient_of(seen)
-    except (MemoryError, RuntimeError) as error:
-        if not (may_shrink and is_out_of_memory(error)):
-            raise
-        raise _TooLargeError from error
+    return gradient, score

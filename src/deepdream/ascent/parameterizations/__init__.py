@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import importlib
+import pkgutil
 
 import torch
 from torch import Tensor
@@ -12,8 +13,8 @@ from deepdream.ascent.parameterizations.fourier import Fourier
 from deepdream.ascent.parameterizations.maco import MACO
 from deepdream.ascent.parameterizations.palette import Palette
 from deepdream.ascent.parameterizations.pixels import Colors, Logit, Pixels
-from deepdream.ascent.parameterizations.protocol import Parameterization
-from deepdream.ascent.parameterizations.pyramid import Laplacian, Shared
+from deepdream.ascent.parameterizations.protocol import PARAMETERIZATIONS, Parameterization, register
+from deepdream.ascent.parameterizations.pyramid import LaplacianPyramid, Shared
 from deepdream.ascent.resampling import resize, resize_picture
 from deepdream.errors import UsageError
 from deepdream.plan import Plan, parse_magnitudes
@@ -25,7 +26,7 @@ __all__ = [
     "PARAMETERIZATIONS",
     "Colors",
     "Fourier",
-    "Laplacian",
+    "LaplacianPyramid",
     "Logit",
     "Palette",
     "Parameterization",
@@ -34,19 +35,17 @@ __all__ = [
     "check_start",
     "move_detail",
     "parameterization_for",
+    "register",
 ]
 
-#: Kinds by name, each made with a palette.
-PARAMETERIZATIONS: dict[str, Callable[[Palette], Parameterization]] = {
-    "pixels": Pixels,
-    "logit": Logit,
-    "colors": Colors,
-    "fourier": Fourier,
-    "laplacian": Laplacian,
-    "shared": Shared,
-    "cppn": CPPN,
-    "maco": MACO,
-}
+
+def import_all() -> None:
+    """Import every module of this package, which registers its parameterizations: a new one needs no list."""
+    for module in pkgutil.iter_modules(__path__):
+        importlib.import_module(f"{__name__}.{module.name}")
+
+
+import_all()
 
 
 def parameterization_for(plan: Plan) -> Parameterization:
@@ -61,7 +60,15 @@ def check_start(plan: Plan) -> None:
     """Raises UsageError where what the plan changes cannot hold the picture that it starts from, or goes back to."""
     name = plan.parameterization
     if plan.alpha:
-        _check_alpha(plan)
+        if plan.parameterization == "cppn":
+            # Every weight moves opacity everywhere: it is gone before anything is painted, whatever was tried.
+            raise UsageError(
+                "A cppn cannot be transparent: choose another parameterization, such as fourier."
+            )
+        if plan.start != "noise":
+            raise UsageError("A transparent picture is made from noise: use `deepdream visualize --alpha`.")
+        if plan.mask or plan.keep != "nothing" or plan.blend < 1:
+            raise UsageError("A transparent picture has no original, so mask, keep and blend do not apply.")
     elif parameterization_for(plan).exact:
         return
     if plan.start != "noise":
@@ -72,20 +79,9 @@ def check_start(plan: Plan) -> None:
     if plan.strength is not None or plan.stop_at:
         what = "A transparent picture" if plan.alpha else f"The parameterization {name!r}"
         raise UsageError(
-            f"{what} knows no way back to where it started. "
-            "Leave the strength and the distance to stop at to the rate and the steps."
+            f"{what} cannot scale its change afterwards, so --strength and --stop-at do not apply. "
+            "Use --rate and --steps."
         )
-
-
-def _check_alpha(plan: Plan) -> None:
-    """Raises UsageError where the plan is to be transparent and asks for what only a photograph has."""
-    if plan.parameterization == "cppn":
-        # Every weight moves opacity everywhere: it is gone before anything is painted, whatever was tried.
-        raise UsageError("A cppn cannot be transparent: choose another parameterization, such as fourier.")
-    if plan.start != "noise":
-        raise UsageError("A transparent picture is made from noise: use `deepdream visualize --alpha`.")
-    if plan.mask or plan.keep != "nothing" or plan.blend < 1:
-        raise UsageError("A transparent picture has no original: mask, keep and blend say nothing to it.")
 
 
 def move_detail(

@@ -7,7 +7,7 @@ import math
 import torch
 from torch import Tensor
 
-from deepdream.ascent.parameterizations.protocol import Squashed, chain_rule
+from deepdream.ascent.parameterizations.protocol import Squashed, chain_rule, register
 from deepdream.errors import UsageError
 
 _LAYERS, _CHANNELS = 8, 24
@@ -15,6 +15,7 @@ _LAYERS, _CHANNELS = 8, 24
 _ODD, _EVEN = 0.67, 0.6
 
 
+@register("cppn")
 class CPPN(Squashed):
     """A compositional pattern producing network: coordinates in, colors out, weights free to move.
 

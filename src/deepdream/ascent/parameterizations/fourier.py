@@ -5,9 +5,10 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from deepdream.ascent.parameterizations.protocol import Squashed
+from deepdream.ascent.parameterizations.protocol import Squashed, register
 
 
+@register("fourier")
 class Fourier(Squashed):
     """The spectrum of decorrelated colors before a sigmoid; low frequencies move as easily as high ones.
 

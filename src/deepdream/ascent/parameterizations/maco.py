@@ -11,7 +11,7 @@ from torch import Tensor
 
 from deepdream.ascent.parameterizations.fourier import Fourier, radial_frequency
 from deepdream.ascent.parameterizations.palette import Palette
-from deepdream.ascent.parameterizations.protocol import Squashed
+from deepdream.ascent.parameterizations.protocol import Squashed, register
 from deepdream.ascent.resampling import resize_picture
 from deepdream.errors import UsageError
 from deepdream.plan import Magnitudes
@@ -29,6 +29,7 @@ _PLAIN = Magnitudes((1.32, 1.252, 1.196), (1.09, 0.91, 0.991))
 _SHARE = 0.2
 
 
+@register("maco")
 class MACO(Squashed):
     """The phase of each frequency of the colors; the magnitudes are those of photographs.
 

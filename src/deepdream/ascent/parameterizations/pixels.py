@@ -6,9 +6,10 @@ import torch
 from torch import Tensor
 
 from deepdream.ascent.parameterizations.palette import Palette
-from deepdream.ascent.parameterizations.protocol import Squashed
+from deepdream.ascent.parameterizations.protocol import Squashed, register
 
 
+@register("pixels")
 class Pixels:
     """The pixels themselves, clipped after every step."""
 
@@ -35,6 +36,7 @@ class Pixels:
         return 0.5 + 0.01 * torch.randn(count, self.palette.channels, height, width, generator=rng)
 
 
+@register("logit")
 class Logit:
     """Pixels before a sigmoid: a step moves mid grays most and can hardly push a pixel into black or white.
 
@@ -68,6 +70,7 @@ class Logit:
         return 0.01 * torch.randn(count, self.palette.channels, height, width, generator=rng)
 
 
+@register("colors")
 class Colors(Squashed):
     """Pixels in decorrelated colors before a sigmoid: what photographs seldom do with color costs more to reach.
 

@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Protocol
+from collections.abc import Callable
+from typing import Protocol, TypeVar
 
 import torch
 from torch import Tensor
 
 from deepdream.ascent.parameterizations.palette import Palette
+from deepdream.plan import PARAMETERIZATION_NAMES
+
+#: Parameterizations by name, each made with a palette; ``register`` adds one.
+PARAMETERIZATIONS: dict[str, Callable[[Palette], Parameterization]] = {}
+_Maker = TypeVar("_Maker", bound=Callable[..., object])
 
 
 class Parameterization(Protocol):
@@ -40,6 +46,18 @@ class Parameterization(Protocol):
 
     def start(self, count: int, height: int, width: int, rng: torch.Generator) -> Tensor:
         """Random parameters of ``count`` pictures that show nothing yet."""
+
+
+def register(name: str) -> Callable[[_Maker], _Maker]:
+    """Add the decorated class to ``PARAMETERIZATIONS``, and its name to the choices of the setting."""
+
+    def add(maker: _Maker) -> _Maker:
+        PARAMETERIZATIONS[name] = maker  # type: ignore[assignment]
+        if name not in PARAMETERIZATION_NAMES:
+            PARAMETERIZATION_NAMES.append(name)
+        return maker
+
+    return add
 
 
 def chain_rule(kind: Parameterization, parameters: Tensor, direction: Tensor) -> Tensor:

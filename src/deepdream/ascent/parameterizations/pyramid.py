@@ -10,12 +10,13 @@ from torch import Tensor
 
 from deepdream.ascent.parameterizations.fourier import Fourier
 from deepdream.ascent.parameterizations.palette import Palette
-from deepdream.ascent.parameterizations.protocol import Squashed, chain_rule
+from deepdream.ascent.parameterizations.protocol import Squashed, chain_rule, register
 
 _DEVIATION = 0.01  # of fresh parameters, as everywhere in lucid
 
 
-class Laplacian(Squashed):
+@register("laplacian")
+class LaplacianPyramid(Squashed):
     """Colors before a sigmoid, as the sum of a picture and enlarged coarser ones.
 
     A step of a coarse level moves a whole region, so large forms grow as fast as grain. Parameters are (B, N): the
@@ -46,6 +47,7 @@ class Laplacian(Squashed):
         return _DEVIATION * torch.randn(count, numbers, generator=rng)
 
 
+@register("shared")
 class Shared(Squashed):
     """A spectrum of its own for each picture of a batch, and coarse levels that all of them share.
 
