@@ -1,4 +1,4 @@
-"""Every method on one network: does it apply, does it sum, is it what it claims to be?"""
+"""Every method on one network: does it apply, does it sum, does its identity hold?"""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from deepdream.attribution.explaining import check_applies
 from deepdream.attribution.explanation import completeness_gap
 from deepdream.attribution.identity import identities, run_method
 from deepdream.attribution.question import Question
-from deepdream.attribution.registry import Method, Outcome, methods
+from deepdream.attribution.registry import Method, methods
 from deepdream.attribution.score_function import ScoreFunction
 from deepdream.errors import UsageError
 from deepdream.models import Model, is_own_code, load_model
@@ -41,6 +41,7 @@ SIDE = 96
 _PATHS = ("integrated-gradients", "blur-ig")
 #: Their most steps, and those on a network that takes no picture smaller than its own.
 MOST_STEPS, MOST_STEPS_LARGE = 800, 100
+# Few samples: a sum that is exact is exact for any number of them.
 _SMALL: dict[str, dict[str, Any]] = {
     "deep-lift-shap": {"samples": 2},
     "shapley": {"segments": 4},
@@ -57,7 +58,7 @@ class BatteryResult:
         error: By how much its promise was missed, as a share; None where it does not apply.
         reason: Why it does not apply.
         steps: How many a path took.
-        said: Whether the method itself says by how much it misses.
+        warned: Whether a note of the method says by how much it misses.
     """
 
     method: str
@@ -65,12 +66,16 @@ class BatteryResult:
     reason: str | None = None
     steps: int | None = None
     tolerance: float = TOLERANCE
-    said: bool = False
+    warned: bool = False
+
+    def to_dict(self) -> dict[str, Any]:
+        """Ready for JSON."""
+        return {name: getattr(self, name) for name in ("method", "error", "passed", "steps", "reason")}
 
     @property
     def passed(self) -> bool:
         """Whether the promise was kept, a warning where a path does not sum included, or nothing was promised."""
-        return self.error is None or self.error < self.tolerance or self.said
+        return self.error is None or self.error < self.tolerance or self.warned
 
     @property
     def verdict(self) -> str:
@@ -80,7 +85,7 @@ class BatteryResult:
         steps = "" if self.steps is None else f" at {self.steps} steps"
         if self.error < self.tolerance:
             return f"{self.error:.1%}{steps}"
-        return f"warns: {self.error:.1%}{steps}" if self.said else f"**missed by {self.error:.1%}**{steps}"
+        return f"warns: {self.error:.1%}{steps}" if self.warned else f"**missed by {self.error:.1%}**{steps}"
 
 
 def promise_of(method: Method) -> str:
@@ -103,9 +108,22 @@ def try_method(method: Method, model: Model, image: Tensor, target: int) -> Batt
     score_function = ScoreFunction.of(model, image, Question(target))
     try:
         check_applies(method, score_function)
-    except UsageError as error:
-        return BatteryResult(method.name, None, str(error))
-    return _tried(method, score_function)
+    except UsageError as reason:
+        return BatteryResult(method.name, None, str(reason))
+    if method.name in identities():
+        own = identities()[method.name]
+        return BatteryResult(method.name, own.error(score_function), tolerance=own.tolerance)
+    path = method.name in _PATHS
+    options = _SMALL.get(method.name, {})
+    if path:
+        options = {"most": MOST_STEPS_LARGE if model.preprocessing.fixed else MOST_STEPS}
+    outcome = run_method(score_function, method.name, **options)
+    start = outcome.baseline_score
+    start = score_function.score_of(score_function.baseline) if start is None else start
+    error = completeness_gap(float(outcome.values.double().sum()), score_function.image_score, start)
+    warned = any("not converged" in note and f"{error:.1%}" in note for note in outcome.notes)
+    steps = outcome.options["steps"] if path else None
+    return BatteryResult(method.name, error, steps=steps, warned=path and warned)
 
 
 def rising_class(model: Model, image: Tensor) -> int:
@@ -114,30 +132,6 @@ def rising_class(model: Model, image: Tensor) -> int:
         ends = [model(end) for end in (torch.zeros_like(image), blur(image, 50 * image.shape[-1] / 224))]
         rises = torch.stack([model(image) - logits for logits in ends])
     return int(rises.amin(dim=0)[0].argmax())
-
-
-def _tried(method: Method, score_function: ScoreFunction) -> BatteryResult:
-    if method.name in identities():
-        own = identities()[method.name]
-        return BatteryResult(method.name, own.error(score_function), tolerance=own.tolerance)
-    if method.name in _PATHS:
-        return _path_tried(method, score_function)
-    outcome = run_method(score_function, method.name, **_SMALL.get(method.name, {}))
-    return BatteryResult(method.name, _missed(score_function, outcome))
-
-
-def _path_tried(method: Method, score_function: ScoreFunction) -> BatteryResult:
-    most = MOST_STEPS_LARGE if score_function.model.preprocessing.fixed else MOST_STEPS
-    outcome = run_method(score_function, method.name, most=most)
-    error = _missed(score_function, outcome)
-    said = any("not converged" in note and f"{error:.1%}" in note for note in outcome.notes)
-    return BatteryResult(method.name, error, steps=outcome.options["steps"], said=said)
-
-
-def _missed(score_function: ScoreFunction, outcome: Outcome) -> float:
-    start = outcome.baseline_score
-    start = score_function.score_of(score_function.baseline) if start is None else start
-    return completeness_gap(float(outcome.values.double().sum()), score_function.image_score, start)
 
 
 def network_for_trial(name: str, weights: str | None = None) -> Model:
@@ -166,8 +160,8 @@ def _blots(model: Model, count: int, random: torch.Generator) -> Tensor:
 def awakened(model: Model) -> nn.Module:
     """A copy whose random weights reach the logits.
 
-    Untrained networks are often born dead: scores of 1e-14 below batch norms that have seen nothing, scales
-    so small that a network is linear, heads of zeros. What sums there proves little.
+    Untrained networks often give almost no output: scores of 1e-14 below batch norms without statistics, scales so
+    small that a network is linear, heads of zeros. That a map sums there proves little.
     """
     twin = copy.deepcopy(model.module)
     random = torch.Generator().manual_seed(1)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -40,8 +41,30 @@ class ChannelScores:
 
     def top(self, count: int) -> list[tuple[int, float]]:
         """The channels with the largest absolute scores, as (channel, score)."""
-        found = self.scores.abs().topk(min(count, len(self.scores))).indices.tolist()
-        return [(channel, float(self.scores[channel])) for channel in found]
+        largest = self.scores.abs().topk(min(count, len(self.scores))).indices.tolist()
+        return [(channel, float(self.scores[channel])) for channel in largest]
+
+    def to_dict(self, top: int | None = None) -> dict[str, Any]:
+        """Ready for JSON, with the ``top`` channels (default: all)."""
+        names = (
+            "layer",
+            "target",
+            "label",
+            "against",
+            "score",
+            "baseline_score",
+            "completeness_error",
+            "steps",
+        )
+        rise = self.score - self.baseline_score
+        return {name: getattr(self, name) for name in (*names, "forwards", "backwards")} | {
+            "notes": list(self.notes),
+            "channels": [
+                {"channel": channel, "score": score, "share": score / rise if rise else None}
+                for channel, score in self.top(len(self.scores) if top is None else top)
+            ],
+            "sum": float(self.scores.sum()),
+        }
 
 
 def explain_channels(
@@ -65,14 +88,18 @@ def explain_channels(
     """
     score_function = ScoreFunction.of(model, image, Question(target, against, layer=layer, baseline=baseline))
     where = find_layer(score_function.model, "auto") if layer == "auto" else score_function.model.layer(layer)
-    base = score_function.score_of(score_function.baseline)
-    wanted = score_function.image_score - base
+    baseline_score = score_function.score_of(score_function.baseline)
+    rise = score_function.image_score - baseline_score
     if steps is not None:
         scores, used, settled = conductance(score_function, where, steps), steps, False
     else:
-        scores, used, settled = _converged(score_function, where, wanted)
-    error = _gap(scores, wanted)
-    notes = () if error < TOLERANCE else (_missing(error, where, used, settled=settled),)
+        scores, used, settled = _converged(score_function, where, rise)
+    error = _gap(scores, rise)
+    note = f"the sum misses the score's rise by {error:.1%}"
+    if settled:
+        note += f": part of it does not pass {where.name!r}"
+    else:
+        note += f" at {used} steps: they are too few, or part of it does not pass {where.name!r}"
     return ChannelScores(
         layer=where.name,
         target=score_function.target,
@@ -80,23 +107,23 @@ def explain_channels(
         against=score_function.against,
         scores=scores.float().cpu(),
         score=score_function.image_score,
-        baseline_score=base,
+        baseline_score=baseline_score,
         completeness_error=error,
         steps=used,
         forwards=score_function.cost.forwards,
         backwards=score_function.cost.backwards,
-        notes=notes,
+        notes=() if error < TOLERANCE else (note,),
     )
 
 
-def _converged(score_function: ScoreFunction, layer: Layer, wanted: float) -> tuple[Tensor, int, bool]:
+def _converged(score_function: ScoreFunction, layer: Layer, rise: float) -> tuple[Tensor, int, bool]:
     """The scores, their steps, and whether doubling these changes nothing any more."""
     steps, scores = FIRST_STEPS, conductance(score_function, layer, FIRST_STEPS)
     while 2 * steps <= MOST_STEPS:
         steps, before, scores = 2 * steps, scores, conductance(score_function, layer, 2 * steps)
-        good = max(_gap(before, wanted), _gap(scores, wanted)) < TOLERANCE
+        good = max(_gap(before, rise), _gap(scores, rise)) < TOLERANCE
         # A layer that part of the score bypasses never sums; it has converged when doubling changes nothing.
-        settled = float((scores - before).abs().sum()) < TOLERANCE * abs(wanted)
+        settled = float((scores - before).abs().sum()) < TOLERANCE * abs(rise)
         if good or settled:
             return scores, steps, settled
     return scores, steps, False
@@ -107,27 +134,17 @@ def conductance(score_function: ScoreFunction, layer: Layer, steps: int) -> Tens
     baseline = score_function.baseline
     total = torch.zeros(layer.channels, dtype=torch.float64)
     for start in range(0, steps, score_function.chunk):
-        places = (
-            torch.arange(start, min(start + score_function.chunk, steps) + 1, device=baseline.device) / steps
-        )
-        images = baseline + places[:, None, None, None] * (score_function.image - baseline)
+        # The last point of a chunk is the first of the next, for each piece needs both of its ends.
+        stop = min(start + score_function.chunk, steps)
+        shares = torch.arange(start, stop + 1, device=baseline.device) / steps
+        images = baseline + shares[:, None, None, None] * (score_function.image - baseline)
         activation, gradient = layer_gradients(score_function, images, layer)
         pieces = (activation.diff(dim=0) * (gradient[1:] + gradient[:-1]) / 2).double()
-        axes = [axis for axis in range(pieces.dim()) if axis != _channel_axis(pieces)]
-        total += (pieces.sum(dim=axes) if axes else pieces).cpu()
+        channel_axis = 2 if pieces.dim() == 3 else 1  # tokens are (B, N, C), all else (B, C, ...)
+        axes = [axis for axis in range(pieces.dim()) if axis != channel_axis]
+        total += pieces.sum(dim=axes).cpu()
     return total
 
 
-def _channel_axis(values: Tensor) -> int:
-    return 2 if values.dim() == 3 else 1
-
-
-def _gap(scores: Tensor, wanted: float) -> float:
-    return abs(float(scores.sum()) - wanted) / max(abs(wanted), 1e-9)
-
-
-def _missing(error: float, layer: Layer, steps: int, *, settled: bool) -> str:
-    misses = f"the sum misses the score's rise by {error:.1%}"
-    if settled:
-        return f"{misses}: part of it does not pass {layer.name!r}"
-    return f"{misses} at {steps} steps: they are too few, or part of it does not pass {layer.name!r}"
+def _gap(scores: Tensor, rise: float) -> float:
+    return abs(float(scores.sum()) - rise) / max(abs(rise), 1e-9)

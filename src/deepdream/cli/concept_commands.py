@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -26,9 +26,6 @@ from deepdream.errors import UsageError
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from deepdream.attribution.channels import ChannelScores
-    from deepdream.attribution.concept_activation import ConceptScore
-
 
 def register(app: typer.Typer) -> None:
     """Add the commands of this file to ``app``."""
@@ -44,9 +41,15 @@ def channels(
     against: AgainstOption = None,
     baseline: BaselineOption = "black",
     steps: Annotated[
-        int | None, typer.Option("--steps", min=1, help="Points on the path; default: doubled.")
+        int | None,
+        typer.Option(
+            "--steps",
+            min=1,
+            help="Points on the path from the baseline. By default they are doubled until the sum is right.",
+            show_default=False,
+        ),
     ] = None,
-    top: Annotated[int, typer.Option("--top", min=1, help="How many channels to list.")] = 10,
+    top: Annotated[int, typer.Option("--top", min=1, help="The number of channels to list.")] = 10,
     choice: NetworkChoice,
     as_json: JsonOption = False,
 ) -> None:
@@ -56,16 +59,21 @@ def channels(
     """
     from deepdream.attribution.channels import explain_channels
 
-    scene = FedPicture.open(image, choice)
-    found = explain_channels(
-        scene.network, scene.image, target, layer=layer, against=against, baseline=baseline, steps=steps
+    fed = FedPicture.open(image, choice)
+    scores = explain_channels(
+        fed.network, fed.image, target, layer=layer, against=against, baseline=baseline, steps=steps
     )
-    rise = found.score - found.baseline_score
-    rows = [
-        {"channel": channel, "score": score, "share": score / rise if rise else None}
-        for channel, score in found.top(top)
-    ]
-    _put_channels(image, found, rows, as_json)
+    document = scores.to_dict(top)
+    if as_json:
+        put_json({"schema": 1, "input": str(image), **document})
+        return
+    count, rise = len(scores.scores), scores.score - scores.baseline_score
+    put(f"{image}: {scores.label}; layer {scores.layer}, {count} channels, {rise:.4g} logits to share")
+    rows = [(row["channel"], row["score"], f"{row['share'] or 0:.1%}") for row in document["channels"]]
+    put_table(("channel", "logits", "share"), rows)
+    put(f"All {count} sum to {document['sum']:.4g} (error {scores.completeness_error:.2%}).")
+    for note in scores.notes:
+        say(f"deepdream: {note}.")
 
 
 def concepts(
@@ -74,7 +82,11 @@ def concepts(
     concept: Annotated[Path, typer.Option("--concept", help="A folder of pictures that show the concept.")],
     without: Annotated[
         Path | None,
-        typer.Option("--without", help="A folder of pictures that do not. Default: the same, scrambled."),
+        typer.Option(
+            "--without",
+            help="A folder of pictures without the concept. By default scrambled copies of those that show it.",
+            show_default=False,
+        ),
     ] = None,
     layer: LayerOption = "auto",
     target: TargetOption = None,
@@ -82,80 +94,45 @@ def concepts(
     choice: NetworkChoice,
     as_json: JsonOption = False,
 ) -> None:
-    """Ask whether a concept, given by example pictures, supports the class (TCAV).
+    """Measure whether a concept, given by example pictures, supports the class (TCAV).
 
     Example: deepdream concepts images/cat.jpg --concept stripes/ --without plain/
     """
-    from deepdream.attribution.concept_activation import explain_concept
+    from deepdream.attribution.concept_activation import RUNS, explain_concept
 
-    scene = FedPicture.open(image, choice)
-    examples = _folder(scene, concept)
-    others = _folder(scene, without) if without else []
-    found = explain_concept(
-        scene.network, scene.image, examples, others, target, concept=concept.name, layer=layer, seed=seed
+    fed = FedPicture.open(image, choice)
+    score = explain_concept(
+        fed.network,
+        fed.image,
+        _pictures_of(fed, concept),
+        _pictures_of(fed, without) if without else [],
+        target,
+        concept=concept.name,
+        layer=layer,
+        seed=seed,
     )
-    _put_concept(image, found, as_json)
-
-
-def _put_channels(image: Path, found: ChannelScores, rows: list[dict[str, Any]], as_json: bool) -> None:
     if as_json:
-        document = {"schema": 1, "input": str(image)}
-        names = (
-            "layer",
-            "target",
-            "label",
-            "against",
-            "score",
-            "baseline_score",
-            "completeness_error",
-            "steps",
-        )
-        document |= {name: getattr(found, name) for name in (*names, "forwards", "backwards")}
-        put_json({**document, "notes": list(found.notes), "channels": rows, "sum": float(found.scores.sum())})
+        put_json({"schema": 1, "input": str(image), **score.to_dict()})
         return
-    rise = found.score - found.baseline_score
+    verdict = "supports" if score.sensitivity > 0 else "counts against"
+    if not score.significant:
+        verdict = "has no provable part in"
+    mean, spread = score.control
+    put(f"{image}: the concept {score.concept!r} {verdict} {score.label!r} at layer {score.layer}.")
     put(
-        f"{image}: {found.label}; layer {found.layer}, {len(found.scores)} channels, {rise:.4g} logits to share"
+        f"A step toward the concept changes the logit by {score.sensitivity:.4g}, on average over {RUNS} fits; "
+        f"it rises in {score.positive:.0%} of them."
     )
-    put_table(
-        ("channel", "logits", "share"), [(r["channel"], r["score"], f"{r['share'] or 0:.1%}") for r in rows]
-    )
-    put(
-        f"All {len(found.scores)} sum to {float(found.scores.sum()):.4g} (error {found.completeness_error:.2%})."
-    )
-    for note in found.notes:
+    put(f"Fits to shuffled labels give {mean:.4g} ± {spread:.4g}: beyond twice that spread it counts.")
+    put(f"The fits recognize {score.accuracy:.0%} of the examples that were held back (50% is random).")
+    for note in score.notes:
         say(f"deepdream: {note}.")
 
 
-def _folder(scene: FedPicture, folder: Path) -> list[Tensor]:
+def _pictures_of(fed: FedPicture, folder: Path) -> list[Tensor]:
+    """The pictures of a folder, (1, 3, H, W) each, at the size to feed."""
     from deepdream.images import read_picture
 
     if not folder.is_dir():
         raise UsageError(f"{folder} is no folder of pictures.")
-    return [scene.network.crop(read_picture(path).tensor()) for path in expand_inputs([str(folder)])]
-
-
-def _put_concept(image: Path, found: ConceptScore, as_json: bool) -> None:
-    from deepdream.attribution.concept_activation import RUNS
-
-    mean, spread = found.control
-    if as_json:
-        names = ("concept", "layer", "target", "label", "sensitivity", "positive", "accuracy", "significant")
-        document = {name: getattr(found, name) for name in (*names, "examples", "counterexamples")}
-        control = {"mean": mean, "standard_deviation": spread}
-        put_json(
-            {"schema": 1, "input": str(image), **document, "control": control, "notes": list(found.notes)}
-        )
-        return
-    verdict = "supports" if found.sensitivity > 0 else "counts against"
-    if not found.significant:
-        verdict = "has no provable part in"
-    put(f"{image}: the concept {found.concept!r} {verdict} {found.label!r} at layer {found.layer}.")
-    put(
-        f"A step toward the concept changes the logit by {found.sensitivity:.4g}, on average over "
-        f"{RUNS} fits; {found.positive:.0%} of them say it rises."
-    )
-    put(f"Fits to shuffled labels say {mean:.4g} ± {spread:.4g}: beyond twice that spread it counts.")
-    put(f"Examples never seen are told apart in {found.accuracy:.0%} of the cases (50% is chance).")
-    for note in found.notes:
-        say(f"deepdream: {note}.")
+    return [fed.network.crop(read_picture(path).tensor()) for path in expand_inputs([str(folder)])]

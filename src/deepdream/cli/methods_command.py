@@ -1,9 +1,9 @@
-"""The command ``methods``: what can be asked, and whether each method keeps its promise on a network."""
+"""The command ``methods``: every method of explanation, and whether each keeps its promise on a network."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -23,25 +23,33 @@ def register(app: typer.Typer) -> None:
 
 def methods(
     names: Annotated[
-        list[str] | None, typer.Argument(help="Only these, with all that is known of them.")
+        list[str] | None,
+        typer.Argument(
+            help="Names of methods: everything about these, with their options.", show_default=False
+        ),
     ] = None,
     as_json: JsonOption = False,
     markdown: Annotated[
-        bool, typer.Option("--markdown", help="The table as Markdown, for the documentation.")
+        bool, typer.Option("--markdown", help="Print the tables as Markdown, for the documentation.")
     ] = False,
     networks: Annotated[
         list[str] | None,
-        typer.Option("--try", help="Measure each method's promise on this network; may be repeated."),
+        typer.Option(
+            "--try",
+            help="Measure the promise of every method on this network. May be repeated.",
+            show_default=False,
+        ),
     ] = None,
     battery: Annotated[
-        bool, typer.Option("--battery", help="The same on eight networks of every kind; takes minutes.")
+        bool,
+        typer.Option("--battery", help="The same as --try on eight networks of every kind. Takes minutes."),
     ] = False,
     weights: WeightsOption = None,
 ) -> None:
     """List the methods of explanation: what each answers, costs and promises.
 
-    With --try a network of the catalog gets seeded random weights, the embedded one its own, unless --weights says
-    which.
+    With --try, a network of the catalog gets seeded random weights and the embedded network its own; --weights
+    chooses other weights.
 
     Examples: deepdream methods | deepdream methods grad-cam lrp
     | deepdream methods --try resnet18 --try vit_b_16 | deepdream methods --battery
@@ -51,39 +59,33 @@ def methods(
 
     entries = [find_method(name) for name in names] if names else list(registry().values())
     if networks or battery:
-        _try(_networks(networks or [], battery), weights, as_json=as_json)
+        _try(networks or [], battery, weights, as_json=as_json)
     elif markdown:
-        put("\n".join(_markdown(entries)))
+        put("\n".join(markdown_of(entries)))
     elif as_json:
         put_json([entry.to_dict() for entry in entries])
     elif names:
         for entry in entries:
-            _tell(entry)
+            _show(entry)
     else:
-        _list(entries)
+        rows = [(e.name, e.question, _yes(e.signed), _yes(e.complete), e.cost) for e in entries]
+        put_table(("method", "question", "signed", "sums", "cost"), rows)
+        say(
+            "sums: the values add up to the score above the baseline. `deepdream methods NAME` shows everything about "
+            "one method, with its options."
+        )
 
 
-def _networks(names: Sequence[str], battery: bool) -> list[str]:
-    from deepdream.attribution.battery import NETWORKS
-
-    return list(dict.fromkeys([*(NETWORKS if battery else ()), *names]))
+def _yes(value: bool) -> str:
+    return "yes" if value else "no"
 
 
-def _list(entries: Sequence[Method]) -> None:
-    rows = [
-        (e.name, e.question, "yes" if e.signed else "no", "yes" if e.complete else "no", e.cost)
-        for e in entries
-    ]
-    put_table(("method", "question", "signed", "sums", "cost"), rows)
-    say("sums: the values add up to the score above the baseline. `deepdream methods NAME` tells all of one.")
-
-
-def _tell(entry: Method) -> None:
+def _show(entry: Method) -> None:
     signs = "evidence for and against" if entry.signed else "strength only"
     rows = [
-        ("asks", entry.question),
+        ("question", entry.question),
         ("caution", entry.caveat),
-        ("shows", f"{signs}, in {entry.unit}"),
+        ("values", f"{signs}, in {entry.unit}"),
         ("sums", "to the score above the baseline's" if entry.complete else "to nothing in particular"),
         ("needs", entry.needs),
         ("costs", entry.cost),
@@ -99,12 +101,13 @@ def _tell(entry: Method) -> None:
     )
 
 
-def _markdown(entries: Sequence[Method]) -> Iterator[str]:
+def markdown_of(entries: Sequence[Method]) -> Iterator[str]:
+    """The lines of two tables: the methods, and their options."""
     yield "| method | question | signed | sums | needs | cost | caveat | source |"
     yield "|---|---|---|---|---|---|---|---|"
     for e in entries:
-        marks = ("yes" if e.signed else "no", "yes" if e.complete else "no")
-        yield f"| `{e.name}` | {e.question} | {' | '.join(marks)} | {e.needs} | {e.cost} | {e.caveat} | {e.paper} |"
+        marks = f"{_yes(e.signed)} | {_yes(e.complete)}"
+        yield f"| `{e.name}` | {e.question} | {marks} | {e.needs} | {e.cost} | {e.caveat} | {e.paper} |"
     yield ""
     yield "| method | option | default | values | meaning |"
     yield "|---|---|---|---|---|"
@@ -113,47 +116,42 @@ def _markdown(entries: Sequence[Method]) -> Iterator[str]:
             yield f"| `{e.name}` | `{option.name}` | {option.default_text} | {option.range} | {option.meaning.text} |"
 
 
-def _try(names: Sequence[str], weights: str | None, *, as_json: bool) -> None:
-    found = {name: _trials(name, weights) for name in names}
+def _try(names: Sequence[str], battery: bool, weights: str | None, *, as_json: bool) -> None:
+    """Each network's methods one by one, told as they are done; then all of them as a table or JSON."""
+    from deepdream.attribution.battery import NETWORKS, network_for_trial, picture_for_trial, try_methods
+
+    results: dict[str, list[BatteryResult]] = {}
+    for network in dict.fromkeys([*(NETWORKS if battery else ()), *names]):
+        model = network_for_trial(network, weights)
+        results[network] = []
+        for result in try_methods(model, picture_for_trial(model)):
+            results[network].append(result)
+            reason = f": {result.reason}" if result.reason else ""
+            say(f"{network}: {result.method}: {result.verdict}{reason}")
     if as_json:
-        columns = {name: [_trial(trial) for trial in trials.values()] for name, trials in found.items()}
+        columns = {network: [result.to_dict() for result in column] for network, column in results.items()}
         put_json({"schema": 1, "networks": columns})
-        return
-    put("\n".join(_table(found)))
+    else:
+        put("\n".join(_battery_table(results)))
 
 
-def _trials(name: str, weights: str | None) -> dict[str, BatteryResult]:
-    from deepdream.attribution.battery import network_for_trial, picture_for_trial, try_methods
-
-    model = network_for_trial(name, weights)
-    found = {}
-    for trial in try_methods(model, picture_for_trial(model)):
-        found[trial.method] = trial
-        say(f"{name}: {trial.method}: {trial.verdict}" + (f": {trial.reason}" if trial.reason else ""))
-    return found
-
-
-def _trial(trial: BatteryResult) -> dict[str, Any]:
-    names = ("method", "error", "passed", "steps", "reason")
-    return {name: getattr(trial, name) for name in names}
-
-
-def _table(found: Mapping[str, Mapping[str, BatteryResult]]) -> Iterator[str]:
+def _battery_table(results: Mapping[str, Sequence[BatteryResult]]) -> Iterator[str]:
     """Markdown: a row a method, a column a network, and below it why a method does not apply."""
-    from deepdream.attribution import methods as registry
+    from deepdream.attribution import find_method
     from deepdream.attribution.battery import promise_of
 
-    yield f"| method | promise | {' | '.join(found)} |"
-    yield "|---" * (len(found) + 2) + "|"
-    for method in registry().values():
-        cells = [trials[method.name].verdict for trials in found.values()]
-        yield f"| `{method.name}` | {promise_of(method)} | {' | '.join(cells)} |"
+    yield f"| method | promise | {' | '.join(results)} |"
+    yield "|---" * (len(results) + 2) + "|"
+    for row in zip(*results.values(), strict=True):
+        method = find_method(row[0].method)
+        yield f"| `{method.name}` | {promise_of(method)} | {' | '.join(result.verdict for result in row)} |"
+    # Methods that do not apply for one reason share a line.
     reasons: dict[tuple[str, str], list[str]] = {}
-    for network, trials in found.items():
-        for trial in trials.values():
-            if trial.reason:
-                why = trial.reason.removeprefix(f"{trial.method} does not apply to {network}: ")
-                reasons.setdefault((network, why), []).append(f"`{trial.method}`")
+    for network, column in results.items():
+        for result in column:
+            if result.reason:
+                why = result.reason.removeprefix(f"{result.method} does not apply to {network}: ")
+                reasons.setdefault((network, why), []).append(f"`{result.method}`")
     if reasons:
         yield ""
         yield from (f"* {network}, {', '.join(names)}: {why}" for (network, why), names in reasons.items())
