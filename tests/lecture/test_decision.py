@@ -143,7 +143,7 @@ def test_brier_score_agrees_with_scikit_learn():
 
 
 @pytest.mark.parametrize(
-    ("fmr", "gallery", "searches", "expected", "chance"),
+    ("fmr", "gallery", "searches", "expected", "probability"),
     [
         (1e-4, 25_000, 1, 2.5, 0.918),
         (1e-6, 25_000, 1, 0.025, 0.0247),
@@ -153,10 +153,10 @@ def test_brier_score_agrees_with_scikit_learn():
         (1, 10, 1, 10, 1),
     ],
 )
-def test_identification_odds(fmr, gallery, searches, expected, chance):
+def test_identification_odds(fmr, gallery, searches, expected, probability):
     odds = identification_odds(fmr, gallery, searches=searches)
     assert odds.expected_false_matches == pytest.approx(expected, abs=5e-3)
-    assert odds.chance_of_any == pytest.approx(chance, abs=5e-4)
+    assert odds.probability_of_any == pytest.approx(probability, abs=5e-4)
     assert odds.comparisons == gallery * searches
 
 
@@ -164,11 +164,11 @@ def test_identification_odds_against_a_simulation():
     matches = np.random.default_rng(0).binomial(200, 0.01, size=20_000)
     odds = identification_odds(0.01, 200)
     assert odds.expected_false_matches == pytest.approx(matches.mean(), abs=0.05)
-    assert odds.chance_of_any == pytest.approx((matches > 0).mean(), abs=0.01)
+    assert odds.probability_of_any == pytest.approx((matches > 0).mean(), abs=0.01)
 
 
 def test_tiny_rates_do_not_round_to_never():
-    assert identification_odds(1e-18, 1000).chance_of_any == pytest.approx(1e-15)
+    assert identification_odds(1e-18, 1000).probability_of_any == pytest.approx(1e-15)
 
 
 @pytest.mark.parametrize(

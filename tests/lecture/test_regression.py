@@ -16,7 +16,7 @@ def ways():
 def test_rounding_a_regressor_scores_far_worse(ways):
     assert ways.classification > 0.94
     assert ways.regression < ways.classification - 0.3
-    assert ways.regression > 0.25  # and yet it has learned something: chance is .1
+    assert ways.regression > 0.25  # and yet it has learned something: guessing gives .1
 
 
 def test_a_classifier_does_not_care_about_the_names(ways):

@@ -14,7 +14,7 @@ __all__ = ["IdentificationOdds", "identification_odds"]
 class IdentificationOdds:
     """The false matches of a search in a gallery.
 
-    ``chance_of_any`` is the probability of at least one.
+    ``probability_of_any`` is the probability of at least one.
     """
 
     fmr: float
@@ -22,7 +22,7 @@ class IdentificationOdds:
     searches: int
     comparisons: int
     expected_false_matches: float
-    chance_of_any: float
+    probability_of_any: float
 
 
 def identification_odds(fmr: float, gallery: int, *, searches: int = 1) -> IdentificationOdds:
@@ -45,6 +45,6 @@ def identification_odds(fmr: float, gallery: int, *, searches: int = 1) -> Ident
         raise UsageError(f"Gallery and searches must be at least 1; got {gallery} and {searches}.")
     comparisons = gallery * searches
     # 1 - (1 - fmr)^n loses all digits for a small rate; expm1 and log1p keep them.
-    chance = 1.0 if fmr == 1 else -math.expm1(comparisons * math.log1p(-fmr))
+    probability = 1.0 if fmr == 1 else -math.expm1(comparisons * math.log1p(-fmr))
     expected = round(fmr * comparisons, 12)  # 49 million at one in a million is 49, not 48.99999999999999
-    return IdentificationOdds(fmr, gallery, searches, comparisons, expected, chance)
+    return IdentificationOdds(fmr, gallery, searches, comparisons, expected, probability)

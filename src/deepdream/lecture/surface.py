@@ -38,9 +38,9 @@ class WeightSlice:
         shadow: Floats = (points - self.origin) @ self.directions.T
         return shadow
 
-    def lift(self, places: Floats) -> Floats:
-        """The points (n, d) at these places (n, 2) of the plane."""
-        points: Floats = self.origin + places @ self.directions
+    def lift(self, positions: Floats) -> Floats:
+        """The points (n, d) at these positions (n, 2) of the plane."""
+        points: Floats = self.origin + positions @ self.directions
         return points
 
 

@@ -68,11 +68,9 @@ def backprop(
     from deepdream.lecture import backpropagation
 
     model, x, y = _example(example, seed)
-    # The tables are made before the step, which changes the weights in place.
     trace = backpropagation.backprop(model, x, y)
-    before = _example(example, seed)[
-        0
-    ]  # the plot shows the weights before the step, which changes them in place
+    # The step changes the weights in place, so the tables are made before it, and the plot gets a second network.
+    before, _, _ = _example(example, seed)
     tables = _backprop_tables(model, trace)
     backpropagation.take_step(model, trace, lr, bias_lr=0.0 if example == "mazur" else lr)
     cost_after = backpropagation.backprop(model, x, y).cost

@@ -179,7 +179,7 @@ def odds(
         ("false match rate of one comparison", f"{fmr:g}"),
         ("comparisons", f"{result.comparisons:,}"),
         ("expected false matches", f"{result.expected_false_matches:.4g}"),
-        ("probability of at least one", f"{result.chance_of_any:.4g}"),
+        ("probability of at least one", f"{result.probability_of_any:.4g}"),
     ]
     return LessonAnswer(
         asdict(result), tables=[TextTable(("one search against all", "value"), rows)], plot=plot

@@ -221,7 +221,7 @@ def plot_odds(fmr: float, gallery: int, *, searches: int = 1, theme: Theme = The
         "in the gallery. Why: a rate that is small for one comparison is not small for millions; a match "
         "is a lead to check, not an identification.",
         alt=f"At a false match rate of {fmr:g} and {gallery} people, {odds.expected_false_matches:.3g} "
-        f"false matches are expected; the chance of at least one is {odds.chance_of_any:.3f}.",
+        f"false matches are expected; the probability of at least one is {odds.probability_of_any:.3f}.",
         numbers=asdict(odds),
         theme=theme,
     )

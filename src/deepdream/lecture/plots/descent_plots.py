@@ -17,7 +17,7 @@ from deepdream.lecture.surface import WeightSlice
 __all__ = ["plot_climb", "plot_descent", "plot_in_space", "plot_network_descent"]
 
 Floats = NDArray[np.float64]
-Heights = Callable[[Floats], Floats]  # places (n, 2) in, heights (n,) out
+Heights = Callable[[Floats], Floats]  # positions (n, 2) in, heights (n,) out
 
 
 @drawn
@@ -105,7 +105,7 @@ def plot_network_descent(
     canvas, axes = new_figure(1, 2, title=title, size=(12, 6), theme=theme)
     surface, curves = axes[0]
     shadows = [plane.flatten(path.points) for path in paths.values()]
-    x, y, z = _mesh(lambda places: heights(plane.lift(places)), shadows)
+    x, y, z = _mesh(lambda positions: heights(plane.lift(positions)), shadows)
     surface.contourf(x, y, z, levels=18, cmap=theme.sequential, alpha=0.85)
     surface.contour(x, y, z, levels=18, colors=[theme.paper], linewidths=0.6)
     for (name, path), shadow, color in zip(paths.items(), shadows, _path_colors(theme), strict=False):

@@ -70,9 +70,8 @@ def _scores(sheet: Embedding, y: NDArray[np.int64]) -> str:
 
 def _panel(axes: Axes, title: str, sheet: Embedding, y: NDArray[np.int64], theme: Theme) -> None:
     kinds = np.unique(y)
-    colors = [
-        color for color in theme.colors if color != YELLOW or theme is Theme.DARK
-    ]  # yellow fades on white
+    # Yellow fades on white paper.
+    colors = [color for color in theme.colors if color != YELLOW or theme is Theme.DARK]
     for kind in kinds:
         axes.plot(
             *sheet.xy[y == kind].T,

@@ -68,9 +68,14 @@ def _points(chart: Axes, ranked: Sequence[TradeoffPoint], x: str, best: Sequence
     low = min(row.score - row.spread for row in ranked)
     high = max(row.score + row.spread for row in ranked)
     chart.set_ylim(low - 0.05 * (high - low), high + 0.12 * (high - low))
-    for place, height, text in _joint_labels(ranked, x):
+    for position, height, text in _joint_labels(ranked, x):
         chart.annotate(
-            text, (place, height), xytext=(0, 6), textcoords="offset points", ha="center", fontweight="bold"
+            text,
+            (position, height),
+            xytext=(0, 6),
+            textcoords="offset points",
+            ha="center",
+            fontweight="bold",
         )
 
 
@@ -104,12 +109,12 @@ def _key(
     for line, row in enumerate([*ranked, *constant], start=1):
         color = theme.positive if row.model in best else theme.ink
         number = str(line) if line <= len(ranked) else "–"
-        for place, text, side in (
+        for across, text, side in (
             (0.1, number, "right"),
             (0.16, row.model, "left"),
             (1, f"{row.score:.3f}", "right"),
         ):
-            axes.text(place, 1 - line / 20, text, color=color, ha=side, transform=axes.transAxes)
+            axes.text(across, 1 - line / 20, text, color=color, ha=side, transform=axes.transAxes)
 
 
 def _claim(axes: Axes, theme: Theme) -> None:

@@ -58,16 +58,18 @@ def plot_chain(graph: ChainGraph, *, theme: Theme = Theme.LIGHT) -> Figure:
     # As many rows as inputs, each with its weight, its value and their product.
     inputs = [name for name in graph.values if name[0] in "wx" and "*" not in name]
     count = len(inputs) // 2
-    places = {"z": (2.2, count - 0.5), "a": (3.3, count - 0.5), "b": (0.0, -1.2)}
+    positions = {"z": (2.2, count - 0.5), "a": (3.3, count - 0.5), "b": (0.0, -1.2)}
     links = [("z", "a"), ("b", "z")]
     for i in range(count):
         top = 2.0 * (count - i) - 0.6
-        places |= {f"w{i}": (0.0, top), f"x{i}": (0.0, top - 1), f"w{i}*x{i}": (1.1, top - 0.5)}
+        positions |= {f"w{i}": (0.0, top), f"x{i}": (0.0, top - 1), f"w{i}*x{i}": (1.1, top - 0.5)}
         links += [(f"w{i}", f"w{i}*x{i}"), (f"x{i}", f"w{i}*x{i}"), (f"w{i}*x{i}", "z")]
     for start, end in links:
-        panel.plot(*zip(places[start], places[end], strict=True), color=theme.faint, linewidth=3, zorder=1)
-    for name, place in places.items():
-        _draw_box(panel, name, place, graph, theme)
+        panel.plot(
+            *zip(positions[start], positions[end], strict=True), color=theme.faint, linewidth=3, zorder=1
+        )
+    for name, position in positions.items():
+        _draw_box(panel, name, position, graph, theme)
     panel.set(xlim=(-0.5, 3.8), ylim=(-1.8, 2 * count))
     panel.axis("off")
     return Figure(
@@ -81,8 +83,8 @@ def plot_chain(graph: ChainGraph, *, theme: Theme = Theme.LIGHT) -> Figure:
     )
 
 
-def _draw_box(axes: Axes, name: str, place: tuple[float, float], graph: ChainGraph, theme: Theme) -> None:
-    x, y = place
+def _draw_box(axes: Axes, name: str, position: tuple[float, float], graph: ChainGraph, theme: Theme) -> None:
+    x, y = position
     box = FancyBboxPatch(
         (x - 0.4, y - 0.4), 0.8, 0.8, boxstyle="round,pad=0.02", facecolor=theme.paper, edgecolor=theme.ink,
         linewidth=2, zorder=2,
