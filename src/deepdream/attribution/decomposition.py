@@ -42,8 +42,8 @@ class ProductBySquares(nn.Module):
         self.of_sum, self.of_difference = Square(), Square()
 
     def forward(self, a: Tensor, b: Tensor) -> Tensor:
-        found: Tensor = (self.of_sum(a + b) - self.of_difference(a - b)) / 4
-        return found
+        product: Tensor = (self.of_sum(a + b) - self.of_difference(a - b)) / 4
+        return product
 
 
 class LargestOfSlices(nn.Module):
@@ -80,8 +80,8 @@ class MaxPoolByPairs(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         (top, bottom), (left, right) = (self._margins(axis, x.shape[2 + axis]) for axis in (0, 1))
-        found: Tensor = self.columns(self.rows(F.pad(x, (left, right, top, bottom), mode="replicate")))
-        return found
+        largest: Tensor = self.columns(self.rows(F.pad(x, (left, right, top, bottom), mode="replicate")))
+        return largest
 
     def _margins(self, axis: int, size: int) -> tuple[int, int]:
         kernel, stride, padding = self.kernel[axis], self.stride[axis], self.padding[axis]
@@ -103,10 +103,11 @@ class LayerNormByParts(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         centered = x - x.mean(dim=self.axes, keepdim=True)
+        # The square reads a copy: captum's hook replaces the gradient of all that its input is used for.
         root = self.root(self.square(centered.clone()).mean(dim=self.axes, keepdim=True))
-        found: Tensor = self.product(centered, root.expand_as(centered))
-        found = found if self.weight is None else found * self.weight
-        return found if self.bias is None else found + self.bias
+        normed: Tensor = self.product(centered, root.expand_as(centered))
+        normed = normed if self.weight is None else normed * self.weight
+        return normed if self.bias is None else normed + self.bias
 
 
 def decomposed(module: fx.GraphModule) -> fx.GraphModule:
@@ -116,36 +117,22 @@ def decomposed(module: fx.GraphModule) -> fx.GraphModule:
         if node.op == "call_function" and node.target is F.layer_norm:
             place_module(twin, node, _norm_of(twin, node))
     for node, part in list(parts(twin)):
-        replacement = _replacement(part)
-        if replacement is not None:
-            place_module(twin, node, replacement)
-    _separate_inputs(twin)
+        if isinstance(part, Product):
+            place_module(twin, node, ProductBySquares())
+        elif isinstance(part, nn.LayerNorm):
+            place_module(twin, node, LayerNormByParts(part))
+        elif isinstance(part, nn.MaxPool2d) and _pair(part.dilation) == (1, 1):
+            place_module(twin, node, MaxPoolByPairs(part))
+    # Every module reads a copy of what others read too: captum's hook replaces the whole gradient of the tensor that
+    # goes into an activation, also the part that came back from elsewhere, which would be lost.
+    for node, _ in list(parts(twin)):
+        for source in node.all_input_nodes:
+            if len(source.users) > 1:
+                with twin.graph.inserting_before(node):
+                    node.replace_input_with(source, twin.graph.call_method("clone", (source,)))
     twin.graph.lint()
     twin.recompile()
     return twin
-
-
-def _separate_inputs(module: fx.GraphModule) -> None:
-    """Every module reads a copy of what others read too.
-
-    Captum's hook replaces the whole gradient of the tensor that goes into an activation: also the part that
-    came back from elsewhere, which is then lost.
-    """
-    for node, _ in list(parts(module)):
-        for source in node.all_input_nodes:
-            if len(source.users) > 1:
-                with module.graph.inserting_before(node):
-                    node.replace_input_with(source, module.graph.call_method("clone", (source,)))
-
-
-def _replacement(part: nn.Module) -> nn.Module | None:
-    if isinstance(part, Product):
-        return ProductBySquares()
-    if isinstance(part, nn.LayerNorm):
-        return LayerNormByParts(part)
-    if isinstance(part, nn.MaxPool2d) and _pair(part.dilation) == (1, 1):
-        return MaxPoolByPairs(part)
-    return None
 
 
 def _norm_of(module: fx.GraphModule, node: fx.Node) -> LayerNormByParts:
@@ -162,8 +149,8 @@ def _parameter(module: fx.GraphModule, node: object) -> nn.Parameter | None:
     if not isinstance(node, fx.Node):
         return None
     holder, _, name = str(node.target).rpartition(".")
-    found: nn.Parameter = getattr(module.get_submodule(holder), name)
-    return found
+    parameter: nn.Parameter = getattr(module.get_submodule(holder), name)
+    return parameter
 
 
 def _pair(value: int | tuple[int, ...]) -> tuple[int, int]:

@@ -21,12 +21,12 @@ def replacing_output(module: nn.Module, runs: int, change: Callable[[Tensor], Te
 
     Replacing is the purpose here; the hook is always removed again.
     """
-    left = runs
+    remaining = runs  # a module that is used several times in a pass: the layer is its last use
 
     def hook(_: nn.Module, __: Any, output: Tensor) -> Tensor | None:
-        nonlocal left
-        left -= 1
-        return None if left else change(output)
+        nonlocal remaining
+        remaining -= 1
+        return None if remaining else change(output)
 
     handle = module.register_forward_hook(hook)
     try:
@@ -44,18 +44,19 @@ def activation_and_gradient(score_function: ScoreFunction) -> tuple[Tensor, Tens
 def layer_gradients(score_function: ScoreFunction, images: Tensor, layer: Layer) -> tuple[Tensor, Tensor]:
     """The activations (B, C, ...) of ``layer`` for pictures, and the gradient of each one's score there."""
     network = open_network(score_function.model)
-    kept: list[Tensor] = []
+    outputs: list[Tensor] = []
 
     def cut(output: Tensor) -> Tensor:
-        kept.append(output.detach().clone().requires_grad_())
-        return kept[0].clone()  # what runs next may write into it
+        # Cut off from the part below: the gradient stops here, and that part needs no memory for it.
+        outputs.append(output.detach().clone().requires_grad_())
+        return outputs[0].clone()  # what runs next may write into it
 
     with torch.enable_grad(), replacing_output(network.get_submodule(layer.name), layer.runs, cut):
         logits = network(score_function.model.normalize(images))
         score_function.cost.forwards += len(images)
         score = score_function.count_backward(score_function.of_logits(logits))
-        (gradient,) = torch.autograd.grad(score.sum(), kept)
-    return kept[0].detach(), gradient
+        (gradient,) = torch.autograd.grad(score.sum(), outputs)
+    return outputs[0].detach(), gradient
 
 
 def scores_from(score_function: ScoreFunction, activations: Tensor) -> Tensor:
@@ -65,48 +66,41 @@ def scores_from(score_function: ScoreFunction, activations: Tensor) -> Tensor:
     the rest of the network runs on a batch of N. Where a later layer joins something of the picture's own to
     them and that goes wrong for a batch of N, the picture is repeated.
     """
-    alone = _picture_once(score_function, activations[:2])
-    found = []
-    for part in torch.split(activations, 8 * score_function.chunk if alone else score_function.chunk):
-        pictures = 1 if alone else len(part)
-        found.append(_continued(score_function, part, pictures))
+    once = _one_picture_suffices(score_function, activations[:2])
+    scores = []
+    for part in torch.split(activations, 8 * score_function.chunk if once else score_function.chunk):
+        pictures = 1 if once else len(part)
+        scores.append(_continued(score_function, part, pictures))
         score_function.cost.forwards += pictures
-    return torch.cat(found)
+    return torch.cat(scores)
 
 
 def _continued(score_function: ScoreFunction, activations: Tensor, pictures: int) -> Tensor:
     """The scores from ``activations`` in the place of what the layer gives for so many copies of the picture."""
     layer, network = score_function.layer, open_network(score_function.model)
-    with (
-        torch.no_grad(),
-        replacing_output(network.get_submodule(layer.name), layer.runs, _giving(activations)),
-    ):
-        images = score_function.image.expand(pictures, -1, -1, -1)
+    images = score_function.image.expand(pictures, -1, -1, -1)
+    # A copy, for what runs next may write into it.
+    replaced = replacing_output(network.get_submodule(layer.name), layer.runs, lambda _: activations.clone())
+    with torch.no_grad(), replaced:
         return score_function.of_logits(network(score_function.model.normalize(images)))
 
 
-def _picture_once(score_function: ScoreFunction, two: Tensor) -> bool:
+def _one_picture_suffices(score_function: ScoreFunction, two: Tensor) -> bool:
     """Whether one picture is enough for a batch of activations: tried out once on two of them."""
     layer = score_function.layer.name
     if len(two) < 2 or layer == find_layer(score_function.model, "auto").name:
         return True
     known = _ONCE.setdefault(score_function.model, {})
     if layer not in known:
-        known[layer] = _same_either_way(score_function, two)
+        expected = _continued(score_function, two, 2)
+        try:
+            scores = _continued(score_function, two, 1)
+        except RuntimeError:  # sizes that do not fit together
+            known[layer] = False
+        else:
+            close = scores.shape == expected.shape and torch.allclose(scores, expected, rtol=1e-4, atol=1e-4)
+            known[layer] = close
     return known[layer]
 
 
-def _same_either_way(score_function: ScoreFunction, two: Tensor) -> bool:
-    expected = _continued(score_function, two, 2)
-    try:
-        got = _continued(score_function, two, 1)
-    except RuntimeError:  # sizes that do not fit together
-        return False
-    return got.shape == expected.shape and torch.allclose(got, expected, rtol=1e-4, atol=1e-4)
-
-
 _ONCE: WeakKeyDictionary[Model, dict[str, bool]] = WeakKeyDictionary()
-
-
-def _giving(value: Tensor) -> Callable[[Tensor], Tensor]:
-    return lambda _: value.clone()  # what runs next may write into it

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING
@@ -121,9 +121,20 @@ class CheckContext:
             self.model(self.image)
         return max(time.perf_counter() - start, 1e-6)
 
-    def within(self, seconds: float | None) -> AbstractContextManager[None]:
+    @contextmanager
+    def within(self, seconds: float | None) -> Iterator[None]:
         """While it lasts, the network runs for ``seconds`` at most, in chunks that do not take long."""
-        return _limited(self, seconds)
+        if seconds is None:
+            yield
+            return
+        before = self.deadline, self.chunk
+        self.deadline = time.monotonic() + seconds
+        # The deadline is looked at between two chunks: with long ones it would be missed by far.
+        self.chunk = max(1, min(self.chunk, int(CHUNK_SECONDS / self.seconds_each)))
+        try:
+            yield
+        finally:
+            self.deadline, self.chunk = before
 
     @cached_property
     def gradient(self) -> Tensor:
@@ -160,14 +171,15 @@ class CheckContext:
         Raises:
             OutOfTimeError: the deadline is over.
         """
-        return torch.cat([self._distributions(part) for part in torch.split(images, self.chunk)])
-
-    def _distributions(self, images: Tensor) -> Tensor:
-        if self.deadline is not None and time.monotonic() >= self.deadline:
-            raise OutOfTimeError
-        self.cost.forwards += len(images)
-        with torch.no_grad():
-            return self.model(images).double().softmax(dim=1).cpu()
+        parts = []
+        for part in torch.split(images, self.chunk):
+            if self.deadline is not None and time.monotonic() >= self.deadline:
+                raise OutOfTimeError
+            self.cost.forwards += len(part)
+            with torch.no_grad():
+                # In float64: a confident network's small probabilities would all be zero.
+                parts.append(self.model(part).double().softmax(dim=1).cpu())
+        return torch.cat(parts)
 
     def kept(self, substrate: str, cells: Tensor) -> Tensor:
         """The class's probability where only ``cells`` (N, h*w) bool of the picture show, float64 (N,).
@@ -182,14 +194,12 @@ class CheckContext:
         for start in range(0, len(items), self.chunk):
             part = items[start : start + self.chunk]
             masks = torch.stack([row for _, row in part])
-            found = self.probabilities(self._shown(substrate, masks))
-            self._known.update(zip([key for key, _ in part], found.tolist(), strict=True))
+            visible = from_cells(masks.view(-1, 1, *self.grid), self.size).to(self.image.device)
+            images = torch.where(visible, self.image, self.substrates[substrate])
+            self._known.update(
+                zip([key for key, _ in part], self.probabilities(images).tolist(), strict=True)
+            )
         return torch.tensor([self._known[key] for key in keys], dtype=torch.float64)
-
-    def _shown(self, substrate: str, masks: Tensor) -> Tensor:
-        hidden = self.substrates[substrate]
-        shown = from_cells(masks.view(-1, 1, *self.grid), self.size).to(self.image.device)
-        return torch.where(shown, self.image, hidden)
 
     @cached_property
     def _known(self) -> dict[tuple[str, bytes], float]:
@@ -218,20 +228,6 @@ class CheckContext:
     @cached_property
     def _measured(self) -> dict[str, dict[str, Measurement]]:
         return {}
-
-
-@contextmanager
-def _limited(context: CheckContext, seconds: float | None) -> Iterator[None]:
-    if seconds is None:
-        yield
-        return
-    before = context.deadline, context.chunk
-    context.deadline = time.monotonic() + seconds
-    context.chunk = max(1, min(context.chunk, int(CHUNK_SECONDS / context.seconds_each)))
-    try:
-        yield
-    finally:
-        context.deadline, context.chunk = before
 
 
 Recompute = Callable[[Model, Tensor, int], Tensor]

@@ -67,8 +67,11 @@ def lrp(score_function: ScoreFunction, *, rule: RuleOption = "composite") -> Out
     active would hand all it has to inputs of 1e-5, and the map would change with the last bit of the weights.
     """
     graph = canonized(score_function.model)
-    relevance = composite_relevance if rule == "composite" else _epsilon
-    values = relevance(score_function, graph)
+    if rule == "composite":
+        values = composite_relevance(score_function, graph)
+    else:
+        pixels = score_function.model.normalize(score_function.image).detach()
+        (values,) = _relevance(score_function, _Epsilon(graph).run, (pixels,))
     lost = 1 - float(values.double().sum()) / score_function.image_score
     notes = (f"biases took {lost:.1%} of the score: compare places, not sizes",) if abs(lost) > 0.01 else ()
     return Outcome(values, notes=notes)
@@ -83,19 +86,16 @@ class _Boxed:
     high: Tensor
 
 
-def _epsilon(score_function: ScoreFunction, graph: fx.GraphModule) -> Tensor:
-    pixels = score_function.model.normalize(score_function.image).detach()
-    return _relevance(score_function, _Epsilon(graph).run, (pixels,))[0]
-
-
 def composite_relevance(score_function: ScoreFunction, graph: fx.GraphModule) -> Tensor:
     """(3, H, W) by the rules of ``composite``, in a canonized ``graph``."""
     image = score_function.image
     x, low, high = (
         score_function.model.normalize(v) for v in (image, torch.zeros_like(image), torch.ones_like(image))
     )
-    found = _relevance(score_function, lambda *leaves: _Composite(graph).run(_Boxed(*leaves)), (x, low, high))
-    return torch.stack(found).sum(dim=0)
+    shares = _relevance(
+        score_function, lambda *leaves: _Composite(graph).run(_Boxed(*leaves)), (x, low, high)
+    )
+    return torch.stack(shares).sum(dim=0)
 
 
 def _relevance(
