@@ -47,7 +47,7 @@ LayerOption = Annotated[
     ),
 ]
 PresetOption = Annotated[
-    str,
+    str | None,
     typer.Option(
         "--preset",
         help="A named set of settings, or FILE.toml. "

@@ -62,12 +62,12 @@ def info(
     if preset:
         if json:
             raise UsageError("Give --preset or --json, not both.")
-        put(preset_text(_recipe_of(picture).plan, summary=f"the settings of {picture.name}"))
+        put(preset_text(recipe_of(picture).plan, summary=f"the settings of {picture.name}"))
         return
     if sheet := _sheet_of(picture):
         _put_sheet(picture, sheet, json=json)
         return
-    recipe = _recipe_of(picture)
+    recipe = recipe_of(picture)
     if json:
         put_json(recipe.to_dict())
         return
@@ -162,7 +162,7 @@ def rerun(
     """
     import torch
 
-    recipe = _recipe_of(picture)
+    recipe = recipe_of(picture)
     _check_trust(recipe, picture, max_pixels)
     target = output or picture.with_stem(f"{picture.stem}_again")
     if target.resolve() == picture.resolve():
@@ -200,7 +200,7 @@ def rerun(
         put(str(target))
 
 
-def _recipe_of(path: Path) -> Recipe:
+def recipe_of(path: Path) -> Recipe:
     from deepdream.images import read_recipe
     from deepdream.provenance import read_recipe_text
 
@@ -225,7 +225,7 @@ def networks_of(recipe: Recipe, weights: str | None, device: str, own: Sequence[
     """
     records = [recipe.model, *recipe.networks]
     waiting = list(own)
-    names = [_name_of(record, waiting) for record in records]
+    names = [name_of_network(record, waiting) for record in records]
     if waiting:
         made = [str(record["code"]) for record in records if record.get("code")]
         what = f"one made by {' and '.join(made)}" if made else "none of one's own"
@@ -238,7 +238,7 @@ def networks_of(recipe: Recipe, weights: str | None, device: str, own: Sequence[
     return together(models, recipe.plan.objective)
 
 
-def _name_of(record: Mapping[str, Any], own: list[str]) -> str:
+def name_of_network(record: Mapping[str, Any], own: list[str]) -> str:
     """What ``load_model`` takes for a record; a function of the user's own is taken out of ``own``.
 
     The name of such a file in a recipe is a stranger's text, and no file is run because of it.

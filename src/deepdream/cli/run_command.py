@@ -20,6 +20,7 @@ from deepdream.cli.input_output_files import (
     expand_inputs,
     plan_outputs,
 )
+from deepdream.cli.like_recipe import settings_like
 from deepdream.cli.options import (
     DEFAULT_MODEL,
     MODEL_HELP,
@@ -50,7 +51,7 @@ from deepdream.cli.resume_command import again_with, check_no_checkpoint
 from deepdream.cli.run_objective import Goal, check_files, networks_for, recommended_layers, tail
 from deepdream.cli.terminal import duration, put, put_json
 from deepdream.errors import PictureError, UsageError
-from deepdream.plan import Plan, plan_for
+from deepdream.plan import Plan, override, plan_for
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -67,7 +68,7 @@ def register(app: typer.Typer) -> None:
 @dataclass(frozen=True)
 class _Settings(Settings):
     relu: Annotated[str | None, setting("relu")] = None
-    preset: PresetOption = "balanced"
+    preset: PresetOption = None
     strength: Annotated[float | None, setting("strength")] = None
     octaves: Annotated[int | None, setting("octaves")] = None
     octave_scale: Annotated[float | None, setting("octave_scale")] = None
@@ -124,11 +125,26 @@ def run(
             help="Any other setting of a dream: --set parameterization=laplacian --set transforms='rotate(-10, 10)'.",
         ),
     ] = None,
+    like: Annotated[
+        Path | None,
+        typer.Option(
+            "--like",
+            metavar="DREAM",
+            help="A picture that deepdream made. Its settings and network are used for these pictures; options "
+            "given beside it take precedence.",
+            show_default=False,
+        ),
+    ] = None,
     size: SizeOption = None,
     models: Annotated[
-        list[str],
-        typer.Option("--model", "-m", help=f"{MODEL_HELP} Several dream as one."),
-    ] = [DEFAULT_MODEL],  # noqa: B006 - typer's way
+        list[str] | None,
+        typer.Option(
+            "--model",
+            "-m",
+            help=f"{MODEL_HELP} Several dream as one. {DEFAULT_MODEL} if not given.",
+            show_default=False,
+        ),
+    ] = None,
     weights: WeightsOption = None,
     device: DeviceOption = "auto",
     precision: PrecisionOption = "auto",
@@ -156,6 +172,8 @@ def run(
 
       deepdream run photo.jpg --preset classic --size 1024 -o dream.png
 
+      deepdream run photo.jpg --like dream.png
+
       deepdream run photo.jpg --mask face.png --feather 40 --keep color
 
       deepdream run pictures/ --batch 8
@@ -175,17 +193,27 @@ def run(
     asked = Goal(layer or (), objective, classes or (), guide or (), minus or ())
     together = read_batch(batch)
     said = settings.said(precision=read_precision(precision), batch=together)
-    plan = plan_with(said.pop("preset"), read_settings(more, said))
+    preset = said.pop("preset", None)
+    if like and preset:
+        raise UsageError("Give --like or --preset, not both.")
+    template = settings_like(like, models or (), weights) if like else None
+    plan = plan_with(template.plan if template else preset or "balanced", read_settings(more, said))
     check_bits(bits)
     sources = expand_inputs(inputs)
     _check_only_input(sources)
+    names = template.models if template else models or [DEFAULT_MODEL]
+    weights_of = template.weights if template else {}
     network = networks_for(
-        models, asked.text(), weights, lambda name: load_network(name, weights, device, quiet)
-    )
-    if asked.said or network.members:
+        names, asked.text() or plan.objective, weights,
+        lambda name: load_network(name, weights_of.get(name, weights), device, quiet),
+    )  # fmt: skip
+    if template and not quiet:
+        template.say_differences(network, size, plan.mask)
+    if asked.said or (network.members and not template):
         plan = replace(plan, objective=asked.text(recommended_layers(network)))
     goal = objective_of(plan, network)
-    check_files(goal, sources)
+    places = (like,) if like else ()
+    check_files(goal, [*places, *sources])
     existing = Existing.of(overwrite=overwrite, skip=skip_existing, number=number)
     jobs = plan_outputs(sources, output, tail(network.name, goal), existing)
     for job in jobs:
@@ -195,8 +223,8 @@ def run(
         if keeping.checkpoint_every and not (overwrite or job.skip):
             check_no_checkpoint(job.output)
     reading = Reading(
-        size, value_range, max_pixels, quiet, bits, keeping, again_with(models, weights),
-        fit_tiles=True,
+        size, value_range, max_pixels, quiet, bits, keeping, again_with(names, weights),
+        places=places, fit_tiles=True,
     )  # fmt: skip
     if dry_run:
         _show_plans(jobs, network, plan, reading, json=json)
@@ -212,15 +240,20 @@ def run(
     ledger.raise_failures()
 
 
-def plan_with(preset: str, settings: Mapping[str, Value]) -> Plan:
-    """The preset with ``settings`` over it. Raises UsageError for what has an option of its own."""
+def plan_with(base: str | Plan, settings: Mapping[str, Value]) -> Plan:
+    """A preset by its name, or a plan, with ``settings`` in place of its own.
+
+    Raises:
+        UsageError: a setting that has an option of its own.
+    """
     from deepdream.dreaming.axes import BESIDES
 
     for name in (*BESIDES, "objective", "preset"):
         if name in settings:
             raise UsageError(f"Not --set {name}=...: it has an option of its own, --{name}.")
     nothing: dict[str, Any] = {name: None for name, value in settings.items() if value is None}
-    return replace(plan_for(preset, **settings), **nothing)
+    plan = override(base, settings) if isinstance(base, Plan) else plan_for(base, **settings)
+    return replace(plan, **nothing)
 
 
 def _show_plans(jobs: list[Job], network: Model, plan: Plan, reading: Reading, *, json: bool) -> None:

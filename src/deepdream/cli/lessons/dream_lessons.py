@@ -51,7 +51,7 @@ def trace(
 
     picture = read(image)
     climbed = objective_text(layer, objective)
-    plan = plan_for(preset, objective=climbed, strength=strength, seed=seed)
+    plan = plan_for(preset or "balanced", objective=climbed, strength=strength, seed=seed)
     network = choice.load()
     return trace(network, picture, plan, size=size, decided_by=decided_by, tell=tell)
 
