@@ -164,7 +164,7 @@ def check_gradients(
     differences = _centered_differences(model, x, y_true, find_loss(loss), step)
     rows = [
         (name, g, n, abs(g - n) / max(abs(g) + abs(n), floor))
-        for name, g, n in zip(_parameter_names(model), flat, differences, strict=True)
+        for name, g, n in zip(model.parameter_names(), flat, differences, strict=True)
     ]
     return GradientCheck(tuple(sorted(rows, key=lambda row: -row[3])))
 
@@ -183,13 +183,6 @@ def _centered_differences(model: MLP, x: Any, y_true: Any, loss: Loss, step: flo
             below = float(loss(y, model(x)))
             flat[i] = original
             yield (above - below) / (2 * step)
-
-
-def _parameter_names(model: MLP) -> Iterator[str]:
-    for number, layer in enumerate(model.linear, start=1):
-        for j in range(layer.out_features):
-            yield from (f"w{number}[{j + 1},{i + 1}]" for i in range(layer.in_features))
-        yield from (f"b{number}[{j + 1}]" for j in range(layer.out_features))
 
 
 # --- worked examples -------------------------------------------------------------------------------------

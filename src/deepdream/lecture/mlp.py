@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
 import torch
@@ -152,6 +152,18 @@ class MLP(nn.Module):
                 lines.append(f"{name} = {f.name}({total})")
             entering = leaving
         return "\n".join(lines)
+
+    def parameter_names(self) -> Iterator[str]:
+        """A name for each number, in the order of ``parameters()``: ``w1[2,3]`` leads from input 3 to neuron 2.
+
+        >>> list(MLP([2, 1]).parameter_names())
+        ['w1[1,1]', 'w1[1,2]', 'b1[1]']
+        """
+        for number, layer in enumerate(self.linear, start=1):
+            # (out, in) row by row, as torch flattens a weight matrix; then the biases of the layer.
+            for j in range(layer.out_features):
+                yield from (f"w{number}[{j + 1},{i + 1}]" for i in range(layer.in_features))
+            yield from (f"b{number}[{j + 1}]" for j in range(layer.out_features))
 
     def __repr__(self) -> str:
         hidden = f"{self.activations[0].name}, " if len(self.activations) > 1 else ""
