@@ -89,13 +89,18 @@ class _CommandGroup(TyperGroup):
     def list_commands(self, ctx: Any) -> list[str]:  # noqa: ARG002
         return list(COMMANDS)
 
-    def get_command(self, ctx: Any, cmd_name: str) -> Any:  # noqa: ARG002
+    def get_command(self, ctx: Any, cmd_name: str) -> Any:
         if cmd_name not in COMMANDS:
             raise UnknownNameError("command", cmd_name, COMMANDS, listing="deepdream --help")
         module = importlib.import_module(f"deepdream.cli.{COMMANDS[cmd_name].module}")
         rooms = typer.Typer(rich_markup_mode=None, context_settings=_SETTINGS)
         module.register(rooms)
-        return typer.main.get_group(rooms).commands[cmd_name]
+        command = typer.main.get_group(rooms).commands[cmd_name]
+        if ctx.resilient_parsing:  # a shell asks for completions
+            from deepdream.cli.completion import add_completion
+
+            add_completion(cmd_name, command)
+        return command
 
     def format_commands(self, ctx: Any, formatter: Any) -> None:  # noqa: ARG002
         with formatter.section("Commands"):
