@@ -1,9 +1,9 @@
-"""Explanations drawn: one color rule for each kind of map, the values on a bar, the question in words."""
+"""Drawings of explanations: one color rule for each kind of map, a bar of values, the question as caption."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, Literal
+from typing import Literal
 
 import matplotlib as mpl
 import numpy as np
@@ -68,13 +68,17 @@ def draw(
     """One explanation of a picture (1, 3, H, W), with its color bar and caption."""
     kinds = {"overlay": ("overlay",), "heatmap": ("heatmap",), "side-by-side": ("picture", "overlay")}
     kinds["panel"] = ("picture", "overlay", "heatmap")
-    shown = kinds[style]
-    size = (1.8 + 4.4 * len(shown), 5.4)
-    canvas, axes = new_figure(1, len(shown), title=_title(explanation, probability), size=size, theme=theme)
-    for place, kind in zip(axes[0], shown, strict=True):
-        _show(place, explanation, image, kind, theme)
-    _color_bar(canvas, axes[0][-1], explanation, theme)
-    return Figure(canvas, caption_of(explanation), _alt(explanation), explanation.to_dict(), theme)
+    panels = kinds[style]
+    size = (1.8 + 4.4 * len(panels), 5.4)
+    canvas, axes = new_figure(1, len(panels), title=_title(explanation, probability), size=size, theme=theme)
+    for panel, kind in zip(axes[0], panels, strict=True):
+        _draw_panel(panel, explanation, image, kind, theme)
+    colors, scale = color_scale(explanation, theme)
+    values = mpl.cm.ScalarMappable(norm=scale, cmap=colors)
+    bar = canvas.colorbar(values, ax=axes[0][-1], shrink=0.85, label=find_method(explanation.method).unit)
+    bar.formatter.set_powerlimits((-2, 4))  # type: ignore[attr-defined]
+    alt = f"A {explanation.method} map for {explanation.label}; its largest value is {explanation.place}."
+    return Figure(canvas, caption_of(explanation), alt, explanation.to_dict(), theme)
 
 
 @drawn
@@ -89,16 +93,16 @@ def draw_all(
     canvas, axes = new_figure(
         rows, columns, title=_title(first, probability, methods=False), size=size, theme=theme
     )
-    places = list(axes.flat)
-    _show(places[0], first, image, "picture", theme)
-    for place, explanation in zip(places[1:], explanations, strict=False):
-        _show(place, explanation, image, "overlay", theme)
-        place.set_title(_mark(explanation), fontsize=13)
-    for place in places[len(explanations) + 1 :]:
-        place.set_axis_off()
+    panels = list(axes.flat)
+    _draw_panel(panels[0], first, image, "picture", theme)
+    for panel, explanation in zip(panels[1:], explanations, strict=False):
+        _draw_panel(panel, explanation, image, "overlay", theme)
+        panel.set_title(explanation.method + (" (!)" if explanation.notes else ""), fontsize=13)
+    for panel in panels[len(explanations) + 1 :]:
+        panel.set_axis_off()
     caption = (
-        f"{len(explanations)} methods asked about the same prediction. {RULE} Every map has its own scale: compare "
-        "places, not strengths. (!) marks a map with a warning. That they disagree is the finding."
+        f"{len(explanations)} methods explain the same prediction. {RULE} Every map has its own scale: compare "
+        "places, not strengths. (!) marks a map with a warning. That the maps disagree is a result, too."
     )
     numbers = {"explanations": [e.to_dict() for e in explanations]}
     return Figure(canvas, caption, f"{len(explanations)} explanations of {first.label}.", numbers, theme)
@@ -107,11 +111,15 @@ def draw_all(
 def caption_of(explanation: Explanation) -> str:
     """Question, rule of colors, how well it sums, and the caveat."""
     method = find_method(explanation.method)
-    words = [method.question, _colors_in_words(explanation)]
-    if explanation.completeness_error is not None and method.complete:
-        words.append(_sum_in_words(explanation.completeness_error))
+    limit, error = explanation.color_limit, explanation.completeness_error
+    words = [method.question, f"Yellow is strongest; full color at {limit:.3g}."]
+    if explanation.signed:
+        words[1] = f"Orange supports the class, blue counts against it; full color at ±{limit:.3g}."
+    if error is not None and method.complete:
+        right = f"Sums to the score within {max(error, 1e-4):.2%}."
+        words.append(right if error <= TOLERANCE else f"Misses the sum that it should have by {error:.1%}.")
     if explanation.smoothing:
-        words.append(f"Smoothed by {explanation.smoothing:g} pixels for the eye.")
+        words.append(f"Drawn smoother by {explanation.smoothing:g} pixels.")
     shared = {k: v for k, v in explanation.options.items() if k in ("layer", "baseline", "steps", "samples")}
     if shared:
         words.append(", ".join(f"{name} {value}" for name, value in shared.items()).capitalize() + ".")
@@ -119,25 +127,18 @@ def caption_of(explanation: Explanation) -> str:
     return " ".join([*words, f"Caution: {method.caveat}"])
 
 
-def _show(place: Axes, explanation: Explanation, image: Tensor, kind: str, theme: Theme) -> None:
-    place.set_axis_off()
+def _draw_panel(panel: Axes, explanation: Explanation, image: Tensor, kind: str, theme: Theme) -> None:
+    panel.set_axis_off()
     if kind == "picture":
-        place.imshow(image[0].permute(1, 2, 0).cpu().numpy())
-        place.set_title("what the network saw", fontsize=13)
+        panel.imshow(image[0].permute(1, 2, 0).cpu().numpy())
+        panel.set_title("what the network saw", fontsize=13)
     elif kind == "overlay":
-        place.imshow(overlay(explanation, image, theme))
-        place.set_title(explanation.method, fontsize=13)
+        panel.imshow(overlay(explanation, image, theme))
+        panel.set_title(explanation.method, fontsize=13)
     else:
         colors, scale = color_scale(explanation, theme)
-        place.imshow(explanation.drawn_values(), cmap=colors, norm=scale)
-        place.set_title("the map alone", fontsize=13)
-
-
-def _color_bar(canvas: Any, place: Axes, explanation: Explanation, theme: Theme) -> None:
-    colors, scale = color_scale(explanation, theme)
-    values = mpl.cm.ScalarMappable(norm=scale, cmap=colors)
-    bar = canvas.colorbar(values, ax=place, shrink=0.85, label=find_method(explanation.method).unit)
-    bar.formatter.set_powerlimits((-2, 4))
+        panel.imshow(explanation.drawn_values(), cmap=colors, norm=scale)
+        panel.set_title("the map alone", fontsize=13)
 
 
 def _title(explanation: Explanation, probability: float, *, methods: bool = True) -> str:
@@ -145,24 +146,3 @@ def _title(explanation: Explanation, probability: float, *, methods: bool = True
     if explanation.against_label is not None:
         why += f" and not “{explanation.against_label}”"
     return f"{why}?" + (f"  {explanation.method}" if methods else "")
-
-
-def _mark(explanation: Explanation) -> str:
-    return explanation.method + (" (!)" if explanation.notes else "")
-
-
-def _colors_in_words(explanation: Explanation) -> str:
-    limit = explanation.color_limit
-    if explanation.signed:
-        return f"Orange supports the class, blue counts against it; full color at ±{limit:.3g}."
-    return f"Yellow is strongest; full color at {limit:.3g}."
-
-
-def _sum_in_words(error: float) -> str:
-    if error <= TOLERANCE:
-        return f"Sums to the score within {max(error, 1e-4):.2%}."
-    return f"Misses the sum that it should have by {error:.1%}."
-
-
-def _alt(explanation: Explanation) -> str:
-    return f"A {explanation.method} map for {explanation.label}; its largest value is {explanation.place}."

@@ -251,3 +251,9 @@ class MapUnderTest:
     explanation: Explanation | None = None
     reduced_passes: int | None = None
     seconds: float = 0.0
+
+
+def needs_method(context: CheckContext, tested_map: MapUnderTest) -> str | None:
+    """Why a check that computes maps anew cannot be made of a map of unknown origin, or None."""
+    del context
+    return None if tested_map.recompute else "it needs the method itself, not only its map"

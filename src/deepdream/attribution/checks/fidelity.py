@@ -12,15 +12,15 @@ from deepdream.attribution.checks.check_registry import (
     check_of_maps,
     check_of_methods,
 )
-from deepdream.attribution.checks.context import CheckContext, MapUnderTest, Measurement
-from deepdream.attribution.checks.maps import EDGES, control_maps, edge_map, to_cells
+from deepdream.attribution.checks.context import CheckContext, MapUnderTest, Measurement, needs_method
+from deepdream.attribution.checks.maps import EDGES, edge_map, to_cells
 from deepdream.attribution.checks.verdicts import ControlScores, Verdict
 from deepdream.tensors import generator
 
-SAMPLES = 100
-SHARE = 0.2
-RADIUS = 0.02
-NEIGHBORS = 3
+#: Random sets of hidden cells, and the share of the cells in each.
+SAMPLES, SHARE = 100, 0.2
+#: The largest change of a pixel, and how many pictures so near are explained.
+RADIUS, NEIGHBORS = 0.02, 3
 
 
 def infidelity_of(
@@ -47,8 +47,8 @@ def infidelity_of(
         return change, batch - change
 
     with torch.no_grad():
-        found = infidelity(score, perturb, inputs, attribution, n_perturb_samples=samples, normalize=scaled)
-    return float(found)
+        error = infidelity(score, perturb, inputs, attribution, n_perturb_samples=samples, normalize=scaled)
+    return float(error)
 
 
 @check_of_maps(
@@ -59,41 +59,40 @@ def infidelity_of(
     question="When a random fifth of the cells is hidden, does the map foretell how far the class falls?",
     paper="Yeh et al. 2019, On the (in)fidelity and sensitivity of explanations, arXiv:1901.09392",
     good="0 is perfect, 1 is no better than a map of zeros; lower than every control",
-    cost="100 forwards a case",
+    cost="100 forwards a picture",
 )
 def infidelity(context: CheckContext, heatmap: Tensor) -> Measurement:
     """The unexplained part of the squared drops of the probability; the map's scale is free, its sign is not.
 
     captum's scale may be negative, and would praise a map for foretelling the opposite. The same seeded sets of
-    cells are hidden for every map, so the network answers only once.
+    cells are hidden for every map, so the network runs only once.
     """
     cells = to_cells(heatmap).nan_to_num(0, 0, 0)[None].flatten(1)
     everything = torch.ones_like(cells)
 
-    def score(shown: Tensor) -> Tensor:
-        return context.kept("blur", shown > 0.5)
+    def score(visible: Tensor) -> Tensor:
+        return context.kept("blur", visible > 0.5)
 
     def gap(values: Tensor, *, scaled: bool = False) -> float:
         source = generator(context.seed)
-        return infidelity_of(
-            score, everything, values, draw=lambda batch: _hide(batch, source), scaled=scaled
-        )
 
-    nothing = gap(torch.zeros_like(cells))
-    if nothing == 0:
+        def hide(batch: Tensor) -> Tensor:
+            return (torch.rand(batch.shape, generator=source) < SHARE).to(batch)
+
+        return infidelity_of(score, everything, values, draw=hide, scaled=scaled)
+
+    # The gap of a map of zeros is the whole variation: divided by it, the number has no unit.
+    whole = gap(torch.zeros_like(cells))
+    if whole == 0:
         return Measurement({"blur": 0.0})
     foretells = gap(cells) < gap(-cells)
-    return Measurement({"blur": gap(cells, scaled=True) / nothing if foretells else 1.0})
-
-
-def _hide(batch: Tensor, source: torch.Generator) -> Tensor:
-    return (torch.rand(batch.shape, generator=source) < SHARE).to(batch)
+    return Measurement({"blur": gap(cells, scaled=True) / whole if foretells else 1.0})
 
 
 def sensitivity_of(explanation: Callable[[Tensor], Tensor], image: Tensor, *, seed: int = 0) -> float:
     """captum's max-sensitivity: the largest relative change of a map under noise within ``RADIUS``.
 
-    ``explanation`` takes (B, 3, H, W) in [0, 1]; the noise is uniform and its generator our own.
+    ``explanation`` takes (B, 3, H, W) in [0, 1]; the noise is uniform and its generator is seeded.
     """
     from captum.metrics import sensitivity_max
 
@@ -108,7 +107,7 @@ def sensitivity_of(explanation: Callable[[Tensor], Tensor], image: Tensor, *, se
         # A tuple, always: a bare tensor is taken apart row by row by captum 0.9, which then reports nonsense.
         return (explanation(inputs if isinstance(inputs, Tensor) else inputs[0]),)
 
-    found = sensitivity_max(
+    change = sensitivity_max(
         explained,
         image,
         perturb_func=shake,
@@ -116,11 +115,7 @@ def sensitivity_of(explanation: Callable[[Tensor], Tensor], image: Tensor, *, se
         n_perturb_samples=NEIGHBORS,
         max_examples_per_batch=1,
     )
-    return float(found)
-
-
-def _needs_again(_: CheckContext, tested_map: MapUnderTest) -> str | None:
-    return None if tested_map.recompute else "it needs the method itself, not only its map"
+    return float(change)
 
 
 @check_of_methods(
@@ -128,7 +123,7 @@ def _needs_again(_: CheckContext, tested_map: MapUnderTest) -> str | None:
     order=310,
     recomputations=3,
     better="lower",
-    applies=_needs_again,
+    applies=needs_method,
     question="How far does the map change when every pixel is shaken by at most 2 %?",
     paper="Yeh et al. 2019, On the (in)fidelity and sensitivity of explanations, arXiv:1901.09392",
     good="well below 1; a map that ignores the picture scores 0, so a low value alone proves nothing",
@@ -146,39 +141,28 @@ def sensitivity(context: CheckContext, tested_map: MapUnderTest) -> CheckResult:
             return torch.stack([recompute(context.model, image[None], context.target) for image in batch])
 
     value = sensitivity_of(explained, context.image, seed=context.seed)
-    measured = Measurement({"largest change": value})
-    control_scores = _controls(context)
-    verdict = _steady(value, control_scores)
+
+    def edges(batch: Tensor) -> Tensor:
+        return torch.stack([edge_map(image[None]) for image in batch])
+
+    # Random maps and the blob do not look at the picture: shaking it cannot change them.
+    scores = dict.fromkeys(context.controls, 0.0)
+    scores[EDGES] = sensitivity_of(edges, context.image.cpu(), seed=context.seed)
+    supports: bool | None = False
+    if not value < float("inf"):
+        words = "not a number: the map cannot be measured"
+    elif value >= 1:
+        words = "unsteady: noise too small to see changes the map by more than its own length"
+    else:
+        # A map that ignores the picture is the steadiest of all, so a low value supports nothing.
+        side, supports = "steadier" if value <= scores[EDGES] else "less steady", None
+        words = f"{side} than the edge detector; steadiness alone proves nothing (the centered blob scores 0)"
     if tested_map.reduced_passes is not None:
-        words = f"{verdict.words}; maps of {tested_map.reduced_passes} passes through the network"
-        verdict = Verdict(words, verdict.supports)
+        words += f"; maps of {tested_map.reduced_passes} passes through the network"
     return CheckResult.of(
         "sensitivity",
         tested_map,
-        measured,
-        verdict=verdict,
-        control_scores={"largest change": control_scores},
+        Measurement({"largest change": value}),
+        verdict=Verdict(words, supports),
+        control_scores={"largest change": ControlScores.of(scores)},
     )
-
-
-def _controls(context: CheckContext) -> ControlScores:
-    def of(name: str) -> float:
-        def explained(batch: Tensor) -> Tensor:
-            if name == EDGES:
-                return torch.stack([edge_map(image[None]) for image in batch])
-            return torch.stack([control_maps(image[None], seed=context.seed)[name] for image in batch])
-
-        return sensitivity_of(explained, context.image.cpu(), seed=context.seed)
-
-    # Random maps and the blob do not look at the picture: shaking it cannot change them.
-    return ControlScores.of({name: of(name) if name == EDGES else 0.0 for name in context.controls})
-
-
-def _steady(value: float, control_scores: ControlScores) -> Verdict:
-    if not value < float("inf"):
-        return Verdict("not a number: the map cannot be measured", False)
-    if value >= 1:
-        return Verdict("unsteady: noise too small to see changes the map by more than its own length", False)
-    side = "steadier" if value <= control_scores.edges else "less steady"
-    words = f"{side} than the edge detector; steadiness alone proves nothing (the centered blob scores 0)"
-    return Verdict(words, None)

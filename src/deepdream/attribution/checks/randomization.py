@@ -16,7 +16,7 @@ import torch
 from torch import Tensor
 
 from deepdream.attribution.checks.check_registry import CheckResult, check_of_methods
-from deepdream.attribution.checks.context import CheckContext, MapUnderTest, Measurement
+from deepdream.attribution.checks.context import CheckContext, MapUnderTest, Measurement, needs_method
 from deepdream.attribution.checks.similarity import compare
 from deepdream.attribution.checks.verdicts import WIDTH, ControlScores, Verdict
 from deepdream.models import Model
@@ -39,8 +39,8 @@ def layers_with_weights(model: Model) -> tuple[str, ...]:
     """Names of the modules that own parameters, in order of execution; unprobed ones come last."""
     parts = model.module.named_modules()
     own = {name for name, part in parts if next(part.parameters(recurse=False), None) is not None}
-    seen = [name for name in model.layers if name in own]
-    return (*seen, *sorted(own - set(seen)))
+    probed = [name for name in model.layers if name in own]
+    return (*probed, *sorted(own - set(probed)))
 
 
 def stages(names: Sequence[str], count: int = STAGES) -> tuple[tuple[str, ...], ...]:
@@ -81,10 +81,6 @@ def one_by_one(model: Model, *, seed: int = 0, count: int = STAGES) -> Iterator[
     """Networks with one stage shuffled each, all others as they were."""
     for part in stages(layers_with_weights(model), count):
         yield part[-1], shuffled(model, part, seed=seed)
-
-
-def _needs_again(_: CheckContext, tested_map: MapUnderTest) -> str | None:
-    return None if tested_map.recompute else "it needs the method itself, not only its map"
 
 
 def _measure(original: Tensor, others: Iterable[tuple[str, Tensor]]) -> Measurement:
@@ -169,7 +165,7 @@ def _judged(
     order=200,
     recomputations=5,
     better="lower",
-    applies=_needs_again,
+    applies=needs_method,
     question="Does the map fall apart when the weights are shuffled from the top layer down?",
     paper="Adebayo et al. 2018, Sanity checks for saliency maps, arXiv:1810.03292",
     good="mean similarity near that of unrelated maps; a map that ignores the network scores 1",
@@ -186,7 +182,7 @@ def cascading_randomization(context: CheckContext, tested_map: MapUnderTest) -> 
     report="deep",
     recomputations=5,
     better="lower",
-    applies=_needs_again,
+    applies=needs_method,
     question="Does the map change when only one part of the network is shuffled?",
     paper="Adebayo et al. 2018, Sanity checks for saliency maps (independent), arXiv:1810.03292",
     good="mean similarity near that of unrelated maps; a map that ignores the network scores 1",
@@ -202,7 +198,7 @@ def layer_randomization(context: CheckContext, tested_map: MapUnderTest) -> Chec
     order=210,
     recomputations=2,
     better="lower",
-    applies=_needs_again,
+    applies=needs_method,
     question="Is the map of another class, chosen at random, a different map?",
     paper="Sixt et al. 2020, When explanations lie, arXiv:1912.09818",
     good="similarity near that of unrelated maps; a map that ignores the class scores 1",
@@ -221,5 +217,5 @@ def other_classes(
     classes: int, target: int, *, but: int | None = None, seed: int = 0, count: int = CLASSES
 ) -> list[int]:
     """Classes chosen at random that are not the target, nor ``but``."""
-    drawn: list[int] = torch.randperm(classes, generator=generator(seed)).tolist()
-    return [index for index in drawn if index not in (target, but)][:count]
+    order: list[int] = torch.randperm(classes, generator=generator(seed)).tolist()
+    return [index for index in order if index not in (target, but)][:count]

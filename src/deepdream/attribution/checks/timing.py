@@ -1,4 +1,4 @@
-"""Keeping within a time: what is left of it, and what maps and checks will take, corrected by what they took."""
+"""Keeping within a time: the seconds that remain, and those that maps and checks will take."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ MOST_EXCESS = 3.0
 
 @dataclass
 class Clock:
-    """A time that may be used up; None never is."""
+    """Seconds that are used up from now on; None is no limit."""
 
     seconds: float | None = None
     # Looked up at each start, so that a test may set the clock.
@@ -41,7 +41,7 @@ class Clock:
     def share(self, parts: int, *, most: float = 1.0) -> float | None:
         """An equal part of what is left, at most ``most`` of the whole; None without a limit.
 
-        What quick methods leave over is not all spent by the last one.
+        The limit keeps the last method from spending all that the quick ones before it left over.
         """
         if self.seconds is None:
             return None
@@ -49,7 +49,7 @@ class Clock:
 
 
 class Pace:
-    """How long explanations take: measured on one pass at first, then on those that were made."""
+    """How long explanations take: by one measured pass at first, then by the explanations so far."""
 
     def __init__(self, context: CheckContext) -> None:
         self.context = context
@@ -61,67 +61,62 @@ class Pace:
         """Why there is no time for ``method``, or None."""
         if clock.seconds is None:
             return None
-        left = clock.left
-        least = self._least(method)
-        if least <= left and left > 0:
+        remaining, cost, least = clock.left, method.budgeted, 0.0
+        if cost is not None:  # every other method makes a few passes, which take less than measuring them
+            passes = cost.least * cost.units * (1 if cost.kind == "forward" else 1 + BACKWARD)
+            least = passes * (self.seconds / self.passes if self.passes else self.context.seconds_each)
+        if least <= remaining and remaining > 0:
             return None
-        if left < 0.5:
+        if remaining < 0.5:
             return f"the {clock.seconds:.0f} s for explanations were used up"
-        return f"it would take {least:.0f} s even with the fewest passes, and {left:.0f} s were left"
+        return f"it would take {least:.0f} s even with the fewest passes, and {remaining:.0f} s were left"
 
-    def learn(self, made: Explanation, seconds: float, share: float | None) -> None:
-        """Take what ``made`` took for the measure of the next."""
+    def learn(self, explanation: Explanation, seconds: float, share: float | None) -> None:
+        """Correct the expectation by the ``seconds`` that an explanation took, of its ``share``."""
         self.seconds += seconds
-        self.passes += made.forwards + BACKWARD * made.backwards + BESIDE
-        if share is not None and find_method(made.method).budgeted:
+        self.passes += explanation.forwards + BACKWARD * explanation.backwards + BESIDE
+        if share is not None and find_method(explanation.method).budgeted:
             self.excess = min(MOST_EXCESS, max(self.excess, seconds / share))
-
-    def _least(self, method: Method) -> float:
-        cost = method.budgeted
-        if cost is None:  # at least a gradient or a pass
-            return 0.0
-        each = 1 if cost.kind == "forward" else 1 + BACKWARD
-        passes = cost.least * cost.units * each
-        return passes * (self.seconds / self.passes if self.passes else self.context.seconds_each)
 
 
 class Forecast:
-    """What a check will take on the next map: what it says it costs, corrected by what it took on the ones before."""
+    """What a check will take on the next map: its stated cost, corrected by what the maps before took."""
 
     def __init__(self, context: CheckContext, check: Check) -> None:
         self.context, self.check = context, check
-        self.expected: list[float] = []
-        self.took: list[float] = []
+        self.stated: list[float] = []
+        self.measured: list[float] = []
 
     def seconds(self, tested_map: MapUnderTest) -> float:
         """Expected for ``tested_map``."""
-        passes, explanations = self._corrected(tested_map)
-        return passes + explanations
+        return sum(self._corrected(tested_map))
 
-    def fits(self, tested_map: MapUnderTest, left: float) -> bool:
-        """Whether it can be made in ``left`` seconds, without taking the others' time."""
+    def fits(self, tested_map: MapUnderTest, remaining: float) -> bool:
+        """Whether it can be made in ``remaining`` seconds, without taking the others' time."""
         passes, explanations = self._corrected(tested_map)
-        return left > passes + explanations / SHARE
+        return remaining > passes + explanations / SHARE
 
     def learn(self, tested_map: MapUnderTest, seconds: float) -> None:
-        """Take what it took for the measure of the next."""
-        if self.took or not self.check.forwards(
-            self.context, True
-        ):  # the first measures the controls as well
-            self.expected.append(sum(self._stated(tested_map)))
-        self.took.append(seconds)
+        """Correct the expectation by the ``seconds`` that the check took."""
+        # The first map of a check of maps also measures the controls, so it says nothing about the next.
+        if self.measured or not self.check.forwards(self.context, True):
+            self.stated.append(sum(self._stated(tested_map)))
+        self.measured.append(seconds)
 
     def _stated(self, tested_map: MapUnderTest) -> tuple[float, float]:
-        passes = self.check.forwards(self.context, not self.took)
+        """Seconds of the check's own passes, and of the explanations that it computes anew."""
+        passes = self.check.forwards(self.context, not self.measured)
         seconds = passes * self.context.seconds_each if passes else 0.0
         return seconds, tested_map.seconds * self.check.recomputations
 
     def _corrected(self, tested_map: MapUnderTest) -> tuple[float, float]:
         passes, explanations = self._stated(tested_map)
-        pairs = (
-            list(zip(self.took[-len(self.expected) :], self.expected, strict=True)) if self.expected else []
-        )
-        beside = min((max(0.0, took - said) for took, said in pairs), default=0.0)
-        said = sum(said for _, said in pairs)
-        factor = max(1.0, sum(max(0.0, took - beside) for took, _ in pairs) / said) if said else 1.0
+        if not self.stated:
+            return passes, explanations
+        pairs = list(zip(self.measured[-len(self.stated) :], self.stated, strict=True))
+        # What every map takes beside its passes (captum's overhead, solving for pixels) is added, the rest scaled.
+        beside = min(max(0.0, measured - stated) for measured, stated in pairs)
+        total = sum(stated for _, stated in pairs)
+        scaled = sum(max(0.0, measured - beside) for measured, _ in pairs)
+        factor = max(1.0, scaled / total) if total else 1.0
         return factor * passes + beside, factor * explanations

@@ -34,8 +34,8 @@ def lacks_spatial_end(model: Model) -> str | None:
         return None
     return (
         f"its last layer with a grid, {layer.name!r}, stands at the network's beginning (after "
-        f"{layer.depth:.0%}), so its channels do not stand for what was recognized. Name it with --layer "
-        "to see it all the same."
+        f"{layer.depth:.0%}), so its channels do not represent what was recognized. Name it with --layer "
+        "to draw it nevertheless."
     )
 
 
@@ -74,6 +74,7 @@ def grad_cam_plus_plus(score_function: ScoreFunction, *, rectify: Rectify = True
     activation, gradient = activation_and_gradient(score_function)
     square = gradient.square()
     denominator = 2 * square + activation.sum(dim=(1, 2), keepdim=True) * square * gradient
+    # Where the gradient is zero, so are both: such a place has no weight.
     alpha = torch.where(denominator != 0, square / denominator, 0.0)
     return _weighted((alpha * gradient.relu()).sum(dim=(1, 2)), activation, rectify)
 
@@ -131,6 +132,7 @@ def eigen_cam(score_function: ScoreFunction) -> Tensor:
     activation, _ = activation_and_gradient(score_function)
     flat = activation.flatten(1).T.double().cpu()  # (positions, channels)
     projection: Tensor = flat @ torch.linalg.svd(flat, full_matrices=False).Vh[0]
+    # A singular vector has no sign of its own.
     projection = projection * (1 if projection.sum() >= 0 else -1)
     return projection.reshape(activation.shape[1:]).float()
 
@@ -153,10 +155,10 @@ def score_cam(score_function: ScoreFunction, *, samples: Channels = 256) -> Outc
     low, high = chosen.amin(dim=(1, 2), keepdim=True), chosen.amax(dim=(1, 2), keepdim=True)
     masks = torch.where(high > low, (chosen - low) / (high - low), 0.0)
 
-    def shown(start: int, stop: int) -> Tensor:
+    def enlarged(start: int, stop: int) -> Tensor:
         return torch.stack([enlarge(mask, score_function.size) for mask in masks[start:stop]])[:, None]
 
-    scores = score_function.masked_scores_of(len(masks), shown, score_function.baseline, may_stop=True)
+    scores = score_function.masked_scores_of(len(masks), enlarged, score_function.baseline, may_stop=True)
     values = _weighted(scores.softmax(dim=0), chosen[: len(scores)])
     return Outcome.of_samples(values, len(scores), len(masks))
 
@@ -179,8 +181,9 @@ def ablation_cam(
     """
     activation, _ = activation_and_gradient(score_function)
     whole = scores_from(score_function, activation[None])
-    wanted = min(samples or len(activation), len(activation))
-    order = activation.abs().mean(dim=(1, 2)).argsort(descending=True, stable=True)[:wanted]
+    count = min(samples or len(activation), len(activation))
+    order = activation.abs().mean(dim=(1, 2)).argsort(descending=True, stable=True)[:count]
+    # 64 copies of one layer's activations fit where 64 pictures would not.
     weights, used = torch.zeros(len(activation)).to(activation), 0
     for block in torch.split(order, 64):
         silenced = activation.repeat(len(block), 1, 1, 1)
@@ -189,7 +192,7 @@ def ablation_cam(
         used += len(block)
         if score_function.late:
             break
-    return Outcome.of_samples(_weighted(weights, activation, rectify), used, wanted)
+    return Outcome.of_samples(_weighted(weights, activation, rectify), used, count)
 
 
 def _weighted(weights: Tensor, activation: Tensor, rectify: bool = True) -> Tensor:

@@ -30,7 +30,9 @@ RuleOption = Annotated[
     Rule, Meaning("composite: a rule for each kind of layer; epsilon: that rule in every layer.")
 ]
 EPSILON = 1e-8
+# Operations on one number at a time, and norms: they hand their relevance down unchanged.
 _POINTWISE = (*RECTIFIERS, nn.Sigmoid, nn.Hardsigmoid, nn.Tanh, nn.BatchNorm2d, nn.LayerNorm)
+# A max-pool's own gradient is its rule: the winner takes all.
 _KNOWN = (*_POINTWISE, nn.MaxPool2d, Product, Addition_Module)
 _FUNCTIONS = {F.layer_norm}
 
@@ -40,8 +42,9 @@ def _lacks_rules(model: Model) -> str | None:
     if reason is not None:
         return reason
     if model not in _UNKNOWN:
-        found = not_additive(canonized(model), example_of(model), _KNOWN)
-        _UNKNOWN[model] = [name for name in found if name != "layer_norm"]
+        names = not_additive(canonized(model), example_of(model), _KNOWN)
+        # As a function it has no module, but a rule all the same.
+        _UNKNOWN[model] = [name for name in names if name != "layer_norm"]
     return f"no rule for {', '.join(_UNKNOWN[model])}." if _UNKNOWN[model] else None
 
 
@@ -64,7 +67,7 @@ def lrp(score_function: ScoreFunction, *, rule: RuleOption = "composite") -> Out
 
     In the composite additions share by size, and a unit below zero is shared by what made it so (Andeol et al.
     2021, arXiv:2106.04923). Biases take their part, as in Bach et al.: without it a unit that nothing but its bias made
-    active would hand all it has to inputs of 1e-5, and the map would change with the last bit of the weights.
+    active would hand all its relevance to inputs of 1e-5, and the map would change with the last bit of the weights.
     """
     graph = canonized(score_function.model)
     if rule == "composite":
@@ -137,6 +140,7 @@ class _Composite(fx.Interpreter):
             return _gated(*args)
         if isinstance(part, Addition_Module):
             a, b = args
+            # By size, not by sign: two terms that nearly cancel would be handed huge relevances of both signs.
             return _as_share(a + b, a * a.sign().detach() + b * b.sign().detach())
         return super().call_module(target, args, kwargs)
 
@@ -161,6 +165,7 @@ def _boxed(part: nn.Module, pixels: _Boxed) -> Any:
     """z-box at the first convolution; what stands before it (a padding) takes the bounds along."""
     if not isinstance(part, nn.Conv2d):
         return _each(pixels, part)
+    # Pixels have both signs once they are normalized: z+ would miss what a dark pixel contributes.
     low = _with_weight(part, pixels.low, part.weight.clamp(min=0))
     high = _with_weight(part, pixels.high, part.weight.clamp(max=0))
     return _as_share(part(pixels.x), _with_weight(part, pixels.x, part.weight) - low - high)
@@ -176,6 +181,7 @@ def _positive_part(part: nn.Conv2d, x: Tensor) -> Tensor:
 def _normed(part: nn.BatchNorm2d, x: Tensor) -> Tensor:
     """A batch norm by the same rule: a convolution of one pixel and one channel."""
     value = part(x)
+    # What the norm gives for zero is its bias.
     shift = part(torch.zeros_like(x[:, :, :1, :1]))
     return _shared_by_sign(value, (value - shift).clamp(min=0) + shift.clamp(min=0))
 
