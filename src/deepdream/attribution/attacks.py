@@ -19,6 +19,7 @@ def fgsm(
 
     Goodfellow, Shlens, Szegedy 2014, arXiv:1412.6572. Away from ``target``, or ``toward`` it.
     """
+    # The bounds keep the changed picture a picture.
     attack = FGSM(in_float32(model), _cost, lower_bound=0.0, upper_bound=1.0)
     found: Tensor = attack.perturb(_fresh(model, image), epsilon=epsilon, target=target, targeted=toward)
     return found.detach()
@@ -43,7 +44,9 @@ def pgd(
         found: Tensor = attack.perturb(
             _fresh(model, image),
             radius=epsilon,
-            step_size=2.5 * epsilon / steps,
+            step_size=2.5
+            * epsilon
+            / steps,  # reaches the border of the box and can turn there (Madry et al.)
             step_num=steps,
             target=target,
             targeted=toward,

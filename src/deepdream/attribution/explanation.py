@@ -110,6 +110,7 @@ class Explanation:
             return self.heatmap
         shrinking = height <= self.heatmap.shape[0] and width <= self.heatmap.shape[1]
         values = self.heatmap[None, None]
+        # Bilinear sampling would skip most pixels of a map that shrinks.
         if shrinking:
             return F.interpolate(values, size=(height, width), mode="area")[0, 0]
         return F.interpolate(values, size=(height, width), mode="bilinear", align_corners=False)[0, 0]
@@ -145,5 +146,6 @@ def completeness_gap(total: float, score: float, baseline_score: float) -> float
     if not math.isfinite(total):
         return math.inf
     rise = score - baseline_score
+    # 1e-7 is the resolution of float32: a smaller rise is rounding, and any sum would be infinitely wrong.
     least = 1e-7 * max(abs(score), abs(baseline_score)) or 1e-30
     return abs(total - rise) / max(abs(rise), least)

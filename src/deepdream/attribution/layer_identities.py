@@ -19,6 +19,7 @@ from deepdream.attribution.score_function import ScoreFunction, enlarge
 def slope_at_layer(score_function: ScoreFunction, direction: Tensor) -> float:
     """The slope of the score when the layer's activations (C, h, w) move along ``direction``."""
     activation, _ = activation_and_gradient(score_function)
+    # Small enough for the slope, large enough for float32.
     step = 1e-3
     high, low = scores_from(
         score_function, torch.stack([activation + step * direction, activation - step * direction])
@@ -38,6 +39,7 @@ def grad_cam(score_function: ScoreFunction) -> float:
 @identity("grad-cam-plus-plus", "= Σ relu(g) / (2 + g ΣA), written out")
 def grad_cam_plus_plus(score_function: ScoreFunction) -> float:
     activation, gradient = (v.double() for v in activation_and_gradient(score_function))
+    # Equation 19 with g^2 cancelled, which is another order of operations than the method's.
     share = 1 / (2 + gradient * activation.sum(dim=(1, 2), keepdim=True))
     weights = (share * gradient.relu()).sum(dim=(1, 2))
     expected = (weights[:, None, None] * activation).sum(dim=0)
@@ -92,6 +94,7 @@ def ablation_cam(score_function: ScoreFunction) -> float:
         output[:, channel] = 0
         return output
 
+    # The network itself, not the copy that the method hooks.
     module = copy.deepcopy(score_function.model.module).eval()
     layer = score_function.layer
     pixels = score_function.model.normalize(score_function.image)
@@ -104,30 +107,31 @@ def ablation_cam(score_function: ScoreFunction) -> float:
 
 @identity("guided-backprop", "= the same by backward hooks")
 def guided_backprop(score_function: ScoreFunction) -> float:
-    def kept(gradient: Tensor, _: Tensor) -> Tensor:
+    def passed_back(gradient: Tensor, _: Tensor) -> Tensor:
         return gradient.clamp(min=0)
 
     return largest_difference(
-        values_of(score_function, "guided-backprop"), hooked_gradient(score_function, kept)
+        values_of(score_function, "guided-backprop"), hooked_gradient(score_function, passed_back)
     )
 
 
 @identity("deconvolution", "= the same by backward hooks")
 def deconvolution(score_function: ScoreFunction) -> float:
-    def kept(_: Tensor, arriving: Tensor) -> Tensor:
+    def passed_back(_: Tensor, arriving: Tensor) -> Tensor:
         return arriving.clamp(min=0)
 
     return largest_difference(
-        values_of(score_function, "deconvolution"), hooked_gradient(score_function, kept)
+        values_of(score_function, "deconvolution"), hooked_gradient(score_function, passed_back)
     )
 
 
-def hooked_gradient(score_function: ScoreFunction, kept: Callable[[Tensor, Tensor], Tensor]) -> Tensor:
+def hooked_gradient(score_function: ScoreFunction, passed_back: Callable[[Tensor, Tensor], Tensor]) -> Tensor:
     """The gradient (3, H, W) with what goes back through each rectifier replaced: own and arriving in."""
+    # A copy, for its backward hooks are never removed.
     graph = copy.deepcopy(canonized(score_function.model))
 
     def replaced(_: nn.Module, own: Any, arriving: Any) -> tuple[Tensor]:
-        return (kept(own[0], arriving[0]),)
+        return (passed_back(own[0], arriving[0]),)
 
     for part in graph.modules():
         if isinstance(part, RECTIFIERS):
@@ -150,6 +154,7 @@ def guided_grad_cam(score_function: ScoreFunction) -> float:
 def lrp(score_function: ScoreFunction) -> float:
     graph = canonized(score_function.model)
     same = largest_difference(values_of(score_function, "lrp"), composite_relevance(score_function, graph))
+    # Without biases nothing is taken on the way, so the sum is the score.
     graph = copy.deepcopy(graph)
     with torch.no_grad():
         for name, value in graph.state_dict().items():

@@ -170,6 +170,7 @@ def read_texts(method: str, options: Mapping[str, MethodOption], texts: Sequence
     Raises:
         UsageError: a text without ``=``, an unknown option, or a value that the option cannot have.
     """
+    # A value may hold another equals sign, a name cannot.
     values = {}
     for text in texts:
         name, equals, word = text.partition("=")

@@ -28,8 +28,9 @@ def complete_options(
         return options
     passes = passes or MOST_PASSES
     if score_function.deadline is not None:
-        left = score_function.deadline - time.perf_counter()
-        passes = min(passes, int(0.9 * left / _seconds_each(score_function, cost)))
+        remaining = score_function.deadline - time.perf_counter()
+        # A tenth is kept for what a method does beside its passes.
+        passes = min(passes, int(0.9 * remaining / _seconds_each(score_function, cost)))
     if cost.value is not None:
         return {**options, cost.option: cost.value(score_function, max(passes, 1))}
     return {**options, cost.option: max(int(passes / cost.units), cost.least)}
@@ -48,7 +49,7 @@ def _seconds_each(score_function: ScoreFunction, cost: Budgeted) -> float:
 
     measured(1)  # the first pass of a network is slower than the next
     once = measured(1)
-    left = score_function.deadline - time.perf_counter()
-    if cost.alone or once * score_function.chunk > 0.2 * left:
+    remaining = score_function.deadline - time.perf_counter()
+    if cost.alone or once * score_function.chunk > 0.2 * remaining:
         return once
     return measured(score_function.chunk)

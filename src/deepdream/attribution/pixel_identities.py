@@ -22,7 +22,9 @@ def _rise(score_function: ScoreFunction) -> float:
 @identity("saliency", "slope measured in float64")
 def saliency(score_function: ScoreFunction) -> float:
     gradient = values_of(score_function, "saliency")
+    # Along the gradient the slope is its length, so one difference of two scores measures it.
     step = 1e-4 * gradient / gradient.norm()
+    # In float64: a difference of two float32 scores over a step this short is mostly rounding.
     exact = replace(score_function.model, module=copy.deepcopy(score_function.model.module).double())
     twin = replace(score_function, model=exact, image=score_function.image.double())
     slope = (twin.score_of(twin.image + step) - twin.score_of(twin.image - step)) / 2e-4
@@ -61,6 +63,7 @@ def vargrad(score_function: ScoreFunction) -> float:
 @identity("gradient-shap", "= gradient × difference at its draws, one by one")
 def gradient_shap(score_function: ScoreFunction) -> float:
     expected = torch.zeros_like(score_function.image[0], dtype=torch.float64)
+    # The same seed gives the same draws; here each gradient is of one picture alone.
     for baselines, shares in chunks_of_draws(score_function, 4, 0.1):
         for baseline, share in zip(baselines, shares, strict=True):
             difference = score_function.image[0] - baseline
@@ -104,6 +107,7 @@ def whole_rise(score_function: ScoreFunction, method: str, **options: Any) -> fl
 @identity("rise", "= the mean over its masks, one by one")
 def rise(score_function: ScoreFunction) -> float:
     random, count = score_function.generator(), 8
+    # In the order in which the method draws them.
     masks = [random_mask(score_function.size, 7, 0.5, random).double() for _ in range(count)]
     baseline = score_function.baseline
 
@@ -120,6 +124,7 @@ def rise(score_function: ScoreFunction) -> float:
 
 @identity("xrai", "sums to its two integrated gradients")
 def xrai(score_function: ScoreFunction) -> float:
+    # Two steps: the identity holds for any number of them.
     ends = (torch.zeros_like(score_function.image), torch.ones_like(score_function.image))
     expected = sum(float(integrate(score_function, end, 2).double().sum()) for end in ends) / 2
     return relative_error(float(values_of(score_function, "xrai", steps=2).sum()), expected)
@@ -127,5 +132,6 @@ def xrai(score_function: ScoreFunction) -> float:
 
 @identity("extremal-perturbation", "more than half visible: a tenth of the picture")
 def extremal(score_function: ScoreFunction) -> float:
+    # Fewer steps than usual: leveling gives the area at any stage of the search.
     visible = values_of(score_function, "extremal-perturbation", steps=60) > 0.5
     return relative_error(float(visible.double().mean()), 0.1)

@@ -27,11 +27,13 @@ def superpixels(image: Tensor, count: int, *, compactness: float = 0.6, rounds: 
     rows = max(1, min(height, round(math.sqrt(count * height / width))))
     columns = max(1, min(width, round(count / rows)))
     labels = cells((height, width), rows, columns).flatten()
+    # A region for each pixel: k-means would have nothing to move.
     if rows * columns >= height * width:
         return labels.reshape(height, width).to(image.device)
     points = _points(image, compactness * math.sqrt(rows * columns / (height * width)))
     for _ in range(rounds):
         labels = torch.cdist(points, _centers(points, labels)).argmin(dim=1)
+        # A center may lose all its pixels; the numbers stay without gaps.
         labels = torch.unique(labels, return_inverse=True)[1]
     return labels.reshape(height, width).to(image.device)
 

@@ -12,7 +12,7 @@ from deepdream.attribution.checks import CheckContext
 from deepdream.attribution.checks.fidelity import infidelity_of, sensitivity_of
 from deepdream.attribution.checks.localization import mass_inside, points_inside
 from deepdream.attribution.checks.promises import completeness_error, cosine
-from deepdream.attribution.checks.removal import area, deletion, insertion, steps_of, taken
+from deepdream.attribution.checks.removal import area, deletion, insertion, replaced_cells, steps_of
 from deepdream.attribution.checks.road import impute
 from deepdream.attribution.checks.shape import entropy, gini
 from deepdream.attribution.question import Question
@@ -26,7 +26,7 @@ def shares(seed: int = 0) -> Tensor:
 def additive_areas(values: Tensor, order: Tensor) -> tuple[float, float]:
     """Deletion and insertion of f = sum of the cells that show, as a share of all."""
     steps = steps_of(len(order), len(order))
-    gone = taken(order, len(order)).double()
+    gone = replaced_cells(order, len(order)).double()
     kept = (1 - gone) @ values / values.sum()
     return area(kept, steps), area(gone @ values / values.sum(), steps)
 
@@ -52,7 +52,7 @@ def test_a_random_order_gives_one_half() -> None:
 def test_steps_begin_with_nothing_and_end_with_all() -> None:
     assert steps_of(196, 28).tolist() == list(range(0, 197, 7))
     assert steps_of(5, 28).tolist() == [0, 1, 2, 3, 4, 5]
-    gone = taken(torch.tensor([2, 0, 1]), 3)
+    gone = replaced_cells(torch.tensor([2, 0, 1]), 3)
     assert gone.int().tolist() == [[0, 0, 0], [0, 0, 1], [1, 0, 1], [1, 1, 1]]
 
 

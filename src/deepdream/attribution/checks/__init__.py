@@ -22,9 +22,10 @@ from deepdream.attribution.checks.checking import (
     plan_curves,
     recomputations,
 )
-from deepdream.attribution.checks.context import SUBSTRATES, CheckContext, MapUnderTest, Measurement
+from deepdream.attribution.checks.context import SUBSTRATES, CheckContext, Measurement
 from deepdream.attribution.checks.maps import CELLS, EDGES, GAUSSIAN, control_maps
 from deepdream.attribution.checks.similarity import Agreement, Similarity, agreement, compare
+from deepdream.attribution.checks.tested_map import MapUnderTest
 from deepdream.attribution.checks.timing import Clock
 from deepdream.attribution.checks.verdicts import ControlScores, Verdict, judge
 

@@ -14,8 +14,9 @@ from typing import Any, Literal
 
 from torch import Tensor
 
-from deepdream.attribution.checks.context import CheckContext, MapUnderTest, Measurement
+from deepdream.attribution.checks.context import CheckContext, Measurement
 from deepdream.attribution.checks.maps import EDGES, GAUSSIAN
+from deepdream.attribution.checks.tested_map import MapUnderTest
 from deepdream.attribution.checks.verdicts import Better, ControlScores, Verdict, judge_all, number
 from deepdream.errors import UnknownNameError, UsageError
 
@@ -72,8 +73,8 @@ class CheckResult:
     @property
     def value(self) -> float | None:
         """The one number for a table: the mean over the main variants."""
-        shown = [self.values[name] for name in self.main or self.values]
-        return sum(shown) / len(shown) if shown else None
+        values = [self.values[name] for name in self.main or self.values]
+        return fmean(values) if values else None
 
     @property
     def controls(self) -> dict[str, tuple[float, float]]:
@@ -145,6 +146,7 @@ class Check:
         reason = self.applies(context, tested_map)
         if reason:
             return CheckResult(self.name, tested_map.method, verdict=f"not made: {reason}")
+        # The context counts for all checks together; the difference is this one's.
         before, start = replace(context.cost), time.perf_counter()
         try:
             result = self.run(context, tested_map)
@@ -193,6 +195,7 @@ def check_of_maps(
     def enter(measure: Measure) -> Measure:
         def run(context: CheckContext, tested_map: MapUnderTest) -> CheckResult:
             measured = measure(context, tested_map.heatmap)
+            # Measured at the first map, kept for the others: seven controls cost more than one map.
             controls = context.measured(name, measure)
             scores = ControlScores.by_variant({key: control.values for key, control in controls.items()})
             verdict = judge_all(measured.values, scores, better)

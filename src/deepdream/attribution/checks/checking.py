@@ -9,7 +9,8 @@ from typing import Any
 from torch import Tensor
 
 from deepdream.attribution.checks.check_registry import Check, CheckResult, all_checks, find_check
-from deepdream.attribution.checks.context import SUBSTRATES, CheckContext, MapUnderTest, Recompute
+from deepdream.attribution.checks.context import SUBSTRATES, CheckContext
+from deepdream.attribution.checks.tested_map import MapUnderTest, Recompute
 from deepdream.attribution.checks.timing import Clock, Forecast, Pace
 from deepdream.attribution.explaining import explain, heatmap_of
 from deepdream.attribution.explanation import Explanation
@@ -88,17 +89,19 @@ def check(
     question = (question or Question()).refine(target=target, against=against)
     context, clock = CheckContext(model, image, question, mask=mask), Clock(budget)
     maps = []
-    for made in explained(context, names, budget=None if budget is None else budget / 3, **options):
-        if isinstance(made, Explanation):
-            maps.append(map_under_test(made, passes=None if budget is None else REDUCED_PASSES))
+    for outcome in explained(context, names, budget=None if budget is None else budget / 3, **options):
+        if isinstance(outcome, Explanation):
+            maps.append(map_under_test(outcome, passes=None if budget is None else REDUCED_PASSES))
         elif len(names) == 1:
-            raise UsageError(f"{made.method} does not apply to {model.name}: {made.reason}")
+            raise UsageError(f"{outcome.method} does not apply to {model.name}: {outcome.reason}")
     if not maps:
         raise UsageError(f"None of these methods applies to {model.name}: {', '.join(names)}.")
-    left = None if budget is None else clock.left
-    curves = None if left is None else plan_curves(context, len(maps), left, most=context.steps)
+    remaining = None if budget is None else clock.left
+    curves = None if remaining is None else plan_curves(context, len(maps), remaining, most=context.steps)
     return list(
-        checked(context, maps, [e.name for e in entries] or tuple(all_checks()), budget=left, curves=curves)
+        checked(
+            context, maps, [e.name for e in entries] or tuple(all_checks()), budget=remaining, curves=curves
+        )
     )
 
 
@@ -139,8 +142,9 @@ def recompute_of(explanation: Explanation, *, passes: int | None = None) -> Reco
     question = replace(explanation.question, against=explanation.against, layer=layer)
 
     def recompute(model: Model, image: Tensor, target: int) -> Tensor:
-        asked = replace(question, target=target)
-        return heatmap_of(model, image, explanation.method, asked, passes=passes, **options)
+        return heatmap_of(
+            model, image, explanation.method, replace(question, target=target), passes=passes, **options
+        )
 
     return recompute
 
@@ -229,20 +233,20 @@ def _checked(
                 yield result
 
 
-def _no_time(expected: float, left: float) -> str:
+def _no_time(expected: float, remaining: float) -> str:
     if expected < 0.5:
         return "not made: there was no time left"
-    return f"not made: it would take {expected:.0f} s, too much of the {left:.0f} s left for all checks"
+    return f"not made: it would take {expected:.0f} s, too much of the {remaining:.0f} s left for all checks"
 
 
-def plan_curves(context: CheckContext, maps: int, left: float, *, most: float) -> int:
+def plan_curves(context: CheckContext, maps: int, remaining: float, *, most: float) -> int:
     """Set the points of a curve, ``most`` at most, so that those of all maps fit; or of how many maps they do.
 
     Args:
         maps: How many there are beside the controls.
-        left: Seconds for everything that is still to be done.
+        remaining: Seconds for everything that is still to be done.
     """
     each = 2 * len(SUBSTRATES) * context.seconds_each
-    wanted = FOR_CURVES * left / (each * (maps + len(context.controls)))
-    context.steps = int(max(FEWEST_STEPS, min(most, MOST_STEPS, wanted)))
-    return max(0, int(MOST_FOR_CURVES * left / (each * context.steps)) - len(context.controls))
+    affordable = FOR_CURVES * remaining / (each * (maps + len(context.controls)))
+    context.steps = int(max(FEWEST_STEPS, min(most, MOST_STEPS, affordable)))
+    return max(0, int(MOST_FOR_CURVES * remaining / (each * context.steps)) - len(context.controls))

@@ -1,4 +1,4 @@
-"""What is checked: a picture, a network and a class (the context), and a method's map of it (the map under test)."""
+"""What is the same for every map that is checked: the picture, the network, the class, and all that was computed."""
 
 from __future__ import annotations
 
@@ -7,20 +7,17 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor
 
 from deepdream.attribution.baselines import make_baseline
 from deepdream.attribution.checks.maps import control_maps, from_cells, grid_of
+from deepdream.attribution.checks.tested_map import MapUnderTest
 from deepdream.attribution.question import Question
 from deepdream.attribution.score_function import Cost, classes_of
 from deepdream.errors import UsageError
 from deepdream.models import Model
-
-if TYPE_CHECKING:
-    from deepdream.attribution.explanation import Explanation
 
 #: Seconds that one chunk of pictures may take where the time is limited: nothing can stop in the middle of one.
 CHUNK_SECONDS = 1.0
@@ -228,32 +225,3 @@ class CheckContext:
     @cached_property
     def _measured(self) -> dict[str, dict[str, Measurement]]:
         return {}
-
-
-Recompute = Callable[[Model, Tensor, int], Tensor]
-
-
-@dataclass(frozen=True, eq=False)
-class MapUnderTest:
-    """A method's map of a context.
-
-    Attributes:
-        heatmap: (H, W), signed and unscaled.
-        recompute: The same method on another network, picture or class; None for a map of unknown origin.
-        explanation: Where the map comes from, if a method of the registry made it.
-        reduced_passes: The most passes of ``recompute``, where they are fewer than those of ``heatmap``.
-        seconds: What ``recompute`` will take.
-    """
-
-    method: str
-    heatmap: Tensor
-    recompute: Recompute | None = None
-    explanation: Explanation | None = None
-    reduced_passes: int | None = None
-    seconds: float = 0.0
-
-
-def needs_method(context: CheckContext, tested_map: MapUnderTest) -> str | None:
-    """Why a check that computes maps anew cannot be made of a map of unknown origin, or None."""
-    del context
-    return None if tested_map.recompute else "it needs the method itself, not only its map"

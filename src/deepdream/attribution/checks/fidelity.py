@@ -12,8 +12,9 @@ from deepdream.attribution.checks.check_registry import (
     check_of_maps,
     check_of_methods,
 )
-from deepdream.attribution.checks.context import CheckContext, MapUnderTest, Measurement, needs_method
+from deepdream.attribution.checks.context import CheckContext, Measurement
 from deepdream.attribution.checks.maps import EDGES, edge_map, to_cells
+from deepdream.attribution.checks.tested_map import MapUnderTest, needs_method
 from deepdream.attribution.checks.verdicts import ControlScores, Verdict
 from deepdream.tensors import generator
 

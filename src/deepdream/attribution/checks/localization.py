@@ -6,7 +6,8 @@ import torch
 from torch import Tensor
 
 from deepdream.attribution.checks.check_registry import check_of_maps
-from deepdream.attribution.checks.context import CheckContext, MapUnderTest, Measurement
+from deepdream.attribution.checks.context import CheckContext, Measurement
+from deepdream.attribution.checks.tested_map import MapUnderTest
 
 #: Pixels by which the peak may miss the mask, at 224 (TorchRay's benchmark).
 TOLERANCE = 15
@@ -14,6 +15,7 @@ TOLERANCE = 15
 
 def points_inside(heatmap: Tensor, mask: Tensor, tolerance: float = TOLERANCE) -> bool:
     """Whether the largest value of (H, W) lies within ``tolerance`` pixels of ``mask`` (H, W) bool."""
+    # By the distance to the mask's nearest pixel, as in TorchRay: a peak just beside the object is a hit.
     index = int(heatmap.argmax())
     peak = torch.tensor([index // heatmap.shape[1], index % heatmap.shape[1]])
     return bool((mask.nonzero() - peak).double().norm(dim=1).min() <= tolerance)

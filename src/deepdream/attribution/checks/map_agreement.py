@@ -8,9 +8,10 @@ from statistics import fmean
 from torch import Tensor
 
 from deepdream.attribution.checks.check_registry import CheckResult, check_of_methods
-from deepdream.attribution.checks.context import CheckContext, MapUnderTest, Measurement
+from deepdream.attribution.checks.context import CheckContext, Measurement
 from deepdream.attribution.checks.maps import to_cells
 from deepdream.attribution.checks.similarity import compare
+from deepdream.attribution.checks.tested_map import MapUnderTest
 from deepdream.attribution.checks.verdicts import ControlScores, Verdict
 
 

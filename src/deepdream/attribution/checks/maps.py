@@ -20,6 +20,7 @@ EDGES = "edge detector"
 
 def to_cells(heatmap: Tensor, side: int = CELLS) -> Tensor:
     """(H, W) -> float64 (h, w), the mean of each cell; never more cells than pixels."""
+    # On the CPU in float64: the order of nearly equal cells must not depend on the device.
     grid = grid_of(heatmap, side)
     return F.adaptive_avg_pool2d(heatmap.detach().cpu().double()[None, None], grid)[0, 0]
 
@@ -58,6 +59,7 @@ def control_maps(image: Tensor, *, seed: int = 0, seeds: int = SEEDS) -> Mapping
 
 def random_map(image: Tensor, *, seed: int) -> Tensor:
     """One uniform number in [0, 1) for each cell of a picture."""
+    # By cells, not by pixels: averaged over a cell, random pixels are nearly flat.
     values = torch.rand(grid_of(image), generator=generator(seed))
     return from_cells(values, _size(image))
 

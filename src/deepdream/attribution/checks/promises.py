@@ -8,7 +8,8 @@ import torch
 from torch import Tensor
 
 from deepdream.attribution.checks.check_registry import CheckResult, check_of_methods
-from deepdream.attribution.checks.context import CheckContext, MapUnderTest, Measurement
+from deepdream.attribution.checks.context import CheckContext, Measurement
+from deepdream.attribution.checks.tested_map import MapUnderTest
 from deepdream.attribution.checks.verdicts import ControlScores, Verdict
 
 #: Relative error up to which a map counts as complete.

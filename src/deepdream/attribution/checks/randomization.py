@@ -16,8 +16,9 @@ import torch
 from torch import Tensor
 
 from deepdream.attribution.checks.check_registry import CheckResult, check_of_methods
-from deepdream.attribution.checks.context import CheckContext, MapUnderTest, Measurement, needs_method
+from deepdream.attribution.checks.context import CheckContext, Measurement
 from deepdream.attribution.checks.similarity import compare
+from deepdream.attribution.checks.tested_map import MapUnderTest, needs_method
 from deepdream.attribution.checks.verdicts import WIDTH, ControlScores, Verdict
 from deepdream.models import Model
 from deepdream.tensors import generator

@@ -22,8 +22,9 @@ def steps_of(count: int, steps: int) -> Tensor:
     return torch.linspace(0, count, min(steps, count) + 1).round().long()
 
 
-def taken(order: Tensor, steps: int) -> Tensor:
+def replaced_cells(order: Tensor, steps: int) -> Tensor:
     """bool (points, cells): the cells that are replaced at each point, the first of ``order`` first."""
+    # The inverse of the permutation: at which place each cell is replaced.
     place = torch.empty_like(order)
     place[order] = torch.arange(len(order))
     return place[None] < steps_of(len(order), steps)[:, None]
@@ -40,16 +41,17 @@ def area(curve: Tensor, steps: Tensor) -> float:
 
 def deletion_curve(context: CheckContext, heatmap: Tensor, substrate: str) -> Tensor:
     """The class's probability while the cells that matter most are hidden first, float64 (points,)."""
-    return context.kept(substrate, ~_taken(context, heatmap))
+    return context.kept(substrate, ~cells_of_map(context, heatmap))
 
 
 def insertion_curve(context: CheckContext, heatmap: Tensor, substrate: str) -> Tensor:
     """The class's probability while the cells that matter most are shown first, float64 (points,)."""
-    return context.kept(substrate, _taken(context, heatmap))
+    return context.kept(substrate, cells_of_map(context, heatmap))
 
 
-def _taken(context: CheckContext, heatmap: Tensor) -> Tensor:
-    return taken(order_of_cells(to_cells(heatmap), seed=context.seed), context.steps)
+def cells_of_map(context: CheckContext, heatmap: Tensor) -> Tensor:
+    """bool (points, cells): the cells that a map ranks first, at each point of a curve."""
+    return replaced_cells(order_of_cells(to_cells(heatmap), seed=context.seed), context.steps)
 
 
 def _measurement(context: CheckContext, curves: dict[str, Tensor]) -> Measurement:
@@ -62,6 +64,7 @@ def _measurement(context: CheckContext, curves: dict[str, Tensor]) -> Measuremen
     "deletion",
     order=100,
     curve=True,
+    # At most: the two ends of a curve are the same for all maps and are computed once.
     each=lambda context: len(SUBSTRATES) * context.steps,
     better="lower",
     question="How fast does the class vanish when the cells the map ranks first are hidden first?",

@@ -8,7 +8,8 @@ import torch
 from torch import Tensor
 
 from deepdream.attribution.checks.check_registry import CheckResult, check_of_methods
-from deepdream.attribution.checks.context import CheckContext, MapUnderTest, Measurement
+from deepdream.attribution.checks.context import CheckContext, Measurement
+from deepdream.attribution.checks.tested_map import MapUnderTest
 from deepdream.attribution.checks.verdicts import ControlScores, Verdict
 
 
@@ -64,6 +65,7 @@ def _described(
 def complexity(context: CheckContext, tested_map: MapUnderTest) -> CheckResult:
     """The entropy of the map's magnitude, in nats."""
     value = entropy(tested_map.heatmap)
+    # exp(entropy) is the number of equally strong pixels with that entropy.
     control_scores = ControlScores.of({name: entropy(control) for name, control in context.controls.items()})
     share = math.exp(value) / tested_map.heatmap.numel()
     words = f"as hard to read as {share:.0%} of the pixels"

@@ -48,6 +48,7 @@ def spearman(first: Tensor, second: Tensor) -> float:
     a, b = (ranks(values) for values in (first, second))
     a, b = a - a.mean(), b - b.mean()
     length = float((a.square().sum() * b.square().sum()).sqrt())
+    # Rounded: two equal maps would correlate by 0.9999999999999998.
     return round(float((a * b).sum()) / length, 12) if length > 0 else 0.0
 
 
@@ -55,6 +56,7 @@ def ranks(values: Tensor) -> Tensor:
     """The rank of each value, from 0; equal values share the mean of theirs."""
     flat = values.flatten().double()
     _, inverse, counts = torch.unique(flat, return_inverse=True, return_counts=True)
+    # The last rank of each value, less half of its repetitions.
     middle: Tensor = counts.cumsum(0).double() - (counts.double() + 1) / 2
     return middle[inverse]
 
@@ -71,6 +73,7 @@ def ssim(first: Tensor, second: Tensor) -> float:
 
     Source: Wang et al. 2004, doi:10.1109/TIP.2003.819861. The window has 7 cells, not 11, for maps of 14.
     """
+    # Scaled to 0..1, or the constants that keep the quotients finite would mean something else for each map.
     pair = torch.stack([_unit(first), _unit(second)])[:, None]
     side = min(7, *first.shape)
     window = _window(side)
@@ -124,6 +127,7 @@ class Agreement:
 def agreement(maps: Mapping[str, Tensor]) -> Agreement:
     """The pairwise similarity of heatmaps (H, W) by name."""
     names = tuple(maps)
+    # One triangle of the matrix: the similarity is symmetric.
     pairs = {(a, b): compare(maps[a], maps[b]) for i, a in enumerate(names) for b in names[: i + 1]}
     table = [[pairs[(a, b) if (a, b) in pairs else (b, a)] for b in names] for a in names]
     return Agreement(

@@ -6,7 +6,8 @@ import time
 from dataclasses import dataclass, field
 
 from deepdream.attribution.checks.check_registry import Check
-from deepdream.attribution.checks.context import CheckContext, MapUnderTest
+from deepdream.attribution.checks.context import CheckContext
+from deepdream.attribution.checks.tested_map import MapUnderTest
 from deepdream.attribution.explanation import Explanation
 from deepdream.attribution.registry import Method, find_method
 

@@ -113,8 +113,10 @@ def _lift(score_function: ScoreFunction, baseline: Tensor) -> Tensor:
     """DeepLIFT (3, H, W) against one baseline (1, 3, H, W)."""
     image = score_function.image.clone().requires_grad_()
     with _more_rules(), warnings.catch_warnings():
+        # They are on a copy, and captum removes them.
         warnings.filterwarnings("ignore", "Setting forward, backward hooks")
         values: Tensor = DeepLift(_ScoreModule(score_function)).attribute(image, baselines=baseline)
+    # The module's scores are without the hook that counts gradients; captum pulls one.
     score_function.cost.backwards += 1
     return values[0].detach()
 

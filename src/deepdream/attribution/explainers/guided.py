@@ -40,8 +40,10 @@ class _Guided(fx.Interpreter):
         if not isinstance(part, RECTIFIERS):
             return super().call_module(target, args, kwargs)
         if self.local:
+            # On the way back the rectifier's own slope comes first, then the cut: both conditions hold.
             return part(_positive_backward(args[0]))
         (x,) = args
+        # The rectifier's value with the backward pass of a rectifier on the gradient alone.
         return _positive_backward(x) + (part(x) - x).detach()
 
 
@@ -97,6 +99,7 @@ def deconvolution(score_function: ScoreFunction) -> Outcome:
 def _rectified_gradient(score_function: ScoreFunction, *, local: bool) -> Outcome:
     graph = canonized(score_function.model)
     gradient = graph_gradient(score_function, _Guided(graph, local=local))
+    # SiLU, GELU and their kin have no kink: what "positive" means for them is a convention, and is noted.
     smooth = {type(part).__name__ for _, part in parts(graph) if isinstance(part, RECTIFIERS)}
     smooth -= {kind.__name__ for kind in _SHARP}
     notes = (f"defined for ReLU; here {', '.join(sorted(smooth))} pass only positive gradients too",)

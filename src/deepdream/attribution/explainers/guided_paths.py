@@ -67,6 +67,7 @@ def _guided_step(
     # Pixels that are further behind than the straight path allows catch up first, whatever their gradient.
     behind = (x - end).abs() > (low - end).abs()
     x = torch.where(behind, low, x)
+    # Pixels that have reached the limit of this step do not move further.
     cost = torch.where(x == high, torch.inf, gradient.abs())
     while (surplus := (x - end).abs().sum() - remaining) > 1e-9 * end.numel() and torch.isfinite(cost).any():
         # The quantile over all pixels, those that have arrived included, as in the authors' code.
@@ -74,6 +75,7 @@ def _guided_step(
         threshold = torch.minimum(cost.flatten().kthvalue(rank).values, cost[torch.isfinite(cost)].max())
         chosen = cost <= threshold
         reach = (high - x).abs()[chosen].sum()
+        # The last group moves only as far as the step is long.
         share = (surplus / reach).clamp(max=1.0) if reach > 0 else torch.ones(())
         x = torch.where(chosen, x + share * (high - x), x)
         if share < 1:

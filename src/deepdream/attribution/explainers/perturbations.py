@@ -140,5 +140,6 @@ def random_mask(size: tuple[int, int], grid: int, keep: float, random: torch.Gen
     large = torch.nn.functional.interpolate(
         coarse, size=((grid + 1) * cell[0], (grid + 1) * cell[1]), mode="bilinear", align_corners=False
     )[0, 0]
+    # Without the shift all masks would share the edges of one grid.
     top, left = (int(torch.randint(side, (1,), generator=random)) for side in cell)
     return large[top : top + height, left : left + width]

@@ -68,7 +68,7 @@ def lime(
 def kernel_values(worth: Game, count: int, samples: int, random: torch.Generator) -> tuple[Tensor, int]:
     """(n,) estimates of the Shapley values, and from how many coalitions; ``worth`` may leave out the last.
 
-    Coalition sizes are chosen_sizes with the Shapley kernel, (n - 1) / (s (n - s)), so that the fit needs no
+    Coalition sizes are drawn with the Shapley kernel, (n - 1) / (s (n - s)), so that the fit needs no
     weights; each coalition comes with its complement (Covert, Lee 2021, arXiv:2012.01536).
     """
     ends = worth(torch.tensor([[0.0] * count, [1.0] * count])).double()
@@ -76,7 +76,6 @@ def kernel_values(worth: Game, count: int, samples: int, random: torch.Generator
     if count == 1:
         return total[None], samples
     sizes = torch.arange(1, count).double()
-    # With the Shapley kernel as their distribution the fit needs no weights.
     chosen_sizes = (
         torch.multinomial(1 / (sizes * (count - sizes)), max(samples // 2, count), True, generator=random) + 1
     )
@@ -96,7 +95,7 @@ def lime_values(
 ) -> tuple[Tensor, int]:
     """(n,) coefficients, and from how many samples, the first of which is the whole picture."""
     members = (torch.rand(max(samples, count + 1), count, generator=random) < 0.5).float()
-    members[0] = 1
+    members[0] = 1  # the picture itself, which is what the model must get right
     worths = worth(members).double()
     members = members[: len(worths)]
     nearness = torch.exp(-((1 - members.mean(dim=1).sqrt()) ** 2) / width**2).double()
