@@ -1,4 +1,4 @@
-"""Small things every room needs to do with tensors."""
+"""Random generators, precision, devices and memory: helpers for tensors that every package needs."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _VERY_LARGE = 30_000_000  # numbers, of ten megapixels
 
 
 def generator(seed: int) -> torch.Generator:
-    """A random generator of one's own (on the CPU, so that every device draws the same numbers)."""
+    """A new random generator with this seed, on the CPU, so that every device draws the same numbers."""
     return torch.Generator().manual_seed(seed)
 
 
@@ -22,12 +22,13 @@ def sent_to(tensor: Tensor, device: torch.device) -> Tensor:
     """``tensor`` in float32 on ``device``; to a CUDA device from pinned memory, without waiting for the copy."""
     tensor = tensor.float()
     if device.type == "cuda" and tensor.device.type == "cpu":
+        # From pageable memory the driver would copy twice, and wait.
         return tensor.pin_memory().to(device, non_blocking=True)
     return tensor.to(device)
 
 
 def doubled(values: Tensor) -> Tensor:
-    """``values`` in float64; on the CPU where their device (MPS) knows no such numbers."""
+    """``values`` in float64; on the CPU where their device (MPS) does not have that type."""
     return (values.cpu() if values.device.type == "mps" else values).double()
 
 
@@ -56,13 +57,13 @@ def give_back_memory() -> None:
 
 
 def make_room(values: Tensor) -> None:
-    """``give_back_memory`` where ``values`` are a very large picture's; it costs a small one more than it brings."""
+    """``give_back_memory`` where ``values`` are a very large picture's; for a small one it costs more than it saves."""
     if values.numel() > _VERY_LARGE:
         give_back_memory()
 
 
 def free_memory(device: torch.device, *, root: Path = Path("/")) -> int | None:
-    """Bytes that are free where ``device`` computes; None where nobody says (other systems, other devices).
+    """Bytes that are free where ``device`` computes; None where it is unknown (other systems, other devices).
 
     On the CPU that is what the machine has left or, where that is less, what a container's limit leaves (control
     groups of either version). ``root`` is where the system's files lie.
@@ -76,16 +77,16 @@ def free_memory(device: torch.device, *, root: Path = Path("/")) -> int | None:
     except OSError:
         return None
     available = [int(line.split()[1]) * 1024 for line in lines if line.startswith("MemAvailable:")]
-    return min([*available, *_left_by_groups(root)]) if available else None
+    return min([*available, *_remaining_in_groups(root)]) if available else None
 
 
-def _left_by_groups(root: Path) -> list[int]:
+def _remaining_in_groups(root: Path) -> list[int]:
     """What every control group that this process is in, and every one around it, leaves of its limit."""
     try:
         lines = (root / "proc/self/cgroup").read_text(encoding="utf-8").splitlines()
     except OSError:
         return []
-    found = []
+    remaining: list[int] = []
     for line in lines:
         _, controllers, path = line.split(":", 2)
         if controllers == "":
@@ -96,12 +97,12 @@ def _left_by_groups(root: Path) -> list[int]:
             continue
         inside = Path(path.lstrip("/"))
         for group in (inside, *inside.parents):  # to the root itself, which is all that a container sees
-            left = _left_by(root / base / group, limit, use)
-            found += [] if left is None else [left]
-    return found
+            rest = _remaining_in(root / base / group, limit, use)
+            remaining += [] if rest is None else [rest]
+    return remaining
 
 
-def _left_by(group: Path, limit: str, use: str) -> int | None:
+def _remaining_in(group: Path, limit: str, use: str) -> int | None:
     """What one group leaves; files that it keeps in memory without need do not count. None where it has no limit."""
     try:
         most, used = ((group / name).read_text(encoding="ascii").strip() for name in (limit, use))
@@ -110,6 +111,7 @@ def _left_by(group: Path, limit: str, use: str) -> int | None:
         return None
     if not most.isdecimal():  # "max"
         return None
+    # The kernel drops files that were read and are not in use before it refuses memory.
     words = dict(line.split() for line in lines)
     idle = int(words.get("total_inactive_file", words.get("inactive_file", 0)))
     return max(0, int(most) - int(used) + idle)

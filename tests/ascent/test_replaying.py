@@ -131,9 +131,7 @@ def test_nothing_is_recorded_unasked_or_on_a_cpu(
 
 @pytest.mark.cuda
 @pytest.mark.weights
-@pytest.mark.skipif(
-    not torch.cuda.is_available(), reason="no CUDA device here: this has never been run by who wrote it"
-)
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="there is no CUDA device here")
 def test_a_recorded_pass_of_the_embedded_network_on_a_gpu(monkeypatch: pytest.MonkeyPatch) -> None:
     model = load_model("efficientnet_lite0", device="cuda")
     photo = torch.rand(1, 3, 224, 224, generator=torch.Generator().manual_seed(0)).cuda()

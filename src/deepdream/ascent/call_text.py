@@ -46,6 +46,7 @@ class Language(Generic[_One]):
             UnknownNameError: no such name or word.
             UsageError: anything else that cannot be read, or a number outside its range.
         """
+        # A plus sign inside brackets, as in jitter(1e+1), separates nothing.
         if not text.strip():
             return ()
         return tuple(self._one(part.strip()) for part in re.split(r"\+(?![^()]*\))", text))

@@ -1,4 +1,4 @@
-"""One gradient of an objective with respect to a picture, seen through random transforms."""
+"""The gradient of an objective with respect to a picture, taken through random transforms."""
 
 from __future__ import annotations
 
@@ -41,12 +41,12 @@ def measure_gradient(
 ) -> tuple[Tensor, Tensor]:
     """d score / d image (B, C, H, W), and the score (a scalar tensor), through one draw of the plan's transforms.
 
-    A picture of four channels, the last its opacity, is seen on a random ground.
+    A picture of four channels, the last its opacity, is laid on a random background.
 
     Of G objectives each is scored by its own B / G neighboring pictures of the batch, so that every picture is
     optimized by itself, and the scores are (G,); ``plan.batch`` pictures go through the network at a time.
 
-    With a ``tiling`` the picture is seen tile by tile. ``references`` holds what the objective is compared with,
+    With a ``tiling`` the gradient is computed tile by tile. ``references`` holds what the objective is compared with,
     at the size of ``image``; what lies under the picture is rolled and scaled as it is. Where ``image`` holds other
     numbers, each pixel's in its place, ``show`` makes the picture of any part of it. Where memory runs out and the
     tiles become smaller, ``shrunk`` receives their core.
@@ -54,7 +54,7 @@ def measure_gradient(
     show = show or detached
     down, right = draw_offset(plan.jitter, image.shape[-2], image.shape[-1], rng)
     changed = bool(plan.zoom or plan.transforms or plan.alpha)
-    if tiling is not None and not changed:  # a large picture has no room for a rolled copy
+    if tiling is not None and not changed:  # a large picture leaves no memory for a rolled copy
         view = Rolled(image, down, right, show)
         return _gradient_and_score(network, goals, plan, references, view, rng, tiling, shrunk)
     rolled = _rolled(show(image), down, right)
@@ -65,7 +65,7 @@ def measure_gradient(
         change = draw_all(parse_transforms(plan.transforms), zoomed.shape[-2], zoomed.shape[-1], rng)
         changed_picture = change(zoomed)
     references = {
-        reference: _alike(reference, value, (down, right), zoomed, change)
+        reference: _aligned(reference, value, (down, right), zoomed, change)
         for reference, value in references.items()
     }
     gradient, score = _gradient_and_score(
@@ -107,12 +107,12 @@ def _scorers(
     for i, goal in enumerate(goals):
         own = {reference: references[reference] for reference in goal.references}
         pictures = slice(i * share, (i + 1) * share)
-        scorers.append(Scorer(network, goal, plan, _those_of(own, pictures, count), shrunk))
+        scorers.append(Scorer(network, goal, plan, _references_of(own, pictures, count), shrunk))
     return scorers
 
 
-def _those_of(references: References, pictures: slice, count: int) -> References:
-    """What lies under some pictures of a batch of ``count``; what all of them share stays."""
+def _references_of(references: References, pictures: slice, count: int) -> References:
+    """The references of some pictures of a batch of ``count``; what all of them share is kept."""
     return {n: v[pictures] if n.lies_under and len(v) == count else v for n, v in references.items()}
 
 
@@ -126,6 +126,7 @@ def _gradient_of_each(
     """
     share = len(view.whole) // len(scorers)
     kinds = {(scorer.balanced, len(scorer.objective.terms)) for scorer in scorers}
+    # Terms are balanced one by one over the whole batch, which needs the same number of terms everywhere.
     alone = tiling is not None or (len(kinds) > 1 and any(balanced for balanced, _ in kinds))
     step = 1 if alone else max(1, scorers[0].plan.batch // share)
     state, parts = rng.get_state(), []
@@ -134,16 +135,16 @@ def _gradient_of_each(
         some = scorers[first : first + step]
         part = view.pictures(slice(first * share, (first + len(some)) * share))
         if len(some) > 1:
-            parts.append(_gradient_together(some, part.whole))
+            parts.append(_gradient_of_batch(some, part.whole))
         else:
             gradient, score = some[0].gradient_of(part, rng, tiling)
             parts.append((gradient, score[None]))
-    if len(parts) == 1:  # a large picture has no room for a copy
+    if len(parts) == 1:  # a large picture leaves no memory for a copy
         return parts[0]
     return torch.cat([gradient for gradient, _ in parts]), torch.cat([score for _, score in parts])
 
 
-def _gradient_together(scorers: Sequence[Scorer], view: Tensor) -> tuple[Tensor, Tensor]:
+def _gradient_of_batch(scorers: Sequence[Scorer], view: Tensor) -> tuple[Tensor, Tensor]:
     """One pass for several objectives, each scored by its share of the pictures; as ``gradient`` of each by itself."""
     layers = tuple(dict.fromkeys(name for scorer in scorers for name in scorer.objective.layers))
     image = view.detach().requires_grad_()
@@ -158,12 +159,13 @@ def _gradient_together(scorers: Sequence[Scorer], view: Tensor) -> tuple[Tensor,
     if not scorers[0].balanced:
         return gradient_of_total(_sum_of([weighted_sum(scores) for scores in scored]), image), scores
     gradient = torch.zeros_like(view)
-    for place in reversed(range(len(scored[0]))):
-        pulled = gradient_of_total(_sum_of([scores[place][1] for scores in scored]), image, again=place > 0)
+    # The last term first, so that the graph can be freed with the first one.
+    for index in reversed(range(len(scored[0]))):
+        pulled = gradient_of_total(_sum_of([scores[index][1] for scores in scored]), image, again=index > 0)
         for scorer, own, part in zip(
             scorers, torch.split(gradient, share), torch.split(pulled, share), strict=True
         ):
-            weight, term = scorer.objective.terms[place]
+            weight, term = scorer.objective.terms[index]
             own += weight * part / term_size(part, term)
     return gradient, scores
 
@@ -174,17 +176,17 @@ def _sum_of(scores: Sequence[Tensor]) -> Tensor:
         return torch.stack(list(scores)).sum()
 
 
-def _alike(
+def _aligned(
     reference: Reference, value: Tensor, offset: tuple[int, int], zoomed: Tensor, change: Change
 ) -> Tensor:
-    """What lies under the picture, rolled and scaled as ``zoomed`` was, and then changed as it."""
+    """A reference of the picture, rolled, scaled as ``zoomed`` was, and then changed in the same way."""
     if not reference.lies_under:
         return value
     return change(resized_to(torch.roll(value, offset, dims=(2, 3)), list(zoomed.shape[-2:])))
 
 
 def _rolled(image: Tensor, down: int, right: int) -> Tensor:
-    """``torch.roll`` in one pass over the picture where it takes two; plane by plane."""
+    """As ``torch.roll``, in one pass over the picture instead of two."""
     height, width = image.shape[-2:]
     down, right = down % height, right % width
     rolled = torch.empty_like(image, memory_format=torch.contiguous_format)
@@ -195,7 +197,7 @@ def _rolled(image: Tensor, down: int, right: int) -> Tensor:
 
 
 def _halves(side: int, offset: int) -> list[tuple[slice, slice]]:
-    """What stays on this side of the end and what comes in again at the beginning: from where, to where."""
+    """(from, to) of the part that stays before the end and of the part that enters again at the beginning."""
     return [
         (slice(0, side - offset), slice(offset, side)),
         (slice(side - offset, side), slice(0, offset)),

@@ -1,6 +1,6 @@
 """Colors as photographs have them: the correlation of R, G and B, and how to remove it.
 
-In natural pictures the three channels move together. A gradient knows nothing of that and paints in neon;
+In natural pictures the three channels move together. A gradient does not keep that correlation and gives neon colors;
 multiplied by the correlation's square root it prefers gray changes, as photographs do.
 
 Source: Olah, Mordvintsev, Schubert 2017, Feature Visualization, Distill; numbers from ImageNet as in lucid

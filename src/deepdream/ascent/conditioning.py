@@ -135,7 +135,7 @@ class Cascade(Part):
 @LANGUAGE.register((1, 12))
 @dataclass(frozen=True)
 class Laplacian(Part):
-    """``levels`` bands of the Laplacian pyramid made equally loud; see ``equalize_bands``."""
+    """``levels`` bands of the Laplacian pyramid brought to the same strength; see ``equalize_bands``."""
 
     levels: int
 
@@ -189,7 +189,7 @@ class Unit(Part):
         return Mixed(values, own=gradient.own).mixed(1 / _floor(sizes))
 
 
-@lru_cache(maxsize=256)
+@lru_cache(maxsize=256)  # the text is read again at every step of a dream
 def parse_conditioning(text: str) -> Conditioning:
     """What ``text`` spells; an empty text is the conditioning that does nothing.
 
@@ -216,6 +216,7 @@ def _parts(plan: Plan) -> list[Part]:
         "cascade": Cascade(plan.blur),
         "laplacian": Laplacian(4),
     }
+    # half-sum is the score of the first notebook, which sums the layers as they are.
     parts: list[Part] = [PerLayer()] if plan.reduction == "mean" else []
     if plan.smoothing != "none":
         parts.append(smoothings[plan.smoothing])

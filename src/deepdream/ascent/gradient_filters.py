@@ -14,7 +14,7 @@ from deepdream import native
 
 _BAND = 1_500_000  # pixels that are filtered at once
 _LANES = 48  # channels of a depthwise convolution that a processor's vector units are full with
-_HIGHEST = 241  # rows of a kernel that our own routine takes
+_HIGHEST = 241  # rows of a kernel that the C routine takes
 _BINOMIAL = (1.0, 4.0, 6.0, 4.0, 1.0)
 _Filter = native.structure("Filter", "x y kernel", f"{native.SIZES} kernel_rows kernel_columns reflect")
 
@@ -22,13 +22,15 @@ _Filter = native.structure("Filter", "x y kernel", f"{native.SIZES} kernel_rows 
 def gaussian_kernel(sigma: float, *, radius: int | None = None) -> Tensor:
     """(2 r + 1,) samples of a Gaussian of ``sigma`` pixels that sum to one; r is 3 sigma if not given."""
     radius = max(1, round(3 * sigma)) if radius is None else radius
+    # In float64, so that the weights sum to one in float32 whatever the radius.
     x = torch.arange(-radius, radius + 1, dtype=torch.float64)
     weights = torch.exp(-0.5 * (x / sigma) ** 2)
     return (weights / weights.sum()).float()
 
 
 def blur(gradient: Tensor, sigma: float) -> Tensor:
-    """``gradient`` convolved with a Gaussian of ``sigma`` pixels, borders reflected where there is room."""
+    """``gradient`` convolved with a Gaussian of ``sigma`` pixels; borders are reflected where they can be."""
+    # A Gaussian is separable: two passes with a line cost far less than one with a square.
     line = gaussian_kernel(sigma)[None, :]
     return _filter(_filter(gradient.mT, line).mT, line)
 
@@ -55,7 +57,7 @@ def laplacian_split(image: Tensor, levels: int) -> list[Tensor]:
     """
     bands: list[Tensor] = []
     for _ in range(levels):
-        if min(image.shape[-2:]) < 8:
+        if min(image.shape[-2:]) < 8:  # smaller than the kernel and its border
             break
         low = _down(image)
         bands.append(image - _up(low, image))
@@ -72,11 +74,17 @@ def laplacian_merge(bands: list[Tensor]) -> Tensor:
 
 
 def equalize_bands(gradient: Tensor, levels: int = 4) -> Tensor:
-    """Every band of the Laplacian pyramid divided by its root mean square, so that all speak equally loud.
+    """Every band of the Laplacian pyramid divided by its root mean square, so that all have the same strength.
 
     Source: the TensorFlow DeepDream notebook (lap_normalize, 4 levels).
     """
-    return laplacian_merge([band / _floor(_rms(band)) for band in laplacian_split(gradient, levels)])
+    bands = []
+    for band in laplacian_split(gradient, levels):
+        # One picture after the other: the axes of a batch at once take longer, and round differently.
+        squares = torch.stack([picture.square().mean() for picture in band]).view(-1, 1, 1, 1)
+        # A band that is zero everywhere stays zero instead of becoming NaN.
+        bands.append(band / squares.sqrt().clamp_min(1e-20))
+    return laplacian_merge(bands)
 
 
 def texture_emphasis(picture: Tensor, calm: float, *, window: float = 6.0, visible: float = 0.02) -> Tensor:
@@ -101,16 +109,6 @@ def _emphasis(picture: Tensor, calm: float, window: float, visible: float) -> Te
     mean = blur(gray, window)
     deviation = blur((gray - mean).square(), window).clamp_min(0).sqrt()
     return 1 - calm + calm * deviation / (deviation + visible)
-
-
-def _rms(band: Tensor) -> Tensor:
-    """(B, 1, 1, 1), one picture after the other: the axes of a batch at once take longer, and round otherwise."""
-    return torch.stack([one.square().mean() for one in band]).view(-1, 1, 1, 1).sqrt()
-
-
-def _floor(size: Tensor) -> Tensor:
-    # A gradient that is zero everywhere stays zero instead of becoming NaN.
-    return size.clamp_min(1e-20)
 
 
 def _filter(image: Tensor, kernel: Tensor) -> Tensor:
@@ -144,17 +142,18 @@ def _filter(image: Tensor, kernel: Tensor) -> Tensor:
 
 
 def _filter_planes(image: Tensor, kernel: Tensor, *, reflect: bool) -> Tensor:
-    """The same by a kernel of our own, which wants no copies and takes a fraction of the time."""
+    """As ``_filter`` by a kernel in C, which makes no copies and takes a fraction of the time."""
     planes = image.contiguous().view(-1, 1, *image.shape[-2:])
-    found = torch.empty_like(planes)
+    filtered = torch.empty_like(planes)
+    # The routine reads three rows of zeros above and below the kernel.
     between = F.pad(kernel, (0, 0, 3, 3))
     shape = {"kernel_rows": kernel.shape[0], "kernel_columns": kernel.shape[1]}
-    native.call("filter", _Filter, planes, found, kernel=between, reflect=int(reflect), **shape)
-    return found.view(image.shape)
+    native.call("filter", _Filter, planes, filtered, kernel=between, reflect=int(reflect), **shape)
+    return filtered.view(image.shape)
 
 
 def _convolve(padded: Tensor, kernel: Tensor) -> Tensor:
-    """The places of ``padded`` where ``kernel`` lies wholly in it, each channel by itself.
+    """``padded`` convolved with ``kernel`` where that lies wholly inside, each channel by itself.
 
     A processor takes the same time for three channels as for sixteen, so strips of the picture lie side by side
     as channels.
@@ -168,8 +167,8 @@ def _convolve(padded: Tensor, kernel: Tensor) -> Tensor:
     count = channels * len(tops)
     strips = [padded[..., top : top + own + kernel.shape[0] - 1, :] for top in tops]
     beside = torch.stack(strips, dim=2).flatten(1, 2).contiguous(memory_format=torch.channels_last)
-    found = F.conv2d(beside, kernel.expand(count, 1, *kernel.shape), groups=count)
-    apart = torch.unflatten(found, 1, (channels, len(tops))).unbind(2)
+    filtered = F.conv2d(beside, kernel.expand(count, 1, *kernel.shape), groups=count)
+    apart = torch.unflatten(filtered, 1, (channels, len(tops))).unbind(2)
     return torch.cat([part[..., i * own - tops[i] :, :] for i, part in enumerate(apart)], dim=2)
 
 
@@ -183,6 +182,7 @@ def _down(image: Tensor) -> Tensor:
 
 
 def _up(low: Tensor, like: Tensor) -> Tensor:
+    # Three of four pixels are zeros before the blur, so it is made four times as strong.
     kernel = 4 * _binomial().to(low)
     spread = F.conv_transpose2d(F.pad(low, (1,) * 4, mode="replicate"), kernel, stride=2, groups=3)
     top = left = 4

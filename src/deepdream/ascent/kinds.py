@@ -22,7 +22,7 @@ _AT_ONCE = 1 << 24
 
 
 def _length(x: Tensor) -> Tensor:
-    """The Euclidean length along the axis of channels, which is kept."""
+    """The Euclidean length along the axis of channels, which is kept with length one."""
     return x.square().sum(dim=1, keepdim=True).sqrt()
 
 
@@ -73,25 +73,23 @@ def neuron(inputs: TermInputs, name: str, index: int, y: float, x: float) -> Ten
     return (activation * spot).sum(dim=(2, 3)).mean()
 
 
-def _vector_need(name: str, vector: Value, _: float) -> tuple[Reference, ...]:
+def _vector_reference(name: str, vector: Value, _: float) -> tuple[Reference, ...]:
     return () if isinstance(vector, tuple) else (Reference("vector", str(vector), name),)
 
 
 def _the_vector(inputs: TermInputs, name: str, vector: Value) -> Tensor:
     """(1, C, 1, 1). Raises UsageError: another length than the layer has channels."""
-    literal = isinstance(vector, tuple)
-    found = (
-        inputs.image.new_tensor(vector)
-        if literal
-        else inputs.references[Reference("vector", str(vector), name)]
-    )
+    if isinstance(vector, tuple):
+        direction = inputs.image.new_tensor(vector)
+    else:
+        direction = inputs.references[Reference("vector", str(vector), name)]
     channels = inputs.spatial(name).shape[1]
-    if found.numel() != channels:
-        raise UsageError(f"{name} has {channels} channels; this direction has {found.numel()} numbers.")
-    return found.reshape(1, -1, 1, 1)
+    if direction.numel() != channels:
+        raise UsageError(f"{name} has {channels} channels; this direction has {direction.numel()} numbers.")
+    return direction.reshape(1, -1, 1, 1)
 
 
-@objective_kind(LAYER, VECTOR, number("power", 0), references=_vector_need)
+@objective_kind(LAYER, VECTOR, number("power", 0), references=_vector_reference)
 def direction(inputs: TermInputs, name: str, vector: Value, power: float) -> Tensor:
     """The mean dot product with a vector, times the cosine (at least 0.1) to a power: lucid's ``direction``."""
     return inputs.total(_dot_cosine(inputs.spatial(name), _the_vector(inputs, name, vector), power))
@@ -144,6 +142,7 @@ def guide(inputs: TermInputs, name: str, picture: Value) -> Tensor:
 def _best_matches(x: Tensor, bank: Tensor) -> Tensor:
     """For every position of (B, C, h, w) the row of ``bank`` (N, C) with the largest dot product."""
     rows = x.movedim(1, -1).reshape(-1, x.shape[1])
+    # In pieces: all positions by all rows of the bank would take gigabytes at a shallow layer.
     step = max(1, _AT_ONCE // len(bank))
     chosen = [(part @ bank.T).argmax(dim=1) for part in torch.split(rows, step)]
     return bank[torch.cat(chosen)].reshape(x.shape[0], *x.shape[2:], x.shape[1]).movedim(-1, 1)
@@ -179,6 +178,7 @@ def diversity(inputs: TermInputs, name: str) -> Tensor:
     x = inputs.spatial(name).flatten(2)
     if x.shape[0] < 2:
         raise UsageError("diversity() compares the pictures of a batch, and here is only one.")
+    # Gram matrices hold what occurs together, wherever it lies: a shifted copy is not a different picture.
     grams = torch.nn.functional.normalize((x @ x.transpose(1, 2)).flatten(1), dim=1, eps=1e-5)
     cosines = grams @ grams.T
     return -(cosines.sum() - cosines.diagonal().sum()) / x.shape[0]
@@ -188,7 +188,7 @@ def diversity(inputs: TermInputs, name: str) -> Tensor:
 def interpolate(inputs: TermInputs, name: str, index: int, second: str, other: int) -> Tensor:
     """From one channel in the first picture of a batch to another in the last: lucid's ``channel_interpolate``.
 
-    A single picture climbs half of each.
+    For a single picture it is half of each.
     """
     one, two = _channel(inputs, name, index), _channel(inputs, second, other)
     count = one.shape[0]

@@ -25,7 +25,8 @@ _PLACE = re.compile(rf"((?:[\w:.-]+/)?{_SEGMENT}(?:\.{_SEGMENT})*)(?::(\d+))?")
 _STRING = re.compile(r'"(?:[^"\\]|\\.)*"')
 _LIST = re.compile(r"\[([^\[\]]*)\]")
 _PLAIN = re.compile(r'[^,()"\[\]]+')
-_DEEPEST = 20  # brackets within brackets
+# Brackets within brackets: the reader calls itself, and a stranger's text must not exhaust the stack.
+_DEEPEST = 20
 
 
 def parse_objective(text: str) -> Objective:
@@ -73,7 +74,7 @@ class _Reader:
         match = self.take(_mark("+-"))
         return match[0].strip() if match else ""
 
-    def reference(self, character: str) -> None:
+    def expect(self, character: str) -> None:
         if not self.take(_mark(character)):
             raise self.lost()
 
@@ -88,6 +89,7 @@ class _Reader:
         return Objective(terms)
 
     def signed(self, sign: str) -> tuple[tuple[float, Term], ...]:
+        # Several signs in a row, as in a + -b, come from texts that were put together by a program.
         weight = 1.0
         while sign:
             weight, sign = (-weight if sign == "-" else weight), self.sign()
@@ -100,7 +102,7 @@ class _Reader:
             return self.masked() if match[1] == "masked" else self.term(match[1])
         if self.take(_mark("(")):
             inner = self.objective()
-            self.reference(")")
+            self.expect(")")
             return inner
         if match := self.take(_PLACE):
             name, channel = match.groups()
@@ -110,7 +112,7 @@ class _Reader:
 
     def masked(self) -> Objective:
         inner = self.objective()
-        self.reference(",")
+        self.expect(",")
         source, *rest = self.arguments()
         if len(rest) > 1 or not isinstance(source, str):
             raise UsageError("It is masked(objective, mask[, feather]), the mask a picture's path.")
@@ -124,18 +126,17 @@ class _Reader:
         return inner.masked(source, feather)
 
     def term(self, kind: str) -> Objective:
-        found = kind_named(kind)
-        return _single(found.term(*self.arguments()))
+        return _single(kind_named(kind).term(*self.arguments()))
 
     def arguments(self) -> list[object]:
         """Up to and with the closing bracket."""
         if self.take(_mark(")")):
             return []
-        found = [self.argument()]
+        arguments = [self.argument()]
         while self.take(_mark(",")):
-            found.append(self.argument())
-        self.reference(")")
-        return found
+            arguments.append(self.argument())
+        self.expect(")")
+        return arguments
 
     def argument(self) -> object:
         if match := self.take(_STRING):

@@ -39,8 +39,9 @@ def l2(inputs: TermInputs, gray: float) -> Tensor:
 def blur(inputs: TermInputs) -> Tensor:
     """Half the mean squared distance from the blurred picture: lucid's ``blur_input_each_step``.
 
-    Climbing ``-k*blur()`` replaces a share of the picture by its blurred self.
+    With ``-k*blur()`` each step replaces a share of the picture by its blurred self.
     """
+    # The blurred picture is a fixed target: its own gradient would pull the neighbors, too.
     return inputs.total((inputs.image - _blurred(inputs.image.detach())).square()) / 2
 
 
@@ -49,6 +50,7 @@ def _blurred(image: Tensor) -> Tensor:
     kernel = torch.full((1, 1, 3, 3), 0.5, device=image.device, dtype=image.dtype)
     kernel[..., 1, 1] = 1
     flat = image.reshape(-1, 1, *image.shape[-2:])
+    # At the border the weights that lie outside the picture are left out, so that no dark frame appears.
     weight = F.conv2d(torch.ones_like(flat[:1]), kernel, padding=1)
     return (F.conv2d(flat, kernel, padding=1) / weight).reshape(image.shape)
 

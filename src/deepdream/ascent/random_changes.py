@@ -1,4 +1,4 @@
-"""The random changes of a picture that a dream can be seen through: shifted, scaled, rotated, cropped, noisy.
+"""The random changes of a picture before each gradient: shifted, scaled, rotated, cropped, noisy.
 
 Source: Olah, Mordvintsev, Schubert 2017, Feature Visualization, Distill, and lucid's optvis/transform.py.
 """
@@ -67,13 +67,13 @@ class Roll:
 @LANGUAGE.register((0, 512))
 @dataclass(frozen=True)
 class Jitter:
-    """Cut to a place at random, ``pixels`` smaller both ways."""
+    """Cropped at a random place, ``pixels`` smaller both ways."""
 
     pixels: int
 
     def draw(self, height: int, width: int, rng: torch.Generator) -> Change:
         spare = [min(self.pixels, side - 1) for side in (height, width)]
-        top, left = (int(torch.randint(room + 1, (), generator=rng)) for room in spare)
+        top, left = (int(torch.randint(side + 1, (), generator=rng)) for side in spare)
         rows, columns = height - spare[0], width - spare[1]
         return lambda image: image[..., top : top + rows, left : left + columns]
 
@@ -143,25 +143,24 @@ class Crops:
     side: int
 
     def draw(self, height: int, width: int, rng: torch.Generator) -> Change:
-        boxes = [self._box(height, width, rng) for _ in range(self.count)]
+        boxes = []
+        for _ in range(self.count):
+            edge = max(1, round(min(height, width) * _between(self.low, self.high, rng)))
+            top, left = (int(torch.randint(side - edge + 1, (), generator=rng)) for side in (height, width))
+            boxes.append((top, left, edge))
         size = (self.side, self.side)
 
         def cut(image: Tensor) -> Tensor:
-            seen = [
+            crops = [
                 F.interpolate(
                     image[..., top : top + edge, left : left + edge],
                     size=size, mode="bilinear", align_corners=False, antialias=True,
                 )
                 for top, left, edge in boxes
             ]  # fmt: skip
-            return torch.stack(seen, dim=1).flatten(0, 1)
+            return torch.stack(crops, dim=1).flatten(0, 1)
 
         return cut
-
-    def _box(self, height: int, width: int, rng: torch.Generator) -> tuple[int, int, int]:
-        edge = max(1, round(min(height, width) * _between(self.low, self.high, rng)))
-        top, left = (int(torch.randint(side - edge + 1, (), generator=rng)) for side in (height, width))
-        return top, left, edge
 
     def needs(self, side: int) -> int:
         if side > self.side:

@@ -15,7 +15,7 @@ from deepdream.ascent.gradient_filters import blur
 from deepdream.ascent.term_inputs import INPUT, Reference, as_map
 from deepdream.errors import UsageError
 
-#: A guide is never looked at with more pixels than this: shallow layers have too many positions.
+#: Most pixels of a guide: shallow layers have a position for every few pixels, and each is compared with all.
 LARGEST_GUIDE = 512 * 512
 _WIDEST_BLUR = 8.0  # pixels
 References = Mapping[Reference, Tensor]
@@ -35,11 +35,11 @@ class NetworkReader(Protocol):
 def references_for(
     objective: Objective, network: NetworkReader, contents: Contents, base: Callable[[], Tensor]
 ) -> dict[Reference, Tensor]:
-    """What every need of ``objective`` stands for at the size of the picture before the dream.
+    """The tensor of every reference of ``objective``, at the size of the picture before the dream.
 
     Args:
         contents: What the files hold, as ``pin_files`` gives it.
-        base: Gives that picture, (B, 3, h, w) in [0, 1]; not asked where nothing is needed.
+        base: Gives that picture, (B, 3, h, w) in [0, 1]; not called where there are no references.
 
     Raises:
         UsageError: a file was not read before, or a vector has not as many numbers as its layer has channels.
@@ -47,10 +47,12 @@ def references_for(
     if not objective.references:
         return {}
     picture = base()
-    return {reference: _made(reference, network, contents, picture) for reference in objective.references}
+    return {
+        reference: _tensor_of(reference, network, contents, picture) for reference in objective.references
+    }
 
 
-def _made(reference: Reference, network: NetworkReader, contents: Contents, base: Tensor) -> Tensor:
+def _tensor_of(reference: Reference, network: NetworkReader, contents: Contents, base: Tensor) -> Tensor:
     height, width = base.shape[-2:]
     if reference.role == "spot":
         return _spot(reference, base)
@@ -77,7 +79,7 @@ def _spot(reference: Reference, base: Tensor) -> Tensor:
 
 def _mask(mask: Tensor, feather: float, height: int, width: int) -> Tensor:
     if feather:
-        # Made soft at a size where the Gaussian is narrow: a wide one on a large mask takes seconds.
+        # Blurred at a size where the Gaussian is narrow: a wide one on a large mask takes seconds.
         shrunk = max(1.0, feather * max(height, width) / _WIDEST_BLUR)
         small = max(1, round(height / shrunk)), max(1, round(width / shrunk))
         mask = blur(_resized(mask, *small), max(0.3, feather * max(small)))
@@ -88,14 +90,15 @@ def _cover(picture: Tensor, height: int, width: int) -> Tensor:
     """The middle of ``picture``, as large as fits the shape wanted, at that size."""
     rows, columns = picture.shape[-2:]
     scale = min(rows / height, columns / width)
-    taken = [max(1, round(height * scale)), max(1, round(width * scale))]
-    top, left = (rows - taken[0]) // 2, (columns - taken[1]) // 2
-    return _resized(picture[..., top : top + taken[0], left : left + taken[1]], height, width)
+    part = [max(1, round(height * scale)), max(1, round(width * scale))]
+    top, left = (rows - part[0]) // 2, (columns - part[1]) // 2
+    return _resized(picture[..., top : top + part[0], left : left + part[1]], height, width)
 
 
 def _bank(picture: Tensor, network: NetworkReader, layer: str, base: Tensor) -> Tensor:
-    """The guide's activations (positions, C), seen at about as many pixels as the dream has."""
+    """The guide's activations (positions, C), at about as many pixels as the dream has."""
     rows, columns = picture.shape[-2:]
+    # Forms of a guide are followed at the scale at which the network sees them, so both sizes must be alike.
     pixels = min(base.shape[-2] * base.shape[-1], LARGEST_GUIDE)
     scale = math.sqrt(pixels / (rows * columns))
     least = network.minimum_size((layer,))

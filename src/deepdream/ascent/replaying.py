@@ -1,11 +1,11 @@
 """A network's pass, forward and back, recorded once on a CUDA device and played again without Python in between.
 
-Small pictures keep a GPU waiting for the next kernel to be started. Once the same layers have been asked for pictures
-of the same size often enough, the pass is recorded as a CUDA graph (``torch.cuda.make_graphed_callables``). Whether
-the recording gives what the network gives is looked at before it is used; if not, or where it cannot be made, the
-network goes on as it is.
+Small pictures keep a GPU waiting for the next kernel to be started. Once the same layers have been computed for
+pictures of the same size often enough, the pass is recorded as a CUDA graph (``torch.cuda.make_graphed_callables``).
+The recording is compared with the network before it is used. Where they differ, or where no recording can be made,
+the network is called as it is.
 
-It has not been run on a GPU by who wrote it, so it is off unless the environment's ``DEEPDREAM_CUDA_GRAPHS`` is 1.
+It has not been tested on a GPU, so it is off unless the environment's ``DEEPDREAM_CUDA_GRAPHS`` is 1.
 """
 
 from __future__ import annotations
@@ -66,17 +66,17 @@ def activations(network: NetworkReader, image: Tensor, layers: tuple[str, ...]) 
 
 
 def _wanted(image: Tensor) -> bool:
-    asked = os.environ.get("DEEPDREAM_CUDA_GRAPHS") == "1"
+    enabled = os.environ.get("DEEPDREAM_CUDA_GRAPHS") == "1"
     differentiable = torch.is_grad_enabled() and image.requires_grad and not are_redirected()
-    return asked and image.is_cuda and differentiable
+    return enabled and image.is_cuda and differentiable
 
 
 def _recorded(network: NetworkReader, image: Tensor, layers: tuple[str, ...]) -> Pass | None:
     """A recording that gives what the network gives for this picture and for another one; None if there is none."""
 
     def run(x: Tensor) -> tuple[Tensor, ...]:
-        found = network.activations(x, layers)
-        return tuple(found[name] for name in layers)
+        outputs = network.activations(x, layers)
+        return tuple(outputs[name] for name in layers)
 
     try:
         recording = cast(Pass, torch.cuda.make_graphed_callables(run, (_free(image),)))
@@ -92,8 +92,8 @@ def _free(image: Tensor) -> Tensor:
 
 def _agree(one: Pass, other: Pass, image: Tensor) -> bool:
     """Whether both give the same activations, and the same gradient of half their squares."""
-    expected, found = (_with_gradient(way, image) for way in (one, other))
-    return all(bool((a - b).norm() <= TOLERANCE * a.norm()) for a, b in zip(expected, found, strict=True))
+    expected, actual = (_with_gradient(way, image) for way in (one, other))
+    return all(bool((a - b).norm() <= TOLERANCE * a.norm()) for a, b in zip(expected, actual, strict=True))
 
 
 def _with_gradient(way: Pass, image: Tensor) -> list[Tensor]:

@@ -1,4 +1,4 @@
-"""From an objective as it was written to one that a network can climb: names found, files read.
+"""From an objective as it was written to one that can be computed: names looked up, files read.
 
 ``resolve`` writes out wildcards and looks up classes; ``pin_files`` replaces the paths that a user typed by base
 names and hashes and reads the files; ``refuse_paths`` is for texts of strangers.
@@ -7,7 +7,7 @@ names and hashes and reads the files; ``refuse_paths`` is for texts of strangers
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from fnmatch import fnmatchcase
 from pathlib import Path
 from types import MappingProxyType
@@ -17,7 +17,7 @@ import torch
 from torch import Tensor
 
 from deepdream.ascent.algebra import Objective
-from deepdream.ascent.arguments import LAYER, VECTOR, Parameter, Value
+from deepdream.ascent.arguments import LAYER, VECTOR, Parameter
 from deepdream.ascent.term_inputs import LOGITS, Reference, TermInputs
 from deepdream.ascent.terms import KINDS, Term
 from deepdream.errors import PictureError, UsageError
@@ -33,7 +33,7 @@ def resolve(objective: Objective, model: Model, *, batch: int = 1) -> Objective:
     """The same objective with wildcards written out and classes as numbers, every name looked up.
 
     Args:
-        batch: How many pictures are climbed at once.
+        batch: How many pictures are optimized at once.
 
     Raises:
         UnknownNameError: a layer or class that the network does not have.
@@ -43,46 +43,44 @@ def resolve(objective: Objective, model: Model, *, batch: int = 1) -> Objective:
         tuple((weight, one) for weight, term in objective.terms for one in _written_out(term, model))
     )
     terms = tuple((weight, _numbered(term, model)) for weight, term in written_out.terms)
-    found = Objective(terms)
-    for name in found.layers:
+    resolved = Objective(terms)
+    for name in resolved.layers:
         model.check_layer(name)
-    found.scores(_blank_inputs(found, model, batch))
-    return found
+    # Scored once on zeros: every term checks its own indexes, before hours of work.
+    resolved.scores(_blank_inputs(resolved, model, batch))
+    return resolved
 
 
 def layers_like(pattern: str, names: Sequence[str]) -> list[str]:
     """The layers that ``blocks.*`` (one part of a name) or ``blocks.3-5`` means, or the layer of that very name."""
     if pattern in names or not set(pattern) & {"*", "-"}:
         return [pattern]
-    wanted = [pattern]
+    patterns = [pattern]
     if match := _RANGE.fullmatch(pattern):
         before, first, last, after = match.groups()
         if int(last) - int(first) > _LONGEST_RANGE:
             raise UsageError(f"The range {pattern[:60]!r} is too long.")
-        wanted = [f"{before}{number}{after}" for number in range(int(first), int(last) + 1)]
-    matching = [name for name in names if any(_alike(name, one) for one in wanted)]
+        patterns = [f"{before}{number}{after}" for number in range(int(first), int(last) + 1)]
+    matching = [name for name in names if any(_alike(name, one) for one in patterns)]
     return matching or [pattern]
 
 
 def _alike(name: str, pattern: str) -> bool:
-    parts, wanted = name.split("."), pattern.split(".")
-    return len(parts) == len(wanted) and all(map(fnmatchcase, parts, wanted))
+    # Part by part: a * stands for one part of a name and never for a dot.
+    parts, patterns = name.split("."), pattern.split(".")
+    return len(parts) == len(patterns) and all(map(fnmatchcase, parts, patterns))
 
 
 def _written_out(term: Term, model: Model) -> list[Term]:
-    names = [str(v) for v, p in _pairs(term) if p.role == LAYER.role and set(str(v)) & {"*", "-"}]
+    pairs = zip(term.arguments, KINDS[term.kind].parameters, strict=True)
+    names = [str(v) for v, p in pairs if p.role == LAYER.role and set(str(v)) & {"*", "-"}]
     if not names:
         return [term]
-    found = layers_like(names[0], list(model.layers))
-    return [term.replaced(_renaming(names[0], one)) for one in found]
 
+    def renamed(layer: str) -> Term:
+        return term.replaced(lambda v, p: layer if p.role == LAYER.role and v == names[0] else v)
 
-def _renaming(before: str, after: str) -> Callable[[Value, Parameter], Value]:
-    return lambda value, parameter: after if parameter.role == LAYER.role and value == before else value
-
-
-def _pairs(term: Term) -> Iterable[tuple[Value, Parameter]]:
-    return zip(term.arguments, KINDS[term.kind].parameters, strict=True)
+    return [renamed(layer) for layer in layers_like(names[0], list(model.layers))]
 
 
 def _numbered(term: Term, model: Model) -> Term:
@@ -119,18 +117,18 @@ def _blank(reference: Reference, channels: int) -> Tensor:
 
 def pin_files(
     objective: Objective,
-    places: Iterable[Path] = (),
+    search_paths: Iterable[Path] = (),
     vectors: Mapping[Resource, Tensor] = MappingProxyType({}),
 ) -> tuple[Objective, dict[tuple[str, str], Tensor]]:
     """The objective with base names and hashes for its files, and what they hold, by (role, resource).
 
     Pictures are (1, 3, H, W) in [0, 1], masks (1, 1, H, W), vectors (C,). A path that the user typed is followed;
-    a name with a hash is looked for in ``vectors``, and then in ``places``, the current folder and ``images``.
+    a name with a hash is looked for in ``vectors``, and then in ``search_paths``, the current folder and ``images``.
 
     Raises:
         PictureError: a file that is not there, not readable, or not what it should be.
     """
-    places = tuple(places)
+    search_paths = tuple(search_paths)
     names: dict[str | Resource, Resource] = {}
     contents: dict[tuple[str, str], Tensor] = {}
     for source, parameter in objective.sources:
@@ -138,7 +136,7 @@ def pin_files(
             names[source] = source
             contents[parameter.name, str(source)] = vectors[source]
             continue
-        names[source], path = pin(str(source), places)
+        names[source], path = pin(str(source), search_paths)
         key = (parameter.name, str(names[source]))
         contents[key] = _read(path, parameter)
     pinned = objective.replaced(
@@ -152,7 +150,7 @@ def pin_files(
 
 
 def refuse_paths(objective: Objective) -> None:
-    """Raises PictureError if a stranger's objective names a file by anything but base name and hash."""
+    """Raises PictureError if an objective from elsewhere names a file by anything but base name and hash."""
     for source, _ in objective.sources:
         if not isinstance(source, Resource):
             raise PictureError(f"The recipe names the file {source[:60]!r} without a hash; it is not opened.")
@@ -180,10 +178,11 @@ def _read_vector(path: Path) -> Tensor:
         if path.suffix == ".safetensors":
             from safetensors.torch import load
 
-            (found,) = load(path.read_bytes()).values()
+            (tensor,) = load(path.read_bytes()).values()
         else:
-            found = torch.from_numpy(np.load(path, allow_pickle=False))
-        vector = found.flatten().to(torch.float32)
+            # Unpickling would run code from the file.
+            tensor = torch.from_numpy(np.load(path, allow_pickle=False))
+        vector = tensor.flatten().to(torch.float32)
     except Exception as error:  # readers of damaged files raise anything
         raise PictureError(
             f"{path.name} holds no vector: give a .npy file, or a .safetensors file with one tensor."

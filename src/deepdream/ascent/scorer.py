@@ -21,9 +21,10 @@ from deepdream.ascent.tiling import Box, Rolled, Tiling, tiled_gradient
 from deepdream.models.rectifiers import redirected_gradients
 from deepdream.plan import Plan
 
-#: A term whose size is below this is dead: nothing of its layer responds, and it has nothing to say.
+#: A term whose gradient is smaller than this is left as it is: dividing by it would amplify rounding errors.
 _DEAD = 1e-12
-_ENOUGH = 512 * 512  # pixels
+#: Pixels of the picture on which the sizes of terms are measured: they only need to be compared.
+_ENOUGH = 512 * 512
 
 
 def detached(image: Tensor) -> Tensor:
@@ -32,7 +33,7 @@ def detached(image: Tensor) -> Tensor:
 
 @dataclass(frozen=True, eq=False)
 class Scorer:
-    """A network that looks at views of a picture, for an objective."""
+    """Scores views of a picture by the activations of a network, and gives the gradient of the score."""
 
     network: NetworkReader
     objective: Objective
@@ -50,6 +51,7 @@ class Scorer:
         if not self.balanced:
             return gradient_of_total(weighted_sum(scores), inputs.image), total_of(scores)
         gradient = torch.zeros_like(view)
+        # One backward pass per term, since each is divided by its own size; the last one frees the graph.
         for index, (weight, score) in enumerate(reversed(scores)):
             term = self.objective.terms[-1 - index][1]
             part = gradient_of_total(score, inputs.image, again=index < len(scores) - 1)
@@ -76,7 +78,7 @@ class Scorer:
 
         sizes: Sequence[float | Tensor] = [1.0] * len(self.objective.terms)
         if self.balanced:
-            sizes = self._sizes(*part(Box(0, height, 0, width), _shrunk))
+            sizes = self._sizes(*part(Box(0, height, 0, width), _small_copy))
 
         def gradient_of(box: Box) -> tuple[Tensor, Tensor]:
             inputs, scores = self._scored(*part(box))
@@ -89,7 +91,7 @@ class Scorer:
         return tiled_gradient(view, tiling, rng, gradient_of, shrunk=self.shrunk)
 
     def _scored(self, image: Tensor, references: References) -> tuple[TermInputs, list[tuple[float, Tensor]]]:
-        """What the terms look at, and their weights and scores, which can be differentiated in its image."""
+        """The inputs of the terms, and their weights and scores, which can be differentiated in the inputs' image."""
         image = image.detach().requires_grad_()
         activations = self.activations(image, self.objective.layers)
         with torch.enable_grad():
@@ -100,12 +102,13 @@ class Scorer:
 
     def activations(self, image: Tensor, layers: tuple[str, ...]) -> dict[str, Tensor]:
         """The outputs of ``layers``, which can be differentiated in the image."""
+        # Rectifiers are redirected only around the pass: the network itself is never changed.
         rectifiers = redirected_gradients() if self.plan.relu == "redirected" else nullcontext()
         with torch.enable_grad(), rectifiers:
             return replaying.activations(self.network, image, layers) if layers else {}
 
     def scores(self, activations: dict[str, Tensor], image: Tensor) -> list[tuple[float, Tensor]]:
-        """The weights and scores of the terms, where the network has looked already."""
+        """The weights and scores of the terms, from activations that were computed already."""
         return self.objective.scores(
             TermInputs(
                 activations, image, self.plan.reduction, self._activations_of_pictures(self.references)
@@ -142,6 +145,7 @@ class Scorer:
         if self.plan.reduction == "half-sum" or KINDS[term.kind].spread == "sum":
             return 1.0
         (height, width), (rows, columns) = view.shape[-2:], tile.shape[-2:]
+        # A penalty reads the pixels themselves, and not positions of a layer.
         if not term.layers:
             return rows * columns / (height * width)
         name = term.layers[0]
@@ -163,7 +167,7 @@ def term_size(gradient: Tensor, term: Term) -> float | Tensor:
     """What a term is divided by beside others: so that its weight is how far it moves a typical pixel.
 
     The root mean square of its gradient times the number of pixel values. A penalty, a mean over these values, is
-    left in its own units: the better it is met, the less it shall push.
+    left in its own units: the better it is met, the less it must push.
     """
     if KINDS[term.kind].penalty:
         return 1.0
@@ -171,7 +175,7 @@ def term_size(gradient: Tensor, term: Term) -> float | Tensor:
     return torch.where(size > _DEAD, size, torch.ones_like(size))
 
 
-def _shrunk(stack: Tensor) -> Tensor:
+def _small_copy(stack: Tensor) -> Tensor:
     """A picture and what lies under it, at no more pixels than are needed to see how terms compare."""
     factor = math.sqrt(_ENOUGH / (stack.shape[-2] * stack.shape[-1]))
     if factor >= 1:

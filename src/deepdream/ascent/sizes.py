@@ -27,5 +27,5 @@ def octaves(
     sizes = [(height, width)]
     for _ in range(count - 1):
         sizes.insert(0, (max(1, round(sizes[0][0] / scale)), max(1, round(sizes[0][1] / scale))))
-    kept = [size for size in sizes[:-1] if min(size) >= floor]
-    return tuple(Octave(*size, steps) for size in [*kept, (height, width)])
+    large = [size for size in sizes[:-1] if min(size) >= floor]
+    return tuple(Octave(*size, steps) for size in [*large, (height, width)])

@@ -1,7 +1,7 @@
-"""Large pictures in tiles: where they lie, how much they see, and what to do when memory runs out.
+"""Large pictures in tiles: where they lie, how far they extend, and what happens when memory runs out.
 
 A pixel's gradient depends on the units that see it, and those on all the pixels they see. So a tile is a core,
-whose gradient is kept, in a halo, which is only looked at. With a halo of the receptive field less one the
+whose gradient is kept, in a halo, which is only input. With a halo of the receptive field less one the
 gradient is that of the whole picture; with less it is nearly so, and a new random grid at every step lets no
 seam appear (both in tests/ascent/test_tiling.py).
 """
@@ -35,7 +35,7 @@ class Tiling:
         core: Side in pixels of the square whose gradient a tile gives.
         halo: Pixels it looks at around the core.
         stride: Of the layers: tiles start on this grid, so that units lie where they lie in the whole picture.
-        fixed: Whether somebody chose the core; it is then kept when memory runs out.
+        fixed: Whether the user chose the core; it is then kept when memory runs out.
     """
 
     core: int
@@ -156,12 +156,13 @@ def blocks(height: int, width: int, largest: int) -> list[Box]:
 
 
 def _cut(start: int, end: int, length: int, offset: int) -> list[tuple[int, int]]:
+    # An offset of 0 would give an empty first piece, so the first edge is then a whole length away.
     edges = [start, *range(start + (offset or length), end, length), end]
     return [(a, b) for a, b in pairwise(edges) if b > a]
 
 
 def surroundings(core: Box, height: int, width: int, tiling: Tiling) -> Box:
-    """What a tile looks at: the core and its halo, on the grid on which the network lays its units.
+    """The input of a tile: the core and its halo, on the grid on which the network lays its units.
 
     A tile starts at a multiple of the stride and, unless it ends with the picture, has the picture's size modulo
     the stride: paddings that depend on the size being even or odd then fall as they do in the whole picture.
@@ -175,6 +176,7 @@ def _span(start: int, end: int, length: int, tiling: Tiling) -> tuple[int, int]:
     step = tiling.stride
     first = max(0, (start - tiling.halo) // step * step)
     last = end + tiling.halo
+    # Sizes of tile and picture are equal modulo the stride, so that strided layers pad both in the same way.
     last += (length - (last - first)) % step
     return first, min(last, length)
 
@@ -198,6 +200,7 @@ def tiled_gradient(
         RuntimeError: torch's own error, where the smallest tile is still too large.
     """
     height, width = view.whole.shape[-2:]
+    # One buffer for all tiles: joining them in the end would need the picture's size a second time.
     gradient = torch.empty(view.whole.shape, dtype=view.whole.dtype, device=view.whole.device)
     score = torch.zeros((), device=view.whole.device)
     cores = grid(height, width, tiling.core, rng)

@@ -1,4 +1,4 @@
-"""Small random changes through which a network sees a picture, so that what is found does not hang on one pixel grid.
+"""Small random changes of a picture before each gradient, so that the result does not depend on one pixel grid.
 
 Written as text with ``+`` between them, in the order in which they are made:
 
@@ -41,11 +41,13 @@ def join_transforms(transforms: Sequence[Transform]) -> str:
 def draw_all(transforms: Sequence[Transform], height: int, width: int, rng: torch.Generator) -> Change:
     """One change of each, made one after the other."""
     changes: list[Change] = []
+    # Without data: only the sizes between the transforms are needed to draw the next one.
     shape = torch.empty(1, 3, height, width, device="meta")
     for one in transforms:
         change = one.draw(shape.shape[-2], shape.shape[-1], rng)
         changes.append(change)
-        shape = _after(one, change, shape)
+        if not isinstance(one, (Noise, Rotate)):  # these keep the size
+            shape = change(shape)
 
     def make(image: Tensor) -> Tensor:
         for change in changes:
@@ -53,10 +55,6 @@ def draw_all(transforms: Sequence[Transform], height: int, width: int, rng: torc
         return image
 
     return make
-
-
-def _after(one: Transform, change: Change, shape: Tensor) -> Tensor:
-    return shape if isinstance(one, (Noise, Rotate)) else change(shape)
 
 
 def side_needed(transforms: Sequence[Transform], side: int) -> int:

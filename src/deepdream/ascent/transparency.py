@@ -1,4 +1,4 @@
-"""Pictures with opacity: what they are seen on, and what keeps their ground transparent.
+"""Pictures with opacity: the background they are laid on, and what keeps their own background transparent.
 
 A picture (B, 4, H, W) has its colors and, last, its opacity. At every step it is laid over a new random ground, so
 that what it shows must stand out from anything; and opacity is held down, so that only what the objective needs stays.
@@ -37,16 +37,19 @@ def random_ground(height: int, width: int, rng: torch.Generator) -> Tensor:
     """(1, 3, H, W) in [0, 1]: smooth colored clouds, whose amplitude falls as their frequency rises."""
     kind = Fourier()
     signal = kind.signal(kind.start(1, height, width, rng), height, width)
+    # Scaled to one contrast, whatever the size of the picture.
     size = signal.square().mean().sqrt().clamp_min(1e-12)
     return Palette().squash(_CONTRAST * signal / size)
 
 
 def held_down(pull: Tensor, opacity: Tensor, weight: float) -> Tensor:
-    """Where ``opacity`` (B, 1, H, W) goes: the objective's ``pull`` less ``weight`` times that of its squared mean.
+    """The direction of ``opacity`` (B, 1, H, W): the objective's ``pull`` less ``weight`` times the penalty's.
 
-    So the less is left the less it is held down. The mean is taken through ``outskirts``; besides, opacity is drawn to
-    its blurred self (lucid's ``blur_alpha_each_step``). The unit of both is the root mean square of the pull.
+    The penalty is the squared mean, so the less opacity remains the less it is reduced. The mean is weighted by
+    ``outskirts``. Opacity is also drawn to its blurred self (lucid's ``blur_alpha_each_step``). The unit of both is
+    the root mean square of the pull.
     """
+    # Relative to the pull, so that one weight fits objectives of any size.
     unit = pull.square().mean(dim=(1, 2, 3), keepdim=True).sqrt()
     slope = 2 * opacity.mean(dim=(1, 2, 3), keepdim=True)
     mean = weight * slope * outskirts(*pull.shape[-2:]).to(pull)

@@ -1,4 +1,4 @@
-"""What may change, and how it becomes a picture."""
+"""Parameterizations: the numbers that are optimized, and how they become a picture."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ import_all()
 
 
 def parameterization_for(plan: Plan) -> Parameterization:
-    """What the plan changes, with its colors and, where it is to be transparent, its opacity."""
+    """The parameterization of the plan, with its colors and, where it is transparent, its opacity."""
     palette = Palette(plan.decorrelated, plan.alpha)
     if plan.parameterization == "maco" and plan.magnitudes:
         return MACO(palette, parse_magnitudes(plan.magnitudes))
@@ -57,7 +57,7 @@ def parameterization_for(plan: Plan) -> Parameterization:
 
 
 def check_start(plan: Plan) -> None:
-    """Raises UsageError where what the plan changes cannot hold the picture that it starts from, or goes back to."""
+    """Raises UsageError where the parameterization cannot hold the picture that the plan starts from."""
     name = plan.parameterization
     if plan.alpha:
         if plan.parameterization == "cppn":

@@ -1,4 +1,4 @@
-"""A small network that paints: from where a pixel lies to its color."""
+"""A small network that computes the color of a pixel from its coordinates."""
 
 from __future__ import annotations
 
@@ -38,6 +38,7 @@ class CPPN(Squashed):
 
     def decode(self, parameters: Tensor, height: int, width: int) -> Tensor:
         place = _coordinates(height, width, parameters.device).to(parameters.dtype)
+        # baddbmm takes the bias along: a sum apart would hold another copy of every layer.
         value = place.expand(len(parameters), -1, -1)
         *hidden, (weight, bias) = self._layers(parameters)
         for inner, shift in hidden:
@@ -47,7 +48,7 @@ class CPPN(Squashed):
         return self.palette.squash(colors.transpose(1, 2).reshape(-1, self.palette.channels, height, width))
 
     def pull_back(self, parameters: Tensor, direction: Tensor) -> Tensor:
-        """One picture at a time: a pixel takes four kilobytes on the way."""
+        """One picture at a time: a pixel takes four kilobytes in the backward pass."""
         parts = zip(torch.split(parameters, 1), torch.split(direction, 1), strict=True)
         return torch.cat([chain_rule(self, own, way) for own, way in parts])
 

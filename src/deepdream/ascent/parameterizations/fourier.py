@@ -1,4 +1,4 @@
-"""The spectrum of a picture."""
+"""The parameterization by the spectrum of a picture."""
 
 from __future__ import annotations
 
@@ -41,6 +41,7 @@ class Fourier(Squashed):
 
     @staticmethod
     def _scale(height: int, width: int, device: torch.device) -> Tensor:
+        # The mean has frequency 0: it is scaled as the lowest frequency.
         floor = 1.0 / max(height, width)
         scale: Tensor = (height * width) ** 0.5 / radial_frequency(height, width, device).clamp_min(floor)
         return scale

@@ -1,4 +1,4 @@
-"""Phases alone are free: how much there is of each frequency stays as it is in photographs."""
+"""Only the phases of the spectrum are optimized: its magnitudes are those of photographs."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ _SHARE = 0.2
 class MACO(Squashed):
     """The phase of each frequency of the colors; the magnitudes are those of photographs.
 
-    What cannot be made louder must be put in its place, so neither grain nor glare can win. Parameters are
+    A frequency cannot become stronger and can only move, so neither grain nor glare can take over. Parameters are
     (B, 3, H, W // 2 + 1), in radians. A given photograph has magnitudes of its own, so a dream in it starts from
     noise; ``encode`` keeps its phases only. Opacity has no photographs to be like: it is a free spectrum as in
     ``Fourier``, whose real and imaginary parts stand behind the phases.
@@ -75,7 +75,7 @@ class MACO(Squashed):
         return torch.cat([signal, self._opacity.signal(coefficients, height, width)], dim=1)
 
     def start(self, count: int, height: int, width: int, rng: torch.Generator) -> Tensor:
-        """Any phase is as likely as any other: clouds."""
+        """Phases that are uniform over the circle, which looks like clouds."""
         shape = (count, 3, height, width // 2 + 1)
         phases = math.pi * (2 * torch.rand(shape, generator=rng) - 1)
         if not self.palette.opacity:
@@ -89,13 +89,14 @@ def magnitude(magnitudes: Magnitudes, height: int, width: int, device: torch.dev
     frequency = radial_frequency(height, width, device)
     exponents = torch.tensor(magnitudes.exponents, device=device)[:, None, None]
     shape = frequency.clamp_min(1.0 / max(height, width)) ** -exponents * (frequency > 0)
+    # By Parseval's theorem: the magnitudes are scaled so that the picture has the deviation that is given.
     energy = (shape.square() * _multiplicity(width, device)).sum(dim=(1, 2), keepdim=True)
     deviations = torch.tensor(magnitudes.deviations, device=device)[:, None, None]
     return deviations * height * width * shape / energy.sqrt().clamp_min(1e-12)
 
 
 def measure_magnitudes(pictures: Iterable[Tensor], *, decorrelated: bool = True) -> Magnitudes:
-    """The magnitudes of photographs (1, 3, H, W), of which the square in the middle is looked at, at 256 pixels.
+    """The magnitudes of photographs (1, 3, H, W), from the square in the middle, at 256 pixels.
 
     The magnitude under a Hann window, which keeps the borders from adding frequencies, is averaged over the
     pictures in 16 rings from 3 cycles per picture to half a cycle per pixel; the exponent is the slope of a line
@@ -105,10 +106,10 @@ def measure_magnitudes(pictures: Iterable[Tensor], *, decorrelated: bool = True)
         UsageError: no pictures, pictures below 256 pixels a side, or of one even color, which have no spectrum.
     """
     palette = Palette(decorrelated=decorrelated)
-    found = [_rings_and_deviation(palette.unsquash(_middle(picture))) for picture in pictures]
-    if not found:
+    measures = [_rings_and_deviation(palette.unsquash(_middle(picture))) for picture in pictures]
+    if not measures:
         raise UsageError("Magnitudes are measured on pictures, and there are none.")
-    sizes, deviations = (torch.stack(parts).mean(dim=0) for parts in zip(*found, strict=True))
+    sizes, deviations = (torch.stack(parts).mean(dim=0) for parts in zip(*measures, strict=True))
     if float(sizes.min()) < _FAINT:
         raise UsageError("These pictures hold no detail in some color: take photographs.")
     middles = (_EDGES[:-1] * _EDGES[1:]).sqrt().log()
@@ -149,6 +150,7 @@ def _multiplicity(width: int, device: torch.device) -> Tensor:
 
 def _odd(phase: Tensor, width: int) -> Tensor:
     """``phase`` such that a real picture has it: opposite frequencies, in the outer columns, have opposite phases."""
+    # irfft2 ignores what is not antisymmetric there, and the magnitudes would no longer be those that are given.
     columns = list(torch.split(phase, 1, dim=-1))
     for place in {0, len(columns) - 1} if width % 2 == 0 else {0}:
         opposite = columns[place].flip(-2).roll(1, dims=-2)

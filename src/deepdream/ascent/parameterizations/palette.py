@@ -1,4 +1,4 @@
-"""What the channels of a signal before the sigmoid mean: colors, and how opaque they are."""
+"""The channels of a signal before the sigmoid: colors, and opacity."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from torch import Tensor
 
 from deepdream.ascent.color_correlation import correlate, decorrelate
 
-#: Opacity moves so many times as fast as colors: it has a long way from one half to nothing.
+#: Opacity moves so many times as fast as colors: it starts at one half and has to reach zero.
 _STEEPNESS = 2.0
 
 
@@ -33,14 +33,15 @@ class Palette:
         """The picture (B, C, H, W) in [0, 1] of a signal of any size."""
         colors, opacity = signal[:, :3], _STEEPNESS * signal[:, 3:]
         mixed = correlate(colors) if self.decorrelated else colors
-        shown = torch.cat([mixed, opacity], dim=1) if self.opacity else mixed
-        image = (torch.sigmoid(shown) - 0.01) / 0.98
+        channels = torch.cat([mixed, opacity], dim=1) if self.opacity else mixed
+        # Ends outside [0, 1], so that pure black and white have finite signals.
+        image = (torch.sigmoid(channels) - 0.01) / 0.98
         return _kept_alive(image) if self.opacity else image.clamp(0, 1)
 
     def unsquash(self, image: Tensor) -> Tensor:
         """The signal of ``image``; the inverse of ``squash``."""
-        shown = torch.logit(0.01 + 0.98 * image)
-        mixed, opacity = shown[:, :3], shown[:, 3:] / _STEEPNESS
+        channels = torch.logit(0.01 + 0.98 * image)
+        mixed, opacity = channels[:, :3], channels[:, 3:] / _STEEPNESS
         colors = decorrelate(mixed) if self.decorrelated else mixed
         return torch.cat([colors, opacity], dim=1) if self.opacity else colors
 

@@ -1,4 +1,4 @@
-"""What every parameterization can do, and what most of them share."""
+"""The protocol and the registry of parameterizations, and what most of them share."""
 
 from __future__ import annotations
 
@@ -39,13 +39,13 @@ class Parameterization(Protocol):
         """The picture of ``parameters``, in [0, 1]; differentiable."""
 
     def pull_back(self, parameters: Tensor, direction: Tensor) -> Tensor:
-        """The change of the parameters that a change ``direction`` of the picture asks for."""
+        """The change of the parameters that corresponds to a change ``direction`` of the picture."""
 
     def project(self, parameters: Tensor) -> Tensor:
         """The nearest parameters that mean a legal picture."""
 
     def start(self, count: int, height: int, width: int, rng: torch.Generator) -> Tensor:
-        """Random parameters of ``count`` pictures that show nothing yet."""
+        """Random parameters of ``count`` pictures without any form yet."""
 
 
 def register(name: str) -> Callable[[_Maker], _Maker]:
@@ -70,7 +70,7 @@ def chain_rule(kind: Parameterization, parameters: Tensor, direction: Tensor) ->
 
 
 class Squashed:
-    """What the parameterizations that end in a sigmoid share: nothing is illegal, and the chain rule holds."""
+    """The common part of parameterizations that end in a sigmoid: any parameters are legal."""
 
     exact = True
     pixelwise = False

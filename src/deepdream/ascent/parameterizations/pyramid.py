@@ -29,10 +29,12 @@ class LaplacianPyramid(Squashed):
 
     def encode(self, image: Tensor) -> Tensor:
         """What a level cannot hold is left to the next finer one, and the finest holds all."""
-        left, levels = self.palette.unsquash(image), []
+        remainder, levels = self.palette.unsquash(image), []
         for height, width in reversed(level_sizes(image.shape[-2], image.shape[-1], self.factors)):
-            level = F.interpolate(left, (height, width), mode="bilinear", align_corners=False, antialias=True)
-            left = left - _enlarged(level, *image.shape[-2:])
+            level = F.interpolate(
+                remainder, (height, width), mode="bilinear", align_corners=False, antialias=True
+            )
+            remainder = remainder - _enlarged(level, *image.shape[-2:])
             levels.append(level.flatten(1))
         return torch.cat(levels[::-1], dim=1)
 
@@ -51,8 +53,8 @@ class LaplacianPyramid(Squashed):
 class Shared(Squashed):
     """A spectrum of its own for each picture of a batch, and coarse levels that all of them share.
 
-    What one picture of the batch asks of a coarse level all pictures get, so they stay alike in their large forms:
-    for several channels, or steps between two, that are to be compared. Alone a picture has it all to itself.
+    The gradient of a coarse level is averaged over the batch, so the pictures stay alike in their large forms: for
+    several channels, or steps between two, that are to be compared.
     Parameters are (B, N): those of ``Fourier``, then levels of side 1/2, 1/4, 1/8 and 1/16.
 
     Source: Mordvintsev, Pezzotti, Schubert, Olah 2018, Differentiable Image Parameterizations, Distill (Aligned
@@ -81,6 +83,7 @@ class Shared(Squashed):
         return self.palette.squash(signal + shared)
 
     def pull_back(self, parameters: Tensor, direction: Tensor) -> Tensor:
+        # The same step for all: levels that begin equal stay equal, without a constraint.
         pulled = chain_rule(self, parameters, direction)
         own, levels = self._split(pulled, *direction.shape[-2:])
         return torch.cat([own, levels.mean(dim=0, keepdim=True).expand_as(levels)], dim=1)
