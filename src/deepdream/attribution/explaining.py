@@ -39,7 +39,7 @@ def explain(
     passes: int | None = None,
     **options: Any,
 ) -> Explanation:
-    """Why the network gives ``target`` (by default its top class) to a picture, as one method sees it.
+    """Why the network gives ``target`` (by default its top class) to a picture, by one method.
 
     Args:
         image: (1, 3, H, W), RGB in [0, 1], at the size to feed; ``model.crop(picture)`` makes it.

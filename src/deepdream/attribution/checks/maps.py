@@ -53,8 +53,8 @@ def order_of_cells(cells: Tensor, *, seed: int = 0) -> Tensor:
 
 def control_maps(image: Tensor, *, seed: int = 0, seeds: int = SEEDS) -> Mapping[str, Tensor]:
     """Maps (H, W) that do not depend on the network: random ones, a centered Gaussian, an edge detector."""
-    found = {f"random {i + 1}": random_map(image, seed=seed * 1000 + i) for i in range(seeds)}
-    return MappingProxyType(found | {GAUSSIAN: gaussian_map(image), EDGES: edge_map(image)})
+    controls = {f"random {i + 1}": random_map(image, seed=seed * 1000 + i) for i in range(seeds)}
+    return MappingProxyType(controls | {GAUSSIAN: gaussian_map(image), EDGES: edge_map(image)})
 
 
 def random_map(image: Tensor, *, seed: int) -> Tensor:

@@ -1,4 +1,4 @@
-"""If the network's weights are shuffled, or another class is asked about, does the map change at all?
+"""Does the map change at all if the network's weights are shuffled, or another class is explained?
 
 Adebayo et al. 2018, "Sanity checks for saliency maps", arXiv:1810.03292; random logit: Sixt et al. 2020,
 arXiv:1912.09818. Deviation: the weights of a tensor are shuffled, not drawn anew. A shuffled network keeps
@@ -25,7 +25,7 @@ from deepdream.tensors import generator
 
 #: How many stages a cascade has: the classifier, then about equally many layers each.
 STAGES = 5
-#: Other classes asked about.
+#: Other classes that are explained.
 CLASSES = 2
 #: The mean similarity from which a map counts as independent of the network.
 BLIND = 0.5

@@ -24,10 +24,10 @@ def steps_of(count: int, steps: int) -> Tensor:
 
 def replaced_cells(order: Tensor, steps: int) -> Tensor:
     """bool (points, cells): the cells that are replaced at each point, the first of ``order`` first."""
-    # The inverse of the permutation: at which place each cell is replaced.
-    place = torch.empty_like(order)
-    place[order] = torch.arange(len(order))
-    return place[None] < steps_of(len(order), steps)[:, None]
+    # The inverse of the permutation: the rank at which each cell is replaced.
+    rank = torch.empty_like(order)
+    rank[order] = torch.arange(len(order))
+    return rank[None] < steps_of(len(order), steps)[:, None]
 
 
 def area(curve: Tensor, steps: Tensor) -> float:

@@ -15,7 +15,7 @@ from deepdream.attribution.method_options import Meaning
 from deepdream.attribution.registry import Budgeted, register
 from deepdream.attribution.score_function import ScoreFunction
 
-#: Pixels between the mask's numbers, and between the places where it is smoothed (at 224).
+#: Pixels between the mask's numbers, and between the positions where it is smoothed (at 224).
 _GRID, _COARSE = 7, 4
 #: The root mean square that the score's slope is scaled to, and below which it counts as flat.
 _PULL, _FLAT = 0.5, 1e-30
@@ -59,7 +59,7 @@ def extremal_perturbation(
     widest = _BLUR * max(score_function.size) / 224
     strengths = (widest * (1 - level / (_LEVELS - 1)) for level in range(_LEVELS))
     levels = torch.cat([blur(score_function.image, strength) for strength in strengths])
-    beyond = shape.places / shape.inside
+    beyond = shape.positions / shape.inside
     values = torch.ones(shape.numbers, device=score_function.image.device)
     pull, _ = _slopes(score_function, values, shape, levels, area / beyond)
     values = (1 + 0.1 * (pull / pull.abs().max().clamp(min=_FLAT) - 1)).clamp(0, 1)
@@ -121,9 +121,9 @@ class _Shape:
     """How numbers on a grid become a smooth mask that reaches beyond the picture.
 
     Attributes:
-        kernel: (places, near): how much each of the nearest numbers counts at each place, at most 1.
-        index: (places, near): which numbers these are.
-        coarse: Rows and columns of places, of which ``margin`` lie beyond each border.
+        kernel: (positions, near): how much each of the nearest numbers counts at each place, at most 1.
+        index: (positions, near): which numbers these are.
+        coarse: Rows and columns of positions, of which ``margin`` lie beyond each border.
         inside: Places within the picture.
         full: What a mask of ones gives in the middle.
     """
@@ -142,8 +142,8 @@ class _Shape:
         size = score_function.size
         pixel = max(size) / 224
         margin = round(_SIGMA / _COARSE)
-        places = [max(1, round(side / pixel / _COARSE)) for side in size]
-        rows, columns = (_centers(n, side, margin) for n, side in zip(places, size, strict=True))
+        positions = [max(1, round(side / pixel / _COARSE)) for side in size]
+        rows, columns = (_centers(n, side, margin) for n, side in zip(positions, size, strict=True))
         numbers = [_centers(max(2, round(side / pixel / _GRID)), side, 0) for side in size]
         distance = torch.cdist(torch.cartesian_prod(rows, columns), torch.cartesian_prod(*numbers)) / pixel
         # As in the paper a number keeps its full weight in its own cell, and a Gaussian's beyond.
@@ -151,12 +151,12 @@ class _Shape:
         middle = len(rows) // 2 * len(columns) + len(columns) // 2
         kernel, index = weight.topk(int((weight[middle] > 0.01).sum()), dim=1)
         full = float(_smooth_maximum(kernel[middle : middle + 1]))
-        coarse, inside = (len(rows), len(columns)), places[0] * places[1]
+        coarse, inside = (len(rows), len(columns)), positions[0] * positions[1]
         kernel, index = kernel.to(score_function.image), index.to(score_function.image.device)
         return cls(kernel, index, weight.shape[1], coarse, margin, inside, full, size)
 
     @property
-    def places(self) -> int:
+    def positions(self) -> int:
         return len(self.kernel)
 
     def spread(self, values: Tensor) -> Tensor:

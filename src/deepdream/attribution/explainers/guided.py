@@ -54,13 +54,13 @@ class _PositiveBackward(torch.autograd.Function):
 
     @staticmethod
     def backward(_: Any, *gradients: Any) -> Tensor:
-        found: Tensor = gradients[0].clamp(min=0)
-        return found
+        gradient: Tensor = gradients[0]
+        return gradient.clamp(min=0)
 
 
 def _positive_backward(x: Tensor) -> Tensor:
-    found: Tensor = _PositiveBackward.apply(x)
-    return found
+    same: Tensor = _PositiveBackward.apply(x)
+    return same
 
 
 def _lacks_rectifiers(model: Model) -> str | None:
@@ -121,7 +121,7 @@ def graph_gradient(score_function: ScoreFunction, interpreter: fx.Interpreter) -
     "guided-grad-cam",
     question="Which fine structures lie where the last layer supports the class?",
     paper="Selvaraju et al. 2017, Grad-CAM, arXiv:1610.02391",
-    caveat="The detail is guided backpropagation's: it looks sharper than what is known.",
+    caveat="The detail is guided backpropagation's: it looks sharper than the evidence is.",
     applies=lambda model: lacks_spatial_end(model) or _lacks_rectifiers(model),
     **_GUIDED | {"cost": "2 forwards, 2 backwards"},
 )

@@ -161,7 +161,7 @@ def noisy_baselines(score_function: ScoreFunction, noise: float, random: torch.G
     "blur-ig",
     question="How does the score rise while the picture comes into focus, and by which pixels?",
     paper="Xu, Venugopalan, Sundararajan 2020, Attribution in Scale and Space, arXiv:2004.03383",
-    caveat="Nothing is what is left after a strong blur; flat areas get nothing.",
+    caveat="Relative to a strong blur of the picture; flat areas get nothing.",
     family="gradient",
     cost="75 to 1575 forwards and backwards: steps are doubled until it sums",
     complete=True,

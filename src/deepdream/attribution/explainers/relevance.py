@@ -1,4 +1,4 @@
-"""Layer-wise relevance propagation: the score handed down from layer to layer, nothing lost on the way.
+"""Layer-wise relevance propagation: the score redistributed from layer to layer down to the pixels.
 
 Every rule is written as a forward pass whose gradient times input is the rule (Montavon et al. 2019,
 DOI 10.1007/978-3-030-28954-6_10, section 10.3.2): ``z_rule * (z / z_rule).detach()`` has the backward pass of
@@ -53,9 +53,9 @@ _UNKNOWN: WeakKeyDictionary[Model, list[str]] = WeakKeyDictionary()
 
 @register(
     "lrp",
-    question="How is the score, handed down layer by layer, shared among the pixels?",
+    question="How is the score shared among the pixels, if it is redistributed layer by layer?",
     paper="Bach et al. 2015, DOI 10.1371/journal.pone.0130140; Montavon et al. 2019, LRP: An Overview",
-    caveat="Other rules tell another story; the map of the composite hardly depends on the class.",
+    caveat="Other rules give other maps; that of the composite hardly depends on the class.",
     family="propagation",
     cost="1 forward, 1 backward",
     unit="logits per pixel",

@@ -44,8 +44,8 @@ def kernel_shap(
     regions = superpixels(score_function.image, segments)
     worth = game(score_function, regions, may_stop=True)
     values, used = kernel_values(worth, count_of(regions), samples, score_function.generator())
-    found = spread(values, regions)
-    return Outcome.of_samples(found.values, used, samples, **found.options)
+    outcome = spread(values, regions)
+    return Outcome.of_samples(outcome.values, used, samples, **outcome.options)
 
 
 @register(
