@@ -53,10 +53,13 @@ class Language(Generic[_One]):
 
     def join(self, parts: Sequence[_One]) -> str:
         """The text of which ``parts`` is the meaning."""
-        return " + ".join(
-            f"{written(type(one))}({', '.join(_printed(value) for value in astuple(one))})"  # type: ignore[call-overload]
-            for one in parts
-        )
+        words = []
+        for one in parts:
+            values = astuple(one)  # type: ignore[call-overload]
+            # 8 and not 8.0, as people write it; both are read as the same number.
+            texts = [str(v) if isinstance(v, str) else repr(int(v) if v == int(v) else v) for v in values]
+            words.append(f"{written(type(one))}({', '.join(texts)})")
+        return " + ".join(words)
 
     def _one(self, word: str) -> _One:
         match = _CALL.fullmatch(word)
@@ -96,9 +99,3 @@ def _value(name: str, text: str, kind: Any, allowed: tuple[Any, ...]) -> float |
     if not low <= value <= high:
         raise UsageError(f"{name}() takes numbers between {low:g} and {high:g} there, not {text[:20]}.")
     return value
-
-
-def _printed(value: float | str) -> str:
-    if isinstance(value, str):
-        return value
-    return repr(int(value)) if value == int(value) else repr(value)

@@ -105,15 +105,14 @@ def _scorers(
     share = count // len(goals)
     scorers = []
     for i, goal in enumerate(goals):
-        own = {reference: references[reference] for reference in goal.references}
-        pictures = slice(i * share, (i + 1) * share)
-        scorers.append(Scorer(network, goal, plan, _references_of(own, pictures, count), shrunk))
+        own = {}
+        for reference in goal.references:
+            value = references[reference]
+            # One for every picture of the batch, or one that all of them share.
+            each = reference.lies_under and len(value) == count
+            own[reference] = value[i * share : (i + 1) * share] if each else value
+        scorers.append(Scorer(network, goal, plan, own, shrunk))
     return scorers
-
-
-def _references_of(references: References, pictures: slice, count: int) -> References:
-    """The references of some pictures of a batch of ``count``; what all of them share is kept."""
-    return {n: v[pictures] if n.lies_under and len(v) == count else v for n, v in references.items()}
 
 
 def _gradient_of_each(

@@ -21,11 +21,6 @@ from deepdream.provenance import Resource
 _AT_ONCE = 1 << 24
 
 
-def _length(x: Tensor) -> Tensor:
-    """The Euclidean length along the axis of channels, which is kept with length one."""
-    return x.square().sum(dim=1, keepdim=True).sqrt()
-
-
 @objective_kind(LAYER)
 def layer(inputs: TermInputs, name: str) -> Tensor:
     """The mean squared activation of a layer: more of whatever it sees.
@@ -96,24 +91,23 @@ def direction(inputs: TermInputs, name: str, vector: Value, power: float) -> Ten
 
 
 def _dot_cosine(x: Tensor, y: Tensor, power: float) -> Tensor:
-    """x.y * max(0.1, cosine)^power at every position (B, 1, h, w); lucid's ``_dot_cossim``."""
+    """x.y * max(0.1, cosine)^power at every position (B, 1, h, w); lucid's ``_dot_cossim``.
+
+    The cosine is at least 0.1, so that positions which point the other way still have a slope.
+    """
     dot = (x * y).sum(dim=1, keepdim=True)
     if power == 0:
         return dot
     # The square root's slope is infinite where all channels are zero.
     lengths = x.square().sum(dim=1, keepdim=True).clamp_min(1e-12).sqrt()
-    cosine = dot / (1e-4 + lengths) / (1e-4 + _length(y))
+    cosine = dot / (1e-4 + lengths) / (1e-4 + y.square().sum(dim=1, keepdim=True).sqrt())
     return dot * cosine.clamp_min(0.1) ** power
-
-
-def _logits(inputs: TermInputs, network: str) -> Tensor:
-    return inputs.activations[f"{network}/{LOGITS}" if network else LOGITS]
 
 
 @objective_kind(CLASS, NETWORK, spread="whole")
 def logit(inputs: TermInputs, which: int, network: str) -> Tensor:
     """The logit of one class, by number or name (before the softmax, which rises by lowering the others)."""
-    logits = _logits(inputs, network)
+    logits = inputs.activations[f"{network}/{LOGITS}" if network else LOGITS]
     if not isinstance(which, int):
         raise UsageError(f"The class {which!r} has to be looked up in a network first.")
     if not 0 <= which < logits.shape[1]:
