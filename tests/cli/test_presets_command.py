@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from deepdream.cli import run_command
+from deepdream.cli import options, run_command
 from deepdream.images import read_recipe, write_picture
 from deepdream.models import Model
 from deepdream.plan import PRESETS
@@ -18,7 +18,8 @@ from deepdream.plan import PRESETS
 @pytest.fixture(autouse=True)
 def own(tiny_model: Model, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """The folder of the user's own presets; the small network under every name; a photo."""
-    monkeypatch.setattr(run_command, "load_network", lambda *_: tiny_model)
+    for commands in (run_command, options):
+        monkeypatch.setattr(commands, "load_network", lambda *_, **__: tiny_model)
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "settings"))
     folder = tmp_path / "settings" / "deepdream" / "presets"
@@ -60,3 +61,15 @@ def test_a_picture_without_a_recipe_gives_no_preset(command: Any) -> None:
     assert done.code == 3
     assert "photo.png holds no recipe" in done.err
     assert command("info", "photo.png", "--preset", "--json").code == 2
+
+
+def test_a_preset_of_the_user_s_own_visualizes(command: Any, own: Path) -> None:
+    (own / "quick.toml").write_text(
+        "[settings]\noctaves = 1\nsteps = 3\nrate = 0.05\noptimizer = 'adam'\nparameterization = 'fourier'\n"
+    )
+    done = command("visualize", "second:3", "--preset", "quick", "--size", "32", "-o", "made.png")
+    assert done.code == 0, done.err
+    plan = json.loads(read_recipe("made.png") or "")["plan"]
+    assert (plan["preset"], plan["steps"], plan["start"]) == ("quick", 3, "noise")
+    refused = command("visualize", "second:3", "--preset", "quick", "--magnitudes", "photo.png")
+    assert "--magnitudes is for --preset maco" in refused.err

@@ -46,7 +46,10 @@ def test_the_sheet_its_description_and_its_cells(command: Any) -> None:
     assert "sweep of 4 cells" in shown.out
     assert "strength: 0.03, 0.05" in shown.out
     assert json.loads(command("info", "sheet.png", "--json").out)["kind"] == "sweep"
-    assert command("rerun", "sheet.png").code == 3
+    for words in (("rerun", "sheet.png"), ("info", "sheet.png", "--preset")):
+        refused = command(*words)
+        assert refused.code == 3
+        assert "sheet.png is a sheet of several dreams. Give one of its cells" in refused.err
 
 
 @pytest.mark.parametrize(

@@ -201,13 +201,18 @@ def rerun(
 
 
 def recipe_of(path: Path) -> Recipe:
+    """The recipe inside a picture. Raises PictureError: none, damaged, or that of a sheet."""
     from deepdream.images import read_recipe
-    from deepdream.provenance import read_recipe_text
+    from deepdream.provenance import is_sheet_text, read_recipe_text
 
     text = read_recipe(path)
     if text is None:
         raise PictureError(
             f"{path.name} holds no recipe: deepdream did not make it, or wrote it with --no-metadata."
+        )
+    if is_sheet_text(text):
+        raise PictureError(
+            f"{path.name} is a sheet of several dreams. Give one of its cells (--cells keeps them)."
         )
     return read_recipe_text(text)
 

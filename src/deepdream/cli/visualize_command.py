@@ -32,14 +32,14 @@ from deepdream.cli.process import interruptible
 from deepdream.cli.progress import dream_progress
 from deepdream.cli.terminal import duration, put, put_json, say
 from deepdream.errors import InterruptedRunError, UsageError
-from deepdream.plan import PRESETS, Plan
+from deepdream.plan import PRESETS, Plan, find_preset
 
 if TYPE_CHECKING:
     from deepdream.dreaming import DreamResult
     from deepdream.dreaming.axes import Value
     from deepdream.models import Model
 
-_PRESETS = tuple(name for name in ("lucid", "maco", "pixels") if name in PRESETS)
+_PRESETS = tuple(name for name, preset in PRESETS.items() if preset.visualizes)
 _MOST = 64  # pictures in one call
 _LARGEST = 4096  # pixels a side
 _SAID_ELSEWHERE = {
@@ -103,7 +103,9 @@ def visualize(
         ),
     ] = 1,
     size: Annotated[str, typer.Option("--size", help="Side in pixels, or WIDTHxHEIGHT.")] = "224",
-    preset: Annotated[str, typer.Option("--preset", help=f"{', '.join(_PRESETS)}.")] = "lucid",
+    preset: Annotated[
+        str, typer.Option("--preset", help=f"{', '.join(_PRESETS)}, or a preset of your own.")
+    ] = "lucid",
     settings: _Settings,
     magnitudes: Annotated[
         list[str] | None,
@@ -196,7 +198,7 @@ def _plan(wishes: Sequence[Wish], diversity: int, network: Model, preset: str, *
 
     if not wishes:
         raise UsageError("Say what to visualize: blocks.4:17, class:NAME or an objective.")
-    if preset not in _PRESETS:
+    if preset in PRESETS and preset not in _PRESETS:
         raise UsageError(f"--preset is one of {', '.join(_PRESETS)} here, not {preset!r}.")
     if len(wishes) * diversity > _MOST:
         raise UsageError(
@@ -224,9 +226,7 @@ def _magnitudes(words: Sequence[str], preset: str, given: Mapping[str, Value]) -
     from deepdream.cli.input_output_files import expand_inputs
     from deepdream.images import read_picture
 
-    kind = given.get(
-        "parameterization", PRESETS[preset].settings["parameterization"] if preset in PRESETS else ""
-    )
+    kind = given.get("parameterization", find_preset(preset).settings.get("parameterization"))
     if kind != "maco" or "magnitudes" in given:
         raise UsageError("--magnitudes is for --preset maco, and says what --set magnitudes=... says.")
     pictures = (read_picture(path).tensor() for path in expand_inputs(words))

@@ -10,7 +10,7 @@ from deepdream.ascent.objectives import Objective
 from deepdream.dreaming.loop import Step
 from deepdream.dreaming.result import DreamResult, noise_picture, render_all
 from deepdream.models import Model
-from deepdream.plan import PRESETS, Plan, plan_for
+from deepdream.plan import Plan, find_preset, plan_for
 
 
 def visualization_plan(objectives: Sequence[Objective | str], preset: str = "lucid", **settings: Any) -> Plan:
@@ -20,7 +20,7 @@ def visualization_plan(objectives: Sequence[Objective | str], preset: str = "luc
     takes half of the preset's rate, and a third more steps. Raises what ``plan_for`` raises.
     """
     given = {name: value for name, value in settings.items() if value is not None}
-    own = PRESETS[preset].settings if given.get("alpha") and preset in PRESETS else {}
+    own = find_preset(preset).settings if given.get("alpha") else {}
     if "rate" in own and "steps" in own:
         given = {"rate": own["rate"] / 2, "steps": round(own["steps"] * 4 / 3), **given}
     return plan_for(preset, **{**given, "objective": join_goals(objectives), "start": "noise"})

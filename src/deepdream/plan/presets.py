@@ -9,12 +9,20 @@ from typing import Any
 
 @dataclass(frozen=True)
 class Preset:
-    """A named set of settings, where it comes from, and what it looks like."""
+    """A named set of settings.
+
+    Attributes:
+        summary: What its pictures look like, in one line.
+        source: Where the settings come from.
+        settings: Values by the names of ``Plan``; the others have their defaults.
+        visualizes: Whether it is for pictures from noise (``deepdream visualize``).
+    """
 
     name: str
     summary: str
     source: str
     settings: Mapping[str, Any]
+    visualizes: bool = False
 
 
 #: What the presets of feature visualization have in common: one size, Adam, the gradient as it is.
@@ -80,6 +88,7 @@ PRESETS: dict[str, Preset] = {
                 "transforms": "pad(16) + jitter(16) + scale(0.8, 1.2) + rotate(-15, 15) + jitter(8)",
                 "smoothing": "cascade",
             },
+            visualizes=True,
         ),
         Preset(
             "maco",
@@ -89,6 +98,7 @@ PRESETS: dict[str, Preset] = {
                 **_ADAM, "parameterization": "maco", "steps": 256, "rate": 0.2, "jitter": 0,
                 "transforms": "crops(4, 0.4, 0.9, 160) + noise(0.04)",
             },
+            visualizes=True,
         ),
         Preset(
             "pixels",
@@ -98,6 +108,7 @@ PRESETS: dict[str, Preset] = {
                 # lucid's 0.05 is before a sigmoid, whose slope at gray is a quarter
                 **_ADAM, "parameterization": "pixels", "steps": 256, "rate": 0.0125, "jitter": 8, "zoom": 0.1,
             },
+            visualizes=True,
         ),
     )
 }  # fmt: skip
