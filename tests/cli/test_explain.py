@@ -101,6 +101,10 @@ def test_the_automatic_layer_and_its_name_are_printed() -> None:
         (("--method", "grad-cam", "--samples", "5"), "grad-cam has no option 'samples'"),
         (("--baseline", "gray"), "No baseline 'gray'. There are: black, mean, blur, noise, white."),
         (("--style", "pretty"), "No style 'pretty'"),
+        (("--method", "lrp", "--set", "rule=gamma"), "No rule 'gamma'. There are: composite, epsilon."),
+        (("--method", "lrp", "--set", "rul=epsilon"), "lrp has no option 'rul'. Did you mean 'rule'?"),
+        (("--method", "rise", "--set", "keep=2"), "keep must be a number, above 0, at most 1, not 2.0."),
+        (("--method", "all", "--set", "keep=0.5"), "--set is for one method; choose it with --method."),
         (("--budget", "soon"), "No time 'soon': write it as 30s, 2m or 1h."),
         (("-o", "map.jpg"), "Cannot tell from 'map.jpg' what to write"),
         (("--method", "all", "-o", "maps.npy"), "One .npy file holds one map"),
@@ -118,6 +122,17 @@ def test_a_method_that_does_not_apply_says_why_and_ends_with_2() -> None:
     code, _, err = run("explain", CAT, "--method", "grad-cam", "--model", "vit_b_16", "--weights", "random")
     assert code == 2
     assert "grad-cam does not apply to vit_b_16: its last layer with a grid, 'conv_proj'" in err
+
+
+def test_every_option_of_a_method_can_be_set() -> None:
+    words = ("--method", "smoothgrad", "--set", "samples=2", "--set", "noise=0", "--json")
+    code, out, _ = run("explain", CAT, *words)
+    assert code == 0
+    options = json.loads(out)["options"]
+    assert (options["samples"], options["noise"]) == (2, 0.0)
+    code, out, _ = run("explain", CAT, "--method", "grad-cam", "--set", "rectify=no", "--json")
+    assert json.loads(out)["signed"]
+    assert json.loads(out)["options"]["rectify"] is False
 
 
 def test_methods_are_listed() -> None:

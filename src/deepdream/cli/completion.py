@@ -95,6 +95,8 @@ SOURCES: dict[str, Source] = {
     "--checks": check_names,
     "--preset": preset_names,
     "--set": setting_words,
+    # The options of a method are read from its function, which takes torch.
+    "explain settings": lambda _: [],
 }
 
 
@@ -103,8 +105,9 @@ def add_completion(name: str, command: Any) -> None:
     for part, nested in getattr(command, "commands", {}).items():
         add_completion(part, nested)
     for parameter in command.params:
-        source = next((SOURCES[option] for option in parameter.opts if option in SOURCES), None)
-        source = source or SOURCES.get(f"{name} {parameter.name}") or _choices(parameter)
+        source = SOURCES.get(f"{name} {parameter.name}")
+        source = source or next((SOURCES[option] for option in parameter.opts if option in SOURCES), None)
+        source = source or _choices(parameter)
         if source is not None and not getattr(parameter, "is_flag", False):
             parameter.shell_complete = _completer(source)
 

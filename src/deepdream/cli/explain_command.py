@@ -106,6 +106,15 @@ def explain(
     layer: LayerOption = "auto",
     baseline: BaselineOption = "black",
     own: Own,
+    settings: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--set",
+            metavar="NAME=VALUE",
+            help="An option of the method, such as rule=epsilon. May be repeated; `deepdream methods NAME` lists them.",
+            show_default=False,
+        ),
+    ] = None,
     seed: SeedOption = 0,
     budget: Annotated[
         str | None,
@@ -133,17 +142,21 @@ def explain(
     """Explain why a network gives a class to a picture, or to each of many.
 
     Of many pictures a folder is filled (-o, or explanations/): a drawing of each, and explanations.csv with their
-    numbers. What stops it, --skip-existing goes on.
+    numbers. If the run is interrupted, repeat the command with --skip-existing to continue.
 
     Examples: deepdream explain images/cat.jpg --method grad-cam | deepdream explain images/cat.jpg --method all
+    | deepdream explain images/cat.jpg --method lrp --set rule=epsilon
     | deepdream explain photos/ --method grad-cam -o maps --format npy
     """
     showing = ExplanationOutput(output, read_style(style, overlay), overwrite, dark, as_json)
     _check_method(method, showing)
-    from deepdream.attribution import Question
+    from deepdream.attribution import Question, read_options
 
+    if settings and method == "all":
+        raise UsageError("--set is for one method; choose it with --method.")
+    options = {**vars(own), **(read_options(method, settings) if settings else {})}
     question = Question(target, against, layer, baseline, seed)
-    asked = _Asked(method, question, vars(own), parse_seconds(budget), quiet)
+    asked = _Asked(method, question, options, parse_seconds(budget), quiet)
     existing = Existing.of(overwrite=overwrite, skip=skip_existing, number=False)
     sources = expand_inputs(images)
     if are_many(images, sources, output):

@@ -1,4 +1,4 @@
-"""Asking wrongly, options, notes, drawings."""
+"""``explain``: wrong questions, targets, budgets, notes; and how explanations are drawn."""
 
 from __future__ import annotations
 
