@@ -22,7 +22,7 @@ class UsageError(DeepDreamError):
 
 
 class UnknownNameError(UsageError):
-    """A layer, model, recipe or other name that does not exist.
+    """A layer, model, preset or other name that does not exist.
 
     >>> print(UnknownNameError("layer", "block4", ["blocks.4", "conv_stem"], where="efficientnet_lite0",
     ...                        listing="deepdream layers"))

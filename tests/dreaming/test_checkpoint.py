@@ -43,15 +43,15 @@ def kept(tiny_model: Model, picture: Picture, tmp_path: Path) -> Path:
 
 
 @pytest.mark.parametrize(
-    ("recipe", "changed"),
-    [(recipe, {"start": "noise"} if recipe == "maco" else {}) for recipe in PRESETS]
+    ("preset", "changed"),
+    [(preset, {"start": "noise"} if preset == "maco" else {}) for preset in PRESETS]
     + [("natural", {"parameterization": name}) for name in ("laplacian", "shared")]
     + [("natural", {"parameterization": "cppn", "start": "noise"})],
 )
 def test_at_every_step_a_kept_dream_goes_on_bit_for_bit(
-    recipe: str, changed: dict[str, Any], tiny_model: Model, picture: Picture, tmp_path: Path
+    preset: str, changed: dict[str, Any], tiny_model: Model, picture: Picture, tmp_path: Path
 ) -> None:
-    draft, state = begin(tiny_model, picture, plan_for(recipe, **SHORT, **changed))
+    draft, state = begin(tiny_model, picture, plan_for(preset, **SHORT, **changed))
     whole = go_on(tiny_model, draft, state)
     states = [step.state for step in dream(tiny_model, state.plan, state=state)]
     for number, stopped in enumerate([state, *states[:-1]]):

@@ -64,6 +64,7 @@ class Objective:
         return self + -1.0 * other
 
     def __mul__(self, factor: float) -> Objective:
+        # Objectives are sums: a product of two is refused by Python itself, with both types named.
         if not isinstance(factor, (int, float)):
             return NotImplemented
         return Objective(tuple((factor * weight, term) for weight, term in self.terms))
@@ -78,6 +79,7 @@ class Objective:
 
     def _words(self) -> Iterator[str]:
         for index, (weight, term) in enumerate(self.terms):
+            # The sign stands between terms, so that the text is read as people write it.
             if index:
                 yield " - " if weight < 0 else " + "
             elif weight < 0:

@@ -1,4 +1,4 @@
-"""What terms take: layers, channels, classes, numbers, pictures, vectors; how each is read and printed."""
+"""The arguments of terms: layers, channels, classes, numbers, pictures, vectors; how each is read and printed."""
 
 from __future__ import annotations
 
@@ -19,7 +19,14 @@ BARE = re.compile(r"[\w/:][\w/:.*-]*")
 
 @dataclass(frozen=True)
 class Parameter:
-    """One argument of a kind: its name, what it is in words, and how a value or word is taken as one."""
+    """One argument of a kind of term.
+
+    Attributes:
+        role: What it means: ``layer``, ``index``, ``class``, ``network``, ``picture``, ``vector`` or ``number``.
+        what: The same in words, for errors.
+        take: From a value or a word to the argument; raises ValueError or TypeError.
+        default: Its value where it is left out.
+    """
 
     name: str
     role: str
@@ -54,6 +61,7 @@ def _network(value: object) -> str:
 
 
 def _whole(value: object) -> int:
+    # int() would cut 1.5 to 1 and take True for 1.
     if isinstance(value, (float, bool)):
         raise TypeError(value)
     return int(value)  # type: ignore[call-overload, no-any-return]
@@ -74,6 +82,7 @@ def _share(value: object) -> float:
 
 
 def _class(value: object) -> Value:
+    # A class may be called by a number or by its name; digits are always the number.
     if isinstance(value, str) and not re.fullmatch(r"-?\d+", value):
         return _word(value)
     return _whole(value)

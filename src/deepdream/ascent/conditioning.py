@@ -1,4 +1,4 @@
-"""Making a gradient into a good direction: small objects that compose.
+"""From a gradient to the direction of a step: small objects that compose.
 
 Written as text with ``+`` between them, in the order in which they work, and made so in Python, too:
 
@@ -155,6 +155,7 @@ class PhotoColors(Part):
     share: float
 
     def condition(self, gradient: Mixed, moment: Moment) -> Mixed:  # noqa: ARG002
+        # From the sums of the channels' products: neither the plain nor the mixed gradient is written out.
         root = correlation_root().to(gradient.values)
         color = root @ root.T
         plain, photo = gradient.std(), gradient.mixed(color).std()

@@ -73,6 +73,7 @@ def _spot(reference: Reference, base: Tensor) -> Tensor:
     height, width = base.shape[-2:]
     y, x = reference.numbers
     spot = base.new_zeros(1, 1, height, width)
+    # 1.0 is the last pixel, not one beyond it.
     spot[..., min(int(y * height), height - 1), min(int(x * width), width - 1)] = 1
     return spot
 

@@ -32,7 +32,7 @@ Pass = Callable[[Tensor], tuple[Tensor, ...]]
 
 @dataclass
 class _Memory:
-    """The last kind of pass of a network, how often it was made, and its recording, if there is one."""
+    """The last kind of pass of a network, how often it was made in a row, and its recording, if there is one."""
 
     kind: Any = None
     count: int = 0
@@ -41,6 +41,7 @@ class _Memory:
     def activations(
         self, network: NetworkReader, image: Tensor, layers: tuple[str, ...]
     ) -> dict[str, Tensor]:
+        # A graph fits one size, type and device only; a new kind replaces the recording and frees its memory.
         kind = (image.shape, image.dtype, image.device, layers)
         if kind != self.kind:
             self.kind, self.count, self.recording = kind, 0, None

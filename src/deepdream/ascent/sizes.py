@@ -24,6 +24,7 @@ def octaves(
     >>> [(o.height, o.width) for o in octaves(300, 400, count=3, scale=2.0, steps=10, floor=100)]
     [(150, 200), (300, 400)]
     """
+    # From the full size down, so that the last octave is exact and rounding is left to the small ones.
     sizes = [(height, width)]
     for _ in range(count - 1):
         sizes.insert(0, (max(1, round(sizes[0][0] / scale)), max(1, round(sizes[0][1] / scale))))

@@ -65,6 +65,7 @@ class TermInputs:
         for mask in self.masks:
             if values.shape[-1] * values.shape[-2] == 1 < self.image.shape[-1] * self.image.shape[-2]:
                 raise UsageError("A mask needs positions: this objective looks at the picture as a whole.")
+            # Weighted and not left out, so that a soft edge of the mask counts in part.
             values = values * on_grid(self.references[mask], values)
         return values.sum() if self.reduction == "half-sum" else values.mean()
 

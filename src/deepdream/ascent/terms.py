@@ -130,6 +130,7 @@ class Kind:
     def reads(self, arguments: tuple[Value, ...]) -> tuple[str, ...]:
         """The layers that a term with these arguments reads."""
         named = [str(v) for v, p in zip(arguments, self.parameters, strict=True) if p.role == LAYER.role]
+        # A logit names a class; the layer is the output of the network, which has no name of its own there.
         if self.name == "logit":
             named = [f"{arguments[1]}/{LOGITS}" if arguments[1] else LOGITS]
         return tuple(dict.fromkeys(named))
@@ -137,6 +138,7 @@ class Kind:
     def words(self, arguments: tuple[Value, ...]) -> list[str]:
         """The arguments as text, without those at the end that have their default."""
         pairs = list(zip(arguments, self.parameters, strict=True))
+        # Only from the end: an argument can be left out only where all after it are.
         while pairs and pairs[-1][0] == pairs[-1][1].default:
             pairs.pop()
         return [printed(value, parameter) for value, parameter in pairs]

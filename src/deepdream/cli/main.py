@@ -40,7 +40,7 @@ COMMANDS = {
         "atlas_command", "Show what a layer sees: everywhere in a picture, or across many pictures."
     ),
     "objectives": Command(
-        "objectives_command", "List what a dream can climb: layers, channels, classes, guides, penalties."
+        "objectives_command", "List the objectives of a dream: layers, channels, classes, guides, penalties."
     ),
     "presets": Command("presets_command", "List the presets: named sets of settings, built-in and your own."),
     "visualize": Command("visualize_command", "Show what a channel, a class or a layer answers to most."),

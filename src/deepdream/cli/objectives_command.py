@@ -1,4 +1,4 @@
-"""The command ``objectives``: everything that a dream can climb."""
+"""The command ``objectives``: every kind of term that an objective can have."""
 
 from __future__ import annotations
 
@@ -21,10 +21,12 @@ def register(app: typer.Typer) -> None:
 
 
 def objectives(
-    markdown: Annotated[bool, typer.Option("--markdown", help="A table, as in docs/objectives.md.")] = False,
+    markdown: Annotated[
+        bool, typer.Option("--markdown", help="Print a table, as in docs/objectives.md.")
+    ] = False,
     json: JsonOption = False,
 ) -> None:
-    """List what a dream can climb: the kinds of terms that --objective adds up.
+    """List the objectives: the kinds of terms that --objective adds up, and that a dream then maximizes.
 
     Example: deepdream objectives
     """
@@ -32,13 +34,13 @@ def objectives(
 
     if markdown and json:
         raise UsageError("Give --markdown or --json, not both.")
-    told = [_told(kind) for kind in KINDS.values()]
+    entries = [_entry(kind) for kind in KINDS.values()]
     if json:
-        put_json({"schema": 1, "objectives": told})
+        put_json({"schema": 1, "objectives": entries})
         return
     if markdown:
         put("| objective | gives | in tiles, under masks | usually |\n|---|---|---|---|")
-    for entry in told:
+    for entry in entries:
         if markdown:
             local = "yes" if entry["local"] else "no"
             usually = "subtracted" if entry["penalty"] else "added"
@@ -55,7 +57,7 @@ def objectives(
         put("masked(objective, mask[, feather])\n    The objective, counted only where the mask is bright.")
 
 
-def _told(kind: Kind) -> dict[str, Any]:
+def _entry(kind: Kind) -> dict[str, Any]:
     return {
         "name": kind.name,
         "signature": kind.signature,

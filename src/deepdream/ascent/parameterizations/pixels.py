@@ -60,6 +60,7 @@ class Logit:
         return squeezed.sub(self.margin).div_(1 - 2 * self.margin).clamp_(0, 1)
 
     def pull_back(self, parameters: Tensor, direction: Tensor) -> Tensor:  # noqa: ARG002
+        # Not by the chain rule: the direction is a step of the picture, and 4 is the inverse slope at mid gray.
         return 4 * direction
 
     def project(self, parameters: Tensor) -> Tensor:
