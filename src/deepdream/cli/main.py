@@ -96,7 +96,7 @@ class _CommandGroup(TyperGroup):
         rooms = typer.Typer(rich_markup_mode=None, context_settings=_SETTINGS)
         module.register(rooms)
         command = typer.main.get_group(rooms).commands[cmd_name]
-        if ctx.resilient_parsing:  # a shell asks for completions
+        if ctx is not None and ctx.resilient_parsing:  # a shell wants completions
             from deepdream.cli.completion import add_completion
 
             add_completion(cmd_name, command)
