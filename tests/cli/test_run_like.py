@@ -121,4 +121,4 @@ def test_a_network_of_the_user_s_own_is_given_again(command: Any, tmp_path: Path
     assert "Give that file: --model net.py:build." in done.err
     done = command("run", "other.png", "--like", "own.png", "--model", "my/net.py:build", "-o", "alike.png")
     assert done.code == 0
-    assert "differs from own.png: the network was made by net.py:build" in done.err
+    assert "differs from own.png: the network was net.py:build, is tiny" in done.err

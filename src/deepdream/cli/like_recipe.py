@@ -39,9 +39,10 @@ class LikeRecipe:
     def say_differences(self, network: Model, size: str | None, mask: str) -> None:
         """Say on stderr what is not as in the dream, where the user gave this ``size`` and ``mask`` (or none)."""
         recipe = self.recipe
-        lines = differences(recipe, network)
-        if network.name != recipe.model["name"]:
-            lines.insert(0, f"the network was {recipe.model['name']}, is {network.name}")
+        if network.name == recipe.model["name"]:
+            lines = differences(recipe, network)
+        else:  # hashes and the device of another network say nothing
+            lines = [f"the network was {recipe.model['name']}, is {network.name}"]
         if size is None:
             lines.append(
                 f"its size was {recipe.width}x{recipe.height}; each picture keeps its own size (--size sets it)"
