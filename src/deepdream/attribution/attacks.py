@@ -21,8 +21,8 @@ def fgsm(
     """
     # The bounds keep the changed picture a picture.
     attack = FGSM(in_float32(model), _cost, lower_bound=0.0, upper_bound=1.0)
-    found: Tensor = attack.perturb(_fresh(model, image), epsilon=epsilon, target=target, targeted=toward)
-    return found.detach()
+    changed: Tensor = attack.perturb(_fresh(model, image), epsilon=epsilon, target=target, targeted=toward)
+    return changed.detach()
 
 
 def pgd(
@@ -41,7 +41,7 @@ def pgd(
     attack = PGD(in_float32(model), _cost, lower_bound=0.0, upper_bound=1.0)
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", "Input Tensor 0 did not already require gradients")
-        found: Tensor = attack.perturb(
+        changed: Tensor = attack.perturb(
             _fresh(model, image),
             radius=epsilon,
             step_size=2.5
@@ -53,7 +53,7 @@ def pgd(
             random_start=False,
             norm="Linf",
         )
-    return found.detach()
+    return changed.detach()
 
 
 def _cost(logits: Tensor, target: int) -> Tensor:

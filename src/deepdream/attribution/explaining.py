@@ -43,7 +43,7 @@ def explain(
 
     Args:
         image: (1, 3, H, W), RGB in [0, 1], at the size to feed; ``model.crop(picture)`` makes it.
-        question: What is asked. The five keywords target, against, layer, baseline and seed replace its values.
+        question: Target, against, layer, baseline and seed as one value, which these five keywords replace.
         target, against: An index or a name; ``against`` asks why the one and not the other.
         layer: For methods that read one; ``auto`` is the last spatial one.
         baseline: black, mean, blur, noise or white: the reference image that stands for absence.

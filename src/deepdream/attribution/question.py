@@ -1,4 +1,4 @@
-"""What is asked of a network about one picture, as one value."""
+"""The question that an explanation answers, as one value."""
 
 from __future__ import annotations
 

@@ -60,7 +60,7 @@ def check(
         methods: One or more names of ``methods()``. Those that are checked together are also compared.
         target, against: The class that is explained, by index or name (by default the top class), and one that it is
             compared with.
-        question: What is asked of the methods, with a layer, baseline and seed too; ``target`` and ``against`` replace
+        question: Target, against, layer, baseline and seed as one value; ``target`` and ``against`` replace
             its values.
         checks: One or more names of ``all_checks()``; all of them if empty.
         mask: (H, W) bool, True on the object, for checks that need the right answer.
@@ -224,19 +224,16 @@ def _checked(
             most = curves if entry.curve and curves is not None else len(maps)
             for index, tested_map in enumerate(maps):
                 if limited and (index >= most or not forecast.fits(tested_map, clock.left)):
-                    verdict = _no_time(forecast.seconds(tested_map), max(clock.left, 0))
-                    yield CheckResult(entry.name, tested_map.method, verdict=verdict)
+                    expected, remaining = forecast.seconds(tested_map), max(clock.left, 0)
+                    words = f"it would take {expected:.0f} s, too much of the {remaining:.0f} s left for all checks"
+                    if expected < 0.5:  # "0 s would be too much of 0 s" says nothing
+                        words = "there was no time left"
+                    yield CheckResult(entry.name, tested_map.method, verdict=f"not made: {words}")
                     continue
                 result = entry(context, tested_map)
                 if limited:
                     forecast.learn(tested_map, result.seconds)
                 yield result
-
-
-def _no_time(expected: float, remaining: float) -> str:
-    if expected < 0.5:
-        return "not made: there was no time left"
-    return f"not made: it would take {expected:.0f} s, too much of the {remaining:.0f} s left for all checks"
 
 
 def plan_curves(context: CheckContext, maps: int, remaining: float, *, most: float) -> int:
