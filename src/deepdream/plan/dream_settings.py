@@ -233,6 +233,7 @@ class Plan:
             UsageError: an unknown setting, a wrong type, or a value outside its range.
         """
         known = [entry.name for entry in fields(cls)]
+        # By name first: the error of a dataclass for an unknown keyword names neither file nor nearest setting.
         for name in values:
             if name not in known:
                 raise UnknownNameError("setting", str(name)[:40], known)

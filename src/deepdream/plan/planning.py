@@ -23,6 +23,7 @@ def find_preset(name: str) -> Preset:
         return PRESETS[name]
     if is_preset_file(name):
         return read_preset(name)
+    # Built-in names come first, so that a command in the documentation means the same on every machine.
     own = own_preset_files()
     if name not in own:
         raise UnknownNameError("preset", name[:60], [*PRESETS, *own], listing="deepdream presets")
@@ -56,6 +57,7 @@ def override(plan: Plan, overrides: Mapping[str, Any]) -> Plan:
         raise UsageError(f"Give a conditioning or {', '.join(replaced)}, not both.")
     if "stop_at" in given and "strength" in given:
         raise UsageError("Give a strength or a distance to stop at, not both.")
+    # A setting that is given switches off the one that it excludes, whichever of them the preset has.
     settings = dict(given)
     if replaced:
         settings["conditioning"] = ""

@@ -44,6 +44,7 @@ def presets_folder() -> Path:
 def own_preset_files() -> dict[str, Path]:
     """The files of the user's own presets by name, sorted; none where there is no such folder."""
     try:
+        # Sorted, since a folder is listed in another order on every system.
         return {path.stem: path for path in sorted(presets_folder().glob("*.toml"))}
     except OSError:
         return {}

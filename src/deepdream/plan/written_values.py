@@ -18,6 +18,7 @@ def parse_stop(text: str) -> tuple[str, float]:
         value = float(number)
     except ValueError:
         value = -1.0
+    # The comparison is false for NaN, which float() reads.
     if name not in ("ssim", "l2") or not 0 <= value <= 1:
         raise UsageError(
             f"Cannot read the distance {text[:40]!r}. Use ssim=0.6 (1 is the same picture) or l2=0.1 "
