@@ -150,7 +150,7 @@ def lucent(network: str) -> Job:
 
 
 def torch_dreams(network: str) -> Job:
-    """torch-dreams' render from a picture of one's own at the same sizes (extra ``peers``).
+    """torch-dreams' render from a given picture at the same sizes (extra ``peers``).
 
     Its parameter is the picture's spectrum; its only random transform here is a translation by up to 3 %.
     """

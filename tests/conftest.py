@@ -1,4 +1,4 @@
-"""What every test has: no way out of this machine, one thread, and a small seeded network."""
+"""For every test: no access to other machines, one thread, and a small seeded network."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ LOCAL = ("127.0.0.1", "localhost", "::1")
 
 @pytest.fixture(autouse=True)
 def only_this_machine(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A name of another host is not found."""
+    """No test reaches another host: its name is not found."""
     resolve = socket.getaddrinfo
 
     def guarded(host: str | bytes | None, *rest: object, **more: object) -> object:
         if host not in LOCAL:
-            raise socket.gaierror(socket.EAI_NONAME, f"a test asked for the host {host!r}")
+            raise socket.gaierror(socket.EAI_NONAME, f"a test looked up the host {host!r}")
         return resolve(host, *rest, **more)  # type: ignore[arg-type]
 
     monkeypatch.setattr(socket, "getaddrinfo", guarded)
@@ -33,22 +33,22 @@ def only_this_machine(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture(autouse=True, scope="session")
 def one_torch_thread() -> None:
-    """Small tensors on busy cores: waiting for a second thread takes most of the time.
+    """One thread: with small tensors on busy cores, waiting for a second one takes most of the time.
 
-    For the session, so that what a whole module shares is made with one thread, too.
+    For the session, because fixtures that a whole module shares are made before those of a test.
     """
     torch.set_num_threads(1)
 
 
 @pytest.fixture(autouse=True)
 def still_one_torch_thread(one_torch_thread: None) -> Iterator[None]:
-    """Whatever number a test asked for."""
+    """One thread again, after a test that sets another number."""
     yield
     torch.set_num_threads(1)
 
 
 class SmallNetwork(nn.Module):
-    """Two convolutions of stride 2, a batch norm and a linear head: milliseconds."""
+    """Two convolutions of stride 2, a batch norm and a linear head; a pass takes milliseconds."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -64,6 +64,7 @@ class SmallNetwork(nn.Module):
 
 @pytest.fixture
 def small_network() -> nn.Module:
+    """The small network, seeded, with a batch norm whose statistics are not trivial."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(5)
         network = SmallNetwork()
@@ -74,20 +75,21 @@ def small_network() -> nn.Module:
 
 @pytest.fixture
 def tiny_model(small_network: nn.Module) -> Model:
+    """The small network as a model of 64 pixels."""
     return Model.wrap(small_network, mean=(0.5,), std=(0.25,), name="tiny", input_size=64)
 
 
 @pytest.fixture
 def photo() -> torch.Tensor:
-    """(1, 3, 48, 64): smooth blobs in [0, 1], never touching 0 or 1."""
-    chance = torch.Generator().manual_seed(2)
-    coarse = torch.rand(1, 3, 6, 8, generator=chance) * 0.8 + 0.1
+    """(1, 3, 48, 64): smooth blobs with values inside [0, 1]."""
+    generator = torch.Generator().manual_seed(2)
+    coarse = torch.rand(1, 3, 6, 8, generator=generator) * 0.8 + 0.1
     return torch.nn.functional.interpolate(coarse, (48, 64), mode="bilinear")
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """What a command left behind."""
+    """The exit code of a command and what it printed."""
 
     code: int
     out: str
@@ -109,8 +111,8 @@ def command(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str])
         capsys.readouterr()
         with pytest.raises(SystemExit) as stop:
             main()
-        heard = capsys.readouterr()
-        return Outcome(int(stop.value.code or 0), heard.out, heard.err)
+        captured = capsys.readouterr()
+        return Outcome(int(stop.value.code or 0), captured.out, captured.err)
 
     yield run
     for number, handler in handlers.items():
@@ -119,7 +121,7 @@ def command(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str])
 
 @pytest.fixture(params=[16, 8], ids=["AVX-512", "AVX2"])
 def vectors(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Our own kernels by each of the instruction sets that this processor has."""
+    """The compiled kernels with each instruction set of this processor."""
     if request.param > native.lanes():
         pytest.skip("this processor has no AVX-512")
     monkeypatch.setattr(native, "lanes", lambda: request.param)

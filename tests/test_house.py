@@ -19,7 +19,7 @@ PAGES = [
     *(HOME / name for name in ("README.md", "ARCHITECTURE.md", "CONTRIBUTING.md", "CHANGELOG.md")),
     *sorted((HOME / "docs").rglob("*.md")),
     *sorted((HOME / "docs").glob("*.ipynb")),
-    HOME / "benchmarks" / "README.md",
+    *sorted((HOME / "benchmarks").glob("*.md")),
 ]
 PACKAGES = sorted(path.parent for path in SOURCE.rglob("__init__.py"))
 

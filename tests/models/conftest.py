@@ -1,4 +1,4 @@
-"""Own caches and no way out for every test; a small seeded network; a web server that misbehaves."""
+"""Separate caches for every test; a small seeded network; a web server that misbehaves."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ import hashlib
 import http.server
 import json
 import re
-import socket
 import threading
 import time
 from collections.abc import Iterator
@@ -37,28 +36,6 @@ def own_caches(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv("TORCH_HOME", str(tmp_path / "torch"))
     monkeypatch.setenv("HF_HOME", str(tmp_path / "hf"))
     return tmp_path / "cache"
-
-
-@pytest.fixture(autouse=True)
-def one_thread() -> Iterator[None]:
-    """The passes here are small: on busy cores, waiting for a second thread takes most of the time."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
-
-
-@pytest.fixture(autouse=True)
-def no_network(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Only this machine can be reached."""
-    resolve = socket.getaddrinfo
-
-    def guarded(host: str, *rest: object, **more: object) -> object:
-        if host not in ("127.0.0.1", "localhost"):
-            raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
-        return resolve(host, *rest, **more)  # type: ignore[arg-type]
-
-    monkeypatch.setattr(socket, "getaddrinfo", guarded)
 
 
 class Tiny(nn.Module):
