@@ -56,7 +56,7 @@ def test_the_sheet_its_description_and_its_cells(command: Any) -> None:
     ("words", "code", "message"),
     [
         (["--x", "stepz=1"], 2, "Did you mean 'steps'"),
-        (["--x", "steps=1", "--y", "steps=2"], 2, "steps is said twice"),
+        (["--x", "steps=1", "--y", "steps=2"], 2, "steps is given twice"),
         (["--x", "steps=1", "--set", "colour=0.5"], 2, "Did you mean 'color'"),
         (["--x", "steps=1", "--set", "seed"], 2, "Cannot read --set 'seed'"),
         (["--x", "layer=secund,fist"], 2, "No layer 'secund'"),

@@ -9,7 +9,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from deepdream.dreaming.activation_samples import Samples, sample
+from deepdream.dreaming.activation_samples import ActivationSamples, sample
 from deepdream.dreaming.atlas import (
     Atlas,
     Tile,
@@ -37,12 +37,12 @@ def pictures(count: int) -> list[Picture]:
     ]
 
 
-def synthetic(count: int, channels: int = 6) -> Samples:
+def synthetic(count: int, channels: int = 6) -> ActivationSamples:
     rng = torch.Generator().manual_seed(3)
     values = torch.randn(count, channels, generator=rng) + torch.arange(count)[:, None] % 3
     crops = torch.arange(count) // 4
     chances = torch.rand(int(crops.max()) + 1, 5, generator=rng)
-    return Samples(
+    return ActivationSamples(
         "second", values, np.zeros((count, 4, 4, 3), np.uint8), np.zeros(count, np.int64), crops, chances
     )
 

@@ -88,9 +88,9 @@ def test_a_recipe_brings_its_own_settings_and_an_axis_wins_over_them() -> None:
 
 def test_what_cannot_be_combined() -> None:
     steps = parse_axis("steps=1,2")
-    with pytest.raises(UsageError, match="steps is said twice"):
+    with pytest.raises(UsageError, match="steps is given twice"):
         variations(steps, steps, {})
-    with pytest.raises(UsageError, match="steps is said twice"):
+    with pytest.raises(UsageError, match="steps is given twice"):
         variations(steps, None, {"steps": 3})
     with pytest.raises(UsageError, match="layer and objective both say"):
         variations(parse_axis("layer=a"), None, {"objective": "layer(b)"})

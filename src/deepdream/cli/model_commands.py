@@ -18,8 +18,8 @@ from deepdream.errors import PictureError, SomeInputsFailedError, UsageError, We
 
 if TYPE_CHECKING:
     from deepdream.models.cache import WeightLocation
-    from deepdream.models.catalog import CatalogEntry
     from deepdream.models.network import Model
+    from deepdream.models.records import CatalogEntry
 
 
 Name = Annotated[str, typer.Argument(help="A name that `deepdream models` lists, or timm:NAME.")]

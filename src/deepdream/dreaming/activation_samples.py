@@ -24,7 +24,7 @@ _BATCH = 8
 
 
 @dataclass(frozen=True, eq=False)
-class Samples:
+class ActivationSamples:
     """Activations and where they come from.
 
     Attributes:
@@ -64,7 +64,7 @@ def sample(
     count: int = 2000,
     seed: int = 0,
     watch: Callable[[int], None] = lambda _: None,
-) -> Samples:
+) -> ActivationSamples:
     """About ``count`` activations at ``layer`` from random square crops of ``pictures``, of which there are ``total``.
 
     Crops have sides of 0.3 to 1 of the shorter side and are seen at the network's own input size; so a handful of
@@ -89,7 +89,7 @@ def sample(
         raise UsageError("An atlas needs at least one picture that can be read.")
     per_crop = [len(values) // len(probabilities) for values, _, probabilities in parts]
     sizes = [n for n, part in zip(per_crop, parts, strict=True) for _ in range(len(part[2]))]
-    return Samples(
+    return ActivationSamples(
         layer,
         torch.cat([values for values, _, _ in parts]),
         np.concatenate([patches for _, patches, _ in parts]),

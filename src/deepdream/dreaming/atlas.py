@@ -20,7 +20,7 @@ import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from deepdream.dreaming.activation_samples import Samples, check_places
+from deepdream.dreaming.activation_samples import ActivationSamples, check_places
 from deepdream.dreaming.result import fit_picture
 from deepdream.errors import UsageError
 from deepdream.images import Picture, resize
@@ -59,7 +59,7 @@ class Atlas:
     rows: int
     columns: int
     tiles: tuple[Tile, ...]
-    samples: Samples | None = field(default=None, repr=False)
+    samples: ActivationSamples | None = field(default=None, repr=False)
 
     @property
     def directions(self) -> Tensor:
@@ -106,7 +106,7 @@ def activation_grid(
 
 
 def activation_atlas(
-    model: Model, samples: Samples, *, grid: int = 10, seed: int = 0, perplexity: float = 30.0
+    model: Model, samples: ActivationSamples, *, grid: int = 10, seed: int = 0, perplexity: float = 30.0
 ) -> Atlas:
     """The atlas of ``samples``: laid out, averaged in ``grid`` x ``grid`` cells, those with one sample left out.
 
@@ -229,7 +229,9 @@ def _classes(
     return tuple((model.label(int(i)), float(v)) for i, v in zip(indexes, values, strict=True))
 
 
-def seen_as(model: Model, samples: Samples, members: Sequence[int], top: int = 3) -> list[tuple[str, float]]:
+def seen_as(
+    model: Model, samples: ActivationSamples, members: Sequence[int], top: int = 3
+) -> list[tuple[str, float]]:
     """The classes that the network gave to the crops behind ``members``, by mean probability."""
     mean = samples.probabilities[samples.crops[list(members)]].mean(dim=0)
     values, indexes = mean.topk(min(top, len(mean)))

@@ -141,7 +141,7 @@ def _check_names(names: list[str], fixed: Mapping[str, Value]) -> None:
     said = [*names, *fixed]
     twice = next((name for name in said if said.count(name) > 1), None)
     if twice:
-        raise UsageError(f"{twice} is said twice. Give it on one axis, or as an option.")
+        raise UsageError(f"{twice} is given twice. Give it on one axis, or as an option.")
     if "layer" in said and "objective" in said:
         raise UsageError("layer and objective both say what to climb. Give one of them.")
 

@@ -29,7 +29,7 @@ class Together:
     Attributes:
         state: That of all who are still in, in the order of ``members``; None where nobody is.
         members: Which of the dreams that began they are.
-        left: Who left at this step, each with the state from which it goes on alone.
+        left: Who left at this step, each with the state from which it continues alone.
     """
 
     state: State | None

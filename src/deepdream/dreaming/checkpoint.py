@@ -1,4 +1,4 @@
-"""A dream put aside: its state in a file, from which it goes on as if it had never stopped.
+"""A stored dream: its state in a file, from which it continues as if it had never stopped.
 
 The file is a safetensors file. Its tensors are those of the state; its metadata hold one JSON text with the
 numbers of the state, the settings and everything that the finished picture must say of itself. It may come from

@@ -39,7 +39,7 @@ class Draft:
         *,
         after: tuple[Prediction, ...] | None = None,
     ) -> Recipe:
-        """The recipe of ``image``, which ``state`` has come to; ``after`` is asked of the model if not given."""
+        """The recipe of ``image``, which ``state`` has come to; the model computes ``after`` if it is not given."""
         return replace(
             self.recipe,
             plan=state.plan,
@@ -63,7 +63,7 @@ def draft_of(
     value_range: str,
     before: tuple[Prediction, ...] | None = None,
 ) -> Draft:
-    """The draft of the dream that begins with ``state``; ``before`` is asked of the model if not given."""
+    """The draft of the dream that begins with ``state``; the model computes ``before`` if it is not given."""
     height, width = state.source.shape[-2:]
     recipe = Recipe(
         plan=state.plan,

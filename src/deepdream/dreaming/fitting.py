@@ -70,7 +70,7 @@ def tiling_for(
     ``core`` is what the tiles have come to where memory ran out, 0 where it has not.
 
     Raises:
-        UsageError: a tile was asked for that the layers or the objective do not allow.
+        UsageError: the layers or the objective do not allow this tile.
     """
     layers = [model.layer(name) for name in objective.layers if name in model.layers]
     cuttable = can_be_cut(model, objective)

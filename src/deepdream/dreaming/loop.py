@@ -87,7 +87,7 @@ def dream(
 ) -> Iterator[Step]:
     """The steps of a dream, from ``image`` or onward from ``state``.
 
-    Everything is checked here, before the first step is asked for.
+    Everything is checked by this call, before the first step.
 
     Raises:
         UsageError, UnknownNameError: settings that do not fit the network or the picture.

@@ -49,7 +49,7 @@ def paint(
     """A picture (size, size, 3) in [0, 1] for every tile of ``atlas``, in order.
 
     With ``state`` every finished batch is kept in that file, and those that it holds already are not painted again;
-    whoever called removes it in the end. A file of another atlas is begun anew. ``watch`` gets how many of how many
+    the caller removes it in the end. A file of another atlas is begun anew. ``watch`` gets how many of how many
     steps are done; where it returns True, the result is None.
 
     Raises:

@@ -260,7 +260,7 @@ def _finished_one(
 
 
 def _on_gray(image: Tensor, opacity: Tensor) -> Tensor:
-    """A transparent picture as the network is asked about it."""
+    """A transparent picture on mid gray, as the network classifies it."""
     return laid_over(torch.cat([image, opacity], dim=1), torch.full_like(image[:1, :, :1, :1], 0.5))
 
 

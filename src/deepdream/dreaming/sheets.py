@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from deepdream.dreaming.axes import Axis, Value, Variation, base_name
 from deepdream.dreaming.sweeping import Swept
 from deepdream.images import Cell, Picture, contact_sheet, notice
-from deepdream.images.picture import Floats
+from deepdream.images.scaling import Floats
 from deepdream.provenance import SheetRecord
 
-#: Pixels: the width of a cell, and the size of its dream if nothing else was asked for.
+#: Pixels: the width of a cell, and the default size of its dream.
 CELL_WIDTH = 360
 
 
@@ -75,7 +75,7 @@ class Sheet:
         )
 
     def _told_elsewhere(self) -> set[str]:
-        """Settings that the caption leaves out: they vary, follow from what varies, or are said in other words."""
+        """Settings that the caption leaves out: they vary, follow from what varies, or are shown in other words."""
         names = set(self.varied)
         if "preset" in names:
             names |= {"octaves", "steps", "strength"} - set(self.fixed)

@@ -16,7 +16,7 @@ from deepdream.plan import Plan, find_preset, plan_for
 def visualization_plan(objectives: Sequence[Objective | str], preset: str = "lucid", **settings: Any) -> Plan:
     """The plan of a visualization: settings of ``preset`` with ``settings`` over them, started from noise.
 
-    A new ground at every step makes the gradients of a transparent picture less sure: where nothing else is said it
+    A new ground at every step makes the gradients of a transparent picture less sure: by default it
     takes half of the preset's rate, and a third more steps. Raises what ``plan_for`` raises.
     """
     given = {name: value for name, value in settings.items() if value is not None}
@@ -43,7 +43,7 @@ def visualize(
         red, blue = visualize(model, ["channel(blocks.4, 17)", channel("blocks.4", 18)], steps=128)
 
     The pictures start from the same noise and meet the same random transforms, so one picture is the same (to
-    rounding) whatever else is asked for beside it.
+    rounding) for every choice of the other pictures.
 
     Args:
         objectives: What the pictures climb, one each; objectives or their text.

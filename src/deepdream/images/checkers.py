@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from deepdream.images.picture import Floats
+from deepdream.images.scaling import Floats
 
 _LIGHT, _DARK = 0.93, 0.76
 

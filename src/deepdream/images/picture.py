@@ -5,13 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-import numpy as np
-from numpy.typing import NDArray
+from deepdream.images.scaling import Floats
 
 if TYPE_CHECKING:
     import torch
-
-Floats = NDArray[np.float32]
 
 
 @dataclass(frozen=True, eq=False, repr=False)

@@ -10,9 +10,9 @@ from PIL import Image
 
 from deepdream.errors import PictureError, UsageError
 from deepdream.images.opening import in_one_line, opened, read_bytes
-from deepdream.images.picture import Floats, Picture
+from deepdream.images.picture import Picture
 from deepdream.images.sample_values import Samples, take_samples
-from deepdream.images.scaling import Numbers, check_range, scale
+from deepdream.images.scaling import Floats, Numbers, check_range, scale
 
 MAX_PIXELS = 64_000_000
 WHITE = (1.0, 1.0, 1.0)

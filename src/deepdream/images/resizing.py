@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from deepdream.errors import UsageError
-from deepdream.images.picture import Floats
+from deepdream.images.scaling import Floats
 
 _FILTER = Image.Resampling.LANCZOS
 

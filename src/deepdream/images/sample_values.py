@@ -11,8 +11,7 @@ from PIL import Image
 from deepdream.errors import PictureError
 from deepdream.images.color import is_srgb, to_srgb
 from deepdream.images.deep import deep_color, is_deep_color, raw_mode
-from deepdream.images.picture import Floats
-from deepdream.images.scaling import Numbers
+from deepdream.images.scaling import Floats, Numbers
 
 _BITS, _COMPRESSION, _PHOTOMETRIC, _PLANAR, _SAMPLE_FORMAT = 258, 259, 262, 284, 339
 

@@ -9,9 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from deepdream.errors import PictureError, UsageError
-from deepdream.images.picture import Floats
 
 Numbers = NDArray[Any]
+Floats = NDArray[np.float32]
 
 PERCENTILES = (1.0, 99.0)
 

@@ -14,8 +14,8 @@ from PIL import Image, ImageDraw
 from deepdream.errors import UsageError
 from deepdream.images.checkers import on_checkers
 from deepdream.images.lettering import draw_lines, font, wrap
-from deepdream.images.picture import Floats
 from deepdream.images.resizing import enlarge_blocks, resize
+from deepdream.images.scaling import Floats
 from deepdream.images.writer import eight_bits
 
 

@@ -97,7 +97,7 @@ def _answer(
     alarms = [view.counts.fp for view in views]
     chosen = "a default that nobody chose" if at is None else "chosen by hand"
     return (
-        f"The same {len(scores.y_true)} scores: depending on what an error is said to cost, {min(misses)} to "
+        f"The same {len(scores.y_true)} scores: depending on the cost of each error, {min(misses)} to "
         f"{max(misses)} {scores.positive} cases are missed and {min(alarms)} to {max(alarms)} people are alarmed for "
         f"nothing. At {counts.threshold:g} ({chosen}) {counts.fn} are missed and {counts.fp} alarmed. "
         + (f"{decided_by} answers for it." if decided_by else "Nobody has signed for it (--decided-by NAME).")

@@ -33,7 +33,7 @@ QUESTIONS: Mapping[str, str] = {
     "trained on": "What was it trained on?",
     "preprocessing": "How was the picture fed?",
     "settings": "With which settings?",
-    "seed": "Can what was drawn by chance be drawn again?",
+    "seed": "Can the random choices be repeated?",
     "versions": "On which versions of everything?",
     "machine": "On which device and how many threads?",
     "threshold": "From which number on was it acted upon?",

@@ -21,7 +21,7 @@ Tell = Callable[[str], None]
 
 
 def in_silence(_: str) -> None:
-    """Nobody is told anything."""
+    """Report no progress."""
 
 
 @dataclass(frozen=True)

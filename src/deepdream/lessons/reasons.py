@@ -30,7 +30,7 @@ from deepdream.plan import plan_for
 
 CHANNELS = 4
 COLUMNS = CHANNELS + 1
-#: Of the path from black to the picture; the error that is left is said.
+#: Of the path from black to the picture; the remaining error is reported.
 PIECES = 100
 METHOD = "grad-cam"
 NOTES = (

@@ -54,7 +54,7 @@ class Rung:
     """One network, one score, one gradient.
 
     Attributes:
-        name, formula: What is asked, and what the gradient is, in the deck's symbols.
+        name, formula: The question, and what the gradient is, in the deck's symbols.
         x: What may change, float64, (H, W) or (3, H, W).
         gradient: Of the score in ``x``, of the same shape.
         climbed: ``x`` after ``STEPS`` steps along the gradient.

@@ -34,11 +34,11 @@ SIDE, MARK = 32, 5
 RIM = 2
 PICTURES = 4
 NOTES = (
-    "Ask the hall first: the network is right on every test picture; would you use it? Then take the mark away. A test "
-    "set made like the training set cannot find this, whoever made the data must be asked. Then ask which explanation "
-    "would have warned us. Caveat: here we know where the mark is; with a shortcut that nobody thought of, a map must "
-    "be looked at by somebody who knows what should matter. And a map that lies on the mark in an honest network, too, "
-    "shows the mark and not the network: that is why both stand here."
+    "Ask the hall first: the network is right on every test picture; would you use it? Then take the mark away. A "
+    "test set made like the training set cannot find this; the people who made the data must be consulted. Then ask "
+    "which explanation would have warned us. Caveat: here we know where the mark is; with a shortcut that nobody "
+    "thought of, a map must be looked at by somebody who knows what should matter. And a map that lies on the mark "
+    "in an honest network, too, shows the mark and not the network: that is why both stand here."
 )
 
 
@@ -134,7 +134,7 @@ def catch(
 ) -> Iterator[Caught]:
     """Every method's share of evidence on the mark (all methods, if none is named).
 
-    One that does not apply to the networks is left out, and that is told.
+    One that does not apply to the networks is left out, and the answer says so.
 
     Raises:
         UnknownNameError: no such method.

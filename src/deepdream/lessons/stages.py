@@ -52,7 +52,7 @@ class Stage:
 
 
 def chosen_layers(model: Model, names: Sequence[str] = ()) -> tuple[Layer, ...]:
-    """The layers asked for, or about five of the main ones, evenly from early to late.
+    """The named layers, or about five of the main ones, evenly from early to late.
 
     Raises:
         UnknownNameError: no such layer.

@@ -23,7 +23,7 @@ CAPTION = (
 
 MOVING_CAPTION = (
     "What: the dream, what the network says of it at each step, and the activation that was climbed (1 is that of the "
-    "original picture). Why: nothing but the layer was asked for, and the prediction follows."
+    "original picture). Why: only the layer was maximized, and the prediction follows."
 )
 
 

@@ -167,7 +167,7 @@ def answer_of(told: Trace) -> str:
         words.append(_about_animals(before, after))
     rise = _ratio(told)
     words.append(
-        f"Nobody asked for that: the dream climbed {told.plan.objective}"
+        f"This was not the objective: the dream maximized {told.plan.objective}"
         + (f", to {rise:.3g} times its value," if rise else "")
         + f" and moved the picture by {float(told.distance[-1]):.3f} of the full range (root mean square)."
     )

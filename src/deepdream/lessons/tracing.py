@@ -15,7 +15,7 @@ from deepdream.models import Model
 from deepdream.plan import Plan
 
 NOTES = (
-    "The dream climbs the layer, not the class: nobody asked for an animal. That the probabilities move all the same "
+    "The dream climbs the layer, not the class: no animal was requested. That the probabilities move all the same "
     "is the lesson. Two reasons: what the layer's channels respond to comes from the pictures it was trained on, and "
     "398 of the 1000 classes are animals, 118 of them breeds of dogs; and ascent makes stronger whatever is already "
     "faintly there. Caveat: the dreamed picture is unlike every photograph the network has seen, so its new opinion "

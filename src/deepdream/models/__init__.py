@@ -10,15 +10,15 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from deepdream.models.catalog import CatalogEntry, find_entry, is_own_code
+    from deepdream.models.catalog import find_entry, is_own_code
     from deepdream.models.combined import Networks
     from deepdream.models.layers import Layer
     from deepdream.models.loading import RandomWeights, load_model, parse_weights
     from deepdream.models.network import Model
-    from deepdream.models.records import Preprocessing, WeightsRecord
+    from deepdream.models.records import CatalogEntry, Preprocessing, WeightsRecord
 
 _HOMES = {
-    "CatalogEntry": "catalog",
+    "CatalogEntry": "records",
     "Layer": "layers",
     "Model": "network",
     "Networks": "combined",

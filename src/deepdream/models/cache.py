@@ -17,8 +17,8 @@ from io import BufferedReader
 from pathlib import Path
 
 from deepdream.errors import OutputError, WeightsError
-from deepdream.models.catalog import CatalogEntry
 from deepdream.models.embedded import EMBEDDED
+from deepdream.models.records import CatalogEntry
 from deepdream.provenance.files import write_text
 
 #: torchvision rounds the size to a thousandth of a MiB, half of which is 525 bytes.

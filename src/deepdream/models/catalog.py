@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from functools import cache
 from types import MappingProxyType
 from typing import Any
 
 from deepdream.errors import UnknownNameError
 from deepdream.models.embedded import EMBEDDED, PREFERRED_LAYER, preprocessing_of
-from deepdream.models.records import Preprocessing
+from deepdream.models.records import CatalogEntry, Preprocessing
 from deepdream.models.torchvision_networks import INDEX
 
 #: Where to dream unless asked otherwise: layers that show whole parts of objects in the networks people know.
@@ -32,46 +31,6 @@ _LITE_PARAMETERS = {
     "efficientnet_lite1": 5_416_680,
     "efficientnet_lite2": 6_092_072,
 }
-
-
-@dataclass(frozen=True)
-class CatalogEntry:
-    """One set of pretrained weights and the network it belongs to.
-
-    Attributes:
-        name: What ``load_model`` takes: ``resnet50``, ``resnet50@IMAGENET1K_V1`` or ``timm:resnet18``.
-        network: The architecture's name at its source.
-        source: ``embedded``, ``torchvision`` or ``timm``.
-        file: The weight file's name.
-        hash: The published sha256 of the file, or as many of its first digits as are published.
-        bytes: Size of the file; None where it is not published.
-        url: Where it is downloaded; None for files that come in a package.
-        package: The package that ships it.
-        accuracy: ImageNet top-1, in percent.
-        minimum_size: Side in pixels of the smallest picture it takes.
-    """
-
-    name: str
-    network: str
-    source: str
-    file: str
-    hash: str = ""
-    bytes: int | None = None
-    url: str | None = None
-    package: str | None = None
-    license: str = "unknown"
-    trained_on: str = "ImageNet-1K"
-    accuracy: float | None = None
-    classes: int = 1000
-    parameters: int | None = None
-    minimum_size: int = 1
-    preprocessing: Preprocessing = field(default_factory=Preprocessing)
-    preferred_layer: str | None = None
-
-    @property
-    def size_text(self) -> str:
-        """The download's size in MB of 2**20 bytes, as torchvision states it."""
-        return "size unknown" if self.bytes is None else f"{self.bytes / 2**20:.1f} MB"
 
 
 @cache

@@ -76,7 +76,7 @@ class Networks(Model):
         return self._whose(f"{network}/")[0].find_class(text) if network else self.find_class(text)  # type: ignore[union-attr]
 
     def activations(self, image: Tensor, layers: Iterable[str]) -> dict[str, Tensor]:
-        """As ``Model.activations``; every network that is asked for something runs once."""
+        """As ``Model.activations``; every network with a named layer runs once."""
         names = list(dict.fromkeys(layers))
         found: dict[str, Tensor] = {}
         for network, asked in self._by_network(names).items():

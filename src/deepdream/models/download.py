@@ -69,7 +69,7 @@ class Wanted:
 def download(wanted: Wanted, *, progress: Progress | None = None) -> bool:
     """Fetch a file; False if another process put it there meanwhile.
 
-    A download that was cut off goes on where it stopped. Two processes fetch once: the second one waits.
+    An interrupted download continues where it stopped. Two processes fetch once: the second one waits.
 
     Raises:
         UnreachableError: no network; known within ``REACH_SECONDS``.
@@ -211,7 +211,7 @@ def _start(response: Any, part: Path) -> int:
         return here
     part.unlink(missing_ok=True)
     if response.status == 206:
-        raise WeightsError(f"{_host(response.url)} sent another part than was asked for. Try again.")
+        raise WeightsError(f"{_host(response.url)} sent another part than requested. Try again.")
     return 0
 
 

@@ -115,7 +115,7 @@ class Phases:
         self._native: Stem | None = None
 
     def are_native(self, gradient: Tensor) -> bool:
-        """Whether kernels of our own take ``gradient``."""
+        """Whether the compiled kernels accept ``gradient``."""
         return self.stride[0] == self.stride[1] and native.usable(gradient, gradient.shape[1])
 
     def pull_back(self, gradient: Tensor, size: torch.Size, result: Tensor | None = None) -> Tensor:

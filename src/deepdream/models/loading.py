@@ -12,11 +12,11 @@ from torch import nn
 
 from deepdream.errors import UsageError, WeightsError
 from deepdream.models import cache, efficientnet_lite, own_code, timm_networks, torchvision_networks
-from deepdream.models.catalog import CatalogEntry, catalog, find_entry, is_own_code
+from deepdream.models.catalog import catalog, find_entry, is_own_code
 from deepdream.models.download import Progress, UnreachableError, Wanted, download, is_offline
 from deepdream.models.embedded import imagenet_labels
 from deepdream.models.network import Model
-from deepdream.models.records import WeightsRecord
+from deepdream.models.records import CatalogEntry, WeightsRecord
 from deepdream.models.weight_files import SUFFIXES, Tensors, fit, open_weights, read_tensors, rename_by_order
 
 DEFAULT = "efficientnet_lite0"
@@ -65,7 +65,7 @@ def load_model(
     Args:
         name: ``efficientnet_lite0`` (comes with the installation), any name that ``deepdream models`` lists,
             ``timm:NAME``, a weight file whose name begins with the network's (``resnet18-tuned.pth``), or
-            ``FILE.py:FUNCTION``: a Python file of one's own, which is run, and a function in it that gives a
+            ``FILE.py:FUNCTION``: a Python file, which is run, and a function in it that gives a
             ``torch.nn.Module`` (fed with pictures in [0, 1]) or a ``Model``.
         weights: A local checkpoint (``.safetensors``, or a ``.pth`` state dict) for this architecture, or
             ``RandomWeights(seed)`` (as text: ``random:0``). Another number of classes than usual is fine.
@@ -75,7 +75,7 @@ def load_model(
 
     Raises:
         UnknownNameError: no such network; with the nearest names.
-        UsageError: no such device, the network needs a package that is not installed, or a file of one's own
+        UsageError: no such device, the network needs a package that is not installed, or a Python file
             gives no network.
         WeightsError: the weights are missing, refused, or cannot be downloaded.
     """

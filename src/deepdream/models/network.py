@@ -182,7 +182,7 @@ class Model:
         wanted = text.casefold().strip()
         exact = [i for i, label in enumerate(self.labels) if label.casefold() == wanted]
         part = exact or [i for i, label in enumerate(self.labels) if wanted in label.casefold()]
-        # A cat is asked for before an oystercatcher.
+        # "cat" means a cat, not an oystercatcher: whole words come first.
         part = [i for i in part if re.search(rf"\b{re.escape(wanted)}\b", self.labels[i].casefold())] or part
         if len(part) == 1 or exact:
             return part[0]
@@ -240,7 +240,7 @@ class Model:
 
     @property
     def recommended_layer(self) -> str:
-        """Where to dream if nothing else was asked for: two thirds up, among the main spatial layers."""
+        """The layer to dream at by default: two thirds up, among the main spatial layers."""
         if self.preferred_layer:
             return self.preferred_layer
         spatial = [layer for layer in self.layers.values() if layer.spatial and layer.main]

@@ -1,6 +1,6 @@
 """A network of the user's own: a function in a Python file of hers that makes it.
 
-The file is run, with the rights of whoever runs it, so only a file that the user names on purpose gets here:
+The file is run, with the permissions of the user, so only a file that the user names on purpose gets here:
 never a name out of a recipe or any other file.
 """
 

@@ -1,4 +1,4 @@
-"""Pooling by the maximum, by kernels of our own: torch gives a picture to one thread, and keeps 8 bytes for a place."""
+"""Max pooling by compiled kernels: torch gives a picture to one thread and stores 8 bytes for each position."""
 
 from __future__ import annotations
 

@@ -94,7 +94,7 @@ _IN_PLACE = (torch.relu_, Tensor.relu_, F.hardtanh_)
 
 
 class _Redirecting(TorchFunctionMode):
-    """Calls the redirected form wherever a rectifier is asked for."""
+    """Calls the redirected form wherever a rectifier is called."""
 
     def __torch_function__(
         self, function: Any, types: Any, args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None

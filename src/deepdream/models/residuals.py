@@ -1,4 +1,4 @@
-"""An inverted residual in one pass over memory, by kernels of our own (native.c)."""
+"""An inverted residual in one pass over memory, by compiled kernels (native.c)."""
 
 from __future__ import annotations
 

@@ -12,8 +12,7 @@ from typing import Any
 from torch import nn
 
 from deepdream.errors import UnknownNameError, UsageError
-from deepdream.models.catalog import CatalogEntry
-from deepdream.models.records import Preprocessing
+from deepdream.models.records import CatalogEntry, Preprocessing
 
 PREFIX = "timm:"
 _HUB = "https://huggingface.co"

@@ -1,7 +1,7 @@
-"""Kernels of our own (native.c), for what torch's operations do slowly for one picture on a processor.
+"""Compiled kernels (native.c) for what torch's operations do slowly for one picture on a processor.
 
 They are built with the package where there is a compiler that knows GNU C, and run on x86-64 with AVX2 or AVX-512.
-Elsewhere, and where the environment's ``DEEPDREAM_KERNELS`` is ``none``, ``library`` is None. Whoever calls one
+Elsewhere, and where the environment's ``DEEPDREAM_KERNELS`` is ``none``, ``library`` is None. Every caller
 computes the same without it.
 """
 

@@ -46,7 +46,7 @@ class Recipe:
         width, height: Of the picture that was made.
         octaves: [height, width] of each.
         device, threads: What it ran on; the CPU gives the same bits only for the same number of threads.
-        versions: Of Python and the packages that matter, and which kernels of our own ran.
+        versions: Of Python and the packages that matter, and which compiled kernels ran.
         score: The objective before the last step.
         gains: For every octave the objective before its last step over that before its first.
         measures: Numbers about the change.

@@ -10,7 +10,8 @@ from urllib.parse import quote
 from deepdream.attribution import methods
 from deepdream.errors import DeepDreamError
 from deepdream.models import Model
-from deepdream.models.catalog import CatalogEntry, find_entry
+from deepdream.models.catalog import find_entry
+from deepdream.models.records import CatalogEntry
 from deepdream.pages import Html, bullets, facts, folded, prose, stack, tag
 from deepdream.report.report_data import ReportData
 
@@ -49,7 +50,7 @@ def model_card(report_data: ReportData) -> Html:
 
 
 def card_facts(model: Model) -> dict[str, str]:
-    """What is known of a network, in words; what is not known is said to be unknown."""
+    """What is known of a network, in words; what is not known is called unknown."""
     entry, weights, plan = _entry(model), model.weights, model.preprocessing
     parameters = sum(p.numel() for p in model.module.parameters())
     own = entry is not None and not weights.origin.startswith(("file", "seeded", "the caller", "made by"))

@@ -12,7 +12,7 @@ from deepdream.report.report_data import ReportData
 
 #: The share of slightly changed pictures that must keep the first answer for it to be worth some care, not none.
 MOSTLY = 0.75
-#: A second class nearer than this is told of.
+#: A second class nearer than this is mentioned.
 CLOSE = 0.1
 
 
@@ -104,7 +104,7 @@ def why(report_data: ReportData) -> tuple[str, str]:
     """As far as a map can tell: a headline and a few sentences."""
     label, total, standing = report_data.prediction.label, len(report_data.judged()), report_data.standing()
     if not report_data.explanations:
-        return "No map says", "None of the methods asked for gave a map."
+        return "No map says", "None of the chosen methods gave a map."
     if not total:
         return "Not checked", (
             "There was no time for deletion and insertion: the maps below have not been checked against chance. A "
@@ -128,7 +128,7 @@ def belief(report_data: ReportData) -> tuple[str, str]:
     if report_data.model.weights.origin.startswith("seeded"):
         return (
             "No",
-            "This network’s weights were drawn by chance. It has learned nothing, so nothing follows.",
+            "The weights of this network are random. It has learned nothing, so nothing follows.",
         )
     trials, kept = report_data.stability.trials, report_data.stability.kept
     if kept == len(trials):
