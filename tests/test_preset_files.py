@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import re
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -61,6 +62,13 @@ def test_the_settings_of_any_plan_come_back_from_its_file(
     for entry in dataclasses.fields(Plan):
         if entry.name not in ignored:
             assert getattr(again, entry.name) == getattr(plan, entry.name)
+
+
+def test_a_control_character_is_escaped(tmp_path: Path) -> None:
+    """TOML allows the delete character in no string, JSON does."""
+    path = tmp_path / "one.toml"
+    path.write_text(preset_text(Plan(transforms=""), summary="a\x7f\t\x01 b"))
+    assert tomllib.loads(path.read_text())["summary"] == "a\x7f\t\x01 b"
 
 
 @pytest.mark.parametrize("name", PRESETS)

@@ -106,10 +106,16 @@ def preset_text(plan: Plan, *, summary: str = "") -> str:
     steps = 20
     """
     left_out = {*PERSONAL, *(CONDITIONING if plan.conditioning else ())}
-    lines = [f"summary = {json.dumps(summary, ensure_ascii=False)}", "", "[settings]"]
+    lines = [f"summary = {_toml(summary)}", "", "[settings]"]
     for name, value in plan.to_dict().items():
         if name not in left_out:
-            # JSON's strings, numbers and booleans are spelled as TOML's.
-            word = json.dumps("none" if value is None else value, ensure_ascii=False)
-            lines.append(f"{name} = {word}")
+            lines.append(f"{name} = {_toml('none' if value is None else value)}")
     return "\n".join(lines)
+
+
+def _toml(value: object) -> str:
+    """A string, number or boolean, which JSON spells as TOML does.
+
+    The delete character is the exception: JSON allows it in a string as it is, TOML does not.
+    """
+    return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")
