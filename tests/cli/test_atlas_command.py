@@ -12,7 +12,6 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from deepdream.cli import options
 from deepdream.images import read_picture, read_recipe
 from deepdream.models import Model
 from deepdream.pages import policy
@@ -22,9 +21,11 @@ TINY = ("--layer", "second", "--cell", "32", "--steps", "2", "--grid", "3", "-q"
 
 
 @pytest.fixture
-def beside_photos(tiny_model: Model, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def beside_photos(
+    use_network: Any, tiny_model: Model, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(options, "load_network", lambda *_: tiny_model)
+    use_network(tiny_model)
     Path("in").mkdir()
     chance = np.random.default_rng(0)
     for name in "ab":

@@ -12,7 +12,6 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from deepdream.cli import rerun_commands, run_command
 from deepdream.dreaming import batched, loop, result
 from deepdream.images import read_picture, read_recipe
 from deepdream.models import Model
@@ -21,10 +20,9 @@ FAST = ("--octaves", "1", "--steps", "3", "-l", "second")
 
 
 @pytest.fixture(autouse=True)
-def folder(tiny_model: Model, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def folder(use_network: Any, tiny_model: Model, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Three pictures of one size and one of another, in ``in``."""
-    for room in (run_command, rerun_commands):
-        monkeypatch.setattr(room, "load_network", lambda *_: tiny_model)
+    use_network(tiny_model)
     monkeypatch.chdir(tmp_path)
     Path("in").mkdir()
     for place, name in enumerate("abcd"):

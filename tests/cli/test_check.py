@@ -13,7 +13,7 @@ from typer.testing import CliRunner
 
 from deepdream.attribution.checks import all_checks
 from deepdream.cli import check_command as commands
-from deepdream.cli.fed_picture import parse_seconds
+from deepdream.cli.picture_options import parse_seconds
 from deepdream.errors import DeepDreamError, PictureError, UnknownNameError, UsageError
 from deepdream.images import write_picture
 

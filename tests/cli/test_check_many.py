@@ -14,9 +14,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from deepdream.cli import options
-from deepdream.cli.audits import ManyPictures
-from deepdream.cli.check_many import Spread, mask_beside
+from deepdream.batch.checks import CheckTask, mask_for
+from deepdream.batch.summaries import Spread
 from deepdream.errors import UsageError
 from deepdream.images import write_picture
 from deepdream.models import Model
@@ -25,9 +24,9 @@ QUICK = ("--method", "saliency", "--method", "grad-cam", "--checks", "deletion,r
 
 
 @pytest.fixture(autouse=True)
-def folder(tiny_model: Model, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def folder(use_network: Any, tiny_model: Model, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Three pictures in ``in``, and the small network under every name."""
-    monkeypatch.setattr(options, "load_network", lambda *_: tiny_model)
+    use_network(tiny_model)
     monkeypatch.chdir(tmp_path)
     Path("in").mkdir()
     for place, name in enumerate("abc"):
@@ -89,19 +88,19 @@ def test_interrupted_and_gone_on_with_the_means_are_over_all(
 ) -> None:
     words = ("check", "in", *QUICK, "-q")
     whole = command(*words, "-o", "whole").out.replace("whole/", "out/")
-    ask = ManyPictures._ask
+    check = CheckTask.__call__
 
-    def struck(self: ManyPictures, source: Path, *rest: Any) -> None:
-        if source.stem == "b":
+    def struck(self: CheckTask, group: tuple[str, ...]) -> Any:
+        if Path(group[0]).stem == "b":
             os.kill(os.getpid(), signal.SIGTERM)
-        ask(self, source, *rest)
+        return check(self, group)
 
-    monkeypatch.setattr(ManyPictures, "_ask", struck)
+    monkeypatch.setattr(CheckTask, "__call__", struck)
     done = command(*words, "-o", "out")
     assert done.code == 143
-    assert "1 of 3 pictures are left. The same command with --skip-existing goes on." in done.err
-    assert len(rows()) == 12
-    monkeypatch.setattr(ManyPictures, "_ask", ask)
+    assert "2 of 3 inputs are left. Continue with the same command and --skip-existing." in done.err
+    assert len(rows()) == 6
+    monkeypatch.setattr(CheckTask, "__call__", check)
     assert command(*words, "-o", "out", "--skip-existing").out == whole
     strip = [{**row, "seconds": ""} for row in rows()]
     assert strip == [{**row, "seconds": ""} for row in rows("whole/checks.csv")]
@@ -157,12 +156,12 @@ def test_each_picture_has_its_own_mask(command: Any) -> None:
     words = ("--method", "saliency", "--checks", "mass-inside", "--mask", "masks", "-o", "out")
     assert command("check", "in", *words).code == 0
     assert [bool(row["value"]) for row in rows()] == [True, False, True]
-    assert mask_beside(Path("x/a.jpg"), Path("masks")) == Path("masks/a.png")
+    assert mask_for("x/a.jpg", Path("masks")) == Path("masks/a.png")
     Path("two").mkdir()
     for suffix in ("png", "jpg"):
         Path(f"two/a.{suffix}").write_bytes(b"")
     with pytest.raises(UsageError, match=r"several masks for a\.gif: a\.jpg, a\.png"):
-        mask_beside(Path("a.gif"), Path("two"))
+        mask_for("a.gif", Path("two"))
 
 
 def test_the_spread_is_that_of_the_numbers() -> None:

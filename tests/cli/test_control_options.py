@@ -10,7 +10,6 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from deepdream.cli import rerun_commands, run_command
 from deepdream.images import read_picture, read_recipe, write_picture
 from deepdream.models import Model
 
@@ -20,9 +19,10 @@ LUMA = np.array([0.299, 0.587, 0.114])
 
 
 @pytest.fixture
-def photo_here(tiny_model: Model, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> NDArray[np.float32]:
-    for room in (run_command, rerun_commands):
-        monkeypatch.setattr(room, "load_network", lambda *_: tiny_model)
+def photo_here(
+    use_network: Any, tiny_model: Model, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> NDArray[np.float32]:
+    use_network(tiny_model)
     monkeypatch.chdir(tmp_path)
     chance = np.random.default_rng(0)
     write_picture("photo.png", chance.random((40, 48, 3), dtype=np.float32) * 0.3 + 0.35)

@@ -26,8 +26,8 @@ FAST = ("--octaves", "1", "--steps", "1")
 
 
 @pytest.fixture
-def quick(tiny_model: Model, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    monkeypatch.setattr(run_command, "load_network", lambda *_: tiny_model)
+def quick(use_network: Any, tiny_model: Model, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    use_network(tiny_model)
     monkeypatch.chdir(tmp_path)
     Image.linear_gradient("L").resize((40, 30)).convert("RGB").save("photo.png")
     return tmp_path

@@ -12,11 +12,13 @@ import pytest
 import typer
 from typer.testing import CliRunner
 
-from deepdream.attribution import Explanation, Question, find_method
+from deepdream.attribution import Explanation, find_method
 from deepdream.attribution import explain as explanation_of
+from deepdream.batch.events import Stepped
+from deepdream.batch.explanations import ExplainTask
+from deepdream.batch.fed_picture import FedPicture
+from deepdream.batch.task import NetworkSpec
 from deepdream.cli import concept_commands, explain_command, methods_command
-from deepdream.cli.fed_picture import FedPicture
-from deepdream.cli.options import NetworkChoice
 from deepdream.errors import DeepDreamError
 
 IMAGES = Path(__file__).parents[2] / "images"
@@ -106,7 +108,7 @@ def test_the_automatic_layer_and_its_name_are_printed() -> None:
         (("--method", "rise", "--set", "keep=2"), "keep must be a number, above 0, at most 1, not 2.0."),
         (("--method", "all", "--set", "keep=0.5"), "--set is for one method; choose it with --method."),
         (("--budget", "soon"), "No time 'soon': write it as 30s, 2m or 1h."),
-        (("-o", "map.jpg"), "Cannot tell from 'map.jpg' what to write"),
+        (("-o", "map.jpg"), "'map.jpg' does not say what to write"),
         (("--method", "all", "-o", "maps.npy"), "One .npy file holds one map"),
     ],
 )
@@ -209,16 +211,17 @@ def test_a_budget_for_all_is_shared_out(monkeypatch: pytest.MonkeyPatch) -> None
     """By a clock that stands still but for what methods take: those that sample half of their share."""
     now, shares = [0.0], {}
 
-    def explained(_: FedPicture, name: str, __: Question, share: float, ___: dict[str, Any]) -> Explanation:
-        shares[name] = share
+    def explained(_: Any, __: Any, name: str, *, budget: float, **___: Any) -> Explanation:
+        shares[name] = budget
         now[0] += 0.5 * shares[name] if find_method(name).budgeted else 0.1
-        return check_result
+        return explanation
 
-    scene = FedPicture.open(CAT, NetworkChoice(device="cpu"))
-    check_result = explanation_of(scene.network, scene.image, "saliency")
-    monkeypatch.setattr(explain_command, "_explained", explained)
+    task = ExplainTask(NetworkSpec(device="cpu"), "all", seconds=20.0)
+    fed = FedPicture.open(CAT, task.network.load())
+    explanation = explanation_of(fed.network, fed.image, "saliency")
+    monkeypatch.setattr("deepdream.attribution.explain", explained)
     monkeypatch.setattr(time, "perf_counter", lambda: now[0])
-    assert len(explain_command._all(scene, Question(), {}, 20.0)) == len(shares)
+    assert len([step for step in task.explain(fed) if not isinstance(step, Stepped)]) == len(shares)
     sampling = [share for name, share in shares.items() if find_method(name).budgeted]
     assert sampling[0] == pytest.approx(19.9 / len(sampling), rel=0.02)
     assert sampling[-1] > 2 * sampling[0]  # what others leave is passed on

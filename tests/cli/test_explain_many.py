@@ -17,10 +17,10 @@ import pytest
 from PIL import Image
 
 from deepdream.attribution import explain
-from deepdream.cli import explain_many, options
-from deepdream.cli.audits import ManyPictures
-from deepdream.cli.input_output_files import Existing, unique_stems
-from deepdream.cli.result_table import Table
+from deepdream.batch import fed_picture
+from deepdream.batch.explanations import ExplainTask
+from deepdream.batch.outputs import Existing, unique_stems
+from deepdream.batch.table import Table
 from deepdream.errors import OutputError
 from deepdream.images import read_picture
 from deepdream.models import Model
@@ -37,9 +37,9 @@ def make(path: str, seed: int = 0, size: tuple[int, int] = (60, 44)) -> Path:
 
 
 @pytest.fixture(autouse=True)
-def folder(tiny_model: Model, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def folder(use_network: Any, tiny_model: Model, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Four pictures in ``in``, and the small network under every name."""
-    monkeypatch.setattr(options, "load_network", lambda *_: tiny_model)
+    use_network(tiny_model)
     monkeypatch.chdir(tmp_path)
     for place, name in enumerate("abcd"):
         make(f"in/{name}.png", place)
@@ -83,15 +83,13 @@ def test_methods_that_promise_a_sum_say_how_well_they_keep_it(command: Any) -> N
 def test_warnings_stand_in_the_table(command: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     from dataclasses import replace
 
-    from deepdream.cli import explain_command as commands
+    explain = ExplainTask.explain
 
-    honest = commands._explained
+    def warned(self: ExplainTask, fed: Any) -> Any:
+        for explanation in explain(self, fed):
+            yield replace(explanation, notes=("steep", "odd")) if fed.source.stem == "b" else explanation
 
-    def warned(scene: Any, *words: Any) -> Any:
-        found = honest(scene, *words)
-        return replace(found, notes=("steep", "odd")) if scene.path.stem == "b" else found
-
-    monkeypatch.setattr(commands, "_explained", warned)
+    monkeypatch.setattr(ExplainTask, "explain", warned)
     assert "1 of 4 explanations have a warning." in command("explain", "in", *NUMBERS).err
     assert [row["warnings"] for row in rows()] == ["", "steep; odd", "", ""]
 
@@ -127,7 +125,7 @@ def test_a_broken_picture_does_not_stop_the_others(command: Any) -> None:
     assert done.code == 6
     assert "deepdream: in/b.png: b.png is damaged or cut short" in done.err
     assert "2 done, 2 failed" in done.err
-    assert done.err.splitlines()[-1] == "deepdream: 2 of 4 inputs failed: in/b.png and so on, see above."
+    assert done.err.splitlines()[-1] == "deepdream: 2 of 4 inputs failed; the first is in/b.png."
     found = rows()
     assert stems(found) == "abcd"
     assert [bool(row["error"]) for row in found] == [False, True, True, False]
@@ -190,7 +188,7 @@ def test_nothing_is_replaced_unasked(command: Any) -> None:
     before = Path("out/explanations.csv").read_bytes()
     done = command("explain", "in", *SALIENCY)
     assert done.code == 7
-    assert "--skip-existing goes on with it" in done.err
+    assert "Continue it with --skip-existing" in done.err
     Path("out/explanations.csv").unlink()
     assert command("explain", "in", *SALIENCY).code == 7
     assert command("explain", "in", *SALIENCY, "--overwrite").code == 0
@@ -301,22 +299,22 @@ def test_a_name_that_is_no_text(command: Any) -> None:
 
 
 def test_a_signal_lets_the_picture_come_to_its_end(command: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    ask = ManyPictures._ask
+    explain = ExplainTask.__call__
 
-    def struck(self: ManyPictures, source: Path, *rest: Any) -> None:
-        if source.stem == "b":
+    def struck(self: ExplainTask, group: tuple[str, ...]) -> Any:
+        if Path(group[0]).stem == "b":
             os.kill(os.getpid(), signal.SIGINT)
-        ask(self, source, *rest)
+        return explain(self, group)
 
-    monkeypatch.setattr(ManyPictures, "_ask", struck)
+    monkeypatch.setattr(ExplainTask, "__call__", struck)
     done = command("explain", "in", *SALIENCY)
     assert done.code == 130
     assert done.err.splitlines()[-1] == (
-        "deepdream: stopped; 2 of 4 pictures are left. The same command with --skip-existing goes on."
+        "deepdream: stopped; 2 of 4 inputs are left. Continue with the same command and --skip-existing."
     )
-    assert "stopping after this picture; a second signal stops at once." in done.err
+    assert "stopping; what is done is kept. A second signal stops at once." in done.err
     assert stems(rows()) == "ab"
-    monkeypatch.setattr(ManyPictures, "_ask", ask)
+    monkeypatch.setattr(ExplainTask, "__call__", explain)
     assert command("explain", "in", *SALIENCY, "--skip-existing").code == 0
     whole = rows()
     command("explain", "in", "--method", "saliency", "-o", "whole")
@@ -328,20 +326,20 @@ def test_a_signal_lets_the_picture_come_to_its_end(command: Any, monkeypatch: py
 def test_a_second_signal_stops_at_once_and_nothing_is_lost(
     command: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    ask = ManyPictures._ask
+    explain = ExplainTask.__call__
 
-    def struck(self: ManyPictures, source: Path, *rest: Any) -> None:
-        for _ in range(2 if source.stem == "c" else 0):
+    def struck(self: ExplainTask, group: tuple[str, ...]) -> Any:
+        for _ in range(2 if Path(group[0]).stem == "c" else 0):
             os.kill(os.getpid(), signal.SIGINT)
-        ask(self, source, *rest)
+        return explain(self, group)
 
-    monkeypatch.setattr(ManyPictures, "_ask", struck)
+    monkeypatch.setattr(ExplainTask, "__call__", struck)
     done = command("explain", "in", *SALIENCY, "--json")
     assert done.code == 130
     document = json.loads(done.out)
     assert (len(document["results"]), document["error"], document["exit_code"]) == (2, "stopped", 130)
     assert stems(rows()) == "ab"
-    monkeypatch.setattr(ManyPictures, "_ask", ask)
+    monkeypatch.setattr(ExplainTask, "__call__", explain)
     assert command("explain", "in", *SALIENCY, "--skip-existing").code == 0
     assert stems(rows()) == "abcd"
 
@@ -417,7 +415,7 @@ def test_nothing_is_held_of_a_picture_that_is_done(command: Any, monkeypatch: py
     from deepdream.images import Picture
 
     made: list[Any] = []
-    of = explain_many.FedPicture.of
+    of = fed_picture.FedPicture.of
 
     def noting(path: Path, picture: Picture, network: Model) -> Any:
         gc.collect()
@@ -426,6 +424,6 @@ def test_nothing_is_held_of_a_picture_that_is_done(command: Any, monkeypatch: py
         made.append(weakref.ref(scene.image))
         return scene
 
-    monkeypatch.setattr(explain_many.FedPicture, "of", noting)
+    monkeypatch.setattr(fed_picture.FedPicture, "of", noting)
     assert command("explain", "in", *SALIENCY).code == 0
     assert len(made) == 4

@@ -12,7 +12,6 @@ from typing import Any
 
 import pytest
 
-from deepdream.cli import run_command
 from deepdream.cli.process import StoppedBySignal, interruptible
 from deepdream.images import read_picture, read_recipe
 from deepdream.models import Model
@@ -62,11 +61,11 @@ def test_ctrl_c_before_the_first_step_leaves_nothing(tmp_path: Path) -> None:
 
 
 @pytest.fixture
-def stopping(tiny_model: Model, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
+def stopping(use_network: Any, tiny_model: Model, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
     """A function that plants a signal at a step of a dream."""
     from deepdream.dreaming import loop
 
-    monkeypatch.setattr(run_command, "load_network", lambda *_: tiny_model)
+    use_network(tiny_model)
     monkeypatch.chdir(tmp_path)
     advance, count = loop.advance, [0]
 

@@ -8,7 +8,6 @@ from typing import Any
 
 import pytest
 
-from deepdream.cli import options, rerun_commands, run_command, sweep_command
 from deepdream.images import read_recipe
 from deepdream.models import Model
 
@@ -16,9 +15,8 @@ FAST = ("--size", "40", "--octaves", "1", "--steps", "2", "-o", "d.png")
 
 
 @pytest.fixture(autouse=True)
-def small(tiny_model: Model, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    for room in (run_command, options, rerun_commands, sweep_command):
-        monkeypatch.setattr(room, "load_network", lambda *_: tiny_model)
+def small(use_network: Any, tiny_model: Model, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    use_network(tiny_model)
     monkeypatch.chdir(tmp_path)
 
 

@@ -33,7 +33,7 @@ def test_json_has_exactly_the_promised_form() -> None:
     code, out, _ = run(IMAGES / "cat.jpg", "--top", "2", "--json")
     document = json.loads(out)
     assert code == 0
-    assert list(document) == ["schema", "results", "failed"]
+    assert list(document) == ["schema", "results", "skipped", "failed", "left"]
     assert document["schema"] == 1
     (result,) = document["results"]
     assert list(result) == ["input", "top"]
@@ -85,7 +85,7 @@ def test_folders_and_many_files_and_a_bad_one_among_them(tmp_path: Path) -> None
     (failed,) = json.loads(out)["failed"]
     assert Path(failed["input"]).name == "a.jpg"
     assert failed["error"] in err
-    assert err.endswith("1 of 3 pictures failed.")
+    assert "1 of 3 inputs failed; the first is" in err.splitlines()[-1]
 
 
 def test_one_bad_picture_alone_ends_with_3(tmp_path: Path) -> None:

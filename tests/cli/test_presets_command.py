@@ -9,17 +9,15 @@ from typing import Any
 import numpy as np
 import pytest
 
-from deepdream.cli import options, run_command
 from deepdream.images import read_recipe, write_picture
 from deepdream.models import Model
 from deepdream.plan import PRESETS
 
 
 @pytest.fixture(autouse=True)
-def own(tiny_model: Model, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def own(use_network: Any, tiny_model: Model, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """The folder of the user's own presets; the small network under every name; a photo."""
-    for commands in (run_command, options):
-        monkeypatch.setattr(commands, "load_network", lambda *_, **__: tiny_model)
+    use_network(tiny_model)
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "settings"))
     folder = tmp_path / "settings" / "deepdream" / "presets"

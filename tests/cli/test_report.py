@@ -12,11 +12,10 @@ import pytest
 import typer
 from typer.testing import CliRunner
 
+from deepdream.batch.reports import ReportTask
 from deepdream.cli import report_command as commands
 from deepdream.errors import OutputError, PictureError, SomeInputsFailedError, UnknownNameError, UsageError
 from deepdream.images import write_picture
-from deepdream.models import load_model
-from deepdream.report import ReportOptions
 
 pytestmark = pytest.mark.weights
 QUICK = ("--methods", "saliency", "--budget", "1s")
@@ -44,14 +43,14 @@ def test_a_page_and_its_numbers(picture: Path, tmp_path: Path) -> None:
     code, out, err = run(str(picture), "-o", str(place), *QUICK, "--decided-by", "Ada", "--target", "tabby")
     assert code == 0
     assert out.strip() == str(place)
-    assert re.search(r"^noise\.png: step 2 of 16 after \d+ s, map of saliency$", err, re.M)
+    assert re.search(r"^noise\.png: map of saliency, .+ left$", err, re.M)
     values = json.loads(place.with_suffix(".json").read_text())
     command = values["recipe"]["command"]
     assert command.startswith("deepdream report noise.png -o why.html")
     assert "--target tabby" in command
     assert str(tmp_path) not in place.read_text() + json.dumps(values)
     assert values["networks"][0]["prediction"]["label"].startswith("tabby")
-    with pytest.raises(OutputError, match="exists already"):
+    with pytest.raises(OutputError, match="exists"):
         run(str(picture), "-o", str(place), *QUICK)
     assert run(str(picture), "-o", str(place), *QUICK, "--overwrite")[0] == 0
 
@@ -60,7 +59,7 @@ def test_a_folder_gets_an_index(picture: Path, tmp_path: Path) -> None:
     (picture.parent / "broken.png").write_bytes(b"no picture")
     (picture.parent / "notes.txt").write_text("not looked at")
     place = tmp_path / "reports"
-    with pytest.raises(SomeInputsFailedError, match="1 of 2 pictures failed"):
+    with pytest.raises(SomeInputsFailedError, match="1 of 2 inputs failed"):
         run(str(picture.parent), "-o", str(place), *QUICK)
     assert {path.name for path in place.iterdir()} == {
         "index.html",
@@ -90,8 +89,8 @@ def test_mistakes_cost_no_time(picture: Path, tmp_path: Path) -> None:
         with pytest.raises(OutputError, match="no permission in /proc"):
             run(str(picture), "-o", "/proc/page.html")
     (tmp_path / "folder.html").mkdir()
-    with pytest.raises(OutputError, match="it is a folder"):
-        run(str(picture), "-o", str(tmp_path / "folder.html"))
+    assert run(str(picture), "-o", str(tmp_path / "folder.html"), *QUICK)[0] == 0  # a folder takes many pages
+    assert (tmp_path / "folder.html" / "index.html").exists()
     (tmp_path / "empty").mkdir()
     with pytest.raises(PictureError, match="holds no pictures"):
         run(str(tmp_path / "empty"))
@@ -104,19 +103,16 @@ def test_an_interrupted_folder_keeps_what_was_done(
     picture: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     write_picture(picture.with_name("second.png"), np.zeros((60, 80, 3), np.float32))
-    real = commands._page
+    report = ReportTask.__call__
 
-    def stopping(image: Path, *rest: Any) -> Any:
-        if image.name == "second.png":
+    def stopping(self: ReportTask, group: tuple[str, ...]) -> Any:
+        if Path(group[0]).name == "second.png":
             raise KeyboardInterrupt
-        return real(image, *rest)
+        return report(self, group)
 
-    monkeypatch.setattr(commands, "_page", stopping)
+    monkeypatch.setattr(ReportTask, "__call__", stopping)
     place = tmp_path / "reports"
-    with pytest.raises((KeyboardInterrupt, SystemExit)):
-        commands._folder(
-            sorted(picture.parent.iterdir()), place, [load_model()], ReportOptions(("saliency",), budget=1.0)
-        )
+    assert run(str(picture.parent), "-o", str(place), *QUICK)[0] == 130
     assert sorted(path.name for path in place.iterdir()) == [
         "index.html",
         "index.json",
@@ -124,3 +120,17 @@ def test_an_interrupted_folder_keeps_what_was_done(
         "noise.json",
         "noise.npz",
     ]
+
+
+def test_a_folder_is_continued_and_says_what_was_skipped(picture: Path, tmp_path: Path) -> None:
+    write_picture(picture.with_name("second.png"), np.zeros((60, 80, 3), np.float32))
+    place = tmp_path / "reports"
+    place.mkdir()
+    run(str(picture), "-o", str(place), *QUICK)
+    code, out, _ = run(str(picture.parent), "-o", str(place), *QUICK, "--skip-existing", "--json", "--quiet")
+    document = json.loads(out)
+    assert code == 0
+    assert [Path(entry["input"]).name for entry in document["results"]] == ["second.png"]
+    assert [Path(entry["input"]).name for entry in document["skipped"]] == ["noise.png"]
+    pages = json.loads((place / "index.json").read_text())["pictures"]
+    assert [page["page"] for page in pages] == ["noise.html", "second.html"]

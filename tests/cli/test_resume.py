@@ -14,7 +14,6 @@ from typing import Any
 import pytest
 from safetensors import safe_open
 
-from deepdream.cli import rerun_commands, run_command
 from deepdream.images import read_picture
 from deepdream.models import Model
 
@@ -89,9 +88,8 @@ def test_a_transparent_picture_that_was_stopped_and_resumed_is_the_uninterrupted
 
 
 @pytest.fixture
-def folder(tiny_model: Model, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    for room in (run_command, rerun_commands):
-        monkeypatch.setattr(room, "load_network", lambda *_: tiny_model)
+def folder(use_network: Any, tiny_model: Model, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    use_network(tiny_model)
     monkeypatch.chdir(tmp_path)
     return tmp_path
 

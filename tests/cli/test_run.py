@@ -13,18 +13,18 @@ import pytest
 from PIL import Image
 from small_pictures import save
 
-from deepdream.cli import run_command
+from deepdream.batch.task import NetworkSpec
 from deepdream.images import read_picture, read_recipe
 from deepdream.models import Model
 
-LOAD_NETWORK = run_command.load_network
+LOAD = NetworkSpec.load
 FAST = ("--octaves", "1", "--steps", "1")
 
 
 @pytest.fixture(autouse=True)
-def quick(tiny_model: Model, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def quick(use_network: Any, tiny_model: Model, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The small network instead of the embedded one, in an empty folder."""
-    monkeypatch.setattr(run_command, "load_network", lambda *_: tiny_model)
+    use_network(tiny_model)
     monkeypatch.chdir(tmp_path)
 
 
@@ -355,7 +355,7 @@ def test_help_says_every_default_once_and_starts_with_examples(command: Any) -> 
 
 @pytest.mark.weights
 def test_the_embedded_network_is_the_default(command: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(run_command, "load_network", LOAD_NETWORK)
+    monkeypatch.setattr(NetworkSpec, "load", LOAD)
     done = command("run", "noise", "--size", "64", "--dry-run", "--json")
     (plan,) = json.loads(done.out)["plans"]
     assert plan["objective"] == "layer(blocks.4)"

@@ -12,7 +12,6 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from deepdream.cli import sweep_command as command_file
 from deepdream.images import read_picture, read_recipe
 from deepdream.models import Model
 from deepdream.plan import Plan
@@ -22,9 +21,11 @@ FAST = ("--set", "octaves=1", "--set", "objective=layer(second)", "-q")
 
 
 @pytest.fixture(autouse=True)
-def beside_a_photo(tiny_model: Model, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def beside_a_photo(
+    use_network: Any, tiny_model: Model, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(command_file, "load_network", lambda *_: tiny_model)
+    use_network(tiny_model)
     chance = np.random.default_rng(0)
     Image.fromarray(chance.integers(0, 255, (48, 64, 3), np.uint8)).save("photo.png")
 

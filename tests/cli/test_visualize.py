@@ -10,7 +10,6 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from deepdream.cli import options, rerun_commands
 from deepdream.cli import visualize_command as commands
 from deepdream.errors import UsageError
 from deepdream.images import on_checkers, read_picture, read_recipe, unlaid, write_picture
@@ -21,9 +20,8 @@ FAST = ("--size", "40", "--steps", "3")
 
 
 @pytest.fixture(autouse=True)
-def network(tiny_model: Model, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Model:
-    for module in (options, rerun_commands):
-        monkeypatch.setattr(module, "load_network", lambda *_: tiny_model)
+def network(use_network: Any, tiny_model: Model, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Model:
+    use_network(tiny_model)
     monkeypatch.chdir(tmp_path)
     return tiny_model
 

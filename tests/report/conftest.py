@@ -11,7 +11,15 @@ from torch import nn
 
 from deepdream.images import Picture, encode, read_picture
 from deepdream.models import Model
-from deepdream.report import BUDGET, ReportData, ReportOptions, investigate, usual_checks, write_report
+from deepdream.report import (
+    BUDGET,
+    ReportData,
+    ReportOptions,
+    collect,
+    investigate,
+    usual_checks,
+    write_report,
+)
 
 METHODS = ("saliency", "input-x-gradient", "grad-cam")
 
@@ -47,11 +55,11 @@ def picture() -> Picture:
 
 @pytest.fixture(scope="session")
 def made(picture: Picture) -> ReportData:
-    told: list[tuple[str, int, int]] = []
     options = ReportOptions(METHODS, budget=BUDGET, decided_by="Ada <Example>")
-    found = investigate(network(), picture, options, progress=lambda *step: told.append(step))
+    *stages, found = collect(network(), picture, options)
+    assert isinstance(found, ReportData)
     total = 1 + len(METHODS) + len(METHODS) * len(usual_checks())
-    assert [step[1:] for step in told] == [(done, total) for done in range(total)]
+    assert [(stage.done, stage.total) for stage in stages] == [(done, total) for done in range(total)]
     return found
 
 

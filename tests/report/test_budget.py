@@ -13,7 +13,7 @@ from deepdream.attribution import Question
 from deepdream.attribution.checks import CheckContext, MapUnderTest, checked
 from deepdream.images import Picture
 from deepdream.models import Model
-from deepdream.report import ReportData, ReportOptions, investigate
+from deepdream.report import ReportData, ReportOptions, collect, investigate
 from deepdream.report.verdict import belief, why
 
 
@@ -142,16 +142,11 @@ def test_a_method_is_refused_whose_least_takes_too_long(
 
 
 def test_progress_counts_the_maps_that_were_made(slowly: Slowly, picture: Picture) -> None:
-    told: list[tuple[int, int]] = []
-    found = investigate(
-        slowly(0.4),
-        picture,
-        ReportOptions(budget=40),
-        progress=lambda _, done, total: told.append((done, total)),
-    )
-    assert found.not_applicable
-    assert [done for done, _ in told] == list(range(len(told)))
-    assert told[-1] == (len(told) - 1, len(told))
+    *stages, report_data = collect(slowly(0.4), picture, ReportOptions(budget=40))
+    assert isinstance(report_data, ReportData)
+    assert report_data.not_applicable
+    assert [stage.done for stage in stages] == list(range(len(stages)))
+    assert stages[-1].total == len(stages)
 
 
 def test_the_words_of_a_page_without_time(

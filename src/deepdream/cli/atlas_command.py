@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from deepdream.batch.outputs import check_free, check_writable
+from deepdream.batch.sources import expand_inputs
 from deepdream.cli.groups import grouped
-from deepdream.cli.input_output_files import check_free, check_writable, expand_inputs
 from deepdream.cli.options import (
     Inputs,
     JsonOption,

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
-from deepdream.cli.input_output_files import Job
+from deepdream.batch.outputs import Job
 from deepdream.cli.process import interruptible
 from deepdream.cli.progress import dream_progress
 from deepdream.cli.resume_command import dream_to_the_end, partial_path, save_partial, summary

@@ -3,14 +3,26 @@
 from __future__ import annotations
 
 import textwrap
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from deepdream.cli.fed_picture import (
+from deepdream.attribution.question import Question
+from deepdream.batch.checks import COLUMNS, TABLE, CheckTask, check_document
+from deepdream.batch.events import Stepped
+from deepdream.batch.explanations import record_of
+from deepdream.batch.fed_picture import read_source
+from deepdream.batch.outputs import Existing
+from deepdream.batch.sources import are_many, expand_inputs
+from deepdream.batch.summaries import CheckMeans
+from deepdream.batch.table import Table
+from deepdream.cli.batch_output import BatchOutput, results_folder
+from deepdream.cli.groups import grouped
+from deepdream.cli.options import NetworkChoice, Quiet, load_spec
+from deepdream.cli.picture_options import (
     AgainstOption,
     JsonOption,
     OverwriteOption,
@@ -18,22 +30,12 @@ from deepdream.cli.fed_picture import (
     TargetOption,
     parse_seconds,
 )
-from deepdream.cli.groups import grouped
-from deepdream.cli.input_output_files import Existing, are_many, expand_inputs
-from deepdream.cli.options import NetworkChoice, Quiet
-from deepdream.cli.terminal import put, put_json, put_table, say, silent, width_of_output
+from deepdream.cli.terminal import put, put_json, put_table, say, width_of_output
 from deepdream.errors import UnknownNameError, UsageError
 
 if TYPE_CHECKING:
-    from torch import Tensor
-
-    from deepdream.attribution import Question
-    from deepdream.attribution.checks import Agreement, CheckContext, CheckResult, Clock, MapUnderTest
-    from deepdream.images import Picture
+    from deepdream.attribution.checks import Agreement, CheckContext, CheckResult, MapUnderTest
     from deepdream.models import Model
-
-
-Tell = Callable[[str], None]
 
 
 def register(app: typer.Typer) -> None:
@@ -96,101 +98,89 @@ def check(
         )
     from deepdream.attribution import find_method
 
-    methods = [find_method(name).name for name in names_of(method or ["integrated-gradients"])]
-    asked = _Asked(methods, _wanted(names_of([checks])), target, against, parse_seconds(budget), mask, seed)
     existing = Existing.of(overwrite=overwrite, skip=skip_existing, number=False)
     sources = expand_inputs(images)
-    if are_many(images, sources, output):
-        _check_many(sources, asked, choice, output, existing, as_json=as_json, quiet=quiet)
+    many = are_many(images, sources, output)
+    task = CheckTask(
+        choice.spec,
+        tuple(find_method(name).name for name in names_of(method or ["integrated-gradients"])),
+        _chosen_checks(names_of([checks])),
+        Question(target, against, seed=seed),
+        seconds=parse_seconds(budget),
+        mask=None if mask is None else str(mask),
+        masks_in_folder=many,
+    )
+    if many:
+        _check_many(task, sources, output, existing, as_json=as_json, quiet=quiet)
         return
     if output is not None or existing is not Existing.REFUSE:
         raise UsageError(
-            "-o, --overwrite and --skip-existing are for many pictures; of one, stdout has it all."
+            "-o, --overwrite and --skip-existing are for many pictures; for one, stdout has every number."
         )
-    tell = silent if quiet else say
-    context = _case(sources[0], asked, choice, quiet=quiet)
-    _show(context, *asked.of(context, tell), as_json)
+    _check_one(task, sources[0], as_json=as_json, quiet=quiet)
 
 
-@dataclass(frozen=True)
-class _Asked:
-    """What is checked about a picture."""
-
-    methods: Sequence[str]
-    checks: Sequence[str]
-    target: str | None
-    against: str | None
-    seconds: float | None
-    mask: Path | None
-    seed: int
-
-    @property
-    def question(self) -> Question:
-        from deepdream.attribution import Question
-
-        return Question(self.target, self.against, seed=self.seed)
-
-    def of(self, context: CheckContext, tell: Tell) -> tuple[list[MapUnderTest], list[CheckResult]]:
-        """The explanations of one picture and what is found about them."""
-        from deepdream.attribution.checks import Clock
-
-        clock = Clock(self.seconds)
-        tested_maps = _claims(context, self.methods, clock, tell)
-        return tested_maps, _findings(context, tested_maps, self.checks, clock, tell)
+def _check_one(task: CheckTask, source: Path, *, as_json: bool, quiet: bool) -> None:
+    picture = read_source(source)
+    load_spec(task.network, quiet=quiet)
+    context = task.context_of(str(source), picture)
+    if not quiet:
+        label, model = context.model.label, context.model
+        instead = "" if context.against is None else f", not “{label(context.against)}”,"
+        say(f"{picture.name}: checking explanations of “{label(context.target)}”{instead} by {model.name}.")
+    for step in task.check(str(source), context):
+        if not isinstance(step, Stepped):
+            _show(context, *step, as_json)
+        elif not quiet:
+            say(f"deepdream: {step.note}" if step.note else step.stage)
 
 
 def _check_many(
+    task: CheckTask,
     sources: Sequence[Path],
-    asked: _Asked,
-    choice: NetworkChoice,
     output: Path | None,
     existing: Existing,
     *,
     as_json: bool,
     quiet: bool,
 ) -> None:
-    from deepdream.cli.check_many import ManyChecks, mask_beside
-
-    if asked.mask is not None:
-        mask_beside(sources[0], asked.mask)
-    model = choice.load(quiet=quiet)
-    asked = replace(asked, methods=_applying(model, asked))
-    shuffled: dict[str, Any] = {}  # what all pictures share: it costs a copy of the network each
-
-    def begin(source: Path, picture: Picture) -> CheckContext:
-        return _posed(picture, model, asked, mask_beside(source, asked.mask), shuffled)
-
-    settings = {
-        name: getattr(asked, name) for name in ("methods", "checks", "target", "against", "seconds", "seed")
-    }
-    settings["mask"] = None if asked.mask is None else asked.mask.name
-    many = ManyChecks(model, begin, lambda context: asked.of(context, silent), _document, settings)
-    many.run(sources, output, existing, as_json=as_json, quiet=quiet)
+    task.check_masks(sources[0])
+    network = load_spec(task.network, quiet=quiet)
+    task = replace(task, methods=_applying(task, network))
+    folder = results_folder(sources, output, "checks", existing=existing, as_json=as_json)
+    table = None if folder is None else Table(folder / TABLE, COLUMNS)
+    if table:
+        question = {name: getattr(task.question, name) for name in ("target", "against", "seed")}
+        settings = {"methods": task.methods, "checks": task.checks, **question, "seconds": task.seconds}
+        settings["mask"] = None if task.mask is None else Path(task.mask).name
+        table.begin(record_of(network, settings), existing)
+    title = f"checks of {len(sources)} pictures"
+    BatchOutput(title, as_json, quiet, table=table, summary=CheckMeans()).run(task, sources)
 
 
-def _applying(model: Model, asked: _Asked) -> list[str]:
-    """The methods that apply to this network; the others are said. Raises UsageError: none does."""
+def _applying(task: CheckTask, network: Model) -> tuple[str, ...]:
+    """The methods that apply to this network; a line says why another does not. Raises UsageError: none does."""
     from deepdream.attribution.explaining import check_question
 
-    found, errors = [], []
-    for name in asked.methods:
+    names, errors = [], []
+    for name in task.methods:
         try:
-            check_question(model, name, asked.question)
-            found.append(name)
+            check_question(network, name, task.question)
+            names.append(name)
         except UnknownNameError:
             raise
         except UsageError as error:
             errors.append(error)
             say(f"deepdream: {error}")
-    if not found:
+    if not names:
         raise errors[0]
-    return found
+    return tuple(names)
 
 
-def _wanted(names: list[str]) -> list[str]:
+def _chosen_checks(names: list[str]) -> tuple[str, ...]:
     from deepdream.attribution.checks import all_checks, find_check
 
-    return [find_check(name).name for name in names] or list(all_checks())
+    return tuple(find_check(name).name for name in names) or tuple(all_checks())
 
 
 def _list_checks(as_json: bool) -> None:
@@ -203,84 +193,6 @@ def _list_checks(as_json: bool) -> None:
     put_table(("check", "question", "a good value"), [(r["name"], r["question"], r["good"]) for r in rows])
 
 
-def _case(image: Path, asked: _Asked, choice: NetworkChoice, *, quiet: bool) -> CheckContext:
-    from deepdream.images import read_picture
-
-    picture = read_picture(image)
-    context = _posed(picture, choice.load(quiet=quiet), asked, asked.mask, {})
-    if not quiet:
-        label, model = context.model.label, context.model
-        instead = "" if context.against is None else f", not “{label(context.against)}”,"
-        say(f"{picture.name}: checking explanations of “{label(context.target)}”{instead} by {model.name}.")
-    return context
-
-
-def _posed(
-    picture: Picture, model: Model, asked: _Asked, mask: Path | None, shuffled: dict[str, Any]
-) -> CheckContext:
-    """A picture as a case; ``shuffled`` keeps what does not depend on the picture."""
-    from deepdream.attribution.checks import CheckContext
-
-    fed = model.crop(picture.tensor()).to(model.device)
-    return CheckContext(model, fed, asked.question, mask=_mask(mask, picture, model), networks=shuffled)
-
-
-def _mask(path: Path | None, picture: Picture, model: Model) -> Tensor | None:
-    """(H, W) bool at the size fed: cut out of the mask as the picture itself is cut out."""
-    if path is None:
-        return None
-    from deepdream.images import read_picture
-
-    found = read_picture(path)
-    if (found.height, found.width) != (picture.height, picture.width):
-        sizes = f"{found.width}x{found.height}, the picture {picture.width}x{picture.height}"
-        raise UsageError(f"The mask is {sizes}: make them the same.")
-    return model.crop(found.tensor())[0].mean(0) > 0.5
-
-
-def _claims(context: CheckContext, methods: Sequence[str], clock: Clock, tell: Tell) -> list[MapUnderTest]:
-    from deepdream.attribution.checks import REDUCED_PASSES, NotApplicable, explained, map_under_test
-
-    passes = None if clock.seconds is None else REDUCED_PASSES
-    tested_maps: list[MapUnderTest] = []
-    not_applicable = []
-    for found in explained(context, methods, budget=None if clock.seconds is None else clock.seconds / 3):
-        if isinstance(found, NotApplicable):
-            not_applicable.append(f"{found.method} does not apply to {context.model.name}: {found.reason}")
-            if len(methods) > 1:  # of a single one the error says it
-                tell(f"deepdream: {not_applicable[-1]}")
-            continue
-        tell(f"{found.method}: explained in {found.seconds:.1f} s.")
-        tested_maps.append(map_under_test(found, passes=passes))
-    if not tested_maps:
-        raise UsageError(
-            not_applicable[0]
-            if len(not_applicable) == 1
-            else "None of these methods applies to this network."
-        )
-    return tested_maps
-
-
-def _findings(
-    context: CheckContext,
-    tested_maps: Sequence[MapUnderTest],
-    checks: Sequence[str],
-    clock: Clock,
-    tell: Tell,
-) -> list[CheckResult]:
-    from deepdream.attribution.checks import checked, plan_curves
-
-    left = None if clock.seconds is None else clock.left
-    curves = None if left is None else plan_curves(context, len(tested_maps), left, most=context.steps)
-    found, total = [], len(tested_maps) * len(checks)
-    for check_result in checked(context, tested_maps, checks, budget=left, curves=curves):
-        found.append(check_result)
-        tell(
-            f"[{len(found)}/{total}] {check_result.check} of {check_result.method}, {check_result.seconds:.1f} s"
-        )
-    return found
-
-
 def _show(
     context: CheckContext,
     tested_maps: Sequence[MapUnderTest],
@@ -288,7 +200,7 @@ def _show(
     as_json: bool,
 ) -> None:
     if as_json:
-        put_json(_document(context, tested_maps, check_results))
+        put_json(check_document(context, tested_maps, check_results))
         return
     for tested_map in tested_maps:
         _show_method(
@@ -369,19 +281,3 @@ def _numbers(found: CheckResult) -> tuple[str | None, str | None, str | None, st
 
 def _figures(value: float) -> str:
     return f"{value:.3f}" if abs(value) < 10 else f"{value:.3g}"
-
-
-def _document(
-    context: CheckContext, tested_maps: Sequence[MapUnderTest], check_results: Sequence[CheckResult]
-) -> dict[str, Any]:
-    return {
-        "schema": 1,
-        "model": context.model.name,
-        "target": context.target,
-        "label": context.model.label(context.target),
-        "against": context.against,
-        "probability": context.probability,
-        "seed": context.seed,
-        "results": [found.to_dict() for found in check_results],
-        "agreement": _agreement(tested_maps).to_dict(),
-    }

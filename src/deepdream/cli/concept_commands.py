@@ -7,19 +7,19 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from deepdream.cli.fed_picture import (
+from deepdream.batch.fed_picture import FedPicture
+from deepdream.batch.sources import expand_inputs
+from deepdream.cli.groups import grouped
+from deepdream.cli.options import NetworkChoice
+from deepdream.cli.picture_options import (
     AgainstOption,
     BaselineOption,
-    FedPicture,
     JsonOption,
     LayerOption,
     Photo,
     SeedOption,
     TargetOption,
 )
-from deepdream.cli.groups import grouped
-from deepdream.cli.input_output_files import expand_inputs
-from deepdream.cli.options import NetworkChoice
 from deepdream.cli.terminal import put, put_json, put_table, say
 from deepdream.errors import UsageError
 
@@ -59,7 +59,7 @@ def channels(
     """
     from deepdream.attribution.channels import explain_channels
 
-    fed = FedPicture.open(image, choice)
+    fed = FedPicture.open(image, choice.load())
     scores = explain_channels(
         fed.network, fed.image, target, layer=layer, against=against, baseline=baseline, steps=steps
     )
@@ -100,7 +100,7 @@ def concepts(
     """
     from deepdream.attribution.concept_activation import RUNS, explain_concept
 
-    fed = FedPicture.open(image, choice)
+    fed = FedPicture.open(image, choice.load())
     score = explain_concept(
         fed.network,
         fed.image,

@@ -6,8 +6,8 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from deepdream.batch.outputs import Job
 from deepdream.cli.batches import Begun
-from deepdream.cli.input_output_files import Job
 from deepdream.cli.options import Keeping
 from deepdream.cli.resume_command import dream_to_the_end
 from deepdream.cli.terminal import say

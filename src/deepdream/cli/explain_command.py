@@ -2,20 +2,39 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from deepdream.cli.explanation_output import STYLES, ExplanationOutput, read_style, show
-from deepdream.cli.fed_picture import (
+from deepdream.attribution.question import Question
+from deepdream.batch.events import Stepped
+from deepdream.batch.explanations import (
+    COLUMNS,
+    FORMATS,
+    STYLES,
+    TABLE,
+    ExplainTask,
+    check_explanation_file,
+    explanation_document,
+    record_of,
+    run_settings,
+    write_explanations,
+)
+from deepdream.batch.fed_picture import FedPicture
+from deepdream.batch.outputs import Existing, beside, check_free, refuse_existing, unique_stems
+from deepdream.batch.sources import are_many, expand_inputs, stem_of
+from deepdream.batch.summaries import Completeness
+from deepdream.batch.table import Table
+from deepdream.cli.batch_output import BatchOutput, results_folder
+from deepdream.cli.groups import grouped
+from deepdream.cli.options import NetworkChoice, Quiet, load_spec
+from deepdream.cli.picture_options import (
     AgainstOption,
     BaselineOption,
     DarkOption,
-    FedPicture,
     JsonOption,
     LayerOption,
     OutOption,
@@ -27,17 +46,11 @@ from deepdream.cli.fed_picture import (
     TargetOption,
     parse_seconds,
 )
-from deepdream.cli.groups import grouped
-from deepdream.cli.input_output_files import Existing, are_many, expand_inputs
-from deepdream.cli.options import NetworkChoice, Quiet
-from deepdream.cli.terminal import say, silent
-from deepdream.errors import UsageError
+from deepdream.cli.terminal import put, put_json, put_table, say
+from deepdream.errors import UnknownNameError, UsageError
 
 if TYPE_CHECKING:
-    from deepdream.attribution import Explanation, Question
-
-#: Seconds for ``--method all``, where no budget is given.
-SECONDS_FOR_ALL = 90.0
+    from deepdream.attribution import Explanation
 
 StyleOption = Annotated[
     str,
@@ -70,18 +83,10 @@ def saliency(
 
     Example: deepdream saliency images/cat.jpg -o map.png
     """
-    showing = ExplanationOutput(output, read_style(style, False), overwrite, dark, as_json)
-    showing.check("saliency")
-    from deepdream.attribution import Question
-
-    scene = FedPicture.open(image, choice)
-    showing.check_free(scene, "saliency")
-    show(
-        scene,
-        [_explained(scene, "saliency", Question(target, against), None, {})],
-        showing,
-        "saliency",
-    )
+    style = read_style(style, overlay=False)
+    task = ExplainTask(choice.spec, "saliency", Question(target, against), style=style, dark=dark)
+    existing = Existing.OVERWRITE if overwrite else Existing.REFUSE
+    _explain_one(task, image, output, existing, as_json=as_json, quiet=False)
 
 
 @dataclass(frozen=True)
@@ -148,117 +153,142 @@ def explain(
     | deepdream explain images/cat.jpg --method lrp --set rule=epsilon
     | deepdream explain photos/ --method grad-cam -o maps --format npy
     """
-    showing = ExplanationOutput(output, read_style(style, overlay), overwrite, dark, as_json)
-    _check_method(method, showing)
-    from deepdream.attribution import Question, read_options
-
-    if settings and method == "all":
-        raise UsageError("--set is for one method; choose it with --method.")
-    options = {**vars(own), **(read_options(method, settings) if settings else {})}
-    question = Question(target, against, layer, baseline, seed)
-    asked = _Asked(method, question, options, parse_seconds(budget), quiet)
+    style = read_style(style, overlay=overlay)
     existing = Existing.of(overwrite=overwrite, skip=skip_existing, number=False)
     sources = expand_inputs(images)
+    task = _task(
+        choice, method, Question(target, against, layer, baseline, seed), vars(own), settings,
+        seconds=parse_seconds(budget), style=style, dark=dark,
+    )  # fmt: skip
     if are_many(images, sources, output):
-        _explain_many(sources, asked, showing, file_format, existing, choice)
+        _explain_many(task, sources, output, file_format or "png", existing, as_json=as_json, quiet=quiet)
         return
     if file_format is not None:
-        raise UsageError("--format is for many pictures; of one, the name after -o says it.")
-    showing.check(method)
-    scene = FedPicture.open(sources[0], choice)
-    if skip_existing and showing.is_there(scene, method):
+        raise UsageError("--format is for many pictures; for one, the suffix after -o chooses the format.")
+    _explain_one(task, sources[0], output, existing, as_json=as_json, quiet=quiet)
+
+
+def _task(
+    choice: NetworkChoice,
+    method: str,
+    question: Question,
+    options: Mapping[str, Any],
+    settings: Sequence[str] | None,
+    **more: Any,
+) -> ExplainTask:
+    """The task that the options spell. Raises UsageError, UnknownNameError: they do not fit together."""
+    from deepdream.attribution import find_method, read_options
+
+    if method != "all":
+        find_method(method)
+    elif settings:
+        raise UsageError("--set is for one method; choose it with --method.")
+    elif more["style"] == "mask":
+        raise UsageError("A mask is made from one method: choose it with --method.")
+    given = {name: value for name, value in options.items() if value is not None}
+    given |= read_options(method, settings) if settings else {}
+    return ExplainTask(choice.spec, method, question, given, **more)
+
+
+def _explain_one(
+    task: ExplainTask, source: Path, output: Path | None, existing: Existing, *, as_json: bool, quiet: bool
+) -> None:
+    """One picture: its numbers in words, and a drawing unless only JSON is wanted."""
+    if output is not None:
+        check_explanation_file(output.name, method=task.method, style=task.style)
+    network = load_spec(task.network, quiet=quiet)
+    fed = FedPicture.open(source, network)
+    place = output
+    if place is None and not as_json:
+        place = Path("outputs") / f"{stem_of(source)}_{network.name.replace(':', '-')}_{task.method}.png"
+    if place is not None and place.exists() and existing is Existing.SKIP:
+        put(str(place))
         return
-    showing.check_free(scene, method)
-    show(scene, asked.of(scene), showing, method)
-
-
-@dataclass(frozen=True)
-class _Asked:
-    """What is asked about a picture, and in how many seconds."""
-
-    method: str
-    question: Question
-    own: Mapping[str, Any]
-    seconds: float | None
-    quiet: bool
-
-    def of(self, scene: FedPicture) -> list[Explanation]:
-        """The explanations of one picture."""
-        if self.method == "all":
-            return _all(scene, self.question, self.own, self.seconds or SECONDS_FOR_ALL, quiet=self.quiet)
-        return [_explained(scene, self.method, self.question, self.seconds, self.own)]
+    check_free(place, overwrite=existing is Existing.OVERWRITE)
+    explanations = []
+    for step in task.explain(fed):
+        if not isinstance(step, Stepped):
+            explanations.append(step)
+        elif not quiet:
+            say(
+                f"deepdream: {step.stage}: {step.note}"
+                if step.note
+                else f"{step.number:2d}/{step.total} {step.stage}"
+            )
+    if place is not None:
+        write_explanations(fed, explanations, place, style=task.style, dark=task.dark, panel=task.panel)
+    if as_json:
+        documents = [
+            explanation_document(fed, one, None if place is None else str(place)) for one in explanations
+        ]
+        put_json(documents if task.panel else documents[0])
+        return
+    _put_answers(fed, explanations)
+    put(str(place))
 
 
 def _explain_many(
-    sources: list[Path],
-    asked: _Asked,
-    showing: ExplanationOutput,
-    file_format: str | None,
+    task: ExplainTask,
+    sources: Sequence[Path],
+    output: Path | None,
+    file_format: str,
     existing: Existing,
-    choice: NetworkChoice,
-) -> None:
-    from deepdream.attribution.explaining import check_question
-    from deepdream.cli.explain_many import Many, read_format
-
-    form, panel = read_format(file_format, showing, asked.method), asked.method == "all"
-    network = choice.load(quiet=asked.quiet)
-    # What would fail on every picture fails before the first one; of a panel, what does not apply is left out.
-    own = {} if panel else asked.own
-    check_question(network, "saliency" if panel else asked.method, asked.question, **own)
-    settings = {"method": asked.method, **asked.question.to_dict(), **asked.own, "budget": asked.seconds,
-                "style": showing.style, "format": form}  # fmt: skip
-    silent = replace(asked, quiet=True)
-    Many(network, silent.of, settings, showing, existing).run(sources, quiet=asked.quiet)
-
-
-def _check_method(name: str, showing: ExplanationOutput) -> None:
-    from deepdream.attribution import find_method
-
-    if name != "all":
-        find_method(name)
-    elif showing.style == "mask":
-        raise UsageError("A mask is made from one method: choose it with --method.")
-
-
-def _explained(
-    scene: FedPicture, name: str, question: Question, seconds: float | None, own: Mapping[str, Any]
-) -> Explanation:
-    from deepdream.attribution import explain as run
-
-    return run(scene.network, scene.image, name, question=question, budget=seconds, **own)
-
-
-def _all(
-    scene: FedPicture,
-    question: Question,
-    own: Mapping[str, Any],
-    seconds: float,
     *,
-    quiet: bool = False,
-) -> list[Explanation]:
-    """Every method that applies; the others are said, with the reason.
+    as_json: bool,
+    quiet: bool,
+) -> None:
+    """Many pictures: a file of each and a table of all in a folder, or JSON alone."""
+    if file_format not in FORMATS:
+        raise UnknownNameError("format", file_format, FORMATS)
+    if file_format != "none":
+        check_explanation_file(f"map.{file_format}", method=task.method, style=task.style)
+    network = load_spec(task.network, quiet=quiet)
+    task.prepare()  # what would fail for every picture fails before anything is written
+    folder = results_folder(sources, output, "explanations", existing=existing, as_json=as_json)
+    table = None if folder is None else Table(folder / TABLE, COLUMNS)
+    if folder is not None and table is not None:
+        outputs = {}
+        if file_format != "none":
+            tail = f"{network.name.replace(':', '-')}_{task.method}.{file_format}"
+            outputs = {str(s): folder / f"{stem}_{tail}" for s, stem in unique_stems(sources).items()}
+        if existing is Existing.REFUSE and not table.path.exists():
+            refuse_existing(outputs.values())
+        table.begin(record_of(network, run_settings(task, format=file_format)), existing)
+        taken = {row["file"] for row in table.rows()}
+        outputs = beside(outputs, taken, done=table.done)
+        task = replace(task, outputs={item: str(path) for item, path in outputs.items()})
+    BatchOutput(
+        f"{task.method} of {len(sources)} pictures", as_json, quiet, table=table, summary=Completeness()
+    ).run(task, sources)
 
-    Each method that samples gets an equal part of what is left of the time, the others what they need.
-    """
-    from deepdream.attribution import ScoreFunction
-    from deepdream.attribution import methods as registry
 
-    end = time.perf_counter() + seconds
-    ScoreFunction.of(scene.network, scene.image, question)  # a wrong class or baseline is the same for all
-    waiting = sum(entry.budgeted is not None for entry in registry().values())
-    tell = silent if quiet else say
-    tell(f"{seconds:g} s for all: about {seconds / waiting:.1f} s for each of {waiting} methods that sample.")
-    found = []
-    for number, (name, entry) in enumerate(registry().items(), start=1):
-        mine = {option: value for option, value in own.items() if option in entry.options}
-        share = max(end - time.perf_counter(), 0.0) / max(waiting, 1)
-        waiting -= entry.budgeted is not None
-        try:
-            found.append(_explained(scene, name, question, share, mine))
-        except UsageError as error:
-            tell(f"deepdream: left out: {error}")
-            continue
-        tell(f"{number:2d}/{len(registry())} {name}: {found[-1].seconds:.1f} s")
-    if not found:
-        raise UsageError(f"No method applies to {scene.network.name}.")
-    return found
+def read_style(style: str, *, overlay: bool) -> str:
+    """The style of a drawing. Raises UnknownNameError."""
+    if style not in STYLES:
+        raise UnknownNameError("style", style, STYLES)
+    return "overlay" if overlay else style
+
+
+def _put_answers(fed: FedPicture, explanations: Sequence[Explanation]) -> None:
+    """What was explained and how, in words."""
+    from deepdream.attribution.pictures import caption_of
+
+    first = explanations[0]
+    against = "" if first.against_label is None else f", against {first.against_label}"
+    put(f"{fed.item}: {first.label} ({fed.probability(first.target):.1%}){against}, score {first.score:.4g}")
+    if len(explanations) > 1:
+        columns = ("method", "completeness error", "forwards", "backwards", "seconds", "notes")
+        rows = [
+            (e.method, _percent(e), e.forwards, e.backwards, e.seconds, "; ".join(e.notes))
+            for e in explanations
+        ]
+        put_table(columns, rows)
+        return
+    put(caption_of(first))
+    options = ", ".join(f"{name} {value}" for name, value in first.options.items())
+    put(f"{first.method}: {first.passes}, {first.seconds:.1f} s" + (f"; {options}" if options else ""))
+
+
+def _percent(explanation: Explanation) -> str | None:
+    error = explanation.completeness_error
+    return None if error is None else f"{error:.2%}"

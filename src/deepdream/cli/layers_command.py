@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from deepdream.batch.outputs import check_free, check_writable
 from deepdream.cli.groups import grouped
-from deepdream.cli.input_output_files import check_free, check_writable
 from deepdream.cli.options import (
     DEFAULT_MODEL,
     MODEL_HELP,

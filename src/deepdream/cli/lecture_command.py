@@ -20,9 +20,9 @@ from typing import Annotated, Any, TypeVar, get_args, get_origin
 
 import typer
 
-from deepdream.cli.fed_picture import DarkOption
+from deepdream.batch.outputs import check_free
 from deepdream.cli.groups import grouped, parameters_of, with_signature
-from deepdream.cli.input_output_files import check_free
+from deepdream.cli.picture_options import DarkOption
 from deepdream.cli.terminal import put, put_json, put_table, say
 from deepdream.errors import UsageError
 from deepdream.lecture.course import lessons, lessons_markdown

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from deepdream.cli.fed_picture import JsonOption
 from deepdream.cli.options import WeightsOption
+from deepdream.cli.picture_options import JsonOption
 from deepdream.cli.terminal import put, put_json, put_table, say
 
 if TYPE_CHECKING:

@@ -9,16 +9,21 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from deepdream.cli.fed_picture import JsonOption
+from deepdream.batch.events import Finished
+from deepdream.batch.explanations import record_of
+from deepdream.batch.outputs import Existing
+from deepdream.batch.predictions import COLUMNS, PredictTask
+from deepdream.batch.sources import expand_inputs
+from deepdream.batch.table import Table
+from deepdream.cli.batch_output import BatchOutput, results_folder
 from deepdream.cli.groups import grouped
-from deepdream.cli.input_output_files import expand_inputs
-from deepdream.cli.options import NetworkChoice, PrecisionOption, load_network, read_precision
+from deepdream.cli.options import NetworkChoice, PrecisionOption, Quiet, load_network, read_precision
+from deepdream.cli.picture_options import JsonOption, OverwriteOption, SkipOption
 from deepdream.cli.terminal import put, put_json, put_table, say
-from deepdream.errors import PictureError, SomeInputsFailedError, UsageError, WeightsError
+from deepdream.errors import UsageError, WeightsError
 
 if TYPE_CHECKING:
     from deepdream.models.cache import WeightLocation
-    from deepdream.models.network import Model
     from deepdream.models.records import CatalogEntry
 
 
@@ -255,56 +260,60 @@ class DownloadLine:
 
 def predict(
     *,
-    files: Annotated[list[Path], typer.Argument(help="Pictures, and folders of pictures.")],
-    top: Annotated[int, typer.Option(min=1, help="How many classes for each picture.")] = 5,
+    files: Annotated[
+        list[str], typer.Argument(help="Pictures, folders and patterns; - reads one from standard input.")
+    ],
+    top: Annotated[int, typer.Option(min=1, help="The number of classes for each picture.")] = 5,
     choice: NetworkChoice,
     precision: PrecisionOption = "auto",
-    offline: Annotated[bool, typer.Option("--offline", help="Download nothing.")] = False,
+    offline: Annotated[
+        bool, typer.Option("--offline", help="Download nothing; fail if the weights are not here.")
+    ] = False,
+    output: Annotated[
+        Path | None,
+        typer.Option("-o", "--output", help="A folder for predictions.csv.", show_default=False),
+    ] = None,
+    overwrite: OverwriteOption = False,
+    skip_existing: SkipOption = False,
     as_json: JsonOption = False,
+    quiet: Quiet = False,
 ) -> None:
-    """Say what a network sees in pictures: the most probable classes.
+    """List the most probable classes of pictures.
+
+    With -o the classes are also rows of predictions.csv in that folder, which --skip-existing continues.
 
     Examples: deepdream predict images/cat.jpg | deepdream predict images --top 3 --json
+    | deepdream predict photos/ -o predictions
     """
-    pictures = expand_inputs([str(file) for file in files])
-    results: list[dict[str, Any]] = []
-    failures: list[tuple[Path, PictureError]] = []
+    sources = expand_inputs(files)
+    existing = Existing.of(overwrite=overwrite, skip=skip_existing, number=False)
+    if output is None and existing is not Existing.REFUSE:
+        raise UsageError("--overwrite and --skip-existing are for the table that -o names.")
+    task = PredictTask(choice.spec, top, read_precision(precision))
     network = load_network(
-        choice.model, choice.weights, choice.device, offline=offline, progress=DownloadLine(choice.model)
+        choice.model,
+        choice.weights,
+        choice.device,
+        quiet,
+        offline=offline,
+        progress=DownloadLine(choice.model),
     )
-    network = network.in_precision(read_precision(precision) or network.precision)
-    said = {"draft": True} if network.precision != "float32" else {}
-    if said:
-        say(f"a draft, since the network runs in {network.precision}")
-    for path in pictures:
-        try:
-            results.append({"input": str(path), **said, "top": _classes(network, path, top)})
-        except PictureError as error:
-            say(f"deepdream: {error}")
-            failures.append((path, error))
-    _show_predictions(results, [{"input": str(p), "error": str(e)} for p, e in failures], as_json)
-    if failures and len(pictures) > 1:
-        raise SomeInputsFailedError(f"{len(failures)} of {len(pictures)} pictures failed.")
-    if failures:
-        raise typer.Exit(PictureError.exit_code)
+    if task.load().precision != "float32" and not quiet:
+        say(f"a draft, since the network runs in {task.load().precision}")
+    table = None
+    if output is not None:
+        folder = results_folder(sources, output, "predictions", existing=existing, as_json=as_json)
+        assert folder is not None
+        table = Table(folder / "predictions.csv", COLUMNS)
+        table.begin(record_of(network, {"top": top, "precision": precision, "seed": 0}), existing)
+    title = f"classes of {len(sources)} pictures"
+    BatchOutput(title, as_json, quiet, table=table, show=_show_prediction).run(task, sources)
 
 
-def _classes(network: Model, path: Path, top: int) -> list[dict[str, Any]]:
-    from deepdream.images import read_picture
-
-    (rows,) = network.classify(read_picture(path).tensor(), top=top)
-    return [{"index": index, "label": label, "probability": chance} for index, label, chance in rows]
-
-
-def _show_predictions(
-    results: Sequence[dict[str, Any]], failed: Sequence[dict[str, str]], as_json: bool
-) -> None:
-    if as_json:
-        put_json({"schema": 1, "results": list(results), "failed": list(failed)})
-        return
-    for result in results:
-        rows = [(f"{row['probability']:7.2%}", row["index"], row["label"]) for row in result["top"]]
-        put_table(("probability", "class", "label"), rows, title=result["input"])
+def _show_prediction(event: Finished) -> None:
+    (document,) = event.documents
+    rows = [(f"{row['probability']:7.2%}", row["index"], row["label"]) for row in document["top"]]
+    put_table(("probability", "class", "label"), rows, title=document["input"])
 
 
 def doctor(as_json: JsonOption = False) -> None:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from deepdream.batch.task import NetworkSpec
 from deepdream.cli.terminal import say
 from deepdream.errors import UsageError
 from deepdream.plan import PRESETS, Plan
@@ -135,9 +136,14 @@ class NetworkChoice:
     weights: WeightsOption = None
     device: DeviceOption = "auto"
 
+    @property
+    def spec(self) -> NetworkSpec:
+        """The same as a value for tasks."""
+        return NetworkSpec(self.model, self.weights, self.device)
+
     def load(self, *, quiet: bool = False) -> Model:
         """The network. Raises UnknownNameError, UsageError, WeightsError."""
-        return load_network(self.model, self.weights, self.device, quiet)
+        return load_spec(self.spec, quiet=quiet)
 
 
 @dataclass(frozen=True)
@@ -197,13 +203,23 @@ def load_network(
     progress: Callable[[int, int | None], None] | None = None,
 ) -> Model:
     """The network that --model, --weights and --device ask for."""
-    from deepdream.models import load_model
+    model = NetworkSpec(name, weights, device).load(offline=offline, progress=progress)
+    say_feeding(model, quiet=quiet)
+    return model
 
-    model = load_model(name, weights=weights or None, device=device, offline=offline, progress=progress)
+
+def load_spec(spec: NetworkSpec, *, quiet: bool = False) -> Model:
+    """The network of a task, loaded once; a line on stderr says how a network of the user's own code is fed."""
+    model = spec.load()
+    say_feeding(model, quiet=quiet)
+    return model
+
+
+def say_feeding(model: Model, *, quiet: bool) -> None:
+    """Say how a network of the user's own code is fed where its file does not say it."""
     plan = model.preprocessing
     if model.weights.code and not quiet and (plan.mean, plan.std) == ((0.0,) * 3, (1.0,) * 3):
         say(
-            f"{name}: fed with RGB in [0, 1], nothing subtracted, {plan.crop}x{plan.crop}. "
-            "Model.wrap(network, mean=..., std=..., input_size=...) says otherwise."
+            f"{model.address or model.name}: fed with RGB in [0, 1], nothing subtracted, {plan.crop}x{plan.crop}. "
+            "To change this, return Model.wrap(network, mean=..., std=..., input_size=...)."
         )
-    return model

@@ -1,21 +1,142 @@
-"""Progress of a dream on stderr: a live bar in a terminal, a few plain lines elsewhere."""
+"""Progress on stderr, on Rich: a live bar in a terminal, a few plain lines elsewhere."""
 
 from __future__ import annotations
 
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from contextlib import ExitStack, contextmanager
+from types import TracebackType
+from typing import TYPE_CHECKING, Any
 
+from deepdream.batch.events import Event, Failed, Finished, Skipped, Started, Stepped
 from deepdream.cli.terminal import duration, say
 
 if TYPE_CHECKING:
-    from deepdream.dreaming import Step
+    from rich.progress import Progress
 
+    from deepdream.dreaming import Step
 
 #: Seconds after which plain lines say again where things are.
 _SILENT = 60.0
+_ENDS_AN_ITEM = (Finished, Failed, Skipped)
+
+
+class BatchProgress:
+    """Shows the events of a run; a context manager.
+
+    In a terminal a bar for the items and, below it, one for the steps of the current item. Elsewhere a line at every
+    tenth of the items, and for a single item a line at the end of each stage.
+    """
+
+    def __init__(self, title: str, *, total: int, quiet: bool) -> None:
+        self._title, self._total = title, total
+        self._done, self._spoken_tenth = 0, -1
+        self._began = self._spoken = time.monotonic()
+        self._bars = None if quiet or not sys.stderr.isatty() else _Bars(title, total)
+        self._plain = not quiet and self._bars is None
+        self._stack = ExitStack()
+
+    def __enter__(self) -> BatchProgress:
+        if self._bars:
+            self._stack.enter_context(self._bars.progress)
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._stack.close()
+
+    def note(self, event: Event) -> None:
+        """One more event."""
+        if isinstance(event, _ENDS_AN_ITEM):
+            self._done += 1
+        if self._bars:
+            self._bars.note(event, self._done)
+        elif self._plain and isinstance(event, Stepped):
+            self._say_stage(event)
+        elif self._plain and isinstance(event, _ENDS_AN_ITEM) and self._total > 1:
+            self._say_count()
+
+    def _say_stage(self, event: Stepped) -> None:
+        if self._total > 1 or not event.ends_stage:
+            return
+        words = event.stage
+        if event.score is not None:
+            words += f", activation {event.score:.4g}"
+        if event.total and event.number:
+            left = (time.monotonic() - self._began) / event.number * (event.total - event.number)
+            words += f", {duration(left)} left"
+        say(f"{self._title}: {words}")
+
+    def _say_count(self) -> None:
+        now, tenth = time.monotonic(), 10 * self._done // max(self._total, 1)
+        if tenth > self._spoken_tenth or now - self._spoken > _SILENT:
+            self._spoken_tenth, self._spoken = tenth, now
+            left = (now - self._began) / max(self._done, 1) * (self._total - self._done)
+            say(f"{self._title}: {self._done} of {self._total}, {duration(left)} left")
+
+
+class _Bars:
+    """The live bars of a terminal."""
+
+    def __init__(self, title: str, total: int) -> None:
+        self.progress = _live_progress()
+        self._items = self.progress.add_task(_short(title), total=total, stage="") if total > 1 else None
+        self._steps = self.progress.add_task(_short(title), total=None, stage="")
+
+    def note(self, event: Event, done: int) -> None:
+        if self._items is not None:
+            self.progress.update(self._items, completed=done, stage=f"{done} done")
+        if isinstance(event, Started):
+            self.progress.reset(self._steps, total=None, description=_short(event.item), stage="")
+        if isinstance(event, Stepped):
+            score = "" if event.score is None else f"  activation {event.score:.4g}"
+            self.progress.update(
+                self._steps,
+                completed=event.number,
+                total=event.total or None,
+                stage=_escaped(event.stage) + score,
+            )
+
+
+def _live_progress() -> Progress:
+    from rich.console import Console
+    from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(bar_width=10),
+        TextColumn("{task.fields[stage]}"),
+        TimeRemainingColumn(compact=True),
+        TextColumn("left"),
+    )
+    # Lines on stdout that go into a file must not be drawn into the terminal with the bar.
+    return Progress(
+        *columns, console=Console(stderr=True), transient=True, redirect_stdout=sys.stdout.isatty()
+    )
+
+
+@contextmanager
+def count_progress(title: str, *, quiet: bool) -> Iterator[Callable[[int, int], None]]:
+    """Yield a function that shows (done, total) of work that is not a run over inputs."""
+    with BatchProgress(title, total=1, quiet=quiet) as progress:
+
+        def show(done: int, total: int) -> None:
+            tenth = (10 * done) // max(total, 1) > (10 * (done - 1)) // max(total, 1)
+            progress.note(Stepped(number=done, total=total, stage=f"{done} of {total}", ends_stage=tenth))
+
+        yield show
+
+
+def _short(title: str, longest: int = 18) -> str:
+    """``title`` with its middle left out, so that the whole bar fits into 80 columns."""
+    return _escaped(title if len(title) <= longest else f"{title[: longest - 9]}…{title[-8:]}")
+
+
+def _escaped(text: Any) -> str:
+    """Text whose square brackets Rich does not take for styles."""
+    return str(text).replace("[", r"\[")
 
 
 @contextmanager
@@ -44,7 +165,7 @@ def _bar(title: str) -> Iterator[Callable[[Step], None]]:
         TextColumn("left"),
     )
     with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
-        task = progress.add_task(_short(title).replace("[", r"\["), total=None, where="", score="-")
+        task = progress.add_task(_short(title), total=None, where="", score="-")
 
         def show(step: Step) -> None:
             where = f"octave {step.octave}/{len(step.state.octaves)} step {step.state.step}/{step.state.size.steps}"
@@ -53,88 +174,6 @@ def _bar(title: str) -> Iterator[Callable[[Step], None]]:
             )
 
         yield show
-
-
-@contextmanager
-def count_progress(title: str, *, quiet: bool) -> Iterator[Callable[[int, int], None]]:
-    """Yield a function that shows (done, total), with the time left.
-
-    Elsewhere than in a terminal plain lines at every tenth, and once a minute.
-    """
-    if quiet:
-        yield lambda _, __: None
-    elif sys.stderr.isatty():
-        from rich.console import Console
-        from rich.progress import Progress
-
-        # Lines on stdout that go elsewhere must not be drawn into the terminal with the bar.
-        console, redirect = Console(stderr=True), sys.stdout.isatty()
-        with Progress(console=console, transient=True, redirect_stdout=redirect) as progress:
-            task = progress.add_task(title.replace("[", r"\["), total=None)
-            yield lambda done, total: progress.update(task, completed=done, total=total)
-    else:
-        yield _plain_count(title)
-
-
-def _plain_count(title: str) -> Callable[[int, int], None]:
-    began, told = time.monotonic(), -1
-    spoken = began
-
-    def show(done: int, total: int) -> None:
-        nonlocal told, spoken
-        now = time.monotonic()
-        if (tenth := 10 * done // max(total, 1)) > told or now - spoken > _SILENT:
-            told, spoken = tenth, now
-            left = (now - began) / max(done, 1) * (total - done)
-            say(f"{title}: {done} of {total}, {duration(left)} left")
-
-    return show
-
-
-@contextmanager
-def stage_progress(title: str) -> Iterator[Callable[[str, int, int], None]]:
-    """Yield a function that shows (what is being done, steps done, of how many).
-
-    A bar with the time spent in a terminal; elsewhere a line whenever a tenth is done or another kind of thing begins.
-    """
-    if not sys.stderr.isatty():
-        yield _plain_stages(title)
-        return
-    from rich.console import Console
-    from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeElapsedColumn
-
-    columns = (
-        TextColumn("{task.description}"),
-        BarColumn(bar_width=16),
-        TaskProgressColumn(),
-        TimeElapsedColumn(),
-        TextColumn("{task.fields[what]}"),
-    )
-    with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
-        task = progress.add_task(_short(title).replace("[", r"\["), total=None, what="")
-
-        def show(what: str, done: int, total: int) -> None:
-            progress.update(task, completed=done, total=total, what=what)
-
-        yield show
-
-
-def _plain_stages(title: str) -> Callable[[str, int, int], None]:
-    began, told, kind = time.monotonic(), -1, ""
-
-    def show(what: str, done: int, total: int) -> None:
-        nonlocal told, kind
-        tenth, begins = 10 * done // max(total, 1), what.split(" of ")[0]
-        if tenth > told or begins != kind:
-            told, kind = tenth, begins
-            say(f"{title}: step {done + 1} of {total} after {time.monotonic() - began:.0f} s, {what}")
-
-    return show
-
-
-def _short(title: str, most: int = 18) -> str:
-    """``title`` with its middle left out, so that the whole bar fits into 80 columns."""
-    return title if len(title) <= most else f"{title[: most - 9]}…{title[-8:]}"
 
 
 def _plain(title: str) -> Callable[[Step], None]:

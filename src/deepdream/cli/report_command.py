@@ -2,27 +2,32 @@
 
 from __future__ import annotations
 
-import shlex
-import time
 from collections.abc import Sequence
-from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
+from deepdream.batch.outputs import Existing, check_place, refuse_existing, unique_stems
+from deepdream.batch.reports import ReportIndex, ReportTask, places_of
+from deepdream.batch.sources import are_many, expand_inputs
+from deepdream.batch.summaries import NoSummary
+from deepdream.batch.task import NetworkSpec
+from deepdream.cli.batch_output import BatchOutput
 from deepdream.cli.check_command import names_of
-from deepdream.cli.fed_picture import AgainstOption, TargetOption, parse_seconds
 from deepdream.cli.groups import grouped
-from deepdream.cli.input_output_files import check_place, expand_inputs
-from deepdream.cli.options import NetworkChoice
-from deepdream.cli.progress import stage_progress
-from deepdream.cli.terminal import put, say
-from deepdream.errors import OutputError, PictureError, SomeInputsFailedError, UsageError
-
-if TYPE_CHECKING:
-    from deepdream.models import Model
-    from deepdream.report import ReportData, ReportEntry, ReportOptions
+from deepdream.cli.options import NetworkChoice, Quiet, load_spec
+from deepdream.cli.picture_options import (
+    AgainstOption,
+    JsonOption,
+    OverwriteOption,
+    Photos,
+    SkipOption,
+    TargetOption,
+    parse_seconds,
+)
+from deepdream.cli.terminal import put
+from deepdream.errors import OutputError, UsageError
 
 
 def register(app: typer.Typer) -> None:
@@ -32,9 +37,14 @@ def register(app: typer.Typer) -> None:
 
 def report(
     *,
-    image: Annotated[Path, typer.Argument(help="A picture, or a folder of pictures.")],
+    images: Photos,
     output: Annotated[
-        Path | None, typer.Option("-o", "--output", help="report.html; for a folder, the folder to fill.")
+        Path | None,
+        typer.Option(
+            "-o",
+            "--output",
+            help="The page, report.html by default; for many pictures the folder, reports/ by default.",
+        ),
     ] = None,
     methods: Annotated[str, typer.Option(help="Names with commas, as `deepdream methods` lists them.")] = "",
     target: TargetOption = None,
@@ -45,9 +55,12 @@ def report(
     ] = None,
     compare: Annotated[str | None, typer.Option(help="A second network, side by side.")] = None,
     decided_by: Annotated[str, typer.Option(help="The person who answers for what is decided.")] = "",
-    overwrite: Annotated[bool, typer.Option("--overwrite", help="Write over files that exist.")] = False,
+    overwrite: OverwriteOption = False,
+    skip_existing: SkipOption = False,
     choice: NetworkChoice,
-    seed: Annotated[int, typer.Option(min=0, help="Of everything that is drawn by chance.")] = 0,
+    seed: Annotated[int, typer.Option(min=0, help="Random seed.")] = 0,
+    as_json: JsonOption = False,
+    quiet: Quiet = False,
 ) -> None:
     """Write one page: why did the network say this, and should the answer be believed?
 
@@ -56,124 +69,65 @@ def report(
     Examples: deepdream report images/cat.jpg -o report.html | deepdream report photos -o reports --budget 30s
     | deepdream report images/cat.jpg -o two.html --compare efficientnet_lite1
     """
-    began = time.monotonic()
-    from deepdream.report import BUDGET, ReportOptions
+    from deepdream.attribution import find_method
 
-    seconds = parse_seconds(budget)
-    options = ReportOptions(
-        tuple(names_of([methods])),
-        budget=seconds / (2 if compare else 1) if seconds else BUDGET,
+    names = tuple(find_method(name).name for name in names_of([methods]))
+    existing = Existing.of(overwrite=overwrite, skip=skip_existing, number=False)
+    sources = expand_inputs(images)
+    many = are_many(images, sources, output)
+    place = output or Path("reports" if many else "report.html")
+    pages = _page_names(sources) if many else {sources[0]: place.name}
+    folder = place if many else place.parent
+    _check_places(place, [folder / name for name in pages.values()], many=many)
+    specs = (choice.spec, *([NetworkSpec(compare, None, choice.device)] if compare else []))
+    task = ReportTask(
+        specs,
+        {str(source): str(folder / name) for source, name in pages.items()},
+        names,
         target=target,
         against=against,
+        seconds=parse_seconds(budget),
         seed=seed,
         decided_by=decided_by,
     )
-    _known(options)
-    place = output or Path("reports" if image.is_dir() else "report.html")
-    files = expand_inputs([str(image)])
-    _free(files, image, place, overwrite)
-    networks = [choice.load()]
-    if compare:
-        networks.append(NetworkChoice(compare, None, choice.device).load())
-    if image.is_dir():
-        _folder(files, place, networks, options)
-    else:
-        spent = (time.monotonic() - began) / len(networks)
-        _page(image, place, networks, replace(options, spent=spent))
-        put(str(place))
-
-
-def _known(options: ReportOptions) -> None:
-    """A wrong name should cost nothing: methods are looked up before anything is loaded."""
-    from deepdream.attribution import find_method
-
-    for name in options.methods:
-        find_method(name)
-
-
-def _free(files: Sequence[Path], image: Path, place: Path, overwrite: bool) -> None:
-    """Refuse before the work, not after it, what could not be written."""
-    from deepdream.report import places_of, refuse_existing
-
-    if image.is_dir():
-        if place.is_file():
-            raise OutputError(f"{place} is a file. Give a folder with -o.")
-        places = [place / "index.html", *(place / name for name in _page_names(files).values())]
-    else:
-        if place.suffix.lower() not in (".html", ".htm"):
-            raise UsageError(f"A report is a page: give -o a name that ends in .html, not {place.name!r}.")
-        places = list(places_of(place))
-    for file in places:
-        check_place(file)
-    if not overwrite:
-        refuse_existing(places)
-
-
-def _page_names(files: Sequence[Path]) -> dict[Path, str]:
-    """One page name a picture; pictures that differ only in their suffix keep it."""
-    stems = [path.stem for path in files]
-    return {
-        p: f"{p.stem if stems.count(p.stem) == 1 and p.stem != 'index' else p.name.replace('.', '-')}.html"
-        for p in files
-    }
-
-
-def _page(image: Path, place: Path, networks: Sequence[Model], options: ReportOptions) -> ReportData:
-    from deepdream.images import read_picture
-    from deepdream.report import investigate, write_report
-
-    picture = read_picture(image)
-    studies: list[ReportData] = []
-    for network in networks:
-        say(f"{picture.name}: {network.name}, at most {options.budget:.0f} s.")
-        # Both networks are asked about the same class; one that does not know it by name is asked its own.
-        other = options.against if not studies or options.against in network.labels else None
-        asked = replace(options, target=_same_class(studies, network, options.target), against=other)
-        with stage_progress(picture.name) as show:
-            studies.append(investigate(network, picture, asked, progress=show))
-    write_report(place, studies, command=_command(image, place, networks, options), overwrite=True)
-    return studies[0]
-
-
-def _same_class(studies: Sequence[ReportData], network: Model, target: str | None) -> str | None:
-    if not studies:
-        return target
-    label = studies[0].prediction.label
-    return label if label in network.labels else None
-
-
-def _command(image: Path, place: Path, networks: Sequence[Model], options: ReportOptions) -> str:
-    """The command as it can be given again; base names only, for folders say who somebody is."""
-    words = ["deepdream", "report", image.name, "-o", place.name]
-    words += ["--budget", f"{options.budget * len(networks):g}s"]
-    words += ["--model", _called(networks[0]), "--seed", str(options.seed)]
-    words += ["--methods", ",".join(options.methods)] if options.methods else []
-    words += ["--target", options.target] if options.target else []
-    words += ["--against", options.against] if options.against else []
-    words += ["--compare", _called(networks[1])] if len(networks) > 1 else []
-    words += ["--decided-by", options.decided_by] if options.decided_by else []
-    return shlex.join(words)
-
-
-def _called(network: Model) -> str:
-    return network.weights.code or network.name
-
-
-def _folder(files: Sequence[Path], place: Path, networks: Sequence[Model], options: ReportOptions) -> None:
-    from deepdream.report import entry_of, write_index
-
-    entries: list[ReportEntry] = []
-    names, failed = _page_names(files), dict[str, str]()
+    index = ReportIndex(folder, load_spec(specs[0], quiet=quiet).name) if many else None
+    done = index.read(list(pages.values())) if index and existing is Existing.SKIP else set[str]()
+    if existing is Existing.SKIP and not many and place.exists():
+        done = {place.name}
+    if existing is Existing.REFUSE:
+        files = [file for name in pages.values() for file in places_of(folder / name)]
+        refuse_existing([folder / "index.html", *files] if many else files)
+    waiting = [source for source, name in pages.items() if name not in done]
     try:
-        for index, path in enumerate(files, 1):
-            say(f"[{index}/{len(files)}] {path.name}")
-            try:
-                entries.append(entry_of(_page(path, place / names[path], networks, options), names[path]))
-            except PictureError as error:
-                say(f"deepdream: {error}")
-                failed[path.name] = str(error)
-    finally:  # also of what was done before an interruption
-        if entries:
-            put(str(write_index(place, entries, networks[0].name, failed=failed)))
-    if failed:
-        raise SomeInputsFailedError(f"{len(failed)} of {len(files)} pictures failed.")
+        output_of_run = BatchOutput(
+            f"reports of {len(sources)} pictures" if many else str(sources[0].name),
+            as_json,
+            quiet,
+            summary=index or NoSummary(),
+            skipped={str(s): str(folder / name) for s, name in pages.items() if name in done},
+            stop_note="",
+        )
+        output_of_run.run(task, waiting)
+    finally:  # also for the pages that were finished before an interruption
+        if index:
+            index.failed.update(output_of_run.failures())
+            if (page := index.write()) and not as_json:
+                put(str(page))
+
+
+def _check_places(place: Path, pages: Sequence[Path], *, many: bool) -> None:
+    """Refuse before the work, not after it, what cannot be written. Raises OutputError, UsageError."""
+    if many and place.is_file():
+        raise OutputError(f"{place} is a file. Give a folder with -o.")
+    if not many and place.suffix.lower() not in (".html", ".htm"):
+        raise UsageError(f"A report is a page: give -o a name that ends in .html, not {place.name!r}.")
+    for page in pages:
+        check_place(page)
+
+
+def _page_names(sources: Sequence[Path]) -> dict[Path, str]:
+    """One page name for each picture, none of them that of the index."""
+    return {
+        source: f"{stem}.html" if stem.casefold() != "index" else f"{stem}-{source.suffix[1:]}.html"
+        for source, stem in unique_stems(sources).items()
+    }

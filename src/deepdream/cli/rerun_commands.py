@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from deepdream.batch.outputs import Job, check_free, check_writable
 from deepdream.cli.dream_inputs import Reading, run_one
-from deepdream.cli.input_output_files import Job, check_free, check_writable
 from deepdream.cli.options import (
     DeviceOption,
     JsonOption,

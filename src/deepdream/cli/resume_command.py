@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from deepdream.cli.input_output_files import check_free, check_writable
+from deepdream.batch.outputs import check_free, check_writable
 from deepdream.cli.options import DeviceOption, JsonOption, Overwrite, OwnModels, Quiet, WeightsOption
 from deepdream.cli.process import interruptible
 from deepdream.cli.progress import dream_progress

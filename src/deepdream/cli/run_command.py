@@ -9,17 +9,11 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from deepdream.batch.outputs import Existing, Job, check_transparent, check_writable, plan_outputs
+from deepdream.batch.sources import expand_inputs
 from deepdream.cli.batches import read_batch, run_all
 from deepdream.cli.dream_inputs import Reading, begin_one, check_bits, fitted, places_of, read_input, size_of
 from deepdream.cli.groups import grouped
-from deepdream.cli.input_output_files import (
-    Existing,
-    Job,
-    check_transparent,
-    check_writable,
-    expand_inputs,
-    plan_outputs,
-)
 from deepdream.cli.like_recipe import settings_like
 from deepdream.cli.options import (
     DEFAULT_MODEL,

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from deepdream.batch.outputs import check_free, check_writable
 from deepdream.cli.dream_inputs import Reading, read_input
-from deepdream.cli.input_output_files import check_free, check_writable
 from deepdream.cli.options import (
     DeviceOption,
     DryRun,

@@ -10,7 +10,7 @@ import shutil
 import sys
 from collections.abc import Sequence
 from types import TracebackType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TextIO
 
 if TYPE_CHECKING:
     from deepdream.errors import DeepDreamError
@@ -104,20 +104,29 @@ def width_of_output() -> int:
 def put_table(columns: Sequence[str], rows: Sequence[Sequence[object]], *, title: str = "") -> None:
     """A table on stdout under its title, which is never wrapped; numbers are right-aligned.
 
-    Full lines when stdout is no terminal.
+    Lines are whole where stdout is not a terminal.
     """
+    if title:  # such as a path, to be copied whole, however narrow the table
+        put(title)
+    _print_table(columns, rows, sys.stdout)
+
+
+def say_table(columns: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
+    """A table for the person, on stderr."""
+    _print_table(columns, rows, sys.stderr)
+
+
+def _print_table(columns: Sequence[str], rows: Sequence[Sequence[object]], stream: TextIO) -> None:
     from rich.console import Console
     from rich.table import Table
 
-    if title:  # a path, say: to be copied whole, however narrow the table
-        put(title)
     table = Table(box=None, header_style="bold", pad_edge=False)
     for index, name in enumerate(columns):
         numeric = bool(rows) and all(isinstance(row[index], (int, float)) for row in rows)
         table.add_column(name, justify="right" if numeric else "left", overflow="fold")
     for row in rows:
         table.add_row(*(_cell(value) for value in row))
-    Console(width=None if sys.stdout.isatty() else WIDTH).print(table)
+    Console(file=stream, width=None if stream.isatty() else WIDTH).print(table)
 
 
 def _cell(value: object) -> str:

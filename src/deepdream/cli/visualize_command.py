@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from deepdream.batch.outputs import Existing, Job, check_transparent, check_writable, plan_outputs
 from deepdream.cli.dream_inputs import Reading, check_bits, run_one
 from deepdream.cli.groups import grouped
-from deepdream.cli.input_output_files import Existing, Job, check_transparent, check_writable, plan_outputs
 from deepdream.cli.options import (
     Bits,
     DryRun,
@@ -223,7 +223,7 @@ def _plan(wishes: Sequence[Wish], diversity: int, network: Model, preset: str, *
 def _magnitudes(words: Sequence[str], preset: str, given: Mapping[str, Value]) -> str:
     """What the photographs of ``words`` have of each frequency, as a setting. Raises PictureError, UsageError."""
     from deepdream.ascent.parameterizations.maco import measure_magnitudes
-    from deepdream.cli.input_output_files import expand_inputs
+    from deepdream.batch.sources import expand_inputs
     from deepdream.images import read_picture
 
     kind = given.get("parameterization", find_preset(preset).settings.get("parameterization"))

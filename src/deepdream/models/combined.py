@@ -116,3 +116,8 @@ class Networks(Model):
             self._whose(name)
             asked.setdefault(prefix, {})[name] = inner
         return asked
+
+
+def combine_networks(models: Sequence[Model], *, named: bool = False) -> Model:
+    """One network as it is; several, or one whose layers are called by its name (``named``), as ``Networks``."""
+    return Networks.of(models) if len(models) > 1 or named else models[0]

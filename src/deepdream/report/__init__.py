@@ -1,7 +1,15 @@
 """One self-contained page per question: why did the network say this, and should I believe the answer?"""
 
-from deepdream.report.collecting import BUDGET, METHODS, ReportOptions, investigate, usual_checks
-from deepdream.report.index import ReportEntry, entry_of, write_index
+from deepdream.report.collecting import (
+    BUDGET,
+    METHODS,
+    ReportOptions,
+    Stage,
+    collect,
+    investigate,
+    usual_checks,
+)
+from deepdream.report.index import ReportEntry, entry_of, read_entries, write_index
 from deepdream.report.report_data import ReportData
 from deepdream.report.robustness import PredictionSummary, Stability, predict, stability_of
 from deepdream.report.writing import places_of, refuse_existing, report_page, write_report
@@ -14,10 +22,13 @@ __all__ = [
     "ReportEntry",
     "ReportOptions",
     "Stability",
+    "Stage",
+    "collect",
     "entry_of",
     "investigate",
     "places_of",
     "predict",
+    "read_entries",
     "refuse_existing",
     "report_page",
     "stability_of",

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
 
 from deepdream.attribution import Explanation, methods
 from deepdream.attribution.checks import (
@@ -53,13 +53,14 @@ FOR_TRIALS = 0.15
 #: Points of a curve at usual depth.
 STEPS = 28
 
-#: Told what is being done, how many steps are done, and of how many.
-Progress = Callable[[str, int, int], None]
 
+@dataclass(frozen=True)
+class Stage:
+    """What is done next for a page, and how many of its ``total`` steps are done."""
 
-def silent(words: str, done: int, total: int) -> None:
-    """A progress that tells nobody."""
-    del words, done, total
+    words: str
+    done: int
+    total: int
 
 
 def usual_checks(*, deep: bool = False) -> tuple[str, ...]:
@@ -108,10 +109,10 @@ class ReportOptions:
         return tuple(dict.fromkeys(self.methods)) or tuple(name for name in METHODS if name in methods())
 
 
-def investigate(
-    model: Model, picture: Picture, options: ReportOptions | None = None, *, progress: Progress = silent
-) -> ReportData:
-    """Predict, explain and check; ``progress`` is told what is being done.
+def collect(
+    model: Model, picture: Picture, options: ReportOptions | None = None
+) -> Iterator[Stage | ReportData]:
+    """Predict, explain and check within the time: a ``Stage`` before each step, at the end the ``ReportData``.
 
     Raises:
         UnknownNameError: no such method, check or class.
@@ -121,68 +122,81 @@ def investigate(
     image = model.crop(picture.tensor()).to(model.device)
     prediction = predict(model, image, options.target)
     question = Question(prediction.target, against=options.against, seed=options.seed)
-    context = CheckContext(model, image, question)
-    work = _Work(context, options, clock, progress)
-    work.tell("small changes of the picture")
+    collection = _Collection(CheckContext(model, image, question), options, clock)
+    yield collection.stage("small changes of the picture")
+    context = collection.context
     stability = stability_of(context, most=int(FOR_TRIALS * clock.left / context.seconds_each))
-    made, refused = work.explain()
-    check_results = work.check(made)
-    return ReportData(
+    yield from collection.explain()
+    yield from collection.check()
+    yield ReportData(
         picture,
         context,
         prediction,
         stability,
-        tuple(made),
-        tuple(refused),
-        tuple(check_results),
+        tuple(collection.explanations),
+        tuple(collection.not_applicable),
+        tuple(collection.check_results),
         seconds=clock.used,
         decided_by=options.decided_by,
     )
 
 
+def investigate(model: Model, picture: Picture, options: ReportOptions | None = None) -> ReportData:
+    """The end of ``collect``. Raises UnknownNameError: no such method, check or class."""
+    *_, report_data = collect(model, picture, options)
+    assert isinstance(report_data, ReportData)
+    return report_data
+
+
 @dataclass(eq=False)
-class _Work:
-    """What is done for a page, within its time, and told step by step."""
+class _Collection:
+    """What a page says, as far as it is known."""
 
     context: CheckContext
     options: ReportOptions
     clock: Clock
-    progress: Progress
     done: int = 0
-    maps: int | None = None
-    """How many there are, once they are made."""
+    explanations: list[Explanation] = field(default_factory=list)
+    not_applicable: list[NotApplicable] = field(default_factory=list)
+    check_results: list[CheckResult] = field(default_factory=list)
 
-    def tell(self, words: str) -> None:
-        wanted = len(self.options.chosen_methods)
-        maps = wanted if self.maps is None else self.maps
-        self.progress(words, self.done, 1 + wanted + maps * len(self.options.chosen_checks))
+    def stage(self, words: str) -> Stage:
+        """The next step. Until every map is there, each method is counted as one that applies."""
+        methods = len(self.options.chosen_methods)
+        stage = Stage(
+            words,
+            self.done,
+            1 + methods + (methods - len(self.not_applicable)) * len(self.options.chosen_checks),
+        )
         self.done += 1
+        return stage
 
-    def explain(self) -> tuple[list[Explanation], list[NotApplicable]]:
-        made: list[Explanation] = []
-        refused: list[NotApplicable] = []
-        wanted, depth = self.options.chosen_methods, self.options.depth
-        source = explained(self.context, wanted, budget=FOR_MAPS * self.clock.left, depth=depth)
-        for name in wanted:
-            self.tell(f"map of {name}")
-            found = next(source)
-            made.append(found) if isinstance(found, Explanation) else refused.append(found)
-        self.maps = len(made)
-        return made, refused
+    def explain(self) -> Iterator[Stage]:
+        """Make the map of every method that applies."""
+        names = self.options.chosen_methods
+        results = explained(self.context, names, budget=FOR_MAPS * self.clock.left, depth=self.options.depth)
+        for name in names:
+            yield self.stage(f"map of {name}")
+            result = next(results)
+            if isinstance(result, Explanation):
+                self.explanations.append(result)
+            else:
+                self.not_applicable.append(result)
 
-    def check(self, made: Sequence[Explanation]) -> list[CheckResult]:
-        depth, check_results = self.options.depth, []
-        curves = plan_curves(self.context, len(made), self.clock.left, most=STEPS * depth)
-        passes = self._passes_again(made)
-        tested_maps = [map_under_test(entry, passes=passes.get(entry.method)) for entry in made]
-        source = checked(
-            self.context, tested_maps, self.options.chosen_checks, budget=self.clock.left, curves=curves
+    def check(self) -> Iterator[Stage]:
+        """Make every check of every map."""
+        curves = plan_curves(
+            self.context, len(self.explanations), self.clock.left, most=STEPS * self.options.depth
+        )
+        passes = self._passes_again(self.explanations)
+        maps = [map_under_test(entry, passes=passes.get(entry.method)) for entry in self.explanations]
+        results = checked(
+            self.context, maps, self.options.chosen_checks, budget=self.clock.left, curves=curves
         )
         for check in self.options.chosen_checks:
-            for tested_map in tested_maps:
-                self.tell(f"{check} of {tested_map.method}")
-                check_results.append(next(source))
-        return check_results
+            for entry in maps:
+                yield self.stage(f"{check} of {entry.method}")
+                self.check_results.append(next(results))
 
     def _passes_again(self, made: Sequence[Explanation]) -> dict[str, int]:
         """For each method that samples, how many passes a map may cost that a check asks for again."""

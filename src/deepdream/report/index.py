@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -91,7 +92,9 @@ def write_index(
     values = {
         "schema": SCHEMA,
         "network": network,
-        "pictures": [{"name": e.name, "page": e.file, **e.values} for e in entries],
+        "pictures": [
+            {"name": e.name, "page": e.file, "thumbnail": str(e.thumbnail), **e.values} for e in entries
+        ],
         "failed": [{"name": name, "reason": reason} for name, reason in (failed or {}).items()],
         "means": means_of(entries),
         "standing": {name: {"pictures": a, "of": b} for name, (a, b) in standing_counts(entries).items()},
@@ -102,6 +105,30 @@ def write_index(
     place = folder / "index.html"
     write_text(place, index_page(entries, network, values))
     return place
+
+
+def read_entries(folder: Path) -> list[ReportEntry]:
+    """The rows of the index that an earlier run wrote into ``folder``; none where there is no index of this version."""
+    try:
+        values = json.loads((folder / "index.json").read_text(encoding="utf-8"))
+        pictures = values["pictures"] if values["schema"] == SCHEMA else []
+        return [
+            ReportEntry(
+                picture["name"],
+                picture["page"],
+                _thumbnail_from(picture["thumbnail"]),
+                {name: value for name, value in picture.items() if name not in ("name", "page", "thumbnail")},
+            )
+            for picture in pictures
+        ]
+    except (OSError, ValueError, KeyError, TypeError):
+        return []
+
+
+def _thumbnail_from(markup: str) -> Html:
+    """The picture that a thumbnail's markup holds; only its data are taken from the file, never its markup."""
+    match = re.search(r"data:image/(?:jpeg|png|webp);base64,[A-Za-z0-9+/=]+", markup)
+    return tag("img", src=match[0] if match else "", alt="", class_="thumb")
 
 
 def index_page(entries: Sequence[ReportEntry], network: str, values: Mapping[str, Any]) -> str:

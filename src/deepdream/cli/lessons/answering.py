@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from deepdream.cli.fed_picture import SeedOption
 from deepdream.cli.lessons.lesson_output import DecidedBy, add_lesson
 from deepdream.cli.options import JsonOption
+from deepdream.cli.picture_options import SeedOption
 from deepdream.cli.terminal import put_json, put_table, say
 
 if TYPE_CHECKING:

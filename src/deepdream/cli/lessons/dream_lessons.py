@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from deepdream.cli.fed_picture import Photo, SeedOption, TargetOption
-from deepdream.cli.input_output_files import expand_inputs
+from deepdream.batch.sources import expand_inputs
 from deepdream.cli.lessons.lesson_output import DecidedBy, add_lesson, read
 from deepdream.cli.options import LayerOption, NetworkChoice, PresetOption
+from deepdream.cli.picture_options import Photo, SeedOption, TargetOption
 from deepdream.cli.run_objective import objective_text
 
 if TYPE_CHECKING:

@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from deepdream.cli.fed_picture import DarkOption, OverwriteOption
+from deepdream.batch.outputs import check_free
 from deepdream.cli.groups import grouped, parameters_of, with_signature
-from deepdream.cli.input_output_files import check_free
 from deepdream.cli.options import JsonOption, Quiet
+from deepdream.cli.picture_options import DarkOption, OverwriteOption
 from deepdream.cli.terminal import put, put_json, put_table, say
 from deepdream.errors import UsageError
 

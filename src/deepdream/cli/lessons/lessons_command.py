@@ -7,12 +7,12 @@ from typing import Annotated
 
 import typer
 
-from deepdream.cli.fed_picture import OverwriteOption, Photo, SeedOption
+from deepdream.batch.outputs import check_free
 from deepdream.cli.groups import grouped
-from deepdream.cli.input_output_files import check_free
 from deepdream.cli.lessons.dream_lessons import searched
 from deepdream.cli.lessons.lesson_output import DecidedBy, read
 from deepdream.cli.options import NetworkChoice, Quiet
+from deepdream.cli.picture_options import OverwriteOption, Photo, SeedOption
 from deepdream.cli.terminal import put, say
 from deepdream.errors import UsageError
 

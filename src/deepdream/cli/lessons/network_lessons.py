@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from deepdream.cli.fed_picture import Photo, SeedOption
 from deepdream.cli.lessons.lesson_output import DecidedBy, add_lesson, read
 from deepdream.cli.options import NetworkChoice
+from deepdream.cli.picture_options import Photo, SeedOption
 
 if TYPE_CHECKING:
     from deepdream.lessons import Exhibit

@@ -1,4 +1,4 @@
-"""A table that grows by what is done, so that nothing is lost when a long run ends early, and that goes on later."""
+"""A CSV table that grows by whole rows: nothing is lost when a long run ends early, and a later run continues it."""
 
 from __future__ import annotations
 
@@ -10,30 +10,34 @@ from pathlib import Path
 from types import TracebackType
 from typing import IO, Any
 
-from deepdream.cli.input_output_files import Existing, check_place
-from deepdream.cli.terminal import say
+from deepdream.batch.events import Row
+from deepdream.batch.outputs import Existing, check_place
 from deepdream.errors import OutputError
 from deepdream.provenance.files import replacing, write_text
 
 #: The columns that every table has: the first and the last.
 PICTURE, ERROR = "picture", "error"
-Row = Mapping[str, Any]
 
 
 class Table:
     """``path`` as CSV, its record beside it as JSON; a context manager.
 
-    Rows are written as soon as they are there, and all rows of a picture at once. A run that goes on leaves the rows of
-    pictures that are done, and drops those of pictures that failed, which are tried again.
+    All rows of a picture are written at once, as soon as it is done. A continued run keeps the rows of pictures that
+    are done and drops those of pictures that failed, which are tried again.
+
+    Attributes:
+        done: The pictures whose rows the table has.
+        differences: Versions that differ from those of the run that began the table, a sentence each.
     """
 
     def __init__(self, path: Path, columns: Sequence[str]) -> None:
         self.path, self.columns = path, (PICTURE, *columns, ERROR)
         self.done: set[str] = set()
+        self.differences: list[str] = []
         self._file: IO[str] | None = None
 
     def begin(self, record: Mapping[str, Any], existing: Existing) -> None:
-        """Make the table, or go on with the one that is there; ``record`` says what its numbers depend on.
+        """Make the table, or continue the one that is there; ``record`` says what its numbers depend on.
 
         Raises:
             OutputError: it is there and may not be replaced, was made with other settings, or cannot be written.
@@ -42,8 +46,8 @@ class Table:
         there = self.path.exists()
         if there and existing is Existing.REFUSE:
             raise OutputError(
-                f"{self.path} exists. --skip-existing goes on with it, --overwrite begins again; or choose another "
-                "folder with -o."
+                f"{self.path} exists. Continue it with --skip-existing, begin again with --overwrite, or choose "
+                "another folder with -o."
             )
         if there and existing is Existing.SKIP:
             self._check_same(record)
@@ -124,7 +128,7 @@ class Table:
                 )
         for name, version in now.get("versions", {}).items():
             if (before := then.get("versions", {}).get(name)) != version:
-                say(f"deepdream: differs from then: {name} was {before}, is {version}")
+                self.differences.append(f"{name} was {before}, is {version}")
 
 
 def _opened(path: Path, mode: str) -> IO[str]:

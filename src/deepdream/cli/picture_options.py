@@ -1,10 +1,8 @@
-"""A picture and a network as an explanation wants them, and the options that its commands share."""
+"""Options that commands which explain a picture share."""
 
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
-from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -13,11 +11,7 @@ import typer
 from deepdream.errors import UsageError
 
 if TYPE_CHECKING:
-    from torch import Tensor
-
-    from deepdream.cli.options import NetworkChoice
-    from deepdream.images import Picture
-    from deepdream.models import Model
+    pass
 
 Photos = Annotated[
     list[str], typer.Argument(help="A picture; or several, folders and patterns.", show_default=False)
@@ -61,49 +55,6 @@ DarkOption = Annotated[bool, typer.Option("--dark", help="Draw for a dark hall."
 JsonOption = Annotated[bool, typer.Option("--json", help="One JSON document on stdout.")]
 
 _UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0}
-
-
-@dataclass(frozen=True, eq=False)
-class FedPicture:
-    """A picture as the network is fed with it; ``size`` is that of the whole, (height, width)."""
-
-    path: Path
-    network: Model
-    image: Tensor
-    size: tuple[int, int]
-
-    @classmethod
-    def open(cls, path: Path, choice: NetworkChoice) -> FedPicture:
-        from deepdream.images import read_picture
-
-        picture = read_picture(path)
-        return cls.of(path, picture, choice.load())
-
-    @classmethod
-    def of(cls, path: Path, picture: Picture, network: Model) -> FedPicture:
-        """A picture that was read, before a network that was loaded."""
-        return cls(path, network, network.crop(picture.tensor()), (picture.height, picture.width))
-
-    def probability(self, target: int) -> float:
-        """Of a class."""
-        return float(self._probabilities[target])
-
-    @property
-    def top(self) -> int:
-        """The most probable class."""
-        return int(self._probabilities.argmax())
-
-    @cached_property
-    def _probabilities(self) -> Tensor:
-        import torch
-
-        with torch.no_grad():
-            return self.network(self.image)[0].double().softmax(dim=0)
-
-    def output(self, wanted: Path | None, what: str) -> Path:
-        return (
-            wanted or Path("outputs") / f"{self.path.stem}_{self.network.name.replace(':', '-')}_{what}.png"
-        )
 
 
 def parse_seconds(text: str | None) -> float | None:

@@ -1,24 +1,19 @@
-"""Which pictures a command reads and where its results go."""
+"""Where results go: names, what exists already, and whether it can be written."""
 
 from __future__ import annotations
 
-import glob
 import itertools
 import os
 import re
 import tempfile
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum
 from pathlib import Path
 
-from deepdream.errors import OutputError, PictureError, UsageError
-
-PICTURE_SUFFIXES = frozenset(
-    (".png", ".jpg", ".jpeg", ".webp", ".gif", ".tif", ".tiff", ".bmp", ".avif", ".ppm", ".heic", ".heif")
-)
-
+from deepdream.batch.sources import is_there, spelled, stem_of
+from deepdream.errors import OutputError, UsageError
 
 #: Bytes of a picture's name that stand in the name of a result.
 _LONGEST = 120
@@ -54,61 +49,24 @@ class Job:
     skip: bool = False
 
 
-def expand_inputs(words: Sequence[str]) -> list[Path]:
-    """Files as they are, folders as the pictures in them (sorted), patterns as what they match.
-
-    Raises:
-        PictureError: a folder or a pattern without pictures.
-    """
-    found: list[Path] = []
-    for word in words:
-        path = Path(word)
-        if _is_there(path) and path.is_dir():
-            found += _pictures_in(path)
-        elif any(mark in word for mark in "*?[") and not _is_there(path):
-            matches = sorted(Path(name) for name in glob.glob(word, recursive=True))
-            if not matches:
-                raise PictureError(f"No picture matches {word!r}.")
-            found += matches
-        else:
-            found.append(path)
-    return list(dict.fromkeys(found))
-
-
-def are_many(words: Sequence[str], sources: Sequence[Path], output: Path | None) -> bool:
-    """Whether a folder of results is asked for: by several pictures, by a folder or a pattern, or by the output."""
-    return len(sources) > 1 or sources != [Path(words[0])] or (output is not None and output.is_dir())
-
-
-def _pictures_in(folder: Path) -> list[Path]:
-    pictures = sorted(p for p in folder.iterdir() if p.suffix.lower() in PICTURE_SUFFIXES and p.is_file())
-    if not pictures:
-        raise PictureError(f"The folder {folder} holds no pictures.")
-    return pictures
-
-
 def plan_outputs(sources: Sequence[Path], output: str | None, tail: str, existing: Existing) -> list[Job]:
     """Where each result goes: ``output`` itself, a folder, or ``outputs/{stem}_{tail}.png``.
 
     Raises:
-        OutputError: an output exists and may not be replaced, two results have one name, or a result would
-            replace its own input.
+        OutputError: an output exists and may not be replaced, or a result would replace an input.
         UsageError: one output file for several inputs.
     """
     folder = Path("outputs") if output is None else Path(output)
     named = output is not None and not _is_folder(output)
     if named and len(sources) > 1:
         raise UsageError(f"{len(sources)} inputs cannot share the output {output}. Give a folder with -o.")
-    paths = [folder if named else folder / f"{source.stem}_{tail}.png" for source in sources]
+    stems = unique_stems(sources)
+    paths = [folder if named else folder / f"{stems[source]}_{tail}.png" for source in sources]
     jobs: list[Job] = []
-    taken: dict[Path, Path] = {}
     inputs = {source.resolve() for source in sources}
     for source, path in zip(sources, paths, strict=True):
         if path.resolve() in inputs:
             raise OutputError(f"{path} is itself an input. Choose another output with -o.")
-        if path.resolve() in taken:
-            raise OutputError(f"{taken[path.resolve()]} and {source} would both be written to {path}.")
-        taken[path.resolve()] = source
         jobs.append(_job(source, path, existing))
     return jobs
 
@@ -123,12 +81,13 @@ def unique_stems(sources: Sequence[Path]) -> dict[Path, str]:
     'x-jpg'
     """
     stems, names = (Counter(text.casefold() for text in texts) for texts in
-                    ([p.stem for p in sources], [p.name for p in sources]))  # fmt: skip
+                    ([stem_of(p) for p in sources], [p.name for p in sources]))  # fmt: skip
     top = Path(os.path.commonpath([path.absolute().parent for path in sources]))
     found, taken = dict[Path, str](), set[str]()
     for path in sources:
         whole = path.name if names[path.name.casefold()] == 1 else str(path.absolute().relative_to(top))
-        stem = path.stem if stems[path.stem.casefold()] == 1 else re.sub(r"[/\\.]", "-", whole)
+        stem = stem_of(path)
+        stem = stem if stems[stem.casefold()] == 1 else re.sub(r"[/\\.]", "-", whole)
         stem = os.fsencode(stem)[:_LONGEST].decode("utf-8", "replace")
         numbers = (f"{stem}_{number}" for number in itertools.count(2))
         found[path] = next(name for name in itertools.chain([stem], numbers) if name.casefold() not in taken)
@@ -136,26 +95,18 @@ def unique_stems(sources: Sequence[Path]) -> dict[Path, str]:
     return found
 
 
-def _is_there(path: Path) -> bool:
-    """Whether ``path`` exists; a name that no file can have (too long, or with a null) does not."""
-    try:
-        return path.exists()
-    except (OSError, ValueError):
-        return False
-
-
 def _is_folder(output: str) -> bool:
     return (
         output.endswith(("/", "\\"))
-        or (_is_there(Path(output)) and Path(output).is_dir())
+        or (is_there(Path(output)) and Path(output).is_dir())
         or not Path(output).suffix
     )
 
 
 def _job(source: Path, path: Path, existing: Existing) -> Job:
-    if _is_there(source) and _is_there(path) and source.samefile(path):
+    if is_there(source) and is_there(path) and source.samefile(path):
         raise OutputError(f"{path} is the input itself. Choose another output with -o.")
-    if not _is_there(path) or existing is Existing.OVERWRITE:
+    if not is_there(path) or existing is Existing.OVERWRITE:
         return Job(source, path)
     if existing is Existing.SKIP:
         return Job(source, path, skip=True)
@@ -225,3 +176,24 @@ def check_free(path: Path | None, *, overwrite: bool) -> None:
     """Raises OutputError if ``path`` exists and may not be replaced; None is no file."""
     if path is not None and path.exists() and not overwrite:
         raise OutputError(f"{path} exists. Use --overwrite, or another name.")
+
+
+def refuse_existing(paths: Iterable[Path]) -> None:
+    """Raises OutputError: one of ``paths`` exists, or cannot be written."""
+    for path in paths:
+        check_place(path)
+        if path.exists():
+            raise OutputError(f"{path} exists. Use --overwrite, or another folder with -o.")
+
+
+def beside(outputs: Mapping[str, Path], taken: set[str], *, done: set[str]) -> dict[str, Path]:
+    """The outputs of items that are not in ``done``, numbered where an item that is done has the name."""
+    free: dict[str, Path] = {}
+    for item, path in outputs.items():
+        if spelled(item) in done:
+            continue
+        number, candidate = 2, path
+        while spelled(candidate.name) in taken:
+            number, candidate = number + 1, path.with_stem(f"{path.stem}_{number}")
+        free[item] = candidate
+    return free
