@@ -111,6 +111,17 @@ def test_the_readme_runs_as_written(
     for line in lines:
         outcome = command(*shlex.split(line, comments=True)[1:])
         assert outcome.code == 0, (line, outcome.err)
-    for block in re.findall(r"^```python\n(.*?)^```", README, re.MULTILINE | re.DOTALL):
-        exec(compile(block, "README.md", "exec"), {})
-    assert (tmp_path / "outputs" / "cat-dreamed.png").exists()
+
+
+@pytest.mark.slow
+@pytest.mark.weights
+@pytest.mark.parametrize("name", ["README.md", "docs/dreaming.md", "docs/visualization.md"])
+def test_the_python_example_runs(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """docs/own-networks.md and docs/homework.md have tests of their own examples."""
+    (tmp_path / "images").symlink_to(HOME / "images")
+    (tmp_path / "outputs").mkdir()
+    monkeypatch.chdir(tmp_path)
+    blocks = re.findall(r"^```python\n(.*?)^```", (HOME / name).read_text("utf-8"), re.MULTILINE | re.DOTALL)
+    assert blocks
+    for block in blocks:
+        exec(compile(block, name, "exec"), {})
