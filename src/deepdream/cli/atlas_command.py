@@ -79,30 +79,38 @@ def atlas(
     inputs: Inputs,
     layer: Annotated[
         str | None,
-        typer.Option("--layer", "-l", help="The layer; the network's recommended one if not given."),
+        typer.Option("--layer", "-l", help="The layer. The default is the recommended layer of the network."),
     ] = None,
-    grid: Annotated[int, typer.Option(min=2, max=60, help="Most cells along a side.")] = 10,
-    cell: Annotated[int, typer.Option(min=32, max=512, help="Side of a cell in pixels.")] = 80,
-    steps: Annotated[int, typer.Option(min=1, max=4096, help="Gradient steps for each cell.")] = 64,
+    grid: Annotated[int, typer.Option(min=2, max=60, help="Largest number of cells along a side.")] = 10,
+    cell: Annotated[int, typer.Option(min=32, max=512, help="Side of a cell, in pixels.")] = 80,
+    steps: Annotated[int, typer.Option(min=1, max=4096, help="Number of gradient steps for each cell.")] = 64,
     samples: Annotated[
-        int, typer.Option(min=8, max=50_000, help="Activations taken from a folder's pictures.")
+        int,
+        typer.Option(min=8, max=50_000, help="Number of activations taken from the pictures of a folder."),
     ] = 2000,
-    seed: Annotated[int, typer.Option(min=0, help="Seed of every random choice.")] = 0,
-    batch: Annotated[int, typer.Option(min=1, help="Cells in one network pass; bounds the memory.")] = 16,
-    output: Annotated[Path | None, typer.Option("--output", "-o", help="Where the picture goes.")] = None,
-    page: Annotated[Path | None, typer.Option("--page", help="Also as one self-contained HTML page.")] = None,
+    seed: Annotated[int, typer.Option(min=0, help="Random seed.")] = 0,
+    batch: Annotated[
+        int, typer.Option(min=1, help="Number of cells in one pass of the network. Fewer need less memory.")
+    ] = 16,
+    output: Annotated[Path | None, typer.Option("--output", "-o", help="The file of the picture.")] = None,
+    page: Annotated[
+        Path | None, typer.Option("--page", help="Also write one self-contained HTML page to this file.")
+    ] = None,
     overwrite: Overwrite = False,
     choice: NetworkChoice,
     max_pixels: MaxPixels = 64_000_000,
     dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="Say how many cells and seconds; do nothing.")
+        bool,
+        typer.Option(
+            "--dry-run", help="Print the number of cells and an estimate of the time, and do nothing."
+        ),
     ] = False,
     json: JsonOption = False,
     quiet: Quiet = False,
 ) -> None:
-    """Show what a layer sees: an activation grid of one picture, an activation atlas of a folder.
+    """Show what a layer detects: an activation grid of one picture, or an activation atlas of a folder.
 
-    An interrupted atlas is kept beside the output; the same command goes on.
+    An interrupted atlas is stored beside the output. Repeat the command to continue it.
 
     Examples:
 

@@ -50,40 +50,43 @@ def names_of(texts: Sequence[str]) -> list[str]:
 
 def check(
     *,
-    images: Annotated[
-        list[str] | None, typer.Argument(help="A picture; or several, folders and patterns.")
-    ] = None,
+    images: Annotated[list[str] | None, typer.Argument(help="Pictures, folders or patterns.")] = None,
     method: Annotated[
-        list[str] | None, typer.Option(help="A method of `deepdream methods`; may be repeated.")
+        list[str] | None, typer.Option(help="A method that `deepdream methods` lists. May be repeated.")
     ] = None,
     target: TargetOption = None,
     against: AgainstOption = None,
-    checks: Annotated[str, typer.Option(help="Names with commas; `--list` shows them. All otherwise.")] = "",
+    checks: Annotated[
+        str,
+        typer.Option(
+            help="Names of checks, separated by commas; `--list` lists them. The default is all of them."
+        ),
+    ] = "",
     budget: Annotated[
-        str | None, typer.Option(help="How long it may take: 30s, 2m; of many pictures, each.")
+        str | None, typer.Option(help="Time limit for each picture, such as 30s or 2m.")
     ] = None,
     mask: Annotated[
         Path | None,
         typer.Option(
-            help="A picture of the same size, white where the object is; of many, a folder with such a one for each."
+            help="A picture of the same size, white where the object is. For many pictures, a folder of masks."
         ),
     ] = None,
     output: Annotated[
-        Path | None, typer.Option("-o", "--output", help="Of many pictures: the folder for checks.csv.")
+        Path | None, typer.Option("-o", "--output", help="The folder for checks.csv, for many pictures.")
     ] = None,
     overwrite: OverwriteOption = False,
     skip_existing: SkipOption = False,
     choice: NetworkChoice,
     seed: Annotated[int, typer.Option(min=0, help="Random seed.")] = 0,
-    list_all: Annotated[bool, typer.Option("--list", help="List the checks and stop.")] = False,
+    list_all: Annotated[bool, typer.Option("--list", help="List the checks and exit.")] = False,
     as_json: JsonOption = False,
     quiet: Quiet = False,
 ) -> None:
     """Check explanations: is a map complete, does it name what matters, does it depend on the network?
 
-    Every number stands beside random maps, a centered blob and an edge detector; the verdict supports a method
-    only beyond all of them. Of many pictures checks.csv in a folder (-o, or checks/) has every number, and the
-    means over all are shown: one picture does not say whether a method is to be trusted.
+    Every number is compared with that of random maps, a centered blob and an edge detector. A check supports a
+    method only if it is better than all of them. For many pictures, checks.csv in a folder (-o, or checks/) has
+    every number, and the means are printed: one picture does not show whether a method can be trusted.
 
     Examples: deepdream check images/cat.jpg --method grad-cam --method saliency --budget 1m
     | deepdream check photo.jpg --method occlusion --mask object.png --checks pointing-game,mass-inside --json

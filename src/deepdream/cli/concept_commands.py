@@ -53,7 +53,7 @@ def channels(
     choice: NetworkChoice,
     as_json: JsonOption = False,
 ) -> None:
-    """List which channels of a layer carried a prediction (layer conductance).
+    """List the channels of a layer that contributed most to a prediction (layer conductance).
 
     Example: deepdream channels images/cat.jpg --layer blocks.6
     """

@@ -79,7 +79,7 @@ def saliency(
     choice: NetworkChoice,
     as_json: JsonOption = False,
 ) -> None:
-    """Draw the plain gradient map of a prediction: the quickest way in.
+    """Draw the plain gradient map of a prediction, the fastest method.
 
     Example: deepdream saliency images/cat.jpg -o map.png
     """
@@ -93,10 +93,15 @@ def saliency(
 class Own:
     """Options that only some methods have."""
 
-    samples: Annotated[int | None, typer.Option("--samples", min=1, help="For methods that sample.")] = None
-    steps: Annotated[int | None, typer.Option("--steps", min=1, help="For methods that take steps.")] = None
+    samples: Annotated[
+        int | None, typer.Option("--samples", min=1, help="Number of samples, for methods that sample.")
+    ] = None
+    steps: Annotated[
+        int | None, typer.Option("--steps", min=1, help="Number of steps, for methods that follow a path.")
+    ] = None
     segments: Annotated[
-        int | None, typer.Option("--segments", min=1, help="For methods that hide regions.")
+        int | None,
+        typer.Option("--segments", min=1, help="Number of regions, for methods that hide regions."),
     ] = None
 
 
@@ -104,7 +109,11 @@ def explain(
     *,
     images: Photos,
     method: Annotated[
-        str, typer.Option("--method", help="`deepdream methods` lists them; `all` draws a panel.")
+        str,
+        typer.Option(
+            "--method",
+            help="The method. `deepdream methods` lists all methods; `all` draws all of them on one panel.",
+        ),
     ] = ("integrated-gradients"),
     target: TargetOption = None,
     against: AgainstOption = None,
@@ -125,7 +134,7 @@ def explain(
         str | None,
         typer.Option(
             "--budget",
-            help="Time, such as 30s or 2m: sets samples or steps. With --method all it is for the whole panel (90s).",
+            help="Time limit, such as 30s or 2m, which sets samples or steps. For --method all it is 90s by default.",
         ),
     ] = None,
     output: OutOption = None,
@@ -134,7 +143,8 @@ def explain(
     file_format: Annotated[
         str | None,
         typer.Option(
-            "--format", help="Of many pictures, each: png, svg, pdf, npy, npz, or none for the table alone."
+            "--format",
+            help="Format of each file, for many pictures: png, svg, pdf, npy, npz, or none for the table alone.",
         ),
     ] = None,
     overwrite: OverwriteOption = False,
@@ -146,7 +156,7 @@ def explain(
 ) -> None:
     """Explain why a network gives a class to a picture, or to each of many.
 
-    Of many pictures a folder is filled (-o, or explanations/): a drawing of each, and explanations.csv with their
+    For many pictures, a folder (-o, or explanations/) gets a drawing of each, and explanations.csv with their
     numbers. If the run is interrupted, repeat the command with --skip-existing to continue.
 
     Examples: deepdream explain images/cat.jpg --method grad-cam | deepdream explain images/cat.jpg --method all

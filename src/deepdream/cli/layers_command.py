@@ -41,15 +41,18 @@ class _Drawing:
     """The sheet of one picture at several stages, if there is to be one."""
 
     sheet: Annotated[
-        Path | None, typer.Option(help="A picture to dream at each stage, onto one labeled sheet.")
+        Path | None,
+        typer.Option(help="A picture to dream at each stage. The results are shown on one labeled sheet."),
     ] = None
     only: Annotated[
-        str | None, typer.Option("--layers", help="Which layers the sheet shows: blocks.1,blocks.3,blocks.4.")
+        str | None, typer.Option("--layers", help="The layers of the sheet: blocks.1,blocks.3,blocks.4.")
     ] = None
     size: Annotated[str, typer.Option(help="Longer side of each dream on the sheet, in pixels.")] = "480"
-    strength: Annotated[float | None, typer.Option(help="Root-mean-square change of each dream.")] = None
-    seed: Annotated[int, typer.Option(help="Seed of every random choice.")] = 0
-    output: Annotated[Path | None, typer.Option("--output", "-o", help="Where the sheet goes.")] = None
+    strength: Annotated[
+        float | None, typer.Option(help="Root-mean-square change of each dream, from 0 to 1.")
+    ] = None
+    seed: Annotated[int, typer.Option(help="Random seed.")] = 0
+    output: Annotated[Path | None, typer.Option("--output", "-o", help="The file of the sheet.")] = None
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace a sheet that exists.")] = False
 
 
@@ -57,7 +60,7 @@ def layers(
     *,
     model: Annotated[str, typer.Argument(help=MODEL_HELP)] = DEFAULT_MODEL,
     all_layers: Annotated[
-        bool, typer.Option("--all", "-a", help="Every part, not only the main ones.")
+        bool, typer.Option("--all", "-a", help="List every module, not only the main layers.")
     ] = False,
     drawing: _Drawing,
     weights: WeightsOption = None,

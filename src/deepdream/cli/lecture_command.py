@@ -201,7 +201,7 @@ def lecture_app() -> typer.Typer:
     """The group of commands, one for each lesson that is registered now."""
     app = typer.Typer(
         name="lecture",
-        help="The lecture, live: one command per lesson. Without a lesson, the list of all.",
+        help="Run a lesson of the lecture. Without a lesson, list all of them.",
         rich_markup_mode=None,
         pretty_exceptions_enable=False,
         context_settings={"help_option_names": ["-h", "--help"]},

@@ -33,48 +33,55 @@ class Command:
 
 #: Every command, in the order in which ``--help`` lists them.
 COMMANDS = {
-    "run": Command("run_command", "Dream pictures: let a network paint what it sees into them."),
-    "sweep": Command("sweep_command", "Dream one picture with settings varied, onto one labeled sheet."),
-    "resume": Command("resume_command", "Go on with a dream that was interrupted."),
-    "atlas": Command(
-        "atlas_command", "Show what a layer sees: everywhere in a picture, or across many pictures."
-    ),
+    "run": Command("run_command", "Dream pictures: change each one so that a network recognizes more in it."),
+    "sweep": Command("sweep_command", "Dream one picture with settings varied, on one labeled sheet."),
+    "resume": Command("resume_command", "Continue an interrupted dream."),
+    "atlas": Command("atlas_command", "Show what a layer detects in a picture, or across many pictures."),
     "objectives": Command(
         "objectives_command", "List the objectives of a dream: layers, channels, classes, guides, penalties."
     ),
     "presets": Command("presets_command", "List the presets: named sets of settings, built-in and your own."),
-    "visualize": Command("visualize_command", "Show what a channel, a class or a layer answers to most."),
+    "visualize": Command("visualize_command", "Show what a channel, a class or a layer responds to most."),
     "layers": Command("layers_command", "List a network's layers, or dream a picture at each of them."),
-    "predict": Command("model_commands", "Say what a network sees in pictures: the most probable classes."),
+    "predict": Command("model_commands", "Print the most probable classes of pictures."),
     "saliency": Command("explain_command", "Show which pixels a decision depends on: the plain gradient."),
-    "explain": Command("explain_command", "Explain a decision by any of the methods, or by all of them."),
+    "explain": Command("explain_command", "Explain a decision by one of 32 methods, or by all of them."),
     "methods": Command(
-        "methods_command", "List the methods of explanation: their questions, papers and caveats."
+        "methods_command", "List the methods of explanation with their questions, papers and caveats."
     ),
-    "channels": Command("concept_commands", "Say which channels of a layer carried a decision."),
+    "channels": Command(
+        "concept_commands", "List the channels of a layer that contributed most to a decision."
+    ),
     "concepts": Command(
-        "concept_commands", "Ask whether a concept, given as pictures, matters to a decision."
+        "concept_commands", "Measure whether a concept, given by pictures, matters to a decision."
     ),
     "check": Command(
-        "check_command", "Check explanations: every number beside random maps, a blob, an edge detector."
+        "check_command", "Check explanations, compared with random maps, a blob and an edge detector."
     ),
     "report": Command(
-        "report_command", "One page: why did the network say this, and should I believe the answer?"
+        "report_command", "Write one page: why did the network decide this, and should I trust the answer?"
     ),
-    "trace": Command("lessons", "Follow a dream step by step: what it does to the prediction."),
-    "hierarchy": Command("lessons", "From lines to objects: what each layer looks for, finds and dreams."),
-    "unit": Command("lessons", "What is this channel? From three sides, and what to doubt."),
-    "reason": Command("lessons", "Dream the reason for a prediction, and explain the dream."),
-    "ladder": Command("lessons", "See that saliency, DeepDream and training are one idea."),
-    "wrong-reasons": Command("lessons", "Right for the wrong reason: which explanations would have told?"),
-    "fool": Command("lessons", "Another answer by a change nobody sees, explained before and after."),
-    "accountability": Command("lessons", "A threshold on real scores: who chose it, and what it costs whom."),
-    "lessons": Command("lessons", "All of these about one picture, as one page."),
-    "record": Command("lessons", "Show the audit trail of any output, and what is missing in it."),
-    "info": Command("rerun_commands", "Show the recipe inside a picture."),
-    "rerun": Command("rerun_commands", "Make a picture again from the recipe inside it, bit for bit."),
+    "trace": Command("lessons", "Show step by step how a dream changes the prediction."),
+    "hierarchy": Command(
+        "lessons", "Show from lines to objects what each layer responds to, detects and dreams."
+    ),
+    "unit": Command("lessons", "Show what one channel responds to, in three ways, and how far to trust it."),
+    "reason": Command("lessons", "Dream the evidence for a prediction, and explain the dream."),
+    "ladder": Command("lessons", "Show that saliency, DeepDream and training are one idea."),
+    "wrong-reasons": Command(
+        "lessons", "Train a network that is right for the wrong reason; which explanations reveal it?"
+    ),
+    "fool": Command("lessons", "Change the prediction by a change that is hard to see, and explain it."),
+    "accountability": Command(
+        "lessons", "Put a threshold on real scores: who chose it, and whom the errors affect."
+    ),
+    "lessons": Command("lessons", "Write all of these lessons about one picture on one page."),
+    "record": Command("lessons", "Show the audit trail of an output, and what is missing in it."),
+    "info": Command("rerun_commands", "Show the recipe of a picture."),
+    "rerun": Command("rerun_commands", "Make a picture again from its recipe, bit for bit."),
     "lecture": Command(
-        "lecture_command", "The lecture, live: one command per lesson, from the first neuron on."
+        "lecture_command",
+        "Run a lesson of the lecture: one command for each, from the first neuron to t-SNE.",
     ),
     "models": Command(
         "model_commands", "List the networks that can be loaded, and manage their weight files."
@@ -115,7 +122,7 @@ app = typer.Typer(
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
     context_settings=_SETTINGS,
-    help="""Dream pictures with a neural network, see what it has learned, and explain what it decides.
+    help="""Dream pictures with a neural network, see what it has learned, and explain its decisions.
 
 Examples: deepdream run images/pagoda.jpg | deepdream layers | deepdream predict images/cat.jpg""",
 )
@@ -130,7 +137,7 @@ def _version(value: bool) -> None:
 @app.callback()
 def _root(
     version: Annotated[
-        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version and stop.")
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version and exit.")
     ] = False,
 ) -> None: ...
 

@@ -53,10 +53,12 @@ def _models(context: typer.Context, as_json: JsonOption = False) -> None:
 
 @models_app.command("list")
 def list_models(
-    source: Annotated[str | None, typer.Option(help="Only: embedded, torchvision or timm.")] = None,
+    source: Annotated[
+        str | None, typer.Option(help="List only this source: embedded, torchvision or timm.")
+    ] = None,
     as_json: JsonOption = False,
 ) -> None:
-    """List what can be loaded: name, source, size of the download, license, present or not."""
+    """List the networks: name, source, download size, license, and whether the weights are present."""
     if source == "timm":
         from deepdream.models.timm_networks import names
 
@@ -179,10 +181,12 @@ def _digest(place: WeightLocation, entry: CatalogEntry) -> str:
 
 @models_app.command("verify")
 def verify_models(
-    name: Annotated[str | None, typer.Argument(help="One network; otherwise every one that is here.")] = None,
+    name: Annotated[
+        str | None, typer.Argument(help="One network. The default is every network that is in the cache.")
+    ] = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Compute the sha256 of weight files and compare; ends with 4 if one is not what it should be."""
+    """Compare the SHA-256 of weight files with the expected one. The exit code is 4 if one differs."""
     from deepdream.models.catalog import catalog, find_entry
 
     entries = [find_entry(name)] if name else list(catalog().values())
@@ -215,7 +219,7 @@ def _here(entry: CatalogEntry, *, required: bool) -> WeightLocation | None:
 
 @models_app.command("path")
 def model_path(name: Name) -> None:
-    """Print where a network's weight file is; ends with 4 if it is not here."""
+    """Print the path of a network's weight file. The exit code is 4 if it is missing."""
     from deepdream.models.catalog import find_entry
     from deepdream.models.loading import locate
 
@@ -224,7 +228,7 @@ def model_path(name: Name) -> None:
 
 @models_app.command("rm")
 def remove_model(name: Name) -> None:
-    """Remove a network's weights from the cache, and forget its sha256."""
+    """Remove a network's weights and their SHA-256 from the cache."""
     from deepdream.models import cache
     from deepdream.models.catalog import find_entry
 
@@ -267,7 +271,7 @@ def predict(
     choice: NetworkChoice,
     precision: PrecisionOption = "auto",
     offline: Annotated[
-        bool, typer.Option("--offline", help="Download nothing; fail if the weights are not here.")
+        bool, typer.Option("--offline", help="Do not download anything. Fail if the weights are missing.")
     ] = False,
     output: Annotated[
         Path | None,

@@ -39,12 +39,16 @@ def setting(name: str, *flags: str) -> Any:
 
 Inputs = Annotated[
     list[str],
-    typer.Argument(help="Pictures, folders or patterns; `noise` for an empty canvas.", show_default=False),
+    typer.Argument(
+        help="Pictures, folders or patterns. `noise` starts from random noise.", show_default=False
+    ),
 ]
 LayerOption = Annotated[
     list[str] | None,
     typer.Option(
-        "--layer", "-l", help="A layer, or LAYER=WEIGHT; may be repeated. `deepdream layers` lists them."
+        "--layer",
+        "-l",
+        help="The layer to dream with, or LAYER=WEIGHT. May be repeated. `deepdream layers` lists all.",
     ),
 ]
 PresetOption = Annotated[
@@ -58,8 +62,8 @@ PresetOption = Annotated[
 ]
 #: What every option that names a network says.
 MODEL_HELP = (
-    "The network, as `deepdream models` lists them; or FILE.py:FUNCTION, a file of your own, which is run, and its "
-    "function that gives a network."
+    "The network: a name that `deepdream models` lists, or FILE.py:FUNCTION, a function of your own Python file that "
+    "returns a network. The file is run."
 )
 ModelOption = Annotated[str, typer.Option("--model", "-m", help=MODEL_HELP)]
 OwnModels = Annotated[
@@ -68,14 +72,18 @@ OwnModels = Annotated[
         "--model",
         "-m",
         metavar="FILE.py:FUNCTION",
-        help="The network, where a file of your own made it; the file is run.",
+        help="The network, if it comes from your own Python file. The file is run.",
     ),
 ]
 WeightsOption = Annotated[
     str | None,
-    typer.Option("--weights", help="A checkpoint of one's own (.safetensors, .pth), or random[:SEED]."),
+    typer.Option(
+        "--weights", help="A checkpoint file (.safetensors or .pth), or random[:SEED] for random weights."
+    ),
 ]
-DeviceOption = Annotated[str, typer.Option("--device", help="auto, cpu, cuda, cuda:1 or mps.")]
+DeviceOption = Annotated[
+    str, typer.Option("--device", help="Where to compute: auto, cpu, cuda, cuda:1 or mps.")
+]
 PrecisionOption = Annotated[
     str,
     typer.Option(
@@ -87,23 +95,25 @@ PrecisionOption = Annotated[
 SizeOption = Annotated[
     str | None,
     typer.Option(
-        "--size", help="Longer side in pixels, or WIDTHxHEIGHT; the picture's own size if not given."
+        "--size", help="Longer side in pixels, or WIDTHxHEIGHT. The default is the size of the picture."
     ),
 ]
 RangeOption = Annotated[
     str,
-    typer.Option("--range", help="How stored numbers become [0, 1]: auto, minmax, percentile or LOW:HIGH."),
+    typer.Option(
+        "--range", help="How stored values are mapped to [0, 1]: auto, minmax, percentile or LOW:HIGH."
+    ),
 ]
 MaskOption = Annotated[
     str | None,
     typer.Option(
         "--mask",
         metavar="PICTURE",
-        help="A gray picture: where it is white the picture may change; resized to it.",
+        help="A gray picture, white where the picture may change. It is resized to the picture.",
     ),
 ]
 MaxPixels = Annotated[
-    int, typer.Option("--max-pixels", min=1, help="Refuse larger pictures before decoding them.")
+    int, typer.Option("--max-pixels", min=1, help="Refuse pictures with more pixels, before decoding them.")
 ]
 CheckpointEvery = Annotated[
     int,
@@ -111,21 +121,23 @@ CheckpointEvery = Annotated[
         "--checkpoint-every",
         min=0,
         metavar="N",
-        help="Keep the dream's state beside the output every N steps; `deepdream resume` goes on from it.",
+        help="Store the state of the dream beside the output every N steps. `deepdream resume` continues from it.",
         show_default=False,
     ),
 ]
 OutputOption = Annotated[
     str | None,
     typer.Option(
-        "--output", "-o", help="A file or a folder; outputs/{input}_{model}_{layer}.png if not given."
+        "--output", "-o", help="Output file or folder. The default is outputs/{input}_{model}_{layer}.png."
     ),
 ]
 Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace outputs that exist.")]
-Bits = Annotated[int, typer.Option("--bits", help="8, or 16 for PNG and TIFF.")]
-DryRun = Annotated[bool, typer.Option("--dry-run", help="Say what would be done, and do nothing.")]
-JsonOption = Annotated[bool, typer.Option("--json", help="One JSON object on stdout.")]
-Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No progress and no messages but errors.")]
+Bits = Annotated[int, typer.Option("--bits", help="Bits for each value: 8, or 16 for PNG and TIFF.")]
+DryRun = Annotated[bool, typer.Option("--dry-run", help="Print what would be done, and do nothing.")]
+JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON object to stdout.")]
+Quiet = Annotated[
+    bool, typer.Option("--quiet", "-q", help="Print no progress and no messages except errors.")
+]
 
 
 @dataclass(frozen=True)
@@ -150,10 +162,12 @@ class NetworkChoice:
 class Keeping:
     """What is kept of a dream beside its pixels."""
 
-    no_metadata: Annotated[bool, typer.Option("--no-metadata", help="Write no recipe into the picture.")] = (
-        False
-    )
-    decided_by: Annotated[str, typer.Option(help="Who answers for this picture; kept in its recipe.")] = ""
+    no_metadata: Annotated[
+        bool, typer.Option("--no-metadata", help="Do not write the recipe into the picture.")
+    ] = False
+    decided_by: Annotated[
+        str, typer.Option(help="The person who is responsible for this picture. The recipe stores the name.")
+    ] = ""
     checkpoint_every: CheckpointEvery = 0
 
     def __post_init__(self) -> None:

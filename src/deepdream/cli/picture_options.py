@@ -13,46 +13,54 @@ from deepdream.errors import UsageError
 if TYPE_CHECKING:
     pass
 
-Photos = Annotated[
-    list[str], typer.Argument(help="A picture; or several, folders and patterns.", show_default=False)
-]
+Photos = Annotated[list[str], typer.Argument(help="Pictures, folders or patterns.", show_default=False)]
 Photo = Annotated[Path, typer.Argument(help="A picture.", show_default=False)]
 TargetOption = Annotated[
     str | None,
     typer.Option(
-        "--target", "-t", help="The class to explain: index, name or a unique part of it. Default: the top."
+        "--target",
+        "-t",
+        help="The class to explain: index, name or a unique part of its name. The default is the most probable one.",
     ),
 ]
 AgainstOption = Annotated[
-    str | None, typer.Option("--against", help="Why the target and not this class?", show_default=False)
+    str | None,
+    typer.Option(
+        "--against",
+        help="Another class, to explain the difference between the target and this one.",
+        show_default=False,
+    ),
 ]
 LayerOption = Annotated[
     str,
-    typer.Option("--layer", "-l", help="The layer to read; auto is the last one with a grid of positions."),
+    typer.Option(
+        "--layer", "-l", help="The layer to explain. auto is the last layer with a grid of positions."
+    ),
 ]
 BaselineOption = Annotated[
-    str, typer.Option("--baseline", help="What nothing looks like: black, mean, blur, noise or white.")
+    str,
+    typer.Option(
+        "--baseline", help="Reference picture that stands for absence: black, mean, blur, noise or white."
+    ),
 ]
-SeedOption = Annotated[int, typer.Option("--seed", help="Where randomness starts.")]
+SeedOption = Annotated[int, typer.Option("--seed", help="Random seed.")]
 OutOption = Annotated[
     Path | None,
     typer.Option(
         "-o",
         "--output",
         "--out",
-        help="PNG, SVG or PDF; .npy (or .npz) for the raw numbers; a folder for many pictures.",
+        help="The file of the drawing (PNG, SVG or PDF) or of the raw map (.npy or .npz). For many pictures, a folder.",
         show_default=False,
     ),
 ]
 OverwriteOption = Annotated[bool, typer.Option("--overwrite", help="Replace the output if it exists.")]
 SkipOption = Annotated[
     bool,
-    typer.Option(
-        "--skip-existing", help="Leave outputs that exist; go on with a table that was interrupted."
-    ),
+    typer.Option("--skip-existing", help="Skip outputs that exist, and continue an interrupted table."),
 ]
-DarkOption = Annotated[bool, typer.Option("--dark", help="Draw for a dark hall.")]
-JsonOption = Annotated[bool, typer.Option("--json", help="One JSON document on stdout.")]
+DarkOption = Annotated[bool, typer.Option("--dark", help="Draw on a dark background.")]
+JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON document to stdout.")]
 
 _UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0}
 

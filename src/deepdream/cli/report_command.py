@@ -46,15 +46,19 @@ def report(
             help="The page, report.html by default; for many pictures the folder, reports/ by default.",
         ),
     ] = None,
-    methods: Annotated[str, typer.Option(help="Names with commas, as `deepdream methods` lists them.")] = "",
+    methods: Annotated[
+        str, typer.Option(help="Names of methods, separated by commas. `deepdream methods` lists them.")
+    ] = "",
     target: TargetOption = None,
     against: AgainstOption = None,
     budget: Annotated[
         str | None,
-        typer.Option(help="How long one page may take: 60s, 10m. Fewer or more samples; 150s otherwise."),
+        typer.Option(
+            help="Time limit of one page, such as 60s or 10m, which sets the number of samples. The default is 150s."
+        ),
     ] = None,
-    compare: Annotated[str | None, typer.Option(help="A second network, side by side.")] = None,
-    decided_by: Annotated[str, typer.Option(help="The person who answers for what is decided.")] = "",
+    compare: Annotated[str | None, typer.Option(help="A second network to compare, side by side.")] = None,
+    decided_by: Annotated[str, typer.Option(help="The person who is responsible for the decision.")] = "",
     overwrite: OverwriteOption = False,
     skip_existing: SkipOption = False,
     choice: NetworkChoice,
@@ -62,9 +66,9 @@ def report(
     as_json: JsonOption = False,
     quiet: Quiet = False,
 ) -> None:
-    """Write one page: why did the network say this, and should the answer be believed?
+    """Write one page: why did the network decide this, and should the answer be trusted?
 
-    The page is one file that loads nothing; every number lies beside it as JSON and npz.
+    The page is one file that loads nothing from elsewhere. Its numbers are stored beside it as JSON and npz.
 
     Examples: deepdream report images/cat.jpg -o report.html | deepdream report photos -o reports --budget 30s
     | deepdream report images/cat.jpg -o two.html --compare efficientnet_lite1

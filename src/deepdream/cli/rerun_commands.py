@@ -140,23 +140,27 @@ def _put_entry(label: str, text: str) -> None:
 
 def rerun(
     picture: Made,
-    source: Annotated[Path | None, typer.Option("--input", help="The picture it was made from.")] = None,
+    source: Annotated[
+        Path | None, typer.Option("--input", help="The picture from which it was made.")
+    ] = None,
     own: OwnModels = None,
     weights: WeightsOption = None,
     device: DeviceOption = "",
     output: Annotated[
         Path | None,
-        typer.Option("--output", "-o", help="Where to write; name_again.png beside it if not given."),
+        typer.Option(
+            "--output", "-o", help="The output file. The default is name_again.png beside the picture."
+        ),
     ] = None,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace an output that exists.")] = False,
     max_pixels: MaxPixels = 64_000_000,
     json: JsonOption = False,
     quiet: Quiet = False,
 ) -> None:
-    """Make a picture again from the recipe inside it: the same bytes of pixels on the same versions and CPU.
+    """Make a picture again from its recipe: the same pixels, bit for bit, with the same versions and processor.
 
-    The original is looked for at --input, beside the picture, in this folder and in images/, and must have
-    the hash in the recipe.
+    The original is searched at --input, beside the picture, in this folder and in images/. It must have the
+    hash of the recipe.
 
     Example: deepdream rerun outputs/pagoda_efficientnet_lite0_blocks.4.png
     """

@@ -33,7 +33,7 @@ def resume(
     outputs: Annotated[
         list[Path],
         typer.Argument(
-            help="The picture that was to be made, or a folder: every dream in it.", show_default=False
+            help="The output of the interrupted dream, or a folder for every dream in it.", show_default=False
         ),
     ],
     own: OwnModels = None,
@@ -43,9 +43,9 @@ def resume(
     json: JsonOption = False,
     quiet: Quiet = False,
 ) -> None:
-    """Go on with dreams that were interrupted, from the states that `run --checkpoint-every N` keeps.
+    """Continue interrupted dreams from the states that `run --checkpoint-every N` stores.
 
-    What comes out is what the uninterrupted dream would have been, bit for bit on the same CPU and versions.
+    The result equals that of the uninterrupted dream, bit for bit with the same processor and versions.
 
     Examples:
 

@@ -88,27 +88,31 @@ def run(
     layer: LayerOption = None,
     classes: Annotated[
         list[str] | None,
-        typer.Option("--class", help="Climb a class, by name or number; may be repeated.", metavar="NAME"),
+        typer.Option(
+            "--class",
+            help="Maximize the logit of a class, by name or number. May be repeated.",
+            metavar="NAME",
+        ),
     ] = None,
     guide: Annotated[
         list[str] | None,
-        typer.Option("--guide", help="A picture whose forms the layers shall follow.", metavar="PICTURE"),
+        typer.Option("--guide", help="A picture whose features the layers follow.", metavar="PICTURE"),
     ] = None,
     minus: Annotated[
         list[str] | None,
-        typer.Option("--minus", help="A layer to see less of, or LAYER=WEIGHT.", metavar="LAYER"),
+        typer.Option("--minus", help="A layer to minimize, or LAYER=WEIGHT.", metavar="LAYER"),
     ] = None,
     objective: Annotated[
         str | None,
-        typer.Option(help="What to climb, in one text: 'layer(blocks.4) + 2*channel(blocks.3, 17)'."),
+        typer.Option(help="What to maximize, as one text: 'layer(blocks.4) + 2*channel(blocks.3, 17)'."),
     ] = None,
     settings: _Settings,
     batch: Annotated[
         str,
         typer.Option(
             metavar="N|auto",
-            help="How many small pictures of one size are dreamed together, each as it would be alone; "
-            "auto goes by their size and the memory that is free.",
+            help="Number of small pictures of one size in one batch. auto chooses it by their size and the "
+            "free memory.",
         ),
     ] = "auto",
     more: Annotated[
@@ -124,7 +128,7 @@ def run(
         typer.Option(
             "--like",
             metavar="DREAM",
-            help="A picture that deepdream made. Its settings and network are used for these pictures; options "
+            help="A picture that deepdream made. Its settings and its network are used for these pictures; options "
             "given beside it take precedence.",
             show_default=False,
         ),
@@ -144,9 +148,11 @@ def run(
     precision: PrecisionOption = "auto",
     output: OutputOption = None,
     overwrite: Overwrite = False,
-    skip_existing: Annotated[bool, typer.Option("--skip-existing", help="Leave outputs that exist.")] = False,
+    skip_existing: Annotated[
+        bool, typer.Option("--skip-existing", help="Skip inputs whose output exists.")
+    ] = False,
     number: Annotated[
-        bool, typer.Option("--number", help="Write name_2, name_3, ... beside what exists.")
+        bool, typer.Option("--number", help="If the output exists, write name_2, name_3, ... instead.")
     ] = False,
     bits: Bits = 8,
     value_range: RangeOption = "auto",
@@ -180,7 +186,7 @@ def run(
 
       deepdream run photo.jpg --objective 'masked(blocks.4:17, "mask.png") + blocks.3-5 - 0.2*total_variation()'
 
-    docs/objectives.md lists everything that can be climbed.
+    docs/objectives.md lists everything that can be maximized.
     """
     from deepdream.dreaming.fitting import objective_of
 

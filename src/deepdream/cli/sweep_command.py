@@ -60,23 +60,36 @@ class _Job:
 
 def sweep(
     image: Annotated[str, typer.Argument(help="A picture, or `noise`.", show_default=False)],
-    x: Annotated[str, typer.Option("--x", help="What varies across: layer=blocks.2,blocks.3,blocks.4.")],
-    y: Annotated[str | None, typer.Option("--y", help="What varies down: strength=0.04:0.12:3.")] = None,
+    x: Annotated[
+        str,
+        typer.Option(
+            "--x", help="The setting that varies across the sheet: layer=blocks.2,blocks.3,blocks.4."
+        ),
+    ],
+    y: Annotated[
+        str | None, typer.Option("--y", help="The setting that varies down the sheet: strength=0.04:0.12:3.")
+    ] = None,
     fixed: Annotated[
         list[str] | None,
-        typer.Option("--set", help="The same for all cells: steps=8, preset=classic; may be repeated."),
+        typer.Option(
+            "--set", help="A setting of all cells, such as steps=8 or preset=classic. May be repeated."
+        ),
     ] = None,
     size: Annotated[
         str | None,
-        typer.Option("--size", help="Longer side of each dream, or WIDTHxHEIGHT; 360 if not given."),
+        typer.Option("--size", help="Longer side of each dream, or WIDTHxHEIGHT. The default is 360."),
     ] = None,
-    output: Annotated[Path | None, typer.Option("--output", "-o", help="Where the sheet goes.")] = None,
+    output: Annotated[Path | None, typer.Option("--output", "-o", help="The file of the sheet.")] = None,
     cells: Annotated[
-        Path | None, typer.Option(help="A folder for the cells, each with its own recipe inside.")
+        Path | None, typer.Option(help="A folder for the pictures of the cells, each with its own recipe.")
     ] = None,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace what exists.")] = False,
     skip_existing: Annotated[
-        bool, typer.Option("--skip-existing", help="Keep the cells that are in --cells already: go on.")
+        bool,
+        typer.Option(
+            "--skip-existing",
+            help="Keep the cells that are already in --cells, and continue with the others.",
+        ),
     ] = False,
     weights: WeightsOption = None,
     device: DeviceOption = "auto",
@@ -86,9 +99,9 @@ def sweep(
     json: JsonOption = False,
     quiet: Quiet = False,
 ) -> None:
-    """Dream one picture again and again with one or two settings varied, onto one labeled sheet.
+    """Dream one picture with one or two settings varied, and show the results on one labeled sheet.
 
-    Any setting of a dream can stand on an axis or in --set (octaves, octave-scale, steps, rate, jitter, strength,
+    Any setting of a dream can be used in --x, --y or --set (octaves, octave-scale, steps, rate, jitter, strength,
     seed, smoothing, color, calm, ...), and also layer, objective, preset, size and model.
 
     Examples:

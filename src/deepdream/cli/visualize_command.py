@@ -77,7 +77,9 @@ class _Settings(Settings):
     batch: Annotated[int | None, setting("batch")] = None
     alpha: Annotated[
         bool | None,
-        typer.Option("--alpha", help="On transparent ground: only what the objective needs is opaque."),
+        typer.Option(
+            "--alpha", help="Make the background transparent. Only what the objective needs becomes opaque."
+        ),
     ] = None
     alpha_weight: Annotated[float | None, setting("alpha_weight")] = None
 
@@ -92,14 +94,19 @@ def visualize(
         ),
     ] = None,
     channels: Annotated[
-        str, typer.Option("--channels", help="Of the layers: 0-15, or 3,17,40.", show_default=False)
+        str, typer.Option("--channels", help="Channels of the layers: 0-15, or 3,17,40.", show_default=False)
     ] = "",
-    negative: Annotated[bool, typer.Option("--negative", help="What lowers the answer.")] = False,
-    both: Annotated[bool, typer.Option("--both", help="What raises it, and what lowers it.")] = False,
+    negative: Annotated[bool, typer.Option("--negative", help="Show what lowers the response.")] = False,
+    both: Annotated[
+        bool, typer.Option("--both", help="Show what raises the response and what lowers it.")
+    ] = False,
     diversity: Annotated[
         int,
         typer.Option(
-            "--diversity", metavar="N", min=1, help="N pictures of each, as different as they can be."
+            "--diversity",
+            metavar="N",
+            min=1,
+            help="Make N pictures of each target that differ as much as possible.",
         ),
     ] = 1,
     size: Annotated[str, typer.Option("--size", help="Side in pixels, or WIDTHxHEIGHT.")] = "224",
@@ -112,12 +119,16 @@ def visualize(
         typer.Option(
             "--magnitudes",
             metavar="PICTURES",
-            help="Photographs, or a folder, whose frequencies the preset maco takes instead of its own.",
+            help="Photographs or a folder from which the preset maco computes the magnitudes of the spectrum.",
         ),
     ] = None,
     more: Annotated[
         list[str] | None,
-        typer.Option("--set", metavar="NAME=VALUE", help="Any other setting: --set parameterization=cppn."),
+        typer.Option(
+            "--set",
+            metavar="NAME=VALUE",
+            help="Any other setting of a dream, such as --set parameterization=cppn.",
+        ),
     ] = None,
     choice: NetworkChoice,
     precision: PrecisionOption = "auto",
@@ -125,7 +136,9 @@ def visualize(
     cells: Annotated[
         Path | None,
         typer.Option(
-            "--cells", help="A folder for every picture of a sheet, each with its recipe.", show_default=False
+            "--cells",
+            help="A folder in which every picture of a sheet is stored with its recipe.",
+            show_default=False,
         ),
     ] = None,
     overwrite: Overwrite = False,
@@ -135,9 +148,9 @@ def visualize(
     json: JsonOption = False,
     quiet: Quiet = False,
 ) -> None:
-    """Show what a part of the network answers to most: pictures made from noise, without any photograph.
+    """Show what a part of the network responds to most, by pictures made from noise, without any photograph.
 
-    One thing gives one picture; several, or the channels of a layer, a labeled sheet made in one go.
+    One target gives one picture. Several targets, or the channels of a layer, give one labeled sheet.
 
     Examples:
 

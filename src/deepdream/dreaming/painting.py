@@ -26,7 +26,7 @@ class Brush:
     """How every cell of an atlas is painted.
 
     Attributes:
-        size: Side of a cell in pixels.
+        size: Side of a cell, in pixels.
         steps: Gradient steps.
         seed: Of the noise and the transforms.
         batch: Cells in one network pass.

@@ -127,7 +127,7 @@ class Plan:
     )
     calm: float = setting(
         0.8,
-        "How much less is dreamed where the picture is flat, from 0 (no less) to 1 (nothing).",
+        "Reduction of the dream where the picture is flat, from 0 (none) to 1 (no dream there).",
         low=0.0,
         high=1.0,
     )

@@ -24,9 +24,9 @@ def accountability(
     seed: SeedOption = 0,
     decided_by: DecidedBy = "",
 ) -> Exhibit:
-    """Put a threshold on real scores: who chose it, what it costs whom, what a record must say.
+    """Put a threshold on real scores: who chose it, whom the errors affect, and what a record must contain.
 
-    The scores are those of 569 tumors, out of fold. `deepdream lecture threshold` takes data of your own.
+    The scores are cross-validated predictions for 569 tumors. `deepdream lecture threshold` takes your own data.
 
     Example: deepdream accountability --at 0.1 --decided-by "your name" -o accountability.png
     """
@@ -41,9 +41,9 @@ def record(
     ],
     as_json: JsonOption = False,
 ) -> None:
-    """Show the audit trail of any output: weights, license, data, seed, versions, threshold, who decided.
+    """Show the audit trail of an output: weights, license, data, seed, versions, threshold, who decided.
 
-    What nothing answers is shown as missing.
+    What the output does not contain is shown as missing.
 
     Examples: deepdream record outputs/dream.png | deepdream record report.html | deepdream record trace.json --json
     """

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 Objective = Annotated[
     str | None,
-    typer.Option("--objective", help="What to climb, such as channel(blocks.4, 17) or logit(162)."),
+    typer.Option("--objective", help="What to maximize, such as channel(blocks.4, 17) or logit(162)."),
 ]
 Side = Annotated[str, typer.Option("--size", help="Longer side in pixels, or WIDTHxHEIGHT.")]
 
@@ -40,9 +40,9 @@ def trace(
     decided_by: DecidedBy = "",
     tell: Tell,
 ) -> Exhibit:
-    """Follow a dream step by step: what it does to the prediction. Are there animals in it, and why?
+    """Show step by step how a dream changes the prediction. Are there animals in it, and why?
 
-    With -o trace.webp (or .gif) the picture moves beside its curves.
+    With -o trace.webp (or .gif) the result is an animation of the picture beside its curves.
 
     Examples: deepdream trace images/pagoda.jpg -o trace.png | deepdream trace images/cat.jpg -l blocks.3 -o t.webp
     """
@@ -61,7 +61,11 @@ def hierarchy(
     image: Photo,
     layer: Annotated[
         list[str] | None,
-        typer.Option("--layer", "-l", help="A layer to show; may be repeated. Default: five, early to late."),
+        typer.Option(
+            "--layer",
+            "-l",
+            help="A layer to show. May be repeated. The default is five layers from early to late.",
+        ),
     ] = None,
     size: Side = "224",
     seed: SeedOption = 0,
@@ -69,7 +73,7 @@ def hierarchy(
     decided_by: DecidedBy = "",
     tell: Tell,
 ) -> Exhibit:
-    """Draw one sheet from early to late: what the layers see, look for, find and dream in a picture.
+    """Draw one sheet from early to late layers: what they respond to, detect and dream in a picture.
 
     Examples: deepdream hierarchy images/cat.jpg -o sheet.png | deepdream hierarchy images/cat.jpg -l blocks.2
     """
@@ -95,7 +99,7 @@ def unit(
     decided_by: DecidedBy = "",
     tell: Tell,
 ) -> Exhibit:
-    """Ask what one channel is: what it looks for, what excites it, which classes it feeds, and what to doubt.
+    """Show what one channel responds to, which pictures excite it, which classes use it, and how far to trust this.
 
     Examples: deepdream unit blocks.4:17 -o unit.png | deepdream unit blocks.4:17 --images photos/ --json
     """
@@ -125,17 +129,20 @@ def reason(
     image: Photo,
     target: TargetOption = None,
     layer: Annotated[
-        str | None, typer.Option("--layer", "-l", help="Whose channels; the recommended one if not given.")
+        str | None,
+        typer.Option(
+            "--layer", "-l", help="The layer whose channels are used. The default is the recommended layer."
+        ),
     ] = None,
     compare: Annotated[
-        str | None, typer.Option("--compare", help="A second network, below the first.")
+        str | None, typer.Option("--compare", help="A second network to show below the first.")
     ] = None,
     seed: SeedOption = 0,
     choice: NetworkChoice,
     decided_by: DecidedBy = "",
     tell: Tell,
 ) -> Exhibit:
-    """Dream the reason: the channels that carried a prediction, the class itself, and what explains that dream.
+    """Dream the channels that contributed most to a prediction and the class itself, and explain that dream.
 
     Examples: deepdream reason images/cat.jpg -o reason.png | deepdream reason images/cat.jpg --compare resnet18
     """

@@ -25,10 +25,14 @@ STILL, MOVING = (".png", ".svg", ".pdf"), (".gif", ".webp")
 
 FigureOption = Annotated[
     Path | None,
-    typer.Option("-o", "--output", "--out", help="Draw the figure: PNG, SVG or PDF.", show_default=False),
+    typer.Option(
+        "-o", "--output", "--out", help="Draw the figure into this file: PNG, SVG or PDF.", show_default=False
+    ),
 ]
-NotesOption = Annotated[bool, typer.Option("--notes", help="Print what to say, and the caveat.")]
-DecidedBy = Annotated[str, typer.Option("--decided-by", help="Who answers for it; stands in the record.")]
+NotesOption = Annotated[bool, typer.Option("--notes", help="Print the lecturer's notes and the caveat.")]
+DecidedBy = Annotated[
+    str, typer.Option("--decided-by", help="The person who is responsible. The record contains the name.")
+]
 
 
 @dataclass(frozen=True)

@@ -22,7 +22,7 @@ def lessons(
     image: Photo,
     output: Annotated[Path, typer.Option("-o", "--output", help="The page.")] = Path("lessons.html"),
     images: Annotated[
-        list[str] | None, typer.Option("--images", help="More pictures in which the unit is looked for.")
+        list[str] | None, typer.Option("--images", help="More pictures in which the channel is searched.")
     ] = None,
     overwrite: OverwriteOption = False,
     seed: SeedOption = 0,
@@ -30,7 +30,7 @@ def lessons(
     decided_by: DecidedBy = "",
     quiet: Quiet = False,
 ) -> None:
-    """Tell every lesson about one picture, on one page that loads nothing: about two minutes.
+    """Write every lesson about one picture on one self-contained page. This takes about two minutes.
 
     Example: deepdream lessons images/cat.jpg -o lessons.html
     """

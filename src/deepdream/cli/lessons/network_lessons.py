@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 def ladder(*, image: Photo, seed: SeedOption = 0, choice: NetworkChoice, tell: Tell) -> Exhibit:
-    """Climb from the perceptron to the dream: one idea, the gradient with respect to the input.
+    """Follow one idea from the perceptron to the dream: the gradient with respect to the input.
 
     A perceptron, a multilayer perceptron and a small network are trained on digits on the way; every gradient is
     checked against finite differences.
@@ -32,16 +32,16 @@ def wrong_reasons(
     *,
     method: Annotated[
         list[str] | None,
-        typer.Option("--method", help="A method to try; may be repeated. All, if none is given."),
+        typer.Option("--method", help="A method to try. May be repeated. The default is all methods."),
     ] = None,
     seed: SeedOption = 0,
     decided_by: DecidedBy = "",
     tell: Tell,
 ) -> Exhibit:
-    """Train a network that is right for the wrong reason, and see which explanations give it away.
+    """Train a network that is right for the wrong reason, and test which explanations reveal it.
 
-    Two networks learn two digits; one of them from pictures in which one digit always carries a mark. No picture of
-    one's own and no pretrained network is needed.
+    Two networks learn two digits; one of them from pictures in which one digit always carries a mark. Neither a
+    picture nor a pretrained network is needed.
 
     Example: deepdream wrong-reasons -o wrong-reasons.png
     """
@@ -53,13 +53,17 @@ def wrong_reasons(
 def fool(
     *,
     image: Photo,
-    epsilon: Annotated[float, typer.Option("--epsilon", help="The largest change of a value, of 255.")] = 2.0,
-    method: Annotated[str, typer.Option("--method", help="The explanation before and after.")] = "grad-cam",
+    epsilon: Annotated[
+        float, typer.Option("--epsilon", help="The largest change of a value, in steps of 1/255.")
+    ] = 2.0,
+    method: Annotated[
+        str, typer.Option("--method", help="The method that explains both pictures.")
+    ] = "grad-cam",
     choice: NetworkChoice,
     decided_by: DecidedBy = "",
     tell: Tell,
 ) -> Exhibit:
-    """Change a picture so little that nobody sees it, get another answer, and explain both.
+    """Change the prediction by a change that is hard to see, and explain both pictures.
 
     Examples: deepdream fool images/cat.jpg -o fooled.png | deepdream fool images/cat.jpg --epsilon 0.5 --json
     """
