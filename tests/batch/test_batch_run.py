@@ -20,7 +20,7 @@ from deepdream.batch.explanations import ExplainTask
 from deepdream.batch.outputs import Existing
 from deepdream.batch.predictions import PredictTask
 from deepdream.batch.reports import ReportTask
-from deepdream.batch.run import Outcome
+from deepdream.batch.run import RunOutcome
 from deepdream.batch.table import Table
 from deepdream.batch.task import NetworkSpec
 from deepdream.errors import OutputError, UsageError
@@ -97,7 +97,7 @@ def test_what_the_next_item_would_meet_ends_the_run(executor: Executor, tmp_path
 
 
 def test_a_dead_worker_costs_its_item_only(tmp_path: Path) -> None:
-    outcome = Outcome()
+    outcome = RunOutcome()
     for event in run(
         Squares(folder=str(tmp_path)), ["1", "die once", "die", "2", "3"], executor=processes(2)
     ):

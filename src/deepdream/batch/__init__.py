@@ -8,7 +8,7 @@ touches signals: ``run`` yields what happens, and whether to stop is a function 
 
 from deepdream.batch.events import Event, Failed, Finished, Skipped, Started, Stepped, Stopped
 from deepdream.batch.executors import Executor, processes, serial
-from deepdream.batch.run import Outcome, run
+from deepdream.batch.run import RunOutcome, run
 from deepdream.batch.task import NetworkSpec, StopRequested, Task
 
 __all__ = [
@@ -17,7 +17,7 @@ __all__ = [
     "Failed",
     "Finished",
     "NetworkSpec",
-    "Outcome",
+    "RunOutcome",
     "Skipped",
     "Started",
     "Stepped",

@@ -70,7 +70,7 @@ def _enter(table: Table, event: Event) -> None:
 
 
 @dataclass
-class Outcome:
+class RunOutcome:
     """What has become of all items so far, by the events that were noted."""
 
     finished: int = 0

@@ -65,7 +65,7 @@ def expand_inputs(words: Sequence[str]) -> list[Path]:
 
 
 def are_many(words: Sequence[str], sources: Sequence[Path], output: Path | None) -> bool:
-    """Whether a folder of results is asked for: by several pictures, by a folder or a pattern, or by the output."""
+    """Whether the results go into a folder: chosen by several pictures, by a folder or a pattern, or by the output."""
     return len(sources) > 1 or sources != [Path(words[0])] or (output is not None and output.is_dir())
 
 

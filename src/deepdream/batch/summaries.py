@@ -1,4 +1,4 @@
-"""Statistics over all rows of a table: what is said of many pictures together."""
+"""Statistics over all rows of a table: the numbers of many pictures together."""
 
 from __future__ import annotations
 

@@ -12,7 +12,7 @@ from typing import Any
 from deepdream.batch.events import Event, Failed, Finished, Skipped, Stepped, Stopped
 from deepdream.batch.executors import Executor, serial
 from deepdream.batch.outputs import Existing
-from deepdream.batch.run import Outcome, run
+from deepdream.batch.run import RunOutcome, run
 from deepdream.batch.sources import spelled
 from deepdream.batch.summaries import NoSummary, Summary
 from deepdream.batch.table import Table
@@ -47,9 +47,9 @@ class BatchOutput:
     resume_options: str = ""
     skipped: Mapping[str, str] = field(default_factory=dict)
     stop_note: str = "deepdream: stopping; what is done is kept. A second signal stops at once."
-    _outcome: Outcome = field(default_factory=Outcome)
+    _outcome: RunOutcome = field(default_factory=RunOutcome)
 
-    def run(self, task: Task, sources: Sequence[str | Path], *, executor: Executor = serial) -> Outcome:
+    def run(self, task: Task, sources: Sequence[str | Path], *, executor: Executor = serial) -> RunOutcome:
         """Run ``task`` and show its events.
 
         The first SIGINT or SIGTERM lets the current step end, and keeps what is done.
@@ -60,7 +60,7 @@ class BatchOutput:
             OutputError, WeightsError: what every further input would meet, too.
         """
         items = [str(source) for source in sources]
-        outcome = self._outcome = Outcome(
+        outcome = self._outcome = RunOutcome(
             skipped=[Skipped(item=item, outputs=(output,)) for item, output in self.skipped.items()]
         )
         for row in self.table.rows() if self.table else ():
@@ -103,7 +103,7 @@ class BatchOutput:
             if results is None:
                 (self.show or put_outputs)(event)
 
-    def _rest(self, outcome: Outcome, total: int) -> dict[str, Any]:
+    def _rest(self, outcome: RunOutcome, total: int) -> dict[str, Any]:
         """What the JSON holds besides the results."""
         left = outcome.stopped.remaining if outcome.stopped else total - outcome.total
         return {
@@ -116,7 +116,7 @@ class BatchOutput:
             "left": left,
         }
 
-    def _end(self, outcome: Outcome, total: int, signal_number: int) -> None:
+    def _end(self, outcome: RunOutcome, total: int, signal_number: int) -> None:
         """The summary, the failures and the final sentence. Raises what the run ends with."""
         if not self.as_json and self.table:
             for table in self.summary.tables():
@@ -132,12 +132,12 @@ class BatchOutput:
         if error := outcome.error():
             raise error
 
-    def _say_counts(self, outcome: Outcome) -> None:
+    def _say_counts(self, outcome: RunOutcome) -> None:
         if not self.quiet:
             skipped = f", {len(outcome.skipped)} were done before" if outcome.skipped else ""
             say(f"{self.title}: {outcome.finished} done{skipped}, {len(outcome.failures)} failed.")
 
-    def _stopped_sentence(self, outcome: Outcome, total: int) -> str:
+    def _stopped_sentence(self, outcome: RunOutcome, total: int) -> str:
         stopped = outcome.stopped or Stopped()
         if not stopped.remaining and not stopped.outputs:
             return "stopped; everything was finished."

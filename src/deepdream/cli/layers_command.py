@@ -121,7 +121,7 @@ def _as_dict(layer: Layer) -> dict[str, object]:
 
 
 def _chosen(network: Model, only: str | None) -> list[Layer]:
-    """The layers of a sheet: those asked for, or about nine main ones spread over the network."""
+    """The layers of a sheet: the named ones, or about nine main ones spread over the network."""
     if only:
         return [network.layer(name.strip()) for name in only.split(",")]
     stages = [layer for layer in network.layers.values() if layer.main and layer.spatial and layer.stage]

@@ -162,7 +162,7 @@ def _fetch(entry: CatalogEntry) -> WeightLocation:
 
 
 def _sound(place: WeightLocation, entry: CatalogEntry) -> bool:
-    """Whether a file that is here is the right one; if not, the reason is said."""
+    """Whether a file that is here is the right one; if not, the reason is printed."""
     try:
         _digest(place, entry)
     except WeightsError as error:

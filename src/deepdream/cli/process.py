@@ -37,7 +37,7 @@ def _raise(number: int, _: FrameType | None) -> None:
 class Interruption:
     """Whether the user or the system has asked to stop; ``number`` is the signal, 0 while nobody has.
 
-    ``words`` are said on stderr when the first signal comes, where what is going on will take a while.
+    ``words`` are printed on stderr at the first signal, where the work in progress takes a while.
     """
 
     def __init__(self, words: str = "") -> None:
@@ -54,7 +54,7 @@ class Interruption:
 
 @contextmanager
 def interruptible(words: str = "") -> Iterator[Interruption]:
-    """Inside, a first SIGINT or SIGTERM only sets ``number``, so that work can be saved; ``words`` are said then."""
+    """Inside, a first SIGINT or SIGTERM only sets ``number``, so that work can be saved; ``words`` are printed then."""
     interruption = Interruption(words)
     before = {n: signal.signal(n, interruption.note) for n in (signal.SIGINT, signal.SIGTERM)}
     try:
@@ -71,7 +71,7 @@ def keep_large_blocks() -> None:
     mapped and page-faulted anew. Results are the same to the bit. Nothing happens on other C libraries.
 
     oneDNN, which computes the convolutions, keeps what it prepares for every new shape. Large pictures are cut into
-    ever new shapes, and what is kept between large blocks keeps these apart: it is told to keep less.
+    ever new shapes, and what is kept between large blocks keeps these apart: so it keeps fewer here.
     """
     if not sys.platform.startswith("linux"):
         return

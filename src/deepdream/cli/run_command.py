@@ -311,6 +311,6 @@ def _describe(job: Job, network: Model, plan: Plan, reading: Reading) -> dict[st
 
 
 def _check_only_input(sources: list[Path]) -> None:
-    """A single picture that is not there is said at once, before the network is loaded."""
+    """A single picture that is missing is reported at once, before the network is loaded."""
     if len(sources) == 1 and str(sources[0]) != "noise" and not os.path.exists(sources[0]):  # noqa: PTH110 - never raises
         raise PictureError(f"There is no file {str(sources[0])[:200]}. Check the path.")

@@ -152,7 +152,7 @@ def check_files(objective: Objective, places: Iterable[Path]) -> None:
 
 
 def tail(model: str, objective: Objective) -> str:
-    """How a result's name goes on: the network, and the layers or classes that were climbed."""
+    """The end of a result's name: the network, and the layers or classes that were climbed."""
     words = [
         f"class-{term.arguments[0]}" if term.kind == "logit" else "+".join(term.layers)
         for _, term in objective.terms

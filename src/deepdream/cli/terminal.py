@@ -26,7 +26,7 @@ def say(message: str) -> None:
 
 
 def silent(_: str) -> None:
-    """What is said where nothing is to be said."""
+    """Print nothing."""
 
 
 def put(line: str) -> None:

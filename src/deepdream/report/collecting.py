@@ -26,7 +26,7 @@ from deepdream.models import Model
 from deepdream.report.report_data import ReportData
 from deepdream.report.robustness import predict, stability_of
 
-#: The methods of a page unless others are asked for, those that exist: one or two of each family, the quick first.
+#: The methods of a page by default, those that exist: one or two of each family, the quick first.
 METHODS = (
     "saliency",
     "input-x-gradient",
@@ -55,7 +55,7 @@ STEPS = 28
 
 
 @dataclass(frozen=True)
-class Stage:
+class ReportStage:
     """What is done next for a page, and how many of its ``total`` steps are done."""
 
     words: str
@@ -100,19 +100,19 @@ class ReportOptions:
 
     @property
     def chosen_checks(self) -> tuple[str, ...]:
-        """The checks asked for, or the usual ones."""
+        """The chosen checks, or the usual ones."""
         return tuple(self.checks) or usual_checks(deep=self.depth >= 2)
 
     @property
     def chosen_methods(self) -> tuple[str, ...]:
-        """The methods asked for, or the usual ones as far as they exist."""
+        """The chosen methods, or the usual ones as far as they exist."""
         return tuple(dict.fromkeys(self.methods)) or tuple(name for name in METHODS if name in methods())
 
 
 def collect(
     model: Model, picture: Picture, options: ReportOptions | None = None
-) -> Iterator[Stage | ReportData]:
-    """Predict, explain and check within the time: a ``Stage`` before each step, at the end the ``ReportData``.
+) -> Iterator[ReportStage | ReportData]:
+    """Predict, explain and check within the time: a ``ReportStage`` before each step, at the end the ``ReportData``.
 
     Raises:
         UnknownNameError: no such method, check or class.
@@ -160,10 +160,10 @@ class _Collection:
     not_applicable: list[NotApplicable] = field(default_factory=list)
     check_results: list[CheckResult] = field(default_factory=list)
 
-    def stage(self, words: str) -> Stage:
+    def stage(self, words: str) -> ReportStage:
         """The next step. Until every map is there, each method is counted as one that applies."""
         methods = len(self.options.chosen_methods)
-        stage = Stage(
+        stage = ReportStage(
             words,
             self.done,
             1 + methods + (methods - len(self.not_applicable)) * len(self.options.chosen_checks),
@@ -171,7 +171,7 @@ class _Collection:
         self.done += 1
         return stage
 
-    def explain(self) -> Iterator[Stage]:
+    def explain(self) -> Iterator[ReportStage]:
         """Make the map of every method that applies."""
         names = self.options.chosen_methods
         results = explained(self.context, names, budget=FOR_MAPS * self.clock.left, depth=self.options.depth)
@@ -183,7 +183,7 @@ class _Collection:
             else:
                 self.not_applicable.append(result)
 
-    def check(self) -> Iterator[Stage]:
+    def check(self) -> Iterator[ReportStage]:
         """Make every check of every map."""
         curves = plan_curves(
             self.context, len(self.explanations), self.clock.left, most=STEPS * self.options.depth

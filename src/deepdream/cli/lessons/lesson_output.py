@@ -92,7 +92,7 @@ def add_lesson(app: typer.Typer, name: str, command: Callable[..., Exhibit], *, 
 
 
 def _silence(_: str) -> None:
-    """Nothing is said."""
+    """Report no progress."""
 
 
 def _draw(exhibit: Exhibit, output: Path, *, dark: bool) -> str:
