@@ -16,8 +16,10 @@ from typing import Any
 import pytest
 
 from deepdream.errors import WeightsError
+from deepdream.models import connections
 from deepdream.models import download as room
-from deepdream.models.download import UnreachableError, Wanted, download, is_offline
+from deepdream.models.connections import UnreachableError
+from deepdream.models.download import Wanted, download, is_offline
 
 BODY = bytes(range(256)) * 4096
 HASH = hashlib.sha256(BODY).hexdigest()[:8]
@@ -116,14 +118,14 @@ def test_refusal_of_the_server_is_one_line(web: Any, target: Path, status: int) 
 def test_silent_server_is_given_up_after_the_reading_time(
     web: Any, target: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(room, "READ_SECONDS", 0.3)
+    monkeypatch.setattr(connections, "READ_SECONDS", 0.3)
     web.delay = 2.0  # after which there would be a file and no error
     with pytest.raises(WeightsError, match=r"no answer in time|timed out"):
         download(Wanted(web.add("w.pth", BODY), target, HASH))
 
 
 def test_times_are_ten_seconds_to_connect_and_thirty_to_read() -> None:
-    assert (room.CONNECT_SECONDS, room.READ_SECONDS) == (10, 30)
+    assert (connections.CONNECT_SECONDS, connections.READ_SECONDS) == (10, 30)
 
 
 def test_closed_port_is_no_network(target: Path) -> None:
@@ -136,7 +138,7 @@ def test_closed_port_is_no_network(target: Path) -> None:
 def test_names_that_take_for_ever_are_given_up(target: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     release = threading.Event()
     monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: release.wait(20) and [])
-    monkeypatch.setattr(room, "REACH_SECONDS", 0.2)
+    monkeypatch.setattr(connections, "REACH_SECONDS", 0.2)
     try:  # a name that had answered would be "an empty list"
         with pytest.raises(UnreachableError, match="no answer in time"):
             download(Wanted("https://example.org/w.pth", target))
@@ -145,7 +147,7 @@ def test_names_that_take_for_ever_are_given_up(target: Path, monkeypatch: pytest
 
 
 def test_promise_of_five_seconds_leaves_room_to_start() -> None:
-    assert room.REACH_SECONDS <= 3
+    assert connections.REACH_SECONDS <= 3
 
 
 def test_full_disk_is_seen_before_anything_is_written(
@@ -182,7 +184,7 @@ def test_redirects_are_followed_but_never_to_an_unprotected_address(web: Any, ta
         type, full_url = "https", "https://example.org/w.pth"
 
     with pytest.raises(WeightsError, match="unprotected"):
-        room._NoDowngrade().redirect_request(Request(), None, 302, "", {}, f"{web.url}/w.pth")  # type: ignore[arg-type]
+        connections._NoDowngrade().redirect_request(Request(), None, 302, "", {}, f"{web.url}/w.pth")  # type: ignore[arg-type]
 
 
 def test_two_processes_fetch_once(web: Any, target: Path) -> None:

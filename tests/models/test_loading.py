@@ -22,8 +22,10 @@ from deepdream.cli.model_commands import register
 from deepdream.errors import UnknownNameError, UsageError, WeightsError
 from deepdream.models import cache, load_model
 from deepdream.models.catalog import find_entry
+from deepdream.models.devices import choose_device
 from deepdream.models.embedded import EMBEDDED, EmbeddedWeights
-from deepdream.models.loading import RandomWeights, _draw_zeros, choose_device, fetch, parse_weights
+from deepdream.models.loading import fetch
+from deepdream.models.random_weights import RandomWeights, draw_zeros, parse_weights
 
 PICTURE = torch.rand(1, 3, 64, 64, generator=torch.Generator().manual_seed(5))
 
@@ -390,7 +392,7 @@ def test_a_head_that_begins_at_zero_is_drawn_too() -> None:
     module = nn.Sequential(nn.Conv2d(3, 4, 1), nn.Flatten(), nn.Linear(4, 5), nn.LayerNorm(5))
     nn.init.zeros_(module[2].weight)
     before = {name: value.clone() for name, value in module.state_dict().items()}
-    _draw_zeros(module)
+    draw_zeros(module)
     assert 0.01 < float(module[2].weight.detach().std()) < 0.04
     assert all(torch.equal(v, before[name]) for name, v in module.state_dict().items() if name != "2.weight")
 

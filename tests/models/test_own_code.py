@@ -13,7 +13,8 @@ from torch import nn
 
 from deepdream import Model, load_model
 from deepdream.errors import DeepDreamError, UsageError, WeightsError
-from deepdream.models.own_code import OwnCode, weights_hash
+from deepdream.models.module_hashes import weights_hash
+from deepdream.models.own_code import OwnCode
 
 HEAD = """
 import torch

@@ -338,7 +338,7 @@ def _check_trust(recipe: Recipe, picture: Path, max_pixels: int) -> None:
 
 def device_of(recipe: Recipe) -> str:
     """The recipe's device where this machine has it, else whatever there is."""
-    from deepdream.models.loading import devices
+    from deepdream.models.devices import devices
 
     return recipe.device if recipe.device in devices() else "auto"
 

@@ -25,7 +25,7 @@ from deepdream.errors import UsageError
 from deepdream.models.network import Model
 from deepdream.plan import Plan
 from deepdream.provenance import Resource, pin
-from deepdream.provenance.recipe import MAX_SETTING
+from deepdream.provenance.recipe_reading import MAX_SETTING
 from deepdream.tensors import generator, sent_to
 
 

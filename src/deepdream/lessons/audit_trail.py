@@ -15,7 +15,8 @@ from typing import Any
 from deepdream.errors import DeepDreamError, PictureError, UsageError
 from deepdream.images import read_recipe
 from deepdream.models.catalog import find_entry
-from deepdream.provenance.recipe import Recipe, read_recipe_text
+from deepdream.provenance.recipe import Recipe
+from deepdream.provenance.recipe_reading import read_recipe_text
 
 MOST_BYTES = 100_000_000
 _LONGEST = 200

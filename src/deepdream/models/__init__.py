@@ -13,8 +13,9 @@ if TYPE_CHECKING:
     from deepdream.models.catalog import find_entry, is_own_code
     from deepdream.models.combined import Networks
     from deepdream.models.layers import Layer
-    from deepdream.models.loading import RandomWeights, load_model, parse_weights
+    from deepdream.models.loading import load_model
     from deepdream.models.network import Model
+    from deepdream.models.random_weights import RandomWeights, parse_weights
     from deepdream.models.records import CatalogEntry, Preprocessing, WeightsRecord
 
 _HOMES = {
@@ -23,12 +24,12 @@ _HOMES = {
     "Model": "network",
     "Networks": "combined",
     "Preprocessing": "records",
-    "RandomWeights": "loading",
+    "RandomWeights": "random_weights",
     "WeightsRecord": "records",
     "find_entry": "catalog",
     "is_own_code": "catalog",
     "load_model": "loading",
-    "parse_weights": "loading",
+    "parse_weights": "random_weights",
 }
 
 __all__ = [

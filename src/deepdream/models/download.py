@@ -7,39 +7,33 @@ from __future__ import annotations
 
 import errno
 import hashlib
-import http.client
 import os
 import shutil
-import socket
-import ssl
 import sys
-import threading
 import time
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path
-from typing import IO, Any
-from urllib.parse import urlsplit
+from typing import IO, TYPE_CHECKING, Any
 
 from deepdream.errors import WeightsError
+from deepdream.models.connections import (
+    check_reachable,
+    host_of,
+    open_response,
+)
 
-CONNECT_SECONDS = 10.0
-READ_SECONDS = 30.0
-#: How long to wait for the first sign of a network; the promised answer without one comes within 5 s.
-REACH_SECONDS = 2.5
+if TYPE_CHECKING:
+    from pathlib import Path
+
 ATTEMPTS = 3
 _CHUNK = 1 << 20
 _SPARE_BYTES = 16 << 20
 
 #: Called with the bytes that are here and the bytes there will be (None: unknown).
 Progress = Callable[[int, int | None], None]
-
-
-class UnreachableError(WeightsError):
-    """There is no network, or the server does not answer. Its text is a reason, not yet a whole message."""
 
 
 def is_offline() -> bool:
@@ -75,7 +69,7 @@ def download(wanted: Wanted, *, progress: Progress | None = None) -> bool:
         UnreachableError: no network; known within ``REACH_SECONDS``.
         WeightsError: the server refuses, the body is short or has the wrong sha256, no room, not writable.
     """
-    _check_reachable(wanted.url)
+    check_reachable(wanted.url)
     try:
         wanted.target.parent.mkdir(parents=True, exist_ok=True)
         before = _stamp(wanted.target)
@@ -121,12 +115,14 @@ def _tag_of(part: Path) -> Path:
 
 
 def _receive(wanted: Wanted, part: Path, progress: Progress) -> None:
-    with _open(_request(wanted, part), part) as response:
+    with open_response(_request(wanted, part), part) as response:
         start = _start(response, part)
         length = response.headers.get("Content-Length")
         total = start + int(length) if length and length.isdigit() else None
         if total is None and not wanted.hash:
-            raise WeightsError(f"{_host(wanted.url)} does not say how long {wanted.target.name} is: refused.")
+            raise WeightsError(
+                f"{host_of(wanted.url)} does not say how long {wanted.target.name} is: refused."
+            )
         _check_room(part, (total or wanted.bytes or 0) - start)
         _remember_tag(response, part)
         _copy(response, part, start, total, progress)
@@ -142,66 +138,7 @@ def _request(wanted: Wanted, part: Path) -> urllib.request.Request:
             headers["If-Range"] = tag.read_text(encoding="ascii")
     else:
         part.unlink(missing_ok=True)
-    return urllib.request.Request(wanted.url, headers=headers)  # noqa: S310 - http(s) only: _first_hop
-
-
-@contextmanager
-def _open(request: urllib.request.Request, part: Path) -> Iterator[Any]:
-    opener = urllib.request.build_opener(_Http, _Https, _NoDowngrade)
-    host = _host(request.full_url)
-    try:
-        with opener.open(request, timeout=CONNECT_SECONDS) as response:
-            yield response
-    except urllib.error.HTTPError as error:
-        error.close()
-        if error.code == http.client.REQUESTED_RANGE_NOT_SATISFIABLE:
-            part.unlink(missing_ok=True)  # there is no more of it than we have: begin anew
-        raise WeightsError(f"{host} answers {error.code} ({error.reason}) for {request.full_url}.") from error
-    except (http.client.HTTPException, TimeoutError, ConnectionError, ssl.SSLError) as error:
-        text = f"The connection to {host} broke off ({_reason(error)}). Try again: it resumes."
-        raise WeightsError(text) from error
-    except urllib.error.URLError as error:
-        raise UnreachableError(f"{host}: {_reason(error)}") from error
-
-
-def _reason(error: Exception) -> str:
-    cause = getattr(error, "reason", error)
-    if isinstance(cause, TimeoutError):
-        return "no answer in time"
-    return str(getattr(cause, "strerror", None) or cause or type(cause).__name__)
-
-
-class _Connection(http.client.HTTPConnection):
-    """Waits ``CONNECT_SECONDS`` for the connection and ``READ_SECONDS`` for each piece after that."""
-
-    def connect(self) -> None:
-        super().connect()
-        self.sock.settimeout(READ_SECONDS)
-
-
-class _SecureConnection(http.client.HTTPSConnection):
-    def connect(self) -> None:
-        super().connect()
-        self.sock.settimeout(READ_SECONDS)
-
-
-class _Http(urllib.request.HTTPHandler):
-    def http_open(self, req: urllib.request.Request) -> http.client.HTTPResponse:
-        return self.do_open(_Connection, req)
-
-
-class _Https(urllib.request.HTTPSHandler):
-    def https_open(self, req: urllib.request.Request) -> http.client.HTTPResponse:
-        return self.do_open(_SecureConnection, req)
-
-
-class _NoDowngrade(urllib.request.HTTPRedirectHandler):
-    def redirect_request(
-        self, req: urllib.request.Request, fp: IO[bytes], code: int, msg: str, headers: Any, newurl: str
-    ) -> urllib.request.Request | None:
-        if req.type == "https" and urlsplit(newurl).scheme != "https":
-            raise WeightsError(f"{_host(req.full_url)} redirects to an unprotected address: refused.")
-        return super().redirect_request(req, fp, code, msg, headers, newurl)
+    return urllib.request.Request(wanted.url, headers=headers)  # noqa: S310 - http(s) only: first_hop
 
 
 def _start(response: Any, part: Path) -> int:
@@ -211,7 +148,7 @@ def _start(response: Any, part: Path) -> int:
         return here
     part.unlink(missing_ok=True)
     if response.status == 206:
-        raise WeightsError(f"{_host(response.url)} sent another part than requested. Try again.")
+        raise WeightsError(f"{host_of(response.url)} sent another part than requested. Try again.")
     return 0
 
 
@@ -244,7 +181,7 @@ def _copy(response: Any, part: Path, start: int, total: int | None, progress: Pr
         os.fsync(file.fileno())
     if total is not None and done != total:
         raise WeightsError(
-            f"{_host(response.url)} sent {done:,} of {total:,} bytes of {part.stem}. Try again: it resumes."
+            f"{host_of(response.url)} sent {done:,} of {total:,} bytes of {part.stem}. Try again: it resumes."
         )
 
 
@@ -255,48 +192,9 @@ def _check_hash(part: Path, wanted: Wanted) -> None:
         part.unlink()
         _tag_of(part).unlink(missing_ok=True)
         raise WeightsError(
-            f"{_host(wanted.url)} sent something else than {wanted.target.name}: its sha256 starts with "
+            f"{host_of(wanted.url)} sent something else than {wanted.target.name}: its sha256 starts with "
             f"{digest[:16]}, not with {wanted.hash[:16]}. Nothing was kept."
         )
-
-
-def _host(url: str) -> str:
-    return urlsplit(url).hostname or url
-
-
-def _check_reachable(url: str) -> None:
-    """Try a connection for at most ``REACH_SECONDS``: without a network a name can take a minute to fail.
-
-    Raises:
-        UnreachableError: with the reason.
-    """
-    host, port = _first_hop(url)
-    outcome: list[Exception | None] = []
-
-    def attempt() -> None:
-        try:
-            socket.create_connection((host, port), timeout=REACH_SECONDS).close()
-            outcome.append(None)
-        except OSError as error:
-            outcome.append(error)
-
-    probe = threading.Thread(target=attempt, daemon=True)
-    probe.start()
-    probe.join(REACH_SECONDS)
-    failure = outcome[0] if outcome else TimeoutError()
-    if failure is not None:
-        raise UnreachableError(f"{host}: {_reason(failure)}") from failure
-
-
-def _first_hop(url: str) -> tuple[str, int]:
-    """Host and port of the proxy for ``url``, else of the server itself."""
-    parts = urlsplit(url)
-    if parts.scheme not in ("http", "https") or not parts.hostname:
-        raise WeightsError(f"{url} is no web address.")
-    proxy = urllib.request.getproxies().get(parts.scheme)
-    if proxy and not urllib.request.proxy_bypass(parts.hostname):
-        parts = urlsplit(proxy if "//" in proxy else f"//{proxy}")
-    return parts.hostname or "", parts.port or (443 if parts.scheme == "https" else 80)
 
 
 @contextmanager

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor, nn
-from torch.utils._python_dispatch import TorchDispatchMode
-from torch.utils.weak import WeakIdKeyDictionary
+
+from deepdream.models.receptive_fields import WHOLE, Reach, ReachMode
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
 
 
 @dataclass(frozen=True)
@@ -80,86 +82,6 @@ _HELPERS = (
 )
 
 
-@dataclass(frozen=True)
-class _Reach:
-    """How far one value of a tensor sees into the input, and how far apart neighbors lie (pixels)."""
-
-    field: float = 1.0
-    jump: float = 1.0
-
-
-_WHOLE = _Reach(float("inf"), float("inf"))
-_aten = torch.ops.aten
-_MIXING = {  # operations that mix all positions
-    _aten.bmm, _aten.baddbmm,
-    _aten.adaptive_avg_pool2d, _aten._adaptive_avg_pool2d, _aten.adaptive_max_pool2d,
-    _aten._scaled_dot_product_flash_attention_for_cpu, _aten._scaled_dot_product_flash_attention,
-    _aten._scaled_dot_product_efficient_attention, _aten._native_multi_head_attention,
-}  # fmt: skip
-_POOLS = {_aten.max_pool2d_with_indices, _aten.avg_pool2d, _aten.max_pool2d}
-
-
-class _ReachMode(TorchDispatchMode):  # type: ignore[no-untyped-call]
-    """Carries the receptive field along with every tensor of a forward pass.
-
-    A window of k positions, dilated by d, on a grid of jump j widens the field by (k-1)*d*j; a stride s
-    multiplies the jump (Araujo, Norris, Sim 2019, Computing Receptive Fields, Distill). Where branches meet
-    the widest counts.
-    """
-
-    def __init__(self, start: Tensor) -> None:
-        super().__init__()  # type: ignore[no-untyped-call]
-        self.reach: Any = WeakIdKeyDictionary()
-        self.reach[start] = _Reach()
-
-    @classmethod
-    def _should_skip_dynamo(cls) -> bool:
-        # Left at True, torch wraps the method below so that its first call imports torch._dynamo: 2.5 s of
-        # CPU time for a compiler that is not used here.
-        return False
-
-    def __torch_dispatch__(
-        self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None
-    ) -> Any:
-        result = func(*args, **(kwargs or {}))
-        sources = [self.reach[t] for t in _tensors(args) if t in self.reach]
-        if sources:
-            reach = self._after(func.overloadpacket, args, sources)
-            for output in _tensors((result,)):
-                self.reach[output] = reach
-        return result
-
-    def _after(self, operation: Any, args: tuple[Any, ...], sources: list[_Reach]) -> _Reach:
-        widest = _Reach(max(s.field for s in sources), max(s.jump for s in sources))
-        if operation is _aten.convolution:
-            kernel, stride, dilation = args[1].shape[-1], args[3][-1], args[5][-1]
-            return _window(widest, kernel, stride, dilation)
-        if operation in _POOLS:
-            kernel = args[1][-1]
-            return _window(widest, kernel, args[2][-1] if len(args) > 2 and args[2] else kernel, 1)
-        if operation in _MIXING or (operation is _aten.mean and args[0].dim() == 4 and _pools(args)):
-            return _WHOLE
-        return widest
-
-
-def _pools(args: tuple[Any, ...]) -> bool:
-    return len(args) < 2 or any(axis in (2, 3, -1, -2) for axis in args[1] or (2,))
-
-
-def _window(reach: _Reach, kernel: int, stride: int, dilation: int) -> _Reach:
-    if reach == _WHOLE:
-        return _WHOLE  # and not 0 * infinity
-    return _Reach(reach.field + (kernel - 1) * dilation * reach.jump, reach.jump * stride)
-
-
-def _tensors(values: Any) -> Iterator[Tensor]:
-    for value in values:
-        if isinstance(value, Tensor):
-            yield value
-        elif isinstance(value, (tuple, list)):
-            yield from _tensors(value)
-
-
 def probe_layers(network: nn.Module, example: Tensor) -> dict[str, Layer]:
     """Every named module that gives one tensor, in the order in which they finish.
 
@@ -167,13 +89,13 @@ def probe_layers(network: nn.Module, example: Tensor) -> dict[str, Layer]:
         network: In evaluation mode; not changed.
         example: A normalized (1, 3, H, W) input.
     """
-    mode = _ReachMode(example)
-    found: dict[str, tuple[nn.Module, torch.Size, _Reach, int]] = {}
+    mode = ReachMode(example)
+    found: dict[str, tuple[nn.Module, torch.Size, Reach, int]] = {}
 
     def note(name: str, module: nn.Module, output: Any) -> None:
         if isinstance(output, Tensor) and output.dim() >= 2:
             runs = found.pop(name)[3] + 1 if name in found else 1
-            found[name] = (module, output.shape, mode.reach.get(output, _WHOLE), runs)
+            found[name] = (module, output.shape, mode.reach.get(output, WHOLE), runs)
 
     names = {module: name for name, module in network.named_modules() if name}
     watchers = {module: _noting(note, name) for module, name in names.items()}
@@ -193,7 +115,7 @@ def _layer(
     name: str,
     module: nn.Module,
     shape: torch.Size,
-    reach: _Reach,
+    reach: Reach,
     runs: int,
     depth: float,
     network: nn.Module,

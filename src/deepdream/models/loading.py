@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from contextlib import nullcontext
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import torch
 from torch import nn
@@ -13,39 +13,20 @@ from torch import nn
 from deepdream.errors import UsageError, WeightsError
 from deepdream.models import cache, efficientnet_lite, own_code, timm_networks, torchvision_networks
 from deepdream.models.catalog import catalog, find_entry, is_own_code
-from deepdream.models.download import Progress, UnreachableError, Wanted, download, is_offline
+from deepdream.models.connections import UnreachableError
+from deepdream.models.devices import choose_device
+from deepdream.models.download import Progress, Wanted, download, is_offline
 from deepdream.models.embedded import imagenet_labels
+from deepdream.models.module_hashes import weights_hash
 from deepdream.models.network import Model
+from deepdream.models.random_weights import RandomWeights, draw_zeros, own_randomness, parse_weights
 from deepdream.models.records import CatalogEntry, WeightsRecord
 from deepdream.models.weight_files import SUFFIXES, Tensors, fit, open_weights, read_tensors, rename_by_order
 
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
 DEFAULT = "efficientnet_lite0"
-
-
-@dataclass(frozen=True)
-class RandomWeights:
-    """Untrained weights, the same for the same seed and versions: for tests, benchmarks and comparisons."""
-
-    seed: int = 0
-
-    def __str__(self) -> str:
-        return f"seeded random (seed {self.seed})"
-
-
-def parse_weights(text: str) -> Path | RandomWeights:
-    """What ``--weights`` means: ``random``, ``random:7`` (a seed) or a file.
-
-    A file of that name is ``./random``.
-
-    >>> parse_weights("random:7")
-    RandomWeights(seed=7)
-    """
-    word, _, seed = text.partition(":")
-    if word != "random":
-        return Path(text)
-    if not (seed or "0").isdecimal():
-        raise UsageError(f"No seed {seed!r} for random weights: it is a whole number, as in random:7.")
-    return RandomWeights(int(seed or 0))
 
 
 def load_model(
@@ -116,7 +97,7 @@ def _own(code: own_code.OwnCode, weights: Path | RandomWeights | None, device: t
     made = own_code.make(code)
     module = made.model.module
     if weights is None:
-        origin, digest = f"made by {code.record}", own_code.weights_hash(module)
+        origin, digest = f"made by {code.record}", weights_hash(module)
     else:
         origin = _chosen(weights).origin
         tensors, digest = _read(_chosen(weights), CatalogEntry(code.name, code.name, "own", ""))
@@ -127,27 +108,6 @@ def _own(code: own_code.OwnCode, weights: Path | RandomWeights | None, device: t
     )
     own_code.check(code, model)
     return model
-
-
-def choose_device(text: str) -> torch.device:
-    """The device ``text`` names; ``auto`` is CUDA where there is one, else MPS, else the CPU.
-
-    Raises:
-        UsageError: no such device here; with those that are.
-    """
-    there = devices()
-    if text == "auto":
-        return torch.device("cuda" if "cuda" in there else "mps" if "mps" in there else "cpu")
-    if text not in there:
-        raise UsageError(f"No device {text!r} here. There are: auto, {', '.join(there)}.")
-    return torch.device(text)
-
-
-def devices() -> list[str]:
-    """Every device of this machine that torch can use, by name."""
-    count = torch.cuda.device_count() if torch.cuda.is_available() else 0
-    graphics = ["cuda", *(f"cuda:{index}" for index in range(count))] if count else []
-    return ["cpu", *graphics, *(["mps"] if torch.backends.mps.is_available() else [])]
 
 
 def locate(
@@ -261,7 +221,7 @@ def _training_only(entry: CatalogEntry, tensor: str) -> bool:
 def _build(entry: CatalogEntry, classes: int) -> nn.Module:
     """The architecture, weights undefined; the embedded one without memory, for the tensors bring theirs."""
     hollow = entry.source == "embedded"
-    with _own_randomness(0), torch.device("meta") if hollow else nullcontext():
+    with own_randomness(0), torch.device("meta") if hollow else nullcontext():
         return _builder(entry)(classes, False)
 
 
@@ -277,35 +237,10 @@ def _builder(entry: CatalogEntry) -> Callable[[int, bool], nn.Module]:
 
 
 def _random(entry: CatalogEntry, weights: RandomWeights) -> tuple[nn.Module, WeightsRecord]:
-    with _own_randomness(weights.seed):
+    with own_randomness(weights.seed):
         module = _builder(entry)(entry.classes, True)
-        _draw_zeros(module)
+        draw_zeros(module)
     return module, WeightsRecord(origin=str(weights), license="none")
-
-
-def _draw_zeros(module: nn.Module) -> None:
-    """What an architecture begins at zero, such as the head of a vision transformer, drawn, too.
-
-    Training would move it at once; at zero no class depends on the picture.
-    """
-    with torch.no_grad():
-        for part in module.modules():
-            if isinstance(part, (nn.Linear, nn.Conv2d)) and not part.weight.any():
-                part.weight.normal_(std=0.02)
-
-
-class _own_randomness:  # noqa: N801 - used as a verb
-    """A seeded global generator for a while (the builders know no other); then the caller's again."""
-
-    def __init__(self, seed: int) -> None:
-        self.seed = seed
-
-    def __enter__(self) -> None:
-        self.before = torch.random.get_rng_state()
-        torch.default_generator.manual_seed(self.seed)
-
-    def __exit__(self, *_: object) -> None:
-        torch.random.set_rng_state(self.before)
 
 
 def _model(entry: CatalogEntry, module: nn.Module, record: WeightsRecord, device: torch.device) -> Model:

@@ -11,20 +11,21 @@ import inspect
 import re
 import sys
 import traceback
-from collections.abc import Callable, Iterator
 from contextlib import contextmanager, redirect_stdout
 from dataclasses import dataclass, replace
 from pathlib import Path
 from types import ModuleType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import nn
-from torch.nn.parameter import is_lazy
 
 from deepdream.errors import DeepDreamError, UnknownNameError, UsageError
 from deepdream.models.combined import Networks
 from deepdream.models.network import Model
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
 
 
 @dataclass(frozen=True)
@@ -108,29 +109,6 @@ def check(code: OwnCode, model: Model) -> None:
         # What explains and dreams is a copy that is arranged anew: it must run, too.
         with torch.no_grad():
             _guarded(code, f"a copy of its network, given {size},", model, pictures)
-
-
-def weights_hash(module: nn.Module) -> str:
-    """SHA-256 of all parameters and buffers: names, types, shapes and bytes.
-
-    Raises:
-        UsageError: weights that are no plain numbers (sparse, quantized), or have no shape yet.
-    """
-    digest = hashlib.sha256()
-    for name, value in sorted(
-        [*module.named_parameters(), *module.named_buffers()], key=lambda pair: pair[0]
-    ):
-        if is_lazy(value):
-            raise UsageError(
-                f"The weights {name} have no shape yet: run one batch through the network first."
-            )
-        digest.update(f"{name} {value.dtype} {tuple(value.shape)}\n".encode())
-        try:
-            numbers = value.detach().cpu().contiguous().reshape(-1).view(torch.uint8).numpy()
-        except (RuntimeError, NotImplementedError) as error:
-            raise UsageError(f"The weights {name} are no plain numbers ({value.dtype}).") from error
-        digest.update(numbers.data)
-    return digest.hexdigest()
 
 
 @contextmanager

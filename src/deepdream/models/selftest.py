@@ -16,8 +16,9 @@ from deepdream import __version__, native
 from deepdream.errors import DeepDreamError
 from deepdream.models import cache
 from deepdream.models.catalog import catalog
+from deepdream.models.devices import devices
 from deepdream.models.download import is_offline
-from deepdream.models.loading import DEFAULT, devices, load_model
+from deepdream.models.loading import DEFAULT, load_model
 from deepdream.models.network import Model
 
 _PACKAGES = ("torch", "torchvision", "timm", "captum", "pillow", "numpy", "safetensors", "typer", "rich")

@@ -1,7 +1,8 @@
 """Where a picture comes from: the recipe inside it, hashes, and files that are whole or not there."""
 
 from deepdream.provenance.files import replacing, sha256_of, write_bytes, write_text
-from deepdream.provenance.recipe import Prediction, Recipe, read_recipe_text, versions
+from deepdream.provenance.recipe import Prediction, Recipe, versions
+from deepdream.provenance.recipe_reading import read_recipe_text
 from deepdream.provenance.resources import Resource, find_resource, is_pinned, pin
 from deepdream.provenance.sheet_record import SheetRecord, is_sheet_text, read_sheet_text
 

@@ -12,7 +12,8 @@ from typing import Any
 
 from deepdream import __version__
 from deepdream.errors import PictureError
-from deepdream.provenance.recipe import MAX_SETTING, SCHEMA
+from deepdream.provenance.recipe import SCHEMA
+from deepdream.provenance.recipe_reading import MAX_SETTING
 
 _KINDS = ("sweep", "atlas")
 
