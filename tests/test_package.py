@@ -29,6 +29,11 @@ def test_the_settings_need_no_torch() -> None:
     assert not loaded & set(HEAVY)
 
 
+@pytest.mark.parametrize("package", ["lecture", "lessons", "attribution", "models"])
+def test_importing_a_package_for_a_discussion_loads_no_torch(package: str) -> None:
+    assert "torch" not in modules_after(f"import deepdream.{package}")
+
+
 def test_everything_promised_is_there_and_documented() -> None:
     assert set(deepdream.__all__) <= set(dir(deepdream))
     for name in dir(deepdream):

@@ -10,12 +10,12 @@ from deepdream.images import Picture
 from deepdream.lessons.accountable import accountability
 from deepdream.lessons.exhibit import SCHEMA, Exhibit, Tell, in_silence, run_record
 from deepdream.lessons.fooling import fool
-from deepdream.lessons.reasons import reason
-from deepdream.lessons.rungs import ladder
-from deepdream.lessons.shortcuts import wrong_reasons
+from deepdream.lessons.ladder_lesson import ladder
+from deepdream.lessons.reason_lesson import reason
+from deepdream.lessons.shortcut_lesson import wrong_reasons
 from deepdream.lessons.stages import hierarchy
 from deepdream.lessons.tracing import trace
-from deepdream.lessons.units import unit
+from deepdream.lessons.unit_lesson import unit
 from deepdream.models import Model
 from deepdream.pages import Html, Section, folded, joined, numbers, page, photo, prose, table, tag
 from deepdream.plan import plan_for
