@@ -73,3 +73,10 @@ def _middle(image: Tensor, longest: int = 8) -> Tensor:
         spare = max(0, image.shape[dim] - longest * image.shape[other]) // 2
         image = image.narrow(dim, spare, image.shape[dim] - 2 * spare)
     return image
+
+
+def statistics(plan: Preprocessing, device: torch.device) -> tuple[Tensor, Tensor]:
+    """The mean and the standard deviation of ``plan``, each (1, 3, 1, 1), float32."""
+    # Through float64, so that a decimal such as 0.485 is rounded once.
+    both = torch.tensor([plan.mean, plan.std], dtype=torch.float64).to(device, torch.float32)
+    return both[0].view(1, 3, 1, 1), both[1].view(1, 3, 1, 1)

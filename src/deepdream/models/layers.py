@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from deepdream.models.receptive_fields import WHOLE, Reach, ReachMode
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Sequence
 
 
 @dataclass(frozen=True)
@@ -188,3 +188,51 @@ def single_thread(network: nn.Module) -> Iterator[None]:
     finally:
         if small:
             torch.set_num_threads(threads)
+
+
+class evaluating:  # noqa: N801 - used as a verb
+    """The module in evaluation mode for a while; every submodule's mode is restored."""
+
+    def __init__(self, module: nn.Module) -> None:
+        self.modes = {part: part.training for part in module.modules()}
+
+    def __enter__(self) -> None:
+        for part in self.modes:
+            part.training = False
+
+    def __exit__(self, *_: object) -> None:
+        for part, mode in self.modes.items():
+            part.training = mode
+
+
+class _Reached(Exception):  # noqa: N818 - a signal, not an error
+    """The deepest layer of interest has run; nothing after it is needed."""
+
+
+def outputs_of(
+    layers: Sequence[Layer], network: nn.Module, run: Callable[[], Any], *, whole: bool
+) -> tuple[dict[str, Tensor], Any]:
+    """The outputs of ``layers`` by name while ``run`` computes, and what it returns.
+
+    Unless the ``whole`` network is needed, it stops at the deepest of the layers and returns None for the rest.
+    """
+    remaining = {layer.name: layer.runs for layer in layers}
+    last = None if whole else max(layers, key=lambda layer: layer.depth).name
+    captured: dict[str, Tensor] = {}
+
+    def watch(name: str) -> Callable[[nn.Module, Any], None]:
+        def keep(_: nn.Module, output: Tensor) -> None:
+            remaining[name] -= 1
+            if remaining[name] == 0 and name == last:
+                captured[name] = output
+                raise _Reached
+            # What runs next may write into this tensor (an in-place addition), so keep a copy.
+            captured[name] = output.clone() if remaining[name] == 0 else output
+
+        return keep
+
+    try:
+        with hooked({network.get_submodule(layer.name): watch(layer.name) for layer in layers}):
+            return captured, run()
+    except _Reached:
+        return captured, None

@@ -195,7 +195,8 @@ def _read(place: cache.WeightLocation, entry: CatalogEntry) -> tuple[Tensors, st
 
 
 def _fitted(entry: CatalogEntry, tensors: Tensors, what: str) -> nn.Module:
-    tensors = {name: value for name, value in tensors.items() if not _training_only(entry, name)}
+    if entry.source == "torchvision":  # whose files also hold heads that only training uses
+        tensors = {n: t for n, t in tensors.items() if not torchvision_networks.ignored(entry.network, n)}
     module = _build(entry, entry.classes)
     tensors = rename_by_order(module, tensors)
     classes = _classes_of(tensors, module, entry)
@@ -212,10 +213,6 @@ def _classes_of(tensors: Tensors, module: nn.Module, entry: CatalogEntry) -> int
     if theirs is None or own.shape[:1] != (entry.classes,) or theirs.dim() != own.dim():
         return entry.classes
     return theirs.shape[0]
-
-
-def _training_only(entry: CatalogEntry, tensor: str) -> bool:
-    return entry.source == "torchvision" and torchvision_networks.ignored(entry.network, tensor)
 
 
 def _build(entry: CatalogEntry, classes: int) -> nn.Module:

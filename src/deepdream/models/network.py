@@ -2,39 +2,34 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from types import MappingProxyType
-from typing import Any
 
 import torch
 from torch import Tensor, nn
 
 from deepdream.errors import UnknownNameError, UsageError
-from deepdream.models.feeding import cropped, normalized, uncropped
-from deepdream.models.layers import Layer, hooked, probe_layers
+from deepdream.models.class_names import find_class
+from deepdream.models.feeding import cropped, normalized, statistics, uncropped
+from deepdream.models.layers import Layer, evaluating, outputs_of, probe_layers
+from deepdream.models.picture_sizes import PictureSizes
 from deepdream.models.precision import LOWER, Passage, lowered
 from deepdream.models.prepare import Prepared, plain_copy, prepare
-from deepdream.models.records import Preprocessing, WeightsRecord
+from deepdream.models.records import Preprocessing, WeightsRecord, three
 from deepdream.tensors import doubled, generator
 
 #: Asks ``activations`` for the network's own output.
 LOGITS = "logits"
 
 
-class _Reached(Exception):  # noqa: N818 - a signal, not an error
-    """The deepest wanted layer has run; nothing after it is needed."""
-
-
 @dataclass(eq=False)
 class Model:
     """A convolutional classifier, fed with RGB pictures (B, 3, H, W) in [0, 1].
 
-    Normalization, labels, layer names and size limits are its business and nobody else's. The module that
-    was handed in is never changed: work is done by a prepared copy (see ``prepare``). ``address`` is what
-    ``load_model`` was given, where that is not the name.
+    It does the normalization and knows labels, layer names and size limits. The module that is passed in is never
+    changed: a prepared copy is used (see ``prepare``). ``address`` is what ``load_model`` was given, if not the name.
     """
 
     module: nn.Module
@@ -61,9 +56,8 @@ class Model:
     ) -> Model:
         """A model around the caller's own module, which takes normalized (B, 3, H, W) batches."""
         sizes = {"resize": round(input_size * 8 / 7), "crop": input_size, "fixed": fixed}
-        preprocessing = Preprocessing(_three(mean), _three(std), **sizes)  # type: ignore[arg-type]
-        first = next(iter(module.parameters()), None)
-        device = first.device if first is not None else torch.device("cpu")
+        preprocessing = Preprocessing(three(mean), three(std), **sizes)  # type: ignore[arg-type]
+        device = next((parameter.device for parameter in module.parameters()), torch.device("cpu"))
         return cls(module, name or type(module).__name__, preprocessing, tuple(labels), device=device)
 
     def __call__(self, image: Tensor) -> Tensor:
@@ -109,28 +103,11 @@ class Model:
         wanted = [self.layer(name) for name in names if name != LOGITS]
         plain = any(layer.name in self._prepared.changed for layer in wanted)
         prepared = self._plain if plain else self._prepared
-        left = {layer.name: layer.runs for layer in wanted}
-        last = None if LOGITS in names else max(wanted, key=lambda layer: layer.depth).name
-        captured: dict[str, Tensor] = {}
-
-        def watch(name: str) -> Any:
-            def keep(_: nn.Module, output: Tensor) -> None:
-                left[name] -= 1
-                if left[name] == 0 and name == last:
-                    captured[name] = output
-                    raise _Reached
-                # What runs next may write into this tensor (an in-place addition), so keep a copy.
-                captured[name] = output.clone() if left[name] == 0 else output
-
-            return keep
-
         passage = Passage(self.precision)
         x = passage.enter(self.normalize(image))
-        try:
-            with hooked({prepared.network.get_submodule(layer.name): watch(layer.name) for layer in wanted}):
-                captured[LOGITS] = prepared(x)
-        except _Reached:
-            pass
+        captured, logits = outputs_of(wanted, prepared.network, lambda: prepared(x), whole=LOGITS in names)
+        if logits is not None:
+            captured[LOGITS] = logits
         return {name: passage.leave(prepared.turned(captured[name])) for name in names}
 
     def normalize(self, image: Tensor) -> Tensor:
@@ -171,28 +148,10 @@ class Model:
         """The index of a class given by index or by name ("golden retriever"; a unique part will do).
 
         Raises:
-            UnknownNameError: no class, or several classes, answer to ``text``.
+            UnknownNameError: no such class; with the nearest names.
+            UsageError: no such index, or several classes match.
         """
-        if text.lstrip("-").isdigit():
-            if 0 <= int(text) < self.classes:
-                return int(text)
-            raise UsageError(
-                f"No class {text} in {self.name}: it has {self.classes}, from 0 to {self.classes - 1}."
-            )
-        wanted = text.casefold().strip()
-        exact = [i for i, label in enumerate(self.labels) if label.casefold() == wanted]
-        part = exact or [i for i, label in enumerate(self.labels) if wanted in label.casefold()]
-        # "cat" means a cat, not an oystercatcher: whole words come first.
-        part = [i for i in part if re.search(rf"\b{re.escape(wanted)}\b", self.labels[i].casefold())] or part
-        if len(part) == 1 or exact:
-            return part[0]
-        if part:
-            names = ", ".join(repr(self.labels[i]) for i in part[:8])
-            more = f" and {len(part) - 8} more" if len(part) > 8 else ""
-            raise UsageError(
-                f"{len(part)} classes of {self.name} contain {text!r}: {names}{more}. Give one of them whole."
-            )
-        raise UnknownNameError("class", text, self.labels, where=self.name)
+        return find_class(text, self.labels, classes=self.classes, network=self.name)
 
     def find_class_of(self, text: str, network: str = "") -> int:
         """As ``find_class``, in ``network`` where there are several; this one has no other."""
@@ -208,19 +167,14 @@ class Model:
     @cached_property
     def layers(self) -> Mapping[str, Layer]:
         """Every layer by name, in order of execution (one probe pass, then remembered)."""
-        with _evaluating(self.module):
+        with evaluating(self.module):
             return MappingProxyType(probe_layers(self.module, self._example))
 
     def layer(self, name: str) -> Layer:
         """The layer ``name``. Raises UnknownNameError with the nearest names."""
         if name not in self.layers:
-            raise UnknownNameError(
-                "layer",
-                name,
-                self.layers,
-                where=self.name,
-                listing=f"deepdream layers {self.address or self.name}",
-            )
+            listing = f"deepdream layers {self.address or self.name}"
+            raise UnknownNameError("layer", name, self.layers, where=self.name, listing=listing)
         return self.layers[name]
 
     def check_layer(self, name: str) -> None:
@@ -234,7 +188,7 @@ class Model:
         return ()
 
     def class_count(self, name: str = LOGITS) -> int:
-        """How many logits ``name`` gives: ``logits``, or those of a network beside this one."""
+        """The number of logits of ``name``: ``logits``, or those of a network beside this one."""
         self.check_layer(name)
         return self.classes
 
@@ -243,78 +197,36 @@ class Model:
         """The layer to dream at by default: two thirds up, among the main spatial layers."""
         if self.preferred_layer:
             return self.preferred_layer
-        spatial = [layer for layer in self.layers.values() if layer.spatial and layer.main]
-        if not spatial:
-            spatial = [layer for layer in self.layers.values() if layer.spatial]
+        spatial = [layer for layer in self.layers.values() if layer.spatial]
         if not spatial:
             raise UsageError(f"{self.name} has no layer with a spatial output; choose one with --layer.")
-        return min(spatial, key=lambda layer: abs(layer.depth - 0.62)).name
+        main = [layer for layer in spatial if layer.main] or spatial
+        return min(main, key=lambda layer: abs(layer.depth - 0.62)).name
 
     def minimum_size(self, layers: Iterable[str]) -> int:
         """The side in pixels of the smallest square picture from which ``layers`` can be computed."""
-        names = tuple(sorted(set(layers)))
-        if self.preprocessing.fixed:
-            return self.preprocessing.crop
-        if names not in self._minimum_sizes:
-            self._minimum_sizes[names] = self._search_minimum(names)
-        return self._minimum_sizes[names]
+        return self._sizes.minimum(layers)
 
     def positions(self, layer: str, height: int, width: int) -> int:
         """How many positions h * w a layer's output has for a picture of this size; remembered.
 
         Read off two strips of the picture, one as high and one as wide, so that a huge picture costs little.
         """
-        key = (layer, height, width)
-        if key not in self._positions:
-            thin = max(self.minimum_size([layer]), self.layer(layer).stride or 1)
-            strips = [(height, thin), (thin, width)]
-            with torch.no_grad():
-                shapes = [self.activations(self._zeros(*strip), [layer])[layer].shape for strip in strips]
-            self._positions[key] = shapes[0][-2] * shapes[1][-1]
-        return self._positions[key]
+        return self._sizes.positions(layer, height, width)
 
     @cached_property
-    def _positions(self) -> dict[tuple[str, int, int], int]:
-        return {}
-
-    def _zeros(self, height: int, width: int) -> Tensor:
-        return torch.zeros(1, 3, height, width, device=self.device, dtype=self._dtype)
-
-    @property
-    def _dtype(self) -> torch.dtype:
-        return next((p.dtype for p in self.module.parameters() if p.is_floating_point()), torch.float32)
-
-    def _search_minimum(self, names: tuple[str, ...]) -> int:
-        low, high = 0, self.preprocessing.crop  # low fails, high works
-        while high - low > 1:
-            middle = (low + high) // 2
-            low, high = (low, middle) if self._works_at(middle, names) else (middle, high)
-        return high
-
-    def _works_at(self, side: int, names: tuple[str, ...]) -> bool:
-        try:
-            with torch.no_grad():
-                self.activations(self._zeros(side, side), names)
-        except (RuntimeError, ValueError, AssertionError):
-            return False
-        return True
-
-    @cached_property
-    def _minimum_sizes(self) -> dict[tuple[str, ...], int]:
-        return {}
+    def _sizes(self) -> PictureSizes:
+        return PictureSizes(self)
 
     @cached_property
     def _statistics(self) -> tuple[Tensor, Tensor]:
-        shape = (1, 3, 1, 1)
-        plan = self.preprocessing
-        mean = torch.tensor(plan.mean, dtype=torch.float64).view(shape).to(self.device, torch.float32)
-        std = torch.tensor(plan.std, dtype=torch.float64).view(shape).to(self.device, torch.float32)
-        return mean, std
+        return statistics(self.preprocessing, self.device)
 
     @cached_property
     def _example_picture(self) -> Tensor:
         side = self.preprocessing.crop
-        return torch.rand(1, 3, side, side, generator=generator(0)).to(self._dtype)
+        dtype = next((p.dtype for p in self.module.parameters() if p.is_floating_point()), torch.float32)
+        return torch.rand(1, 3, side, side, generator=generator(0)).to(dtype)
 
     @property
     def _example(self) -> Tensor:
@@ -322,36 +234,14 @@ class Model:
 
     @cached_property
     def _prepared(self) -> Prepared:
-        with _evaluating(self.module):
+        with evaluating(self.module):
             return prepare(self.module, self._example, dtype=LOWER.get(self.precision))
 
     @cached_property
     def _plain(self) -> Prepared:
         """A frozen copy whose every part gives its own output (rarely needed)."""
-        with _evaluating(self.module):
+        with evaluating(self.module):
             return plain_copy(self.module, self._example, LOWER.get(self.precision))
 
     def _repr_html_(self) -> str:
         return f"<b>{self.name}</b>, {len(self.layers)} layers, weights: {self.weights.origin}"
-
-
-class _evaluating:  # noqa: N801 - used as a verb
-    """The module in evaluation mode for a while; every submodule's mode is restored."""
-
-    def __init__(self, module: nn.Module) -> None:
-        self.modes = {part: part.training for part in module.modules()}
-
-    def __enter__(self) -> None:
-        for part in self.modes:
-            part.training = False
-
-    def __exit__(self, *_: object) -> None:
-        for part, mode in self.modes.items():
-            part.training = mode
-
-
-def _three(values: Sequence[float]) -> tuple[float, float, float]:
-    if len(values) == 1:
-        values = [values[0]] * 3
-    red, green, blue = (float(v) for v in values)
-    return red, green, blue

@@ -36,7 +36,7 @@ def lowered(model: AnyModel, precision: str, **changes: Any) -> AnyModel:
     if precision not in LOWER:
         raise UnknownNameError("precision", precision, ("float32", *LOWER))
     twin = replace(model, precision=precision, **changes)
-    twin.__dict__ |= {name: getattr(model, name) for name in ("layers", "_minimum_sizes", "_positions")}
+    twin.__dict__ |= {name: getattr(model, name) for name in ("layers", "_sizes")}
     try:
         with torch.no_grad():
             twin._prepared(Passage(precision).enter(twin._example))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 
@@ -85,3 +86,9 @@ class CatalogEntry:
     def size_text(self) -> str:
         """The download's size in MB of 2**20 bytes, as torchvision states it."""
         return "size unknown" if self.bytes is None else f"{self.bytes / 2**20:.1f} MB"
+
+
+def three(values: Sequence[float]) -> tuple[float, float, float]:
+    """One number for each of red, green and blue; a single number is used for all three."""
+    red, green, blue = (float(v) for v in (values if len(values) != 1 else [values[0]] * 3))
+    return red, green, blue
