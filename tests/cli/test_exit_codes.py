@@ -17,7 +17,6 @@ from hypothesis import strategies as st
 from PIL import Image
 
 import deepdream
-from deepdream.cli import run_command
 from deepdream.errors import MemoryExhaustedError, WeightsError
 from deepdream.models import Model
 
@@ -121,11 +120,11 @@ def test_3_for_a_picture_that_is_missing(quick: Path, command: Any) -> None:
     assert command("rerun", "lost.png").code == 3
 
 
-def test_4_for_weights(quick: Path, command: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_4_for_weights(quick: Path, command: Any, use_network: Any) -> None:
     def missing(*_: object) -> None:
         raise WeightsError("no weights")
 
-    monkeypatch.setattr(run_command, "load_network", missing)
+    use_network(missing)
     done = command("run", "photo.png")
     assert (done.code, done.out, done.err) == (4, "", "deepdream: no weights\n")
 

@@ -14,7 +14,6 @@ import pytest
 import torch
 from PIL import Image
 
-from deepdream.cli import rerun_commands, run_command
 from deepdream.images import read_picture, read_recipe, write_picture
 from deepdream.models import Model
 
@@ -23,7 +22,9 @@ FAST = ("--octaves", "2", "--octave-scale", "1.2", "--steps", "2")
 
 
 @pytest.fixture
-def asked(tiny_model: Model, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[tuple[object, ...]]:
+def asked(
+    use_network: Any, tiny_model: Model, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> list[tuple[object, ...]]:
     """The small network under every name, in an empty folder; what was asked for is noted."""
     seen: list[tuple[object, ...]] = []
 
@@ -31,8 +32,7 @@ def asked(tiny_model: Model, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
         seen.append(words)
         return tiny_model
 
-    for commands in (run_command, rerun_commands):
-        monkeypatch.setattr(commands, "load_network", load)
+    use_network(load)
     monkeypatch.chdir(tmp_path)
     chance = np.random.default_rng(0)
     small = Image.fromarray(chance.integers(20, 230, (6, 7, 3), dtype=np.uint8))

@@ -40,7 +40,7 @@ def test_a_real_run_saves_what_is_there(number: signal.Signals, code: int, tmp_p
     assert json.loads(read_recipe(partial) or "")["finished"] is False
     document = json.loads(out)
     assert document["results"] == []
-    assert document["failed"][0]["input"] == "noise"
+    assert (document["left"], document["partial"]) == (1, [str(partial)])
     assert [path.name for path in tmp_path.iterdir()] == ["d_partial.png"]
 
 
@@ -49,8 +49,9 @@ def test_ctrl_c_before_the_first_step_leaves_nothing(tmp_path: Path) -> None:
     """The signal comes while the program is still loading."""
     program = (
         "import os, signal, sys\n"
-        "from deepdream.cli import run_command, main\n"
-        "run_command.load_network = lambda *_: os.kill(os.getpid(), signal.SIGINT)\n"
+        "from deepdream.batch.task import NetworkSpec\n"
+        "from deepdream.cli import main\n"
+        "NetworkSpec.load = lambda *_, **__: os.kill(os.getpid(), signal.SIGINT)\n"
         f"sys.argv = ['deepdream', 'run', 'noise', '-o', {str(tmp_path / 'd.png')!r}]\n"
         "main.main()\n"
     )
@@ -126,7 +127,8 @@ def test_pictures_that_were_finished_stand_in_the_json(stopping: Any, command: A
     assert done.code == 143
     document = json.loads(done.out)
     assert [result["input"] for result in document["results"]] == ["in/a.png"]
-    assert document["failed"][0]["input"] == "in/b.png"
+    assert document["left"] == 2
+    assert [Path(path).name[0] for path in document["partial"]] == ["b"]
     assert len(list(Path("out").iterdir())) == 2
 
 

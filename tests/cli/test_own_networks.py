@@ -117,7 +117,7 @@ def test_a_file_that_the_recipe_does_not_ask_for(command: Any) -> None:
     assert command(*DREAM, "--layer", "blocks.1").code == 0
     done = command("rerun", "dream.png", "--model", "zoo.py:build")
     assert done.code == 2
-    assert "--model zoo.py:build is not asked for" in done.err
+    assert "--model zoo.py:build is not needed" in done.err
 
 
 def test_another_function_of_the_file_is_another_network(command: Any) -> None:
@@ -155,7 +155,7 @@ def test_a_dream_goes_on_with_the_same_function_only(command: Any, monkeypatch: 
     done = command(*words)
     monkeypatch.setattr(loop, "advance", advance)
     assert done.code == 130
-    assert "`deepdream resume d.png --model zoo.py:labeled` goes on." in done.err
+    assert "Continue with `deepdream resume d.png --model zoo.py:labeled`." in done.err
     assert command("resume", "d.png").code == 2
     refused = command("resume", "d.png", "--model", "zoo.py:build")
     assert refused.code == 4
@@ -166,10 +166,10 @@ def test_a_dream_goes_on_with_the_same_function_only(command: Any, monkeypatch: 
 
 
 def test_an_interrupted_dream_goes_on_with_the_file(command: Any) -> None:
-    from deepdream.cli.resume_command import again_with
+    from deepdream.batch.dreams import resume_options
 
-    assert again_with(["resnet18", "my nets/zoo.py:build"], None) == " --model 'my nets/zoo.py:build'"
-    assert again_with(["resnet18"], "random:1") == " --weights random:1"
+    assert resume_options(["resnet18", "my nets/zoo.py:build"], None) == " --model 'my nets/zoo.py:build'"
+    assert resume_options(["resnet18"], "random:1") == " --weights random:1"
 
 
 def test_it_is_said_in_json_what_is_wrong(command: Any) -> None:

@@ -56,7 +56,7 @@ def test_a_real_run_stopped_at_a_random_step_and_resumed_is_the_uninterrupted_ru
     assert process.returncode == (-9 if number == signal.SIGKILL else 128 + number)
     assert not output.exists()
     if number != signal.SIGKILL:
-        assert f"`deepdream resume {output}` goes on." in err
+        assert f"Continue with `deepdream resume {output}`." in err
     subprocess.run(deepdream("resume", output, "--quiet"), check=True, env=ENVIRONMENT)
     assert read_picture(output).pixels.tobytes() == read_picture(whole).pixels.tobytes()
     assert not state.exists()
@@ -112,7 +112,7 @@ def stopped(folder: Path, command: Any, monkeypatch: pytest.MonkeyPatch) -> Path
         done = command("run", "noise", "--size", "40", "--steps", "6", "--octaves", "1", "-o", "d.png",
                        "--bits", "16", "--decided-by", "Ada", "--checkpoint-every", "100")  # fmt: skip
     assert done.code == 130
-    assert "the picture so far is in d_partial.png. `deepdream resume d.png` goes on." in done.err
+    assert "the picture so far is in d_partial.png. Continue with `deepdream resume d.png`." in done.err
     return folder / "d.png.state"
 
 
@@ -134,7 +134,7 @@ def test_a_waiting_dream_is_not_dreamed_over(stopped: Path, command: Any) -> Non
     words = ("run", "noise", "--size", "40", "--steps", "2", "-o", "d.png", "--checkpoint-every", "1")
     refused = command(*words)
     assert refused.code == 7
-    assert "d.png.state holds an interrupted dream: `deepdream resume d.png` goes on" in refused.err
+    assert "d.png.state holds an interrupted dream. Continue it with `deepdream resume d.png`" in refused.err
     assert command(*words, "--overwrite").code == 0
     assert not stopped.exists()
 
@@ -159,3 +159,12 @@ def test_a_finished_run_leaves_no_state(folder: Path, command: Any) -> None:
     done = command("run", "noise", "--size", "40", "--steps", "3", "-o", "d.png", "--checkpoint-every", "1")
     assert done.code == 0
     assert [path.name for path in folder.iterdir()] == ["d.png"]
+
+
+def test_a_dream_that_cannot_be_resumed_does_not_end_the_others(stopped: Path, command: Any) -> None:
+    Path("a.png.state").write_bytes(b"no state")
+    done = command("resume", ".")
+    assert (done.code, done.out) == (6, "d.png\n")
+    assert "deepdream: a.png: a.png.state is cut off or damaged" in done.err
+    assert "1 of 2 inputs failed; the first is a.png." in done.err
+    assert not stopped.exists()

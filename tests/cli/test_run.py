@@ -17,7 +17,7 @@ from deepdream.batch.task import NetworkSpec
 from deepdream.images import read_picture, read_recipe
 from deepdream.models import Model
 
-LOAD = NetworkSpec.load
+LOAD = NetworkSpec._load
 FAST = ("--octaves", "1", "--steps", "1")
 
 
@@ -241,9 +241,9 @@ def test_json_says_everything_about_a_picture(command: Any) -> None:
     save("photo.png")
     done = command("run", "photo.png", "-o", "d.png", "--json", *FAST)
     document = json.loads(done.out)
-    assert list(document) == ["schema", "results", "failed"]
+    assert list(document) == ["schema", "results", "skipped", "failed", "left"]
     (result,) = document["results"]
-    assert (result["input"], result["output"], result["skipped"]) == ("photo.png", "d.png", False)
+    assert (result["input"], result["output"]) == ("photo.png", "d.png")
     assert result["octaves"] == [[36, 40]]
     assert set(result["measures"]) == {
         "strength", "high_frequency_share", "checkerboard", "chroma_share", "newly_clipped", "ssim",
@@ -291,7 +291,9 @@ def test_skipped_pictures_stand_in_the_json(command: Any) -> None:
     save("photo.png")
     save("d.png")
     done = command("run", "photo.png", "-o", "d.png", "--json", "--skip-existing", *FAST)
-    assert json.loads(done.out)["results"] == [{"input": "photo.png", "output": "d.png", "skipped": True}]
+    document = json.loads(done.out)
+    assert (document["results"], document["left"]) == ([], 0)
+    assert document["skipped"] == [{"input": "photo.png", "output": "d.png"}]
 
 
 def test_a_dry_run_says_all_and_writes_nothing(command: Any) -> None:
@@ -355,7 +357,7 @@ def test_help_says_every_default_once_and_starts_with_examples(command: Any) -> 
 
 @pytest.mark.weights
 def test_the_embedded_network_is_the_default(command: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(NetworkSpec, "load", LOAD)
+    monkeypatch.setattr(NetworkSpec, "_load", LOAD)
     done = command("run", "noise", "--size", "64", "--dry-run", "--json")
     (plan,) = json.loads(done.out)["plans"]
     assert plan["objective"] == "layer(blocks.4)"

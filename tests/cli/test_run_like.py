@@ -9,7 +9,6 @@ from typing import Any
 import numpy as np
 import pytest
 
-from deepdream.cli import run_command
 from deepdream.images import read_recipe, write_picture
 from deepdream.models import Model
 
@@ -17,7 +16,9 @@ FAST = ("--octaves", "2", "--octave-scale", "1.2", "--steps", "2", "--color", "0
 
 
 @pytest.fixture(autouse=True)
-def asked(tiny_model: Model, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[tuple[Any, ...]]:
+def asked(
+    use_network: Any, tiny_model: Model, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> list[tuple[Any, ...]]:
     """The small network under every name, in a folder with two photos; the words of each load."""
     loads: list[tuple[Any, ...]] = []
 
@@ -25,7 +26,7 @@ def asked(tiny_model: Model, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
         loads.append(words)
         return tiny_model
 
-    monkeypatch.setattr(run_command, "load_network", load)
+    use_network(load)
     monkeypatch.chdir(tmp_path)
     rng = np.random.default_rng(0)
     for name, shape in (("photo.png", (40, 48)), ("other.png", (44, 60)), ("face.png", (40, 48))):

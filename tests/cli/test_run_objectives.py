@@ -13,7 +13,6 @@ import pytest
 import torch
 from torch import nn
 
-from deepdream.cli import rerun_commands, run_command
 from deepdream.cli.run_objective import Goal, objective_text
 from deepdream.errors import UsageError
 from deepdream.images import read_picture, read_recipe, write_picture
@@ -24,7 +23,9 @@ LABELS = ["ant", "golden retriever", "cat", "dog", "eel"]
 
 
 @pytest.fixture(autouse=True)
-def small(small_network: nn.Module, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def small(
+    use_network: Any, small_network: nn.Module, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Two small networks, and a folder with a photo, a flower, a mask and a vector."""
 
     def load(name: str, *_: object) -> Model:
@@ -35,8 +36,7 @@ def small(small_network: nn.Module, tmp_path: Path, monkeypatch: pytest.MonkeyPa
         name = "other" if name == "other" else "tiny"
         return Model.wrap(network, mean=(0.5,), std=(0.25,), labels=LABELS, name=name, input_size=64)
 
-    for commands in (run_command, rerun_commands):
-        monkeypatch.setattr(commands, "load_network", load)
+    use_network(load)
     monkeypatch.chdir(tmp_path)
     chance = np.random.default_rng(0)
     Path("far").mkdir()

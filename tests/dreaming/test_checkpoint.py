@@ -15,7 +15,7 @@ from safetensors import safe_open
 from safetensors.torch import save_file
 from torch import Tensor
 
-from deepdream.dreaming.checkpoint import Checkpoint, read_checkpoint, write_checkpoint
+from deepdream.dreaming.checkpoint import OutputOptions, read_checkpoint, write_checkpoint
 from deepdream.dreaming.loop import dream
 from deepdream.dreaming.result import begin, go_on
 from deepdream.dreaming.state import State
@@ -36,9 +36,14 @@ def picture() -> Picture:
 
 @pytest.fixture
 def kept(tiny_model: Model, picture: Picture, tmp_path: Path) -> Path:
-    draft, state = begin(tiny_model, picture, plan_for("natural", **SHORT))
+    ongoing = begin(tiny_model, picture, plan_for("natural", **SHORT))
+    state = ongoing.state
     step = next(dream(tiny_model, state.plan, state=state))
-    write_checkpoint(tmp_path / "d.png.state", Checkpoint(step.state, draft, False, 7))
+    write_checkpoint(
+        tmp_path / "d.png.state",
+        replace(ongoing, state=step.state),
+        OutputOptions(metadata=False, checkpoint_every=7),
+    )
     return tmp_path / "d.png.state"
 
 
@@ -48,17 +53,18 @@ def kept(tiny_model: Model, picture: Picture, tmp_path: Path) -> Path:
     + [("natural", {"parameterization": name}) for name in ("laplacian", "shared")]
     + [("natural", {"parameterization": "cppn", "start": "noise"})],
 )
-def test_at_every_step_a_kept_dream_goes_on_bit_for_bit(
+def test_at_every_step_a_kept_ongoinggoes_on_bit_for_bit(
     preset: str, changed: dict[str, Any], tiny_model: Model, picture: Picture, tmp_path: Path
 ) -> None:
-    draft, state = begin(tiny_model, picture, plan_for(preset, **SHORT, **changed))
-    whole = go_on(tiny_model, draft, state)
+    ongoing = begin(tiny_model, picture, plan_for(preset, **SHORT, **changed))
+    state = ongoing.state
+    whole = go_on(tiny_model, ongoing)
     states = [step.state for step in dream(tiny_model, state.plan, state=state)]
     for number, stopped in enumerate([state, *states[:-1]]):
         path = tmp_path / f"{number}.state"
-        write_checkpoint(path, Checkpoint(stopped, draft))
-        again = read_checkpoint(path)
-        resumed = go_on(tiny_model, again.draft, again.state)
+        write_checkpoint(path, replace(ongoing, state=stopped))
+        again, _ = read_checkpoint(path)
+        resumed = go_on(tiny_model, again)
         assert resumed.pixels.tobytes() == whole.pixels.tobytes()
         assert resumed.recipe == whole.recipe
         assert resumed.alpha is not None
@@ -66,11 +72,12 @@ def test_at_every_step_a_kept_dream_goes_on_bit_for_bit(
 
 
 def test_every_field_of_the_state_is_kept(kept: Path, tiny_model: Model, picture: Picture) -> None:
-    draft, state = begin(tiny_model, picture, plan_for("natural", **SHORT, calm=0.5))
+    ongoing = begin(tiny_model, picture, plan_for("natural", **SHORT, calm=0.5))
+    state = ongoing.state
     state = next(dream(tiny_model, state.plan, state=state)).state
-    write_checkpoint(kept, Checkpoint(state, draft, False, 7))
-    back = read_checkpoint(kept)
-    assert (back.metadata, back.every) == (False, 7)
+    write_checkpoint(kept, replace(ongoing, state=state), OutputOptions(metadata=False, checkpoint_every=7))
+    back, options = read_checkpoint(kept)
+    assert (options.metadata, options.checkpoint_every) == (False, 7)
     for entry in dataclasses.fields(State):
         if entry.name == "references":  # made again, see below
             continue
@@ -88,17 +95,18 @@ def test_a_dream_with_files_goes_on_without_them_bit_for_bit(
     write_picture(guide, picture.pixels[:40, ::-1])
     write_picture(mask, np.tile(np.linspace(0, 1, 80, dtype=np.float32)[:, None], (64, 1, 3)))
     text = f'masked(guide(second, "{guide}"), "{mask}", 0.1) + neuron(first, 2) + caricature(second) - distance()'
-    draft, state = begin(tiny_model, picture, plan_for(**{**SHORT, "objective": text}))
-    whole = go_on(tiny_model, draft, state)
+    ongoing = begin(tiny_model, picture, plan_for(**{**SHORT, "objective": text}))
+    state = ongoing.state
+    whole = go_on(tiny_model, ongoing)
     states = [step.state for step in dream(tiny_model, state.plan, state=state)]
     for path in (guide, mask):
         path.unlink()
     for number, stopped in enumerate([state, *states[:-1]]):
         path = tmp_path / f"{number}.state"
-        write_checkpoint(path, Checkpoint(stopped, draft))
-        again = read_checkpoint(path)
+        write_checkpoint(path, replace(ongoing, state=stopped))
+        again, _ = read_checkpoint(path)
         assert set(again.state.files) == set(state.files)
-        assert go_on(tiny_model, again.draft, again.state).pixels.tobytes() == whole.pixels.tobytes()
+        assert go_on(tiny_model, again).pixels.tobytes() == whole.pixels.tobytes()
 
 
 def _change(path: Path, change: Any) -> None:
@@ -155,8 +163,8 @@ def test_a_dream_that_is_not_there(tmp_path: Path) -> None:
 
 def test_an_older_state_survives_a_failure(kept: Path, tiny_model: Model, picture: Picture) -> None:
     before = kept.read_bytes()
-    checkpoint = read_checkpoint(kept)
-    broken = replace(checkpoint, state=replace(checkpoint.state, octave=float("nan")))
+    waiting, _ = read_checkpoint(kept)
+    broken = replace(waiting, state=replace(waiting.state, octave=float("nan")))
     with pytest.raises(ValueError):
         write_checkpoint(kept, broken)
     assert kept.read_bytes() == before

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from deepdream.dreaming.beginning import start
-from deepdream.dreaming.checkpoint import Checkpoint, checkpoint_path, read_checkpoint, write_checkpoint
+from deepdream.dreaming.checkpoint import checkpoint_path, read_checkpoint, write_checkpoint
 from deepdream.dreaming.loop import dream
 from deepdream.dreaming.result import begin, finish, render
 from deepdream.dreaming.state import State
@@ -112,16 +112,17 @@ def test_thin_pictures_are_cut_by_their_area(tiny_model: Model, shorten: Shorten
     assert states[-1].core == 141
 
 
-def test_a_dream_resumed_after_a_shortage_goes_on_in_the_small_tiles(
+def test_a_ongoingresumed_after_a_shortage_goes_on_in_the_small_tiles(
     tiny_model: Model, shorten: Shorten, tmp_path: Path
 ) -> None:
-    draft, state = begin(tiny_model, _picture(), PLAN)
+    ongoing = begin(tiny_model, _picture(), PLAN)
+    state = ongoing.state
     shorten(120_000)
     states = _states(tiny_model, state)
     path = checkpoint_path(tmp_path / "dream.png")
-    write_checkpoint(path, Checkpoint(states[0], draft))
+    write_checkpoint(path, replace(ongoing, state=states[0]))
     shorten(10**9)  # memory is free again
-    again = _states(tiny_model, read_checkpoint(path).state)
+    again = _states(tiny_model, read_checkpoint(path)[0].state)
     assert again[-1].shrinks == states[-1].shrinks == ((1, 192),)
     assert torch.equal(again[-1].parameters, states[-1].parameters)
     plenty = _states(tiny_model, state)
@@ -129,11 +130,12 @@ def test_a_dream_resumed_after_a_shortage_goes_on_in_the_small_tiles(
 
 
 def test_the_record_tells_of_it(tiny_model: Model, shorten: Shorten) -> None:
-    draft, state = begin(tiny_model, _picture(), PLAN)
+    ongoing = begin(tiny_model, _picture(), PLAN)
+    state = ongoing.state
     shorten(120_000)
-    dreamed = finish(tiny_model, draft, _states(tiny_model, state)[-1])
+    dreamed = finish(tiny_model, replace(ongoing, state=_states(tiny_model, state)[-1]))
     assert read_recipe_text(dreamed.recipe.to_text()).shrinks == ((1, 192),)
-    assert draft.recipe.shrinks == ()
+    assert ongoing.recipe.shrinks == ()
 
 
 def _picture() -> Picture:

@@ -13,9 +13,9 @@ from torch import Tensor
 from deepdream.ascent.parameterizations import PARAMETERIZATIONS
 from deepdream.ascent.transparency import laid_over
 from deepdream.dreaming import dream, render, start, visualize
-from deepdream.dreaming.checkpoint import Checkpoint, read_checkpoint, write_checkpoint
-from deepdream.dreaming.draft import draft_of
+from deepdream.dreaming.checkpoint import read_checkpoint, write_checkpoint
 from deepdream.dreaming.loop import advance
+from deepdream.dreaming.ongoing import dream_of
 from deepdream.dreaming.result import full_size, noise_picture
 from deepdream.dreaming.visualization import visualization_plan
 from deepdream.errors import UsageError
@@ -66,11 +66,11 @@ def test_put_aside_and_gone_on_with_it_is_the_same_bit_for_bit(
     state = start(tiny_model, plan, torch.zeros(1, 3, 40, 48))  # type: ignore[arg-type]
     for _ in range(2):
         state = advance(tiny_model, state)
-    draft = draft_of(
+    ongoing = dream_of(
         tiny_model, noise_picture(40, 48, 0), state, alpha=None, decided_by="", value_range="auto"
     )
-    write_checkpoint(tmp_path / "s", Checkpoint(state, draft))
-    back = read_checkpoint(tmp_path / "s").state
+    write_checkpoint(tmp_path / "s", replace(ongoing, state=state))
+    back = read_checkpoint(tmp_path / "s")[0].state
     last = list(dream(tiny_model, back.plan, state=back))[-1].state
     assert np.array_equal(whole.pixels, full_size(last)[0].permute(1, 2, 0).numpy())
     opacity = last.opacity()
@@ -125,7 +125,7 @@ def test_a_transparent_picture_is_saved_with_its_alpha(tiny_model: Model, tmp_pa
         assert np.abs(alpha - made.alpha).max() <= 0.5 / (2**bits - 1) + 1e-6
 
 
-def test_a_dream_of_a_photo_says_nothing_of_alpha(tiny_model: Model, photo: Tensor) -> None:
+def test_a_ongoingof_a_photo_says_nothing_of_alpha(tiny_model: Model, photo: Tensor) -> None:
     made = render(tiny_model, noise_picture(40, 40, 0), plan_for(objective="layer(second)", steps=1))
     assert made.measures.mean_alpha is None
     assert "mean_alpha" not in made.recipe.measures

@@ -134,6 +134,8 @@ def check_writable(path: Path, *, bits: int = 8) -> None:
     """
     from deepdream.images import SUFFIXES
 
+    if bits not in (8, 16):
+        raise UsageError(f"--bits is 8 or 16, not {bits}.")
     format = SUFFIXES.get(path.suffix.lower())
     if format is None:
         raise UsageError(f"Cannot write pictures as {path.suffix!r}. Use one of {', '.join(SUFFIXES)}.")

@@ -50,8 +50,18 @@ class NetworkSpec:
     """
 
     model: str | tuple[str, ...] = "efficientnet_lite0"
-    weights: str | None = None
+    weights: str | tuple[str | None, ...] | None = None
     device: str = "auto"
+
+    @property
+    def parts(self) -> tuple[NetworkSpec, ...]:
+        """Each network by itself; of several, ``weights`` are those of each, or the same for all."""
+        if isinstance(self.model, str):
+            return (self,)
+        weights = self.weights if isinstance(self.weights, tuple) else (self.weights,) * len(self.model)
+        return tuple(
+            NetworkSpec(name, own, self.device) for name, own in zip(self.model, weights, strict=True)
+        )
 
     def load(
         self, *, offline: bool = False, progress: Callable[[int, int | None], None] | None = None
@@ -61,33 +71,28 @@ class NetworkSpec:
         Raises:
             UnknownNameError, UsageError, WeightsError: as ``load_model``.
         """
-        key = (self, *map(_version, self._files))
-        if key not in _LOADED:
-            from deepdream.models import load_model
-            from deepdream.models.combined import combine_networks
-
-            names = (self.model,) if isinstance(self.model, str) else self.model
-            models = [
-                load_model(
-                    name, weights=self.weights or None, device=self.device, offline=offline, progress=progress
-                )
-                for name in names
-            ]
+        key = tuple((part, _version(str(part.model)), _version(str(part.weights))) for part in self.parts)
+        if (key, self.model) not in _LOADED:
             # Few networks are in use at a time, and each may take a gigabyte.
             while len(_LOADED) >= _KEPT:
                 _LOADED.pop(next(iter(_LOADED)))
-            _LOADED[key] = combine_networks(models, named=not isinstance(self.model, str))
-        return _LOADED[key]
+            _LOADED[key, self.model] = self._load(offline, progress)
+        return _LOADED[key, self.model]
 
-    @property
-    def _files(self) -> Iterator[str]:
-        """Files of the user that may be changed while this process runs."""
-        yield from (self.model,) if isinstance(self.model, str) else self.model
-        yield self.weights or ""
+    def _load(self, offline: bool, progress: Callable[[int, int | None], None] | None) -> Model:
+        from deepdream.models import load_model
+        from deepdream.models.combined import combine_networks
+
+        if isinstance(self.model, str):
+            weights = self.weights if isinstance(self.weights, str) else None
+            return load_model(
+                self.model, weights=weights or None, device=self.device, offline=offline, progress=progress
+            )
+        return combine_networks([part.load() for part in self.parts], named=True)
 
 
 _LOADED: dict[tuple[Any, ...], Model] = {}
-_KEPT = 2
+_KEPT = 4
 
 
 def _version(name: str) -> tuple[int, int] | None:

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from deepdream.batch.dreams import DreamTask
 from deepdream.batch.events import Event, Failed, Finished, Skipped, Stepped, Stopped
 from deepdream.batch.executors import Executor, serial
 from deepdream.batch.outputs import Existing
@@ -46,6 +47,7 @@ class BatchOutput:
     show: Callable[[Finished], None] | None = None
     resume_options: str = ""
     skipped: Mapping[str, str] = field(default_factory=dict)
+    show_notes: bool = True
     stop_note: str = "deepdream: stopping; what is done is kept. A second signal stops at once."
     _outcome: RunOutcome = field(default_factory=RunOutcome)
 
@@ -91,8 +93,8 @@ class BatchOutput:
         return {Path(item).name: event.error for item, event in self._outcome.failures.items()}
 
     def _show(self, event: Event, results: JsonResults | None, *, single: bool) -> None:
-        if isinstance(event, Stepped) and event.note and not self.quiet:
-            say(f"deepdream: {event.note}")
+        if isinstance(event, Stepped) and event.note and self.show_notes and not self.quiet:
+            say(event.note)
         elif isinstance(event, Failed) and not single:
             say(f"deepdream: {spelled(event.item)}: {event.error}")
         elif isinstance(event, Finished):
@@ -114,6 +116,7 @@ class BatchOutput:
             ],
             "failed": [{"input": event.item, "error": event.error} for event in outcome.failures.values()],
             "left": left,
+            **({"partial": list(outcome.stopped.outputs)} if outcome.stopped else {}),
         }
 
     def _end(self, outcome: RunOutcome, total: int, signal_number: int) -> None:
@@ -156,6 +159,21 @@ class BatchOutput:
         elif self.table and stopped.remaining:
             sentence += " Continue with the same command and --skip-existing."
         return sentence
+
+
+def dream_one(task: DreamTask, source: str, *, quiet: bool, resume_options: str = "") -> dict[str, Any]:
+    """Dream one picture with progress; gives its entry of the JSON. Raises what ``BatchOutput.run`` raises."""
+    documents: list[dict[str, Any]] = []
+    output = BatchOutput(
+        Path(source).name,
+        False,
+        quiet,
+        show=lambda event: documents.extend(map(dict, event.documents)),
+        resume_options=resume_options,
+        stop_note="",
+    )
+    output.run(task, [source])
+    return documents[0]
 
 
 def put_outputs(event: Finished) -> None:

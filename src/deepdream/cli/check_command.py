@@ -158,7 +158,7 @@ def _check_many(
         settings["mask"] = None if task.mask is None else Path(task.mask).name
         table.begin(record_of(network, settings), existing)
     title = f"checks of {len(sources)} pictures"
-    BatchOutput(title, as_json, quiet, table=table, summary=CheckMeans()).run(task, sources)
+    BatchOutput(title, as_json, quiet, table=table, summary=CheckMeans(), show_notes=False).run(task, sources)
 
 
 def _applying(task: CheckTask, network: Model) -> tuple[str, ...]:

@@ -268,7 +268,12 @@ def _explain_many(
         outputs = beside(outputs, taken, done=table.done)
         task = replace(task, outputs={item: str(path) for item, path in outputs.items()})
     BatchOutput(
-        f"{task.method} of {len(sources)} pictures", as_json, quiet, table=table, summary=Completeness()
+        f"{task.method} of {len(sources)} pictures",
+        as_json,
+        quiet,
+        table=table,
+        summary=Completeness(),
+        show_notes=False,
     ).run(task, sources)
 
 

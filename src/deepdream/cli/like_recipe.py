@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from deepdream.cli.rerun_commands import differences, name_of_network, recipe_of, weights_of
+from deepdream.batch.recorded import differences, name_of_network, weights_of
+from deepdream.cli.rerun_commands import recipe_of
 from deepdream.cli.terminal import say
 from deepdream.errors import UsageError
 from deepdream.plan import Plan, plan_like

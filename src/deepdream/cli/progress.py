@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -91,12 +92,15 @@ class _Bars:
         if isinstance(event, Started):
             self.progress.reset(self._steps, total=None, description=_short(event.item), stage="")
         if isinstance(event, Stepped):
-            score = "" if event.score is None else f"  activation {event.score:.4g}"
+            score = "" if event.score is None else f" activation {event.score:.4g}"
+            stage = re.sub(
+                r" \(\d+x\d+\)", "", event.stage
+            )  # the sizes leave no room for the bar in 80 columns
             self.progress.update(
                 self._steps,
                 completed=event.number,
                 total=event.total or None,
-                stage=_escaped(event.stage) + score,
+                stage=_escaped(stage) + score,
             )
 
 

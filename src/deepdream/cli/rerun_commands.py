@@ -2,35 +2,31 @@
 
 from __future__ import annotations
 
-import re
 import shutil
 import sys
 import textwrap
-from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from deepdream.batch.outputs import Job, check_free, check_writable
-from deepdream.cli.dream_inputs import Reading, run_one
+from deepdream.batch.dreams import DreamTask, InputOptions
+from deepdream.batch.outputs import check_free, check_writable
+from deepdream.batch.recorded import differences, recorded_networks
+from deepdream.cli.batch_output import dream_one
 from deepdream.cli.options import (
     DeviceOption,
     JsonOption,
-    Keeping,
     MaxPixels,
     OwnModels,
     Quiet,
     WeightsOption,
-    load_network,
 )
-from deepdream.cli.run_objective import together
 from deepdream.cli.terminal import put, put_json, say
-from deepdream.errors import PictureError, UsageError, WeightsError
+from deepdream.errors import PictureError, UsageError
 from deepdream.plan import preset_text
 
 if TYPE_CHECKING:
-    from deepdream.models import Model
     from deepdream.provenance import Recipe, SheetRecord
 
 _FILES = (".safetensors", ".pth", ".pt", ".bin", ".ckpt", ".tar")
@@ -89,7 +85,7 @@ def info(
     for when, classes in (("before", recipe.before), ("after", recipe.after)):
         if classes:
             _put_entry(when, ", ".join(f"{entry.label} {entry.probability:.1%}" for entry in classes))
-    beside = f", together with {recipe.together - 1} others" if recipe.together > 1 else ""
+    beside = f", together with {recipe.batch_size - 1} others" if recipe.batch_size > 1 else ""
     threads = f"{recipe.threads} thread{'s' if recipe.threads > 1 else ''}"
     draft = f", a draft in {recipe.plan.precision}" if recipe.plan.precision != "float32" else ""
     _put_entry("ran on", f"{recipe.device}, {threads}{beside}{draft}")
@@ -166,6 +162,8 @@ def rerun(
     """
     import torch
 
+    from deepdream.dreaming.checkpoint import OutputOptions
+
     recipe = recipe_of(picture)
     _check_trust(recipe, picture, max_pixels)
     target = output or picture.with_stem(f"{picture.stem}_again")
@@ -174,8 +172,8 @@ def rerun(
     check_free(target, overwrite=overwrite)
     check_writable(target, bits=recipe.bits)
     origin = _find_input(recipe, picture, source)
-    network = networks_of(recipe, weights, device, own or ())
-    differing = differences(recipe, network)
+    spec = recorded_networks(recipe, weights, device, own or ())
+    differing = differences(recipe, spec.load())
     if not recipe.finished:
         differing.append("the picture was interrupted; this is the whole dream")
     if recipe.shrinks:
@@ -183,19 +181,18 @@ def rerun(
     for line in differing:
         say(f"deepdream: differs from then: {line}")
     torch.set_num_threads(recipe.threads)
-    reading = Reading(
-        f"{recipe.width}x{recipe.height}",
-        recipe.input.get("range", "auto"),
-        max_pixels,
-        quiet,
-        recipe.bits,
-        Keeping(decided_by=recipe.decided_by),
-        places=(picture, *([source] if source else [])),
+    task = DreamTask(
+        spec,
+        recipe.plan,
+        {str(origin): str(target)},
+        InputOptions(f"{recipe.width}x{recipe.height}", recipe.input.get("range", "auto"), max_pixels),
+        OutputOptions(recipe.bits, decided_by=recipe.decided_by),
+        search_paths=(picture, *([source] if source else [])),
     )
-    result = run_one(Job(origin, target), network, recipe.plan, reading)
+    result = dream_one(task, str(origin), quiet=quiet)
     same = _same_pixels(picture, target, max_pixels)
     if not quiet:
-        batch = recipe.together > 1
+        batch = recipe.batch_size > 1
         rounding = " (it was dreamed in a batch, where sums may round otherwise)" if batch else ""
         say("the same pixels, bit for bit" if same else f"the pixels differ{rounding}")
     if json:
@@ -219,85 +216,6 @@ def recipe_of(path: Path) -> Recipe:
             f"{path.name} is a sheet of several dreams. Give one of its cells (--cells keeps them)."
         )
     return read_recipe_text(text)
-
-
-def networks_of(recipe: Recipe, weights: str | None, device: str, own: Sequence[str] = ()) -> Model:
-    """The network, or networks, of a recipe; ``weights`` and ``device`` where the user chose others.
-
-    Args:
-        own: Functions of the user's own (``FILE.py:FUNCTION``) that make networks: only what is named here is run.
-
-    Raises:
-        PictureError: a stranger's recipe names a file as its network.
-        UsageError: a network was made by a function of the user's own, which only the user can give again.
-        WeightsError: the weights were a file of the user's own, which only the user can give again.
-    """
-    records = [recipe.model, *recipe.networks]
-    waiting = list(own)
-    names = [name_of_network(record, waiting) for record in records]
-    if waiting:
-        made = [str(record["code"]) for record in records if record.get("code")]
-        what = f"one made by {' and '.join(made)}" if made else "none of one's own"
-        raise UsageError(f"--model {waiting[0]} is not asked for: this picture's network is {what}.")
-    where = device or device_of(recipe)
-    models = [
-        load_network(name, weights if weights and not index else weights_of(record), where, True)
-        for index, (name, record) in enumerate(zip(names, records, strict=True))
-    ]
-    return together(models, recipe.plan.objective)
-
-
-def name_of_network(record: Mapping[str, Any], own: list[str]) -> str:
-    """What ``load_model`` takes for a record; a function of the user's own is taken out of ``own``.
-
-    The name of such a file in a recipe is a stranger's text, and no file is run because of it.
-    """
-    from deepdream.models import is_own_code
-
-    name, code = str(record["name"]), record.get("code")
-    if code:
-        same = [text for text in own if text.endswith(code)] or own
-        if not same:
-            raise UsageError(
-                f"This picture was made with a network of {code}. Give that file: --model {code}."
-            )
-        return own.pop(own.index(same[0]))
-    if "/" in name or "\\" in name or name.endswith(_FILES) or is_own_code(name):
-        raise PictureError("The recipe names a file as its network; it is not opened.")
-    return name
-
-
-def weights_of(model: Mapping[str, Any]) -> str | None:
-    """What ``--weights`` must have said; None for the network's published weights.
-
-    Raises:
-        WeightsError: it was a file of the user's own, which only the user can give again.
-    """
-    origin = str(model.get("origin", ""))
-    if match := re.fullmatch(r"seeded random \(seed (\d+)\)", origin):
-        return f"random:{match[1]}"
-    if origin.startswith("file ") and " from " not in origin:
-        raise WeightsError(
-            f"This picture was made with the weights of {origin}. Give that file with --weights."
-        )
-    return None
-
-
-def differences(recipe: Recipe, network: Model) -> list[str]:
-    """What is not as it was when the picture was made, in words."""
-    lines = [f"{name} was {then}, is {now}" for name, (then, now) in recipe.changed_versions().items()]
-    then = [recipe.model.get("sha256"), *(record.get("sha256") for record in recipe.networks)]
-    models = (network, *network.members)
-    for model, record in zip(models, (recipe.model, *recipe.networks), strict=False):
-        if model.weights.code != record.get("code", ""):
-            lines.append(f"the network was made by {record.get('code')}, is by {model.weights.code}")
-        elif model.weights.code_sha256 != record.get("code_sha256"):
-            lines.append(f"the file of {record.get('code')} has another hash")
-    if [model.weights.sha256 for model in models] != then:
-        lines.append("the weights have another hash")
-    if str(network.device) != recipe.device:
-        lines.append(f"the device was {recipe.device}, is {network.device}")
-    return lines
 
 
 def _find_input(recipe: Recipe, picture: Path, given: Path | None) -> Path:
@@ -334,13 +252,6 @@ def _check_trust(recipe: Recipe, picture: Path, max_pixels: int) -> None:
             f"{made.width}x{made.height}. It was changed after it was made."
         )
     refuse_paths(parse_objective(recipe.plan.objective))
-
-
-def device_of(recipe: Recipe) -> str:
-    """The recipe's device where this machine has it, else whatever there is."""
-    from deepdream.models.devices import devices
-
-    return recipe.device if recipe.device in devices() else "auto"
 
 
 def _same_pixels(first: Path, second: Path, max_pixels: int) -> bool:

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import os
+import shlex
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from deepdream.batch.dreams import DreamTask, InputOptions, resume_options
 from deepdream.batch.outputs import Existing, Job, check_transparent, check_writable, plan_outputs
 from deepdream.batch.sources import expand_inputs
-from deepdream.cli.batches import read_batch, run_all
-from deepdream.cli.dream_inputs import Reading, begin_one, check_bits, fitted, places_of, read_input, size_of
+from deepdream.cli.batch_output import BatchOutput
 from deepdream.cli.groups import grouped
 from deepdream.cli.like_recipe import settings_like
 from deepdream.cli.options import (
@@ -36,15 +37,14 @@ from deepdream.cli.options import (
     Settings,
     SizeOption,
     WeightsOption,
-    load_network,
+    load_spec,
     read_precision,
     read_settings,
     setting,
 )
-from deepdream.cli.resume_command import again_with, check_no_checkpoint
 from deepdream.cli.run_objective import Goal, check_files, networks_for, recommended_layers, tail
 from deepdream.cli.terminal import duration, put, put_json
-from deepdream.errors import PictureError, UsageError
+from deepdream.errors import OutputError, PictureError, UsageError
 from deepdream.plan import Plan, override, plan_for
 
 if TYPE_CHECKING:
@@ -188,6 +188,7 @@ def run(
 
     docs/objectives.md lists everything that can be maximized.
     """
+    from deepdream.dreaming.checkpoint import OutputOptions
     from deepdream.dreaming.fitting import objective_of
 
     asked = Goal(layer or (), objective, classes or (), guide or (), minus or ())
@@ -198,15 +199,12 @@ def run(
         raise UsageError("Give --like or --preset, not both.")
     template = settings_like(like, models or (), weights) if like else None
     plan = plan_with(template.plan if template else preset or "balanced", read_settings(more, said))
-    check_bits(bits)
     sources = expand_inputs(inputs)
     _check_only_input(sources)
     names = template.models if template else models or [DEFAULT_MODEL]
     weights_of = template.weights if template else {}
-    network = networks_for(
-        names, asked.text() or plan.objective, weights,
-        lambda name: load_network(name, weights_of.get(name, weights), device, quiet),
-    )  # fmt: skip
+    spec = networks_for(names, asked.text() or plan.objective, weights_of or weights, device)
+    network = load_spec(spec, quiet=quiet)
     if template and not quiet:
         template.say_differences(network, size, plan.mask)
     if asked.said or (network.members and not template):
@@ -221,23 +219,48 @@ def run(
         if plan.alpha:
             check_transparent(job.output)
         if keeping.checkpoint_every and not (overwrite or job.skip):
-            check_no_checkpoint(job.output)
-    reading = Reading(
-        size, value_range, max_pixels, quiet, bits, keeping, again_with(names, weights),
-        places=places, fit_tiles=True,
-    )  # fmt: skip
+            check_no_state(job.output)
+    task = DreamTask(
+        spec,
+        plan,
+        {str(job.source): str(job.output) for job in jobs},
+        InputOptions(size, value_range, max_pixels),
+        OutputOptions(bits, not keeping.no_metadata, keeping.decided_by, keeping.checkpoint_every),
+        batch=together,
+        fit_tiles=True,
+        search_paths=tuple(places),
+    )
     if dry_run:
-        _show_plans(jobs, network, plan, reading, json=json)
+        _show_plans(jobs, network, task, json=json)
         return
-    ledger = run_all(
-        jobs, network, lambda job: begin_one(job, network, plan, reading, before=()), reading,
-        batch=together, announce=not json,
-    )  # fmt: skip
-    if json:
-        failed = [{"input": str(job.source), "error": str(error)} for job, error in ledger.failures.items()]
-        results = [ledger.results[job] for job in jobs if job in ledger.results]
-        put_json({"schema": 1, "results": results, "failed": failed})
-    ledger.raise_failures()
+    title = sources[0].name if len(sources) == 1 else f"{len(sources)} pictures"
+    BatchOutput(
+        title,
+        json,
+        quiet,
+        resume_options=resume_options(names, weights),
+        skipped={str(job.source): str(job.output) for job in jobs if job.skip},
+        stop_note="",
+    ).run(task, [job.source for job in jobs if not job.skip])
+
+
+def check_no_state(output: Path) -> None:
+    """Raises OutputError: an interrupted dream of ``output`` waits beside it, which would be lost."""
+    kept = output.with_name(f"{output.name}.state")
+    if kept.exists():
+        raise OutputError(
+            f"{kept} holds an interrupted dream. Continue it with `deepdream resume {shlex.quote(str(output))}`, or "
+            "begin again with --overwrite."
+        )
+
+
+def read_batch(text: str) -> int | None:
+    """``--batch N``, or None for ``auto``. Raises UsageError."""
+    if text == "auto":
+        return None
+    if not text.isdecimal() or not 1 <= int(text) <= 1024:
+        raise UsageError(f"--batch is auto or a number from 1 to 1024, not {text[:20]!r}.")
+    return int(text)
 
 
 def plan_with(base: str | Plan, settings: Mapping[str, Value]) -> Plan:
@@ -256,8 +279,8 @@ def plan_with(base: str | Plan, settings: Mapping[str, Value]) -> Plan:
     return replace(plan, **nothing)
 
 
-def _show_plans(jobs: list[Job], network: Model, plan: Plan, reading: Reading, *, json: bool) -> None:
-    described = [_describe(job, network, plan, reading) for job in jobs]
+def _show_plans(jobs: list[Job], network: Model, task: DreamTask, *, json: bool) -> None:
+    plan, described = task.plan, [_describe(job, network, task) for job in jobs]
     if json:
         put_json({"schema": 1, "plans": described})
         return
@@ -276,21 +299,22 @@ def _size_in_words(octave: dict[str, Any]) -> str:
     return size if octave["tiles"] == 1 else f"{size} ({octave['tiles']} tiles)"
 
 
-def _describe(job: Job, network: Model, plan: Plan, reading: Reading) -> dict[str, Any]:
+def _describe(job: Job, network: Model, task: DreamTask) -> dict[str, Any]:
     """What ``--dry-run`` says about one picture."""
     from deepdream.dreaming.estimating import estimate
     from deepdream.dreaming.fitting import objective_of, sizes_for
     from deepdream.dreaming.result import fit_picture
 
-    picture = fit_picture(read_input(job.source, reading, plan.seed), size_of(job.source, reading.size))
-    sizes = sizes_for(plan, network, picture.height, picture.width)
-    plan = fitted(job, network, plan, reading, picture)
+    item = str(job.source)
+    picture = fit_picture(task.input.read(item, seed=task.plan.seed), task.input.size_for(item))
+    sizes = sizes_for(task.plan, network, picture.height, picture.width)
+    plan = task.fitted(item, network, picture)
     takes = estimate(
         network,
         plan,
         picture.height,
         picture.width,
-        places=places_of(job, reading),
+        places=task.places(item),
         held=picture.pixels.nbytes,
     )
     return {

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from deepdream.batch.task import NetworkSpec
 from deepdream.errors import UsageError
 
 if TYPE_CHECKING:
@@ -108,25 +109,27 @@ def objective_text(layers: Sequence[str] | None, objective: str | None) -> str |
     return goal.text() if goal.said else None
 
 
-def networks_for(names: Sequence[str], text: str, weights: str | None, load: Callable[[str], Model]) -> Model:
+def networks_for(
+    names: Sequence[str], text: str, weights: str | Mapping[str, str | None] | None, device: str
+) -> NetworkSpec:
     """The networks of ``--model`` and those whose names stand before layers in an objective, as one.
 
     Raises:
         UsageError: one weight file for several networks.
     """
     wanted = list(dict.fromkeys((*names, *prefixes(text))))
-    if len(wanted) > 1 and weights and not weights.startswith("random"):
+    if len(wanted) > 1 and isinstance(weights, str) and not weights.startswith("random"):
         raise UsageError(f"--weights is for one network; here are {', '.join(wanted)}.")
-    models = [load(name) for name in dict.fromkeys(names)]
-    called = {model.name for model in models}
-    return together([*models, *(load(name) for name in prefixes(text) if name not in called)], text)
 
+    def weights_of(name: str) -> str | None:
+        return weights.get(name) if isinstance(weights, Mapping) else weights
 
-def together(models: Sequence[Model], text: str) -> Model:
-    """One network as it is; several, or one that an objective calls by name, as ``Networks``."""
-    from deepdream.models import Networks
-
-    return Networks.of(models) if len(models) > 1 or prefixes(text) else models[0]
+    given = list(dict.fromkeys(names))
+    if not prefixes(text) and len(given) == 1:
+        return NetworkSpec(given[0], weights_of(given[0]), device)
+    called = {NetworkSpec(name, weights_of(name), device).load().name for name in given}
+    every = [*given, *(name for name in prefixes(text) if name not in called)]
+    return NetworkSpec(tuple(every), tuple(map(weights_of, every)), device)
 
 
 def prefixes(text: str) -> list[str]:

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from deepdream.batch.dreams import InputOptions
 from deepdream.batch.outputs import check_free, check_writable
-from deepdream.cli.dream_inputs import Reading, read_input
 from deepdream.cli.options import (
     DeviceOption,
     DryRun,
@@ -112,7 +112,7 @@ def sweep(
 
       deepdream sweep photo.jpg --x preset=balanced,classic --y seed=0,1,2 --cells cells/ --skip-existing
     """
-    reading = Reading(size, value_range, max_pixels, quiet)
+    reading = InputOptions(size, value_range, max_pixels)
     axes, same = _axes(x, y), read_settings(fixed, {} if size is None else {"size": size})
     job = _job(
         Path(image), axes, same, reading, cells, lambda name: load_network(name, weights, device, quiet)
@@ -154,7 +154,7 @@ def _job(
     source: Path,
     axes: list[Axis],
     fixed: dict[str, Value],
-    reading: Reading,
+    reading: InputOptions,
     folder: Path | None,
     load: Callable[[str], Model],
 ) -> _Job:
@@ -171,7 +171,7 @@ def _job(
 
     @lru_cache(maxsize=1)
     def read(size: str | None, seed: int) -> Picture:
-        return read_input(source, replace(reading, size=size), seed)
+        return replace(reading, size=size).read(str(source), seed=seed)
 
     noise = str(source) == "noise" and not source.exists()
 

@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from deepdream.batch.dreams import DreamTask, InputOptions, resume_options
 from deepdream.batch.outputs import Existing, Job, check_transparent, check_writable, plan_outputs
-from deepdream.cli.dream_inputs import Reading, check_bits, run_one
+from deepdream.cli.batch_output import dream_one
 from deepdream.cli.groups import grouped
 from deepdream.cli.options import (
     Bits,
@@ -37,6 +38,7 @@ from deepdream.plan import PRESETS, Plan, find_preset
 if TYPE_CHECKING:
     from deepdream.dreaming import DreamResult
     from deepdream.dreaming.axes import Value
+    from deepdream.dreaming.checkpoint import OutputOptions
     from deepdream.models import Model
 
 _PRESETS = tuple(name for name, preset in PRESETS.items() if preset.visualizes)
@@ -164,6 +166,8 @@ def visualize(
 
       deepdream visualize class:goldfish --alpha -o goldfish.png
     """
+    from deepdream.dreaming.checkpoint import OutputOptions
+
     network = choice.load(quiet=quiet)
     wishes = [signed for target in targets or [] for wish in read_target(target, channels, network)
               for signed in signs_of(wish, negative=negative, both=both)]  # fmt: skip
@@ -177,7 +181,6 @@ def visualize(
     place = output or str(Path("outputs") / f"visualize_{network.name}_{name}.png")
     existing = Existing.of(overwrite=overwrite, skip=False, number=False)
     job = plan_outputs([Path("noise")], place, "", existing)[0]
-    check_bits(bits)
     check_writable(job.output, bits=bits)
     if plan.alpha and count == 1:
         check_transparent(job.output)
@@ -188,14 +191,17 @@ def visualize(
     if dry_run:
         _show(job, network, plan, (height, width), count, json=json)
         return
-    reading = Reading(
-        f"{width}x{height}", "auto", _LARGEST**2, quiet, bits, keeping,
-        f" --weights {choice.weights}" if choice.weights else "",
-    )  # fmt: skip
+    options = OutputOptions(bits, not keeping.no_metadata, keeping.decided_by, keeping.checkpoint_every)
     if count == 1:
-        results = [run_one(job, network, plan, reading)]
+        item = "noise"
+        task = DreamTask(
+            choice.spec, plan, {item: str(job.output)}, InputOptions(f"{width}x{height}", max_pixels=_LARGEST**2),
+            options,
+        )  # fmt: skip
+        again = resume_options([choice.model], choice.weights)
+        results = [dream_one(task, item, quiet=quiet, resume_options=again)]
     else:
-        results = _sheet(job, network, plan, wishes, reading, cells)
+        results = _sheet(job, plan, wishes, (height, width), network, options, cells, quiet=quiet)
     if json:
         put_json({"schema": 1, "results": results})
     else:
@@ -323,27 +329,35 @@ def _show(job: Job, network: Model, plan: Plan, size: tuple[int, int], count: in
 
 
 def _sheet(
-    job: Job, network: Model, plan: Plan, wishes: Sequence[Wish], reading: Reading, cells: Path | None
+    job: Job,
+    plan: Plan,
+    wishes: Sequence[Wish],
+    size: tuple[int, int],
+    network: Model,
+    options: OutputOptions,
+    cells: Path | None,
+    *,
+    quiet: bool,
 ) -> list[dict[str, Any]]:
     """All pictures in one run, on one labeled sheet; Ctrl-C saves the sheet as it is."""
     from deepdream.dreaming.result import noise_picture, render_all
 
-    height, width = read_side(str(reading.size))
-    if plan.precision != "float32" and not reading.quiet:
+    height, width = size
+    if plan.precision != "float32" and not quiet:
         say(f"{job.output.name}: a draft, since the network runs in {plan.precision}")
-    with interruptible() as interruption, dream_progress(f"{len(wishes)} goals", quiet=reading.quiet) as show:
+    with interruptible() as interruption, dream_progress(f"{len(wishes)} goals", quiet=quiet) as show:
 
         def watch(step: Any) -> bool:
             show(step)
             return interruption.number != 0
 
         canvas = noise_picture(height, width, plan.seed)
-        made = render_all(network, canvas, plan, watch=watch, decided_by=reading.keeping.decided_by)
+        made = render_all(network, canvas, plan, watch=watch, decided_by=options.decided_by)
         labels = [wish.label for wish in wishes for _ in range(plan.pictures)]
         finished = all(dreamed.recipe.finished for dreamed in made)
         path = job.output if finished else job.output.with_stem(f"{job.output.stem}_partial")
         _draw(path, network, plan, made, labels)
-        places = _keep(cells, made, labels, reading) if cells else [None] * len(made)
+        places = _keep(cells, made, labels, options) if cells else [None] * len(made)
     if interruption.number:
         raise InterruptedRunError(f"stopped; the sheet so far is in {path}.", interruption.number)
     return [
@@ -373,12 +387,14 @@ def _draw(path: Path, network: Model, plan: Plan, made: Sequence[DreamResult], l
     write_picture(path, sheet)
 
 
-def _keep(folder: Path, made: Sequence[DreamResult], labels: Sequence[str], reading: Reading) -> list[Path]:
+def _keep(
+    folder: Path, made: Sequence[DreamResult], labels: Sequence[str], options: OutputOptions
+) -> list[Path]:
     """Every picture in a file of its own, with its preset."""
     folder.mkdir(parents=True, exist_ok=True)
     places = [folder / f"{number:02d}_{_as_name(label)}.png" for number, label in enumerate(labels)]
     for place, dreamed in zip(places, made, strict=True):
-        dreamed.save(place, bits=reading.bits, metadata=not reading.keeping.no_metadata)
+        dreamed.save(place, bits=options.bits, metadata=options.metadata)
     return places
 
 

@@ -20,7 +20,7 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from deepdream.ascent.sizes import Octave
-from deepdream.dreaming.draft import Draft
+from deepdream.dreaming.ongoing import Dream
 from deepdream.dreaming.state import State
 from deepdream.errors import DeepDreamError, PictureError
 from deepdream.provenance import read_recipe_text, replacing
@@ -31,21 +31,21 @@ _OWN = ("plan", "octaves", "files", "references")  # kept in words of their own,
 _FILE = "file:"  # begins the names of what the objective's files hold
 
 
-@dataclass(frozen=True, eq=False)
-class Checkpoint:
-    """A dream that can go on.
+@dataclass(frozen=True)
+class OutputOptions:
+    """How the result of a dream is written.
 
     Attributes:
-        state: Between two steps.
-        draft: What else the finished picture needs.
-        metadata: Whether the picture is to hold its recipe.
-        every: Steps between two checkpoints.
+        bits: Per sample, 8 or 16; 16 for PNG and TIFF only.
+        metadata: Whether the picture holds its recipe.
+        decided_by: Who answers for the picture, for its recipe.
+        checkpoint_every: Steps between two checkpoints; 0 keeps none.
     """
 
-    state: State
-    draft: Draft
+    bits: int = 8
     metadata: bool = True
-    every: int = 0
+    decided_by: str = ""
+    checkpoint_every: int = 0
 
 
 def checkpoint_path(output: Path) -> Path:
@@ -53,18 +53,19 @@ def checkpoint_path(output: Path) -> Path:
     return output.with_name(f"{output.name}.state")
 
 
-def write_checkpoint(path: Path, checkpoint: Checkpoint) -> None:
-    """Write ``checkpoint``, whole or not at all. Raises OutputError."""
-    tensors, numbers = _unpacked(checkpoint.state)
-    if checkpoint.draft.alpha is not None:
-        tensors["alpha"] = torch.from_numpy(checkpoint.draft.alpha)
+def write_checkpoint(path: Path, dream: Dream, options: OutputOptions | None = None) -> None:
+    """Write ``dream`` and how its result is to be written, whole or not at all. Raises OutputError."""
+    options = options or OutputOptions()
+    tensors, numbers = _unpacked(dream.state)
+    if dream.alpha is not None:
+        tensors["alpha"] = torch.from_numpy(dream.alpha)
     kept = {
         "schema": SCHEMA,
-        "recipe": checkpoint.draft.recipe.to_text(),
-        "octaves": [[o.height, o.width, o.steps] for o in checkpoint.state.octaves],
+        "recipe": dream.recipe.to_text(),
+        "octaves": [[o.height, o.width, o.steps] for o in dream.state.octaves],
         "state": numbers,
-        "metadata": checkpoint.metadata,
-        "every": checkpoint.every,
+        "metadata": options.metadata,
+        "every": options.checkpoint_every,
     }
     # A copy of its own for each: two names of one tensor are refused.
     ready = {name: value.detach().cpu().contiguous() for name, value in tensors.items()}
@@ -97,8 +98,8 @@ def _unpacked(state: State) -> tuple[dict[str, Tensor], dict[str, Any]]:
     return tensors, numbers
 
 
-def read_checkpoint(path: Path) -> Checkpoint:
-    """The checkpoint in a file, which may come from anyone, on the CPU.
+def read_checkpoint(path: Path) -> tuple[Dream, OutputOptions]:
+    """The dream in a file, which may come from anyone, on the CPU, and how its result is to be written.
 
     Raises:
         PictureError: there is none, or it is cut off, damaged, or of another version.
@@ -126,7 +127,7 @@ def _read(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
         return {name: file.get_tensor(name) for name in file.keys()}, kept  # noqa: SIM118 - not a mapping
 
 
-def _checked(tensors: dict[str, Tensor], kept: Mapping[str, Any]) -> Checkpoint:
+def _checked(tensors: dict[str, Tensor], kept: Mapping[str, Any]) -> tuple[Dream, OutputOptions]:
     recipe = read_recipe_text(kept["recipe"])
     alpha = tensors.pop("alpha", None)
     octaves = tuple(Octave(*(_whole(n, 1) for n in size)) for size in kept["octaves"])
@@ -136,8 +137,9 @@ def _checked(tensors: dict[str, Tensor], kept: Mapping[str, Any]) -> Checkpoint:
         raise ValueError("the alpha has another size")
     if (recipe.height, recipe.width) != tuple(state.source.shape[-2:]):
         raise ValueError("the recipe has another size")
-    draft = Draft(recipe, None if alpha is None else alpha.float().numpy())
-    return Checkpoint(state, draft, kept["metadata"] is True, _whole(kept["every"], 0))
+    dream = Dream(state, recipe, None if alpha is None else alpha.float().numpy())
+    every = _whole(kept["every"], 0)
+    return dream, OutputOptions(recipe.bits, kept["metadata"] is True, recipe.decided_by, every)
 
 
 def _packed(tensors: dict[str, Tensor], numbers: Mapping[str, Any]) -> dict[str, Any]:

@@ -17,10 +17,10 @@ from deepdream.ascent.parameterizations import move_detail
 from deepdream.ascent.transparency import laid_over
 from deepdream.dreaming.beginning import start
 from deepdream.dreaming.control import result
-from deepdream.dreaming.draft import Draft, draft_of, top_classes
 from deepdream.dreaming.fitting import goals_of
 from deepdream.dreaming.loop import Step, dream
 from deepdream.dreaming.measures import Measures, measure
+from deepdream.dreaming.ongoing import Dream, dream_of, top_classes
 from deepdream.dreaming.state import State
 from deepdream.errors import DeepDreamError, MemoryExhaustedError, UsageError
 from deepdream.images import Picture, encode, resize, write_picture
@@ -119,10 +119,10 @@ def render(
         MemoryExhaustedError: not enough memory.
         DeepDreamError: the numbers grew beyond all bounds.
     """
-    draft, state = begin(
+    ongoing = begin(
         model, picture, plan, size=size, decided_by=decided_by, value_range=value_range, places=places
     )
-    return go_on(model, draft, state, watch=watch)
+    return go_on(model, ongoing, watch=watch)
 
 
 def begin(
@@ -135,7 +135,7 @@ def begin(
     value_range: str = "auto",
     places: Iterable[Path] = (),
     before: tuple[Prediction, ...] | None = None,
-) -> tuple[Draft, State]:
+) -> Dream:
     """The first half of ``render``: a dream before its first step. ``picture`` is not needed any more.
 
     ``before`` are the picture's most probable classes, asked of the model if not given.
@@ -147,22 +147,20 @@ def begin(
         fitted = fit_picture(picture, size)
         state = start(model, plan, fitted.tensor(), places=places)
         give_back_memory()
-        return draft_of(
+        return dream_of(
             model, picture, state, alpha=fitted.alpha, decided_by=decided_by, value_range=value_range,
             before=before,
-        ), state  # fmt: skip
+        )  # fmt: skip
 
 
-def go_on(
-    model: Model, draft: Draft, state: State, *, watch: Callable[[Step], bool | None] | None = None
-) -> DreamResult:
-    """The second half of ``render``: from ``state`` to the end, or until ``watch`` returns True."""
-    with enough_memory(f"{draft.recipe.width}x{draft.recipe.height}"):
-        for step in dream(model, state.plan, state=state):
-            state = step.state
+def go_on(model: Model, ongoing: Dream, *, watch: Callable[[Step], bool | None] | None = None) -> DreamResult:
+    """The second half of ``render``: to the end, or until ``watch`` returns True."""
+    with enough_memory(f"{ongoing.recipe.width}x{ongoing.recipe.height}"):
+        for step in dream(model, ongoing.state.plan, state=ongoing.state):
+            ongoing = replace(ongoing, state=step.state)
             if watch is not None and watch(step):
                 break
-        return finish(model, draft, state)
+        return finish(model, ongoing)
 
 
 def render_all(
@@ -191,8 +189,10 @@ def render_all(
 
 def _finished(model: Model, picture: Picture, fitted: Picture, state: State, decided_by: str) -> DreamResult:
     """One picture of a batch."""
-    draft = draft_of(model, picture, state, alpha=fitted.alpha, decided_by=decided_by, value_range="auto")
-    return finish(model, draft, state)
+    return finish(
+        model,
+        dream_of(model, picture, state, alpha=fitted.alpha, decided_by=decided_by, value_range="auto"),
+    )
 
 
 @contextmanager
@@ -212,33 +212,36 @@ def enough_memory(size: str) -> Iterator[None]:
         ) from error
 
 
-def finish(model: Model, draft: Draft, state: State) -> DreamResult:
-    """The result that ``state`` stands for, brought to full size if it was interrupted earlier."""
-    (found,) = finish_all(model, [draft], state)
-    if isinstance(found, DeepDreamError):
-        raise found
-    return found
+def finish(model: Model, ongoing: Dream) -> DreamResult:
+    """The result as the dream is now, brought to full size if it is in an earlier octave."""
+    (result_or_error,) = finish_all(model, [ongoing], ongoing.state)
+    if isinstance(result_or_error, DeepDreamError):
+        raise result_or_error
+    return result_or_error
 
 
-def finish_all(model: Model, drafts: Sequence[Draft], state: State) -> list[DreamResult | DeepDreamError]:
-    """The results of a batch, in the order of ``drafts``; an error in the place of a picture that went bad."""
+def finish_all(model: Model, dreams: Sequence[Dream], state: State) -> list[DreamResult | DeepDreamError]:
+    """The results of ``dreams``, whose steps ``state`` holds together, in their order.
+
+    An error stands in the place of a picture whose numbers went bad.
+    """
     whole = _at_full_size(state)
     images, opacity = result(whole), whole.opacity()
     del whole
     give_back_memory()
     classes = top_classes(model, images if opacity is None else _on_gray(images, opacity))
     found = []
-    for place, (draft, after) in enumerate(zip(drafts, classes, strict=True)):
+    for place, (ongoing, after) in enumerate(zip(dreams, classes, strict=True)):
         own = slice(place, place + 1)
-        alone = state if len(drafts) == 1 else state.alone(place)
+        alone = state if len(dreams) == 1 else state.alone(place)
         cover = None if opacity is None else opacity[own]
-        found.append(_finished_one(model, draft, alone, images[own], cover, after))
+        found.append(_finished_one(model, ongoing, alone, images[own], cover, after))
     return found
 
 
 def _finished_one(
     model: Model,
-    draft: Draft,
+    ongoing: Dream,
     state: State,
     image: Tensor,
     opacity: Tensor | None,
@@ -249,12 +252,12 @@ def _finished_one(
             "The dream left the range of numbers (NaN or infinity). Choose a smaller --rate."
         )
     shown = image if opacity is None else _on_gray(image, opacity)
-    measures, alpha = measure(state.source.cpu(), shown.cpu()), draft.alpha
+    measures, alpha = measure(state.source.cpu(), shown.cpu()), ongoing.alpha
     if opacity is not None:
         measures = replace(measures, mean_alpha=float(opacity.mean()))
         alpha = opacity[0, 0].cpu().numpy()
     make_room(image)
-    recipe = draft.completed(model, state, shown, measures, after=after)
+    recipe = ongoing.completed(model, state, shown, measures, after=after)
     pixels = np.ascontiguousarray(image[0].permute(1, 2, 0).cpu().numpy())
     return DreamResult(pixels, alpha, recipe, measures)
 

@@ -113,11 +113,11 @@ def _read(cell: Variation, path: Path, model: Model, source: Picture, places: Se
 
 def _is_of(recipe: Recipe, cell: Variation, model: Model, source: Picture, places: Sequence[Path]) -> bool:
     """Whether ``recipe`` is what the cell would come out with."""
-    draft, state = begin(model, source, cell.plan, size=cell.size, places=places)
-    asked = draft.recipe
+    dream = begin(model, source, cell.plan, size=cell.size, places=places)
+    asked = dream.recipe
     return recipe.finished and (
         (recipe.input["sha256"], recipe.model["sha256"], recipe.width, recipe.height, recipe.plan)
-        == (asked.input["sha256"], asked.model["sha256"], asked.width, asked.height, state.plan)
+        == (asked.input["sha256"], asked.model["sha256"], asked.width, asked.height, dream.state.plan)
     )
 
 

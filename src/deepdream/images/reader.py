@@ -69,6 +69,21 @@ def read_picture(
     )
 
 
+def size_in_header(source: Path | str) -> tuple[int, int] | None:
+    """Height and width of an upright picture, from the head of its file; None where that cannot be read.
+
+    Nothing is decoded, and nothing raised: whoever reads the picture meets its error.
+    """
+    try:
+        with Image.open(source) as image:
+            width, height = image.size
+            # Asking a PNG for its EXIF block decodes it.
+            swapped = image.format != "PNG" and _orientation(image) >= 5
+    except Exception:  # noqa: BLE001 - damaged files raise anything
+        return None
+    return (width, height) if swapped else (height, width)
+
+
 def _check_limits(max_pixels: int, matte: tuple[float, float, float]) -> None:
     if max_pixels < 1:
         raise UsageError(f"The pixel limit must be at least 1, not {max_pixels}.")

@@ -54,7 +54,7 @@ class Recipe:
         bits: Per sample of the file.
         decided_by: The person accountable for a decision that rests on the picture, if one was named.
         networks: As ``model``, those that dreamed beside it.
-        together: How many pictures of its size went through the network with it, itself included.
+        batch_size: How many pictures of its size went through the network with it, itself included.
         shrinks: Where memory ran out, (step, side of the tiles from there on).
     """
 
@@ -76,7 +76,7 @@ class Recipe:
     bits: int = 8
     decided_by: str = ""
     networks: tuple[Mapping[str, Any], ...] = ()
-    together: int = 1
+    batch_size: int = 1
     shrinks: tuple[tuple[int, int], ...] = ()
 
     def to_dict(self) -> dict[str, Any]:

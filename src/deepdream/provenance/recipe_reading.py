@@ -88,7 +88,7 @@ def _checked(values: dict[str, Any]) -> Recipe:
         "device": _text(values.get("device", "cpu"), "the device"),
         "decided_by": _text(values.get("decided_by", ""), "decided_by"),
         "threads": _count(values["threads"], "threads", most=1024),
-        "together": _count(values.get("together", 1), "together", most=1024),
+        "batch_size": _count(values.get("batch_size", 1), "batch_size", most=1024),
     }
     return Recipe(
         width=_count(values["width"], "the width"), height=_count(values["height"], "the height"), **rest

@@ -1,4 +1,4 @@
-"""What a dream's picture will say of itself, begun before its first step and completed after its last."""
+"""A dream between two steps: its state, and what the finished picture will say of itself."""
 
 from __future__ import annotations
 
@@ -19,14 +19,16 @@ from deepdream.provenance import Prediction, Recipe, versions
 
 
 @dataclass(frozen=True, eq=False)
-class Draft:
-    """Everything that the finished picture needs besides its pixels.
+class Dream:
+    """A dream that can continue, or be finished as it is.
 
     Attributes:
-        recipe: As it would be if the dream ended now.
+        state: Between two steps.
+        recipe: As it was before the first step; ``completed`` gives that of the finished picture.
         alpha: float32 (H, W) at full size, or None.
     """
 
+    state: State
     recipe: Recipe
     alpha: NDArray[np.float32] | None = None
 
@@ -53,7 +55,7 @@ class Draft:
         )
 
 
-def draft_of(
+def dream_of(
     model: Model,
     picture: Picture,
     state: State,
@@ -62,8 +64,8 @@ def draft_of(
     decided_by: str,
     value_range: str,
     before: tuple[Prediction, ...] | None = None,
-) -> Draft:
-    """The draft of the dream that begins with ``state``; the model computes ``before`` if it is not given."""
+) -> Dream:
+    """The dream that begins with ``state``; the model computes ``before`` if it is not given."""
     height, width = state.source.shape[-2:]
     recipe = Recipe(
         plan=state.plan,
@@ -86,7 +88,7 @@ def draft_of(
         finished=False,
         decided_by=decided_by,
     )
-    return Draft(recipe, alpha)
+    return Dream(state, recipe, alpha)
 
 
 def _record(model: Model) -> dict[str, Any]:
