@@ -35,8 +35,8 @@ def resume(
 ) -> None:
     """Continue interrupted dreams from the states that `run --checkpoint-every N` stores.
 
-    The result equals that of the uninterrupted dream, bit for bit with the same processor and versions. A dream that cannot
-    be continued does not stop the others.
+    The result equals that of the uninterrupted dream, bit for bit with the same processor and versions. A
+    dream that cannot be continued does not stop the others.
 
     Examples:
 
