@@ -66,7 +66,7 @@ def test_pictures_of_one_size_are_made_together_as_each_is_alone(command: Any, b
     assert batches == [3]
     results = json.loads(done.out)["results"]
     assert sorted(Path(entry["input"]).stem for entry in results) == ["a", "b", "c", "d"]
-    assert [entry["batch_size"] for entry in results] == [3, 3, 1, 3]
+    assert [entry["batch_size"] for entry in results] == [3, 3, 3, 1]
     for stem in "abcd":
         assert same(made(stem), made(stem, "alone"))
         recipe, other = (json.loads(read_recipe(made(stem, where)) or "") for where in ("out", "alone"))
