@@ -46,6 +46,7 @@ from deepdream.cli.picture_options import (
     TargetOption,
     parse_seconds,
 )
+from deepdream.cli.picture_to_stdout import writes_picture
 from deepdream.cli.terminal import put, put_json, put_table, say
 from deepdream.errors import UnknownNameError, UsageError
 
@@ -64,7 +65,7 @@ StyleOption = Annotated[
 def register(app: typer.Typer) -> None:
     """Add the commands of this file to ``app``."""
     for command in (saliency, explain):
-        app.command()(grouped(command))
+        app.command()(grouped(writes_picture(command)))
 
 
 def saliency(

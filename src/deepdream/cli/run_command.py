@@ -12,7 +12,7 @@ import typer
 
 from deepdream.batch.dreams import DreamTask, InputOptions, resume_options
 from deepdream.batch.outputs import Existing, Job, check_transparent, check_writable, plan_outputs
-from deepdream.batch.sources import expand_inputs
+from deepdream.batch.sources import expand_inputs, is_stdin
 from deepdream.cli.batch_output import BatchOutput
 from deepdream.cli.groups import grouped
 from deepdream.cli.like_recipe import settings_like
@@ -42,6 +42,7 @@ from deepdream.cli.options import (
     read_settings,
     setting,
 )
+from deepdream.cli.picture_to_stdout import writes_picture
 from deepdream.cli.run_objective import Goal, check_files, networks_for, recommended_layers, tail
 from deepdream.cli.terminal import duration, put, put_json
 from deepdream.errors import OutputError, PictureError, UsageError
@@ -56,7 +57,7 @@ if TYPE_CHECKING:
 
 def register(app: typer.Typer) -> None:
     """Add the commands of this file to ``app``."""
-    app.command()(grouped(run))
+    app.command()(grouped(writes_picture(run)))
 
 
 @dataclass(frozen=True)
@@ -336,5 +337,7 @@ def _describe(job: Job, network: Model, task: DreamTask) -> dict[str, Any]:
 
 def _check_only_input(sources: list[Path]) -> None:
     """A single picture that is missing is reported at once, before the network is loaded."""
-    if len(sources) == 1 and str(sources[0]) != "noise" and not os.path.exists(sources[0]):  # noqa: PTH110 - never raises
+    if len(sources) != 1 or is_stdin(sources[0]):
+        return
+    if str(sources[0]) != "noise" and not os.path.exists(sources[0]):  # noqa: PTH110 - never raises
         raise PictureError(f"There is no file {str(sources[0])[:200]}. Check the path.")

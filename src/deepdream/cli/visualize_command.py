@@ -29,6 +29,7 @@ from deepdream.cli.options import (
     read_settings,
     setting,
 )
+from deepdream.cli.picture_to_stdout import writes_picture
 from deepdream.cli.process import interruptible
 from deepdream.cli.progress import dream_progress
 from deepdream.cli.terminal import duration, put, put_json, say
@@ -66,7 +67,7 @@ class Wish:
 
 def register(app: typer.Typer) -> None:
     """Add the command of this file to ``app``."""
-    app.command()(grouped(visualize))
+    app.command()(grouped(writes_picture(visualize)))
 
 
 @dataclass(frozen=True)
