@@ -139,7 +139,7 @@ def test_ctrl_c_keeps_cells_and_the_same_command_goes_on(
     monkeypatch.setattr(painting, "visualize_directions", stopping)
     done = command(*words)
     assert done.code == 130
-    assert "2 of 6 cells are kept in g.png.atlas-state" in done.err
+    assert "2 of 6 cells are stored in g.png.atlas-state" in done.err
     assert sorted(path.name for path in Path().iterdir()) == ["g.png.atlas-state", "in"]
     done = command(*words)
     assert done.code == 0, done.err

@@ -131,7 +131,7 @@ def atlas(
     _check_outputs(target, page, overwrite=overwrite)
     if single:
         expand = _Job(sources, True, "", grid, samples, Brush(), max_pixels, quiet)
-        next(expand.pictures())  # a picture that cannot be read is said before the network is loaded
+        next(expand.pictures())  # An unreadable picture is reported before the network is loaded.
     network = choice.load(quiet=quiet)
     name = network.layer(layer).name if layer else network.recommended_layer
     check_places(network, name)
@@ -226,7 +226,7 @@ def _make(network: Model, job: _Job, target: Path, page: Path | None, *, json: b
     if pictures is None:
         kept = len(read_state(state, key_of(network, found, job.brush)))
         raise InterruptedRunError(
-            f"stopped; {kept} of {len(found.tiles)} cells are kept in {state}, the same command goes on.",
+            f"stopped; {kept} of {len(found.tiles)} cells are stored in {state}. Repeat the command to continue.",
             stop.number,
         )
     _write_picture(network, job, found, pictures, picture, target)

@@ -184,11 +184,11 @@ class Settings:
 
 
 def read_settings(words: list[str] | None, said: Mapping[str, Value]) -> dict[str, Value]:
-    """What every ``--set NAME=VALUE`` says, besides what other options have ``said``.
+    """What every ``--set NAME=VALUE`` says, besides the options that were given otherwise (``said``).
 
     Raises:
         UnknownNameError: no such setting.
-        UsageError: a setting that is said twice, or a value of another kind.
+        UsageError: a setting that is given twice, or a value of another kind.
     """
     from deepdream.dreaming.axes import check_setting, parse_value
 

@@ -178,7 +178,7 @@ def _job(
     def picture(cell: Variation) -> Picture:
         return read(cell.size, cell.plan.seed) if noise else read(None, 0)
 
-    picture(cells[0])  # a picture that is not there is said before the network is loaded
+    picture(cells[0])  # A missing picture is reported before the network is loaded.
     check_layers(cells, network)
     paths = _paths(folder, source.stem, cells) if folder is not None else {}
     return _Job(Sheet(x, y, fixed, cells), paths, network, picture, (source,))
@@ -312,9 +312,6 @@ def _summary(job: _Job, done: Swept) -> dict[str, Any]:
 def _left(job: _Job, done: list[Swept], place: Path) -> str:
     if not done:
         return "stopped before the first cell was finished."
-    kept = (
-        f"; the cells are in {next(iter(job.paths.values())).parent}, go on with --skip-existing"
-        if job.paths
-        else ""
-    )
-    return f"stopped; {len(done)} of {len(job.cells)} cells are on {place}{kept}."
+    where = f"; the cells are in {next(iter(job.paths.values())).parent}" if job.paths else ""
+    advice = " Repeat the command with --skip-existing to continue." if job.paths else ""
+    return f"stopped; {len(done)} of {len(job.cells)} cells are on {place}{where}.{advice}"

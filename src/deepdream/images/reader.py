@@ -72,7 +72,7 @@ def read_picture(
 def size_in_header(source: Path | str) -> tuple[int, int] | None:
     """Height and width of an upright picture, from the head of its file; None where that cannot be read.
 
-    Nothing is decoded, and nothing raised: whoever reads the picture meets its error.
+    Nothing is decoded, and nothing raised: the reader of the picture raises its error.
     """
     try:
         with Image.open(source) as image:

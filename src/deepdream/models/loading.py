@@ -161,16 +161,13 @@ def _missing(entry: CatalogEntry, why: str) -> str:
     way = f"On a machine with network: `deepdream models fetch {entry.name}` ({entry.size_text})"
     if entry.url is None:
         way = "Give your own checkpoint with --weights"
+    present = (known.name for known in catalog().values() if known.package and cache.present(known))
+    offline = next(present, "`--weights random`")
     return (
         f"{entry.name} needs the weights {what}, which are not here, and {why}.\n"
         f"Looked in: {', '.join(map(str, folders))}.\n"
-        f"{way}, or copy the file to {cache.target_of(entry)}. Offline now: {_works_offline()} works."
+        f"{way}, or copy the file to {cache.target_of(entry)}. Offline now: {offline} works."
     )
-
-
-def _works_offline() -> str:
-    there = [entry.name for entry in catalog().values() if entry.package and cache.present(entry)]
-    return there[0] if there else "`--weights random`"
 
 
 def _chosen(path: Path) -> cache.WeightLocation:

@@ -15,8 +15,9 @@ from deepdream import __version__
 from deepdream.errors import OutputError
 from deepdream.pages import Section, numbers, page, stack
 from deepdream.provenance import versions, write_bytes, write_text
-from deepdream.report import answer, card, gallery, health, verdict
+from deepdream.report import answer, card, gallery, verdict
 from deepdream.report.comparison import side_by_side
+from deepdream.report.evidence import evidence
 from deepdream.report.report_data import ReportData
 
 SCHEMA = 1
@@ -153,7 +154,7 @@ def _sections(report_data: ReportData, prefix: str = "") -> list[Section]:
             gallery.draw_gallery(report_data, prefix),
             "Every map answers another question, so they differ. Whether one may be believed is the next section.",
         ),
-        *_evidence(report_data, prefix),
+        *evidence(report_data, prefix),
         Section(
             f"{prefix}caveats",
             "Caveats",
@@ -167,60 +168,6 @@ def _sections(report_data: ReportData, prefix: str = "") -> list[Section]:
             card.model_card(report_data),
         ),
     ]
-
-
-def _evidence(report_data: ReportData, prefix: str) -> list[Section]:
-    if not report_data.explanations:
-        return []
-    found = [
-        Section(
-            f"{prefix}health",
-            "Checks",
-            "Can the maps be trusted?",
-            health.health_table(report_data),
-            "A number alone means nothing: a blob in the middle of the picture beats many methods, because things are "
-            "photographed in the middle. So every number stands beside maps that do not depend on the network, and "
-            "supports a method only beyond all of them.",
-        ),
-        Section(
-            f"{prefix}agreement",
-            "Agreement",
-            "Do the methods agree?",
-            health.agreement_matrix(report_data),
-            "Methods that agree may share a fault; methods that do not cannot all be right.",
-        ),
-    ]
-    if "deletion" in report_data.checks and "insertion" in report_data.checks:
-        rows, columns = report_data.context.grid
-        cut = f"The picture is cut into {rows} × {columns} cells."
-        two = (
-            ""
-            if report_data.context.against is None
-            else " Probability is here the class’s share of the two compared."
-        )
-        lead = (
-            f"{cut} They are hidden one after the other in the order in which the map ranks them, then shown in it: a "
-            f"map that is right about what matters makes the probability fall, and rise, sooner than chance does.{two}"
-        )
-        found.append(
-            Section(
-                f"{prefix}curves",
-                "Removal",
-                "Taking the picture apart",
-                health.removal_curves(report_data),
-                lead,
-            )
-        )
-    if "randomization" in report_data.checks:
-        lead = (
-            "The weights are shuffled layer by layer from the top down, and each map is made again: does it depend on "
-            "what the network has learned at all?"
-        )
-        title = "Shuffling what it has learned"
-        found.append(
-            Section(f"{prefix}shuffled", "Shuffling", title, health.randomization_curves(report_data), lead)
-        )
-    return found
 
 
 def _further(studies: Sequence[ReportData]) -> list[Section]:
