@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
 import re
+import signal
 import sys
 from pathlib import Path
 from typing import Any
@@ -12,6 +14,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from deepdream.dreaming import loop
 from deepdream.images import read_picture
 
 IMAGES = Path(__file__).parents[2] / "images"
@@ -128,3 +131,31 @@ def test_the_list_is_one_line_a_layer_in_a_pipe_and_fits_a_terminal(
     shown = re.sub(r"\x1b\[[0-9;]*m", "", command("layers").out).splitlines()
     assert max(map(len, shown)) <= 80
     assert len(shown) <= len(piped) + 3
+
+
+@pytest.mark.weights
+def test_ctrl_c_keeps_the_layers_that_are_done(command: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    advance, count = loop.advance, [0]
+
+    def advanced(*words: Any) -> Any:
+        count[0] += 1
+        if count[0] == 20:  # a layer of so small a picture takes 14 steps
+            os.kill(os.getpid(), signal.SIGINT)
+        return advance(*words)
+
+    monkeypatch.setattr(loop, "advance", advanced)
+    words = (
+        "layers",
+        "efficientnet_lite0",
+        "--sheet",
+        IMAGES / "cat.jpg",
+        "--size",
+        "48",
+        "--layers",
+        "blocks.0,blocks.1,blocks.2",
+    )
+    done = command(*words, "-o", "s.png")
+    assert done.code == 130
+    assert "stopped; the sheet with 1 of 3 layers is in s_partial.png." in done.err
+    assert Path("s_partial.png").exists()
+    assert not Path("s.png").exists()

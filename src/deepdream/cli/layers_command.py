@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -19,9 +19,10 @@ from deepdream.cli.options import (
     WeightsOption,
     load_network,
 )
+from deepdream.cli.process import Interruption, interruptible
 from deepdream.cli.progress import dream_progress
 from deepdream.cli.terminal import put, put_json, put_table, say
-from deepdream.errors import UsageError
+from deepdream.errors import InterruptedRunError, UsageError
 from deepdream.plan import Plan, plan_for
 
 if TYPE_CHECKING:
@@ -143,9 +144,15 @@ def _make_sheet(network: Model, source: Path, drawing: _Drawing, chosen: list[La
     check_writable(target)
     picture = fit_picture(read_picture(source), drawing.size)
     cells = [Cell(picture.pixels, "the picture", f"{picture.width} x {picture.height} pixels")]
-    for layer in chosen:
-        plan = plan_for(objective=f"layer({layer.name})", strength=drawing.strength, seed=drawing.seed)
-        cells.append(_dream_cell(network, layer, picture, plan, quiet=quiet))
+    with interruptible() as interruption:
+        for layer in chosen:
+            plan = plan_for(objective=f"layer({layer.name})", strength=drawing.strength, seed=drawing.seed)
+            cell = _dream_cell(network, layer, picture, plan, interruption, quiet=quiet)
+            if cell is None:
+                break
+            cells.append(cell)
+    if interruption.number:  # what is done is kept, under a name that says that it is not all
+        target = target.with_stem(f"{target.stem}_partial")
     pixels = contact_sheet(
         cells,
         title=f"{picture.name} dreamed at each stage of {network.name}",
@@ -153,14 +160,30 @@ def _make_sheet(network: Model, source: Path, drawing: _Drawing, chosen: list[La
         "layers first. The receptive field is how much of the picture one unit of that layer can see.",
     )
     write_picture(target, pixels)
+    if interruption.number:
+        done = f"{len(cells) - 1} of {len(chosen)} layers"
+        raise InterruptedRunError(f"stopped; the sheet with {done} is in {target}.", interruption.number)
     return target
 
 
-def _dream_cell(network: Model, layer: Layer, picture: Picture, plan: Plan, *, quiet: bool) -> Cell:
-    from deepdream.dreaming import render
+def _dream_cell(
+    network: Model, layer: Layer, picture: Picture, plan: Plan, interruption: Interruption, *, quiet: bool
+) -> Cell | None:
+    """The dream of one layer; None where it was stopped before its end."""
+    from deepdream.dreaming import dream
+    from deepdream.dreaming.result import begin, enough_memory, finish
     from deepdream.images import Cell
 
-    with dream_progress(layer.name, quiet=quiet) as show:
-        dreamed = render(network, picture, plan, watch=show)
+    ongoing = begin(network, picture, plan)
+    size = f"{picture.width}x{picture.height}"
+    with enough_memory(size), dream_progress(layer.name, quiet=quiet) as show:
+        for step in dream(network, plan, state=ongoing.state):
+            show(step)
+            ongoing = replace(ongoing, state=step.state)
+            if interruption.number:
+                break
+        if not ongoing.state.done:
+            return None
+        dreamed = finish(network, ongoing)
     field = "the whole picture" if layer.receptive_field is None else f"{layer.receptive_field} pixels"
     return Cell(dreamed.pixels, layer.name, f"{layer.shows}; sees {field}")
