@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import os
 import shlex
-from dataclasses import asdict, dataclass, replace
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -14,6 +15,7 @@ from deepdream.batch.dreams import DreamTask, InputOptions, resume_options
 from deepdream.batch.outputs import Existing, Job, check_transparent, check_writable, plan_outputs
 from deepdream.batch.sources import expand_inputs, is_stdin
 from deepdream.cli.batch_output import BatchOutput
+from deepdream.cli.dry_run import show_plans
 from deepdream.cli.groups import grouped
 from deepdream.cli.like_recipe import settings_like
 from deepdream.cli.options import (
@@ -44,7 +46,6 @@ from deepdream.cli.options import (
 )
 from deepdream.cli.picture_to_stdout import writes_picture
 from deepdream.cli.run_objective import Goal, check_files, networks_for, recommended_layers, tail
-from deepdream.cli.terminal import duration, put, put_json
 from deepdream.errors import OutputError, PictureError, UsageError
 from deepdream.plan import Plan, override, plan_for
 
@@ -52,7 +53,6 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from deepdream.dreaming.axes import Value
-    from deepdream.models import Model
 
 
 def register(app: typer.Typer) -> None:
@@ -192,47 +192,42 @@ def run(
     from deepdream.dreaming.checkpoint import OutputOptions
     from deepdream.dreaming.fitting import objective_of
 
-    asked = Goal(layer or (), objective, classes or (), guide or (), minus or ())
-    together = read_batch(batch)
-    said = settings.said(precision=read_precision(precision), batch=together)
-    preset = said.pop("preset", None)
+    wanted = Goal(layer or (), objective, classes or (), guide or (), minus or ())
+    batch_size = read_batch(batch)
+    given = settings.said(precision=read_precision(precision), batch=batch_size)
+    preset = given.pop("preset", None)
     if like and preset:
         raise UsageError("Give --like or --preset, not both.")
     template = settings_like(like, models or (), weights) if like else None
-    plan = plan_with(template.plan if template else preset or "balanced", read_settings(more, said))
+    plan = plan_with(template.plan if template else preset or "balanced", read_settings(more, given))
     sources = expand_inputs(inputs)
     _check_only_input(sources)
     names = template.models if template else models or [DEFAULT_MODEL]
-    weights_of = template.weights if template else {}
-    spec = networks_for(names, asked.text() or plan.objective, weights_of or weights, device)
+    weights_of_names = (template.weights if template else {}) or weights
+    spec = networks_for(names, wanted.text() or plan.objective, weights_of_names, device)
     network = load_spec(spec, quiet=quiet)
     if template and not quiet:
         template.say_differences(network, size, plan.mask)
-    if asked.said or (network.members and not template):
-        plan = replace(plan, objective=asked.text(recommended_layers(network)))
-    goal = objective_of(plan, network)
-    places = (like,) if like else ()
-    check_files(goal, [*places, *sources])
+    if wanted.said or (network.members and not template):
+        plan = replace(plan, objective=wanted.text(recommended_layers(network)))
+    terms = objective_of(plan, network)
+    search_paths = (like,) if like else ()
+    check_files(terms, [*search_paths, *sources])
     existing = Existing.of(overwrite=overwrite, skip=skip_existing, number=number)
-    jobs = plan_outputs(sources, output, tail(network.name, goal), existing)
-    for job in jobs:
-        check_writable(job.output, bits=bits)
-        if plan.alpha:
-            check_transparent(job.output)
-        if keeping.checkpoint_every and not (overwrite or job.skip):
-            check_no_state(job.output)
+    jobs = plan_outputs(sources, output, tail(network.name, terms), existing)
+    _check_outputs(jobs, plan, bits, states=bool(keeping.checkpoint_every) and not overwrite)
     task = DreamTask(
         spec,
         plan,
         {str(job.source): str(job.output) for job in jobs},
         InputOptions(size, value_range, max_pixels),
         OutputOptions(bits, not keeping.no_metadata, keeping.decided_by, keeping.checkpoint_every),
-        batch=together,
+        batch=batch_size,
         fit_tiles=True,
-        search_paths=tuple(places),
+        search_paths=search_paths,
     )
     if dry_run:
-        _show_plans(jobs, network, task, json=json)
+        show_plans(jobs, network, task, json=json)
         return
     title = sources[0].name if len(sources) == 1 else f"{len(sources)} pictures"
     BatchOutput(
@@ -243,6 +238,21 @@ def run(
         skipped={str(job.source): str(job.output) for job in jobs if job.skip},
         stop_note="",
     ).run(task, [job.source for job in jobs if not job.skip])
+
+
+def _check_outputs(jobs: Sequence[Job], plan: Plan, bits: int, *, states: bool) -> None:
+    """Look before hours of work whether every result can be written.
+
+    Raises:
+        UsageError, OutputError: a format without these bits or without transparency, no right to write, or (with
+            ``states``) an interrupted dream that would be lost.
+    """
+    for job in jobs:
+        check_writable(job.output, bits=bits)
+        if plan.alpha:
+            check_transparent(job.output)
+        if states and not job.skip:
+            check_no_state(job.output)
 
 
 def check_no_state(output: Path) -> None:
@@ -278,61 +288,6 @@ def plan_with(base: str | Plan, settings: Mapping[str, Value]) -> Plan:
     nothing: dict[str, Any] = {name: None for name, value in settings.items() if value is None}
     plan = override(base, settings) if isinstance(base, Plan) else plan_for(base, **settings)
     return replace(plan, **nothing)
-
-
-def _show_plans(jobs: list[Job], network: Model, task: DreamTask, *, json: bool) -> None:
-    plan, described = task.plan, [_describe(job, network, task) for job in jobs]
-    if json:
-        put_json({"schema": 1, "plans": described})
-        return
-    for entry in described:
-        sizes = " ".join(map(_size_in_words, entry["estimate"]["octaves"]))
-        put(f"{entry['input']} -> {entry['output']}" + (" (exists, skipped)" if entry["skipped"] else ""))
-        put(f"  climbs {entry['objective']}, preset {plan.preset}, {entry['gradients']} gradients at {sizes}")
-        told = entry["estimate"]
-        put(f"  takes about {told['bytes'] / 1e9:.1f} GB of memory and {duration(told['seconds'])}")
-        if entry["left_out"]:
-            put(f"  {entry['left_out']} octaves are left out: they would be too small for the layer")
-
-
-def _size_in_words(octave: dict[str, Any]) -> str:
-    size = f"{octave['width']}x{octave['height']}"
-    return size if octave["tiles"] == 1 else f"{size} ({octave['tiles']} tiles)"
-
-
-def _describe(job: Job, network: Model, task: DreamTask) -> dict[str, Any]:
-    """What ``--dry-run`` says about one picture."""
-    from deepdream.dreaming.estimating import estimate
-    from deepdream.dreaming.fitting import objective_of, sizes_for
-    from deepdream.dreaming.result import fit_picture
-
-    item = str(job.source)
-    picture = fit_picture(task.input.read(item, seed=task.plan.seed), task.input.size_for(item))
-    sizes = sizes_for(task.plan, network, picture.height, picture.width)
-    plan = task.fitted(item, network, picture)
-    takes = estimate(
-        network,
-        plan,
-        picture.height,
-        picture.width,
-        places=task.places(item),
-        held=picture.pixels.nbytes,
-    )
-    return {
-        "input": str(job.source),
-        "output": str(job.output),
-        "skipped": job.skip,
-        "objective": str(objective_of(plan, network)),
-        "octaves": [[size.height, size.width] for size in sizes],
-        "left_out": plan.octaves - len(sizes),
-        "gradients": sum(size.steps for size in sizes),
-        "estimate": {
-            "octaves": [asdict(octave) for octave in takes.octaves],
-            "bytes": takes.bytes,
-            "seconds": takes.seconds,
-        },
-        "plan": plan.to_dict(),
-    }
 
 
 def _check_only_input(sources: list[Path]) -> None:
