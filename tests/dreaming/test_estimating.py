@@ -11,8 +11,9 @@ from torch import nn
 
 from deepdream.ascent.sizes import Octave
 from deepdream.ascent.tiling import Tiling, expected_tiles, grid, largest_tile, surroundings
-from deepdream.dreaming import estimating, fit_to_memory
-from deepdream.dreaming.estimating import Costs, add_up, choose_tile, estimate, probe
+from deepdream.dreaming import estimating, fit_to_memory, measuring
+from deepdream.dreaming.estimating import add_up, choose_tile, estimate
+from deepdream.dreaming.measuring import Costs, probe
 from deepdream.models import Model
 from deepdream.plan import Plan
 
@@ -93,7 +94,7 @@ def test_the_picture_as_read_is_not_counted_twice(tiny_model: Model) -> None:
 
 
 def test_what_lives_at_once_is_counted_and_what_died_is_not() -> None:
-    with estimating._Alive() as alive:
+    with measuring._Alive() as alive:
         kept = torch.zeros(1000)
         for _ in range(5):
             torch.ones(250)

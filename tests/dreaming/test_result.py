@@ -14,7 +14,8 @@ from torch import Tensor, nn
 
 from deepdream.ascent.parameterizations import parameterization_for
 from deepdream.dreaming import dream, render
-from deepdream.dreaming.result import fit_picture, full_size, noise_picture, parse_size
+from deepdream.dreaming.result import full_size
+from deepdream.dreaming.source_pictures import fit_picture, noise_picture, parse_size
 from deepdream.errors import DeepDreamError, MemoryExhaustedError, UsageError
 from deepdream.images import Picture, read_picture, read_recipe
 from deepdream.models import Model

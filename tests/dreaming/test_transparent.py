@@ -16,7 +16,8 @@ from deepdream.dreaming import dream, render, start, visualize
 from deepdream.dreaming.checkpoint import read_checkpoint, write_checkpoint
 from deepdream.dreaming.loop import advance
 from deepdream.dreaming.ongoing import dream_of
-from deepdream.dreaming.result import full_size, noise_picture
+from deepdream.dreaming.result import full_size
+from deepdream.dreaming.source_pictures import noise_picture
 from deepdream.dreaming.visualization import visualization_plan
 from deepdream.errors import UsageError
 from deepdream.images import read_picture

@@ -11,7 +11,8 @@ from deepdream.ascent.objective_lists import join_goals, parse_goals
 from deepdream.ascent.parameterizations import PARAMETERIZATIONS
 from deepdream.dreaming import dream, render, start, visualize
 from deepdream.dreaming.loop import advance
-from deepdream.dreaming.result import full_size, noise_picture
+from deepdream.dreaming.result import full_size
+from deepdream.dreaming.source_pictures import noise_picture
 from deepdream.errors import UsageError
 from deepdream.models import Model
 from deepdream.plan import plan_for

@@ -43,7 +43,7 @@ class InputOptions:
 
     def read(self, source: str, *, seed: int) -> Picture:
         """The picture, or seeded noise for the word ``noise``. Raises PictureError, UsageError."""
-        from deepdream.dreaming.result import noise_picture, parse_size
+        from deepdream.dreaming.source_pictures import noise_picture, parse_size
 
         if is_noise(source):
             size = self.size or "512"
@@ -118,7 +118,7 @@ class DreamTask:
 
     def _size_of(self, source: str) -> tuple[int, int] | None:
         """Height and width of a source's dream, read from the head of its file; None where that does not say it."""
-        from deepdream.dreaming.result import parse_size
+        from deepdream.dreaming.source_pictures import parse_size
         from deepdream.images.reader import size_in_header
 
         if is_noise(source) or (size := size_in_header(source)) is None:
@@ -178,7 +178,7 @@ class DreamTask:
         if not self.fit_tiles:
             return self.plan
         from deepdream.dreaming.estimating import fit_to_memory
-        from deepdream.dreaming.result import parse_size
+        from deepdream.dreaming.source_pictures import parse_size
 
         size = self.input.size_for(item) or f"{picture.width}x{picture.height}"
         height, width = parse_size(size, picture.height, picture.width)

@@ -314,7 +314,7 @@ def _page(network: Model, job: _Job, found: Atlas, pictures: list[Any], picture:
 
 
 def _small(picture: Picture) -> Any:
-    from deepdream.dreaming.result import fit_picture
+    from deepdream.dreaming.source_pictures import fit_picture
 
     return (fit_picture(picture, "640") if max(picture.height, picture.width) > 640 else picture).pixels
 

@@ -39,7 +39,7 @@ def _describe(job: Job, network: Model, task: DreamTask) -> dict[str, Any]:
     """What ``--dry-run`` says about one picture."""
     from deepdream.dreaming.estimating import estimate
     from deepdream.dreaming.fitting import objective_of, sizes_for
-    from deepdream.dreaming.result import fit_picture
+    from deepdream.dreaming.source_pictures import fit_picture
 
     item = str(job.source)
     picture = fit_picture(task.input.read(item, seed=task.plan.seed), task.input.size_for(item))

@@ -134,7 +134,7 @@ def _chosen(network: Model, only: str | None) -> list[Layer]:
 
 def _make_sheet(network: Model, source: Path, drawing: _Drawing, chosen: list[Layer], *, quiet: bool) -> Path:
     """Where the sheet of ``source`` was written."""
-    from deepdream.dreaming.result import fit_picture
+    from deepdream.dreaming.source_pictures import fit_picture
     from deepdream.images import Cell, contact_sheet, read_picture, write_picture
 
     if not chosen:

@@ -223,7 +223,7 @@ def _show_plan(job: _Job, target: Path, *, json: bool) -> None:
 def _describe(job: _Job, cell: Variation, measured: Estimator) -> dict[str, Any]:
     """What a dry run says of a cell; of one that cannot be made, why."""
     from deepdream.dreaming.fitting import objective_of
-    from deepdream.dreaming.result import parse_size
+    from deepdream.dreaming.source_pictures import parse_size
 
     network, picture = job.network(cell.model), job.picture(cell)
     told: dict[str, Any] = {"settings": dict(cell.values), "objective": cell.plan.objective, "model": cell.model,

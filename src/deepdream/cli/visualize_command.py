@@ -302,7 +302,7 @@ def signs_of(wish: Wish, *, negative: bool, both: bool) -> list[Wish]:
 
 def read_side(size: str) -> tuple[int, int]:
     """(height, width) of ``224`` or ``320x200`` (width x height). Raises UsageError."""
-    from deepdream.dreaming.result import parse_size
+    from deepdream.dreaming.source_pictures import parse_size
 
     height, width = parse_size(size if "x" in size.lower() else f"{size}x{size}", 1, 1)
     if max(height, width) > _LARGEST:
@@ -341,7 +341,8 @@ def _sheet(
     quiet: bool,
 ) -> list[dict[str, Any]]:
     """All pictures in one run, on one labeled sheet; Ctrl-C saves the sheet as it is."""
-    from deepdream.dreaming.result import noise_picture, render_all
+    from deepdream.dreaming.result import render_all
+    from deepdream.dreaming.source_pictures import noise_picture
 
     height, width = size
     if plan.precision != "float32" and not quiet:

@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from deepdream.dreaming.activation_samples import ActivationSamples, check_places
-from deepdream.dreaming.result import fit_picture
+from deepdream.dreaming.source_pictures import fit_picture
 from deepdream.errors import UsageError
 from deepdream.images import Picture, resize
 from deepdream.models import Model

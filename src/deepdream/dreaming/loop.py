@@ -6,39 +6,31 @@ The progress bar, the saver, the sheet and the tests all iterate ``dream``; to s
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from functools import cached_property
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor
 
 from deepdream.ascent.climbing import measure_gradient
-from deepdream.ascent.conditioning import (
-    Cascade,
-    Gaussian,
-    Laplacian,
-    Moment,
-    Part,
-    Unit,
-    conditioning_of,
-)
-from deepdream.ascent.parameterizations import move_detail
-from deepdream.ascent.references import References
-from deepdream.ascent.resampling import resize
 from deepdream.ascent.tiling import CORE, LARGE, SMALLEST, Tiling
-from deepdream.ascent.transparency import held_down
-from deepdream.dreaming.beginning import emphasis_of, references_of, start
-from deepdream.dreaming.control import allowed, at_distance, distances, mask_at, result, target
+from deepdream.dreaming.beginning import references_of, start
+from deepdream.dreaming.control import at_distance, distances, result, target
 from deepdream.dreaming.fitting import can_be_cut, is_fixed, sum_of, tiling_for
 from deepdream.dreaming.state import State
-from deepdream.errors import DeepDreamError, UsageError
-from deepdream.models.network import Model
-from deepdream.plan import Plan
+from deepdream.dreaming.stepping import TRIES, enter_next_octave, failure, optimize, rates, step_direction
+from deepdream.errors import UsageError
 from deepdream.tensors import give_back_memory, is_out_of_memory, make_room
 
-_TRIES = 3
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+    from pathlib import Path
+
+    from deepdream.ascent.references import References
+    from deepdream.models.network import Model
+    from deepdream.plan import Plan
+
 _LOOK_EVERY = 8
 
 
@@ -112,8 +104,8 @@ def _steps(model: Model, state: State) -> Iterator[Step]:
         state = advance(model, state)
         if is_due(state) and not _is_sound(state):
             failures += 1
-            if failures > _TRIES:
-                raise _failure(model, state)
+            if failures > TRIES:
+                raise failure(model, state)
             furthest = max(furthest, state.number)
             back = earlier or good
             state = replace(
@@ -140,31 +132,6 @@ def _is_sound(state: State) -> bool:
     return state.score is None or math.isfinite(float(state.score.sum()))
 
 
-def _failure(model: Model, state: State) -> DeepDreamError:
-    where = f"at step {state.number} of {state.total}, and again {_TRIES} times with smaller steps before it"
-    assert state.score is not None
-    if math.isinf(float(state.score.sum())):
-        return DeepDreamError(
-            f"The gradient of {state.plan.objective} is zero everywhere {where}: nothing moves the picture. "
-            + _remedy(model, state.plan)
-        )
-    return DeepDreamError(
-        f"The dream left the range of numbers (NaN or infinity) {where}. "
-        "Choose a smaller --rate or another layer."
-    )
-
-
-def _remedy(model: Model, plan: Plan) -> str:
-    """What to do where nothing moves the picture."""
-    for network in (model, *model.members):
-        for name, weight in network.module.named_parameters():
-            if name.endswith("weight") and weight.dim() > 1 and not weight.any():
-                return f"All of {name} in {network.name} are zero: train it, or climb a layer before it."
-    if plan.relu == "true":
-        return "If its units are off, --relu redirected wakes them; or choose another layer or objective."
-    return "Choose another layer or objective."
-
-
 def _noted(score: Tensor, gradient: Tensor) -> Tensor:
     """``score``; infinity where the gradient is zero everywhere, NaN where a number is not finite."""
     low, high = torch.aminmax(gradient)
@@ -176,7 +143,7 @@ def _noted(score: Tensor, gradient: Tensor) -> Tensor:
 def advance(model: Model, state: State) -> State:
     """The state after one more step (the input is left as it is)."""
     if state.step >= state.size.steps:
-        state = _enter_next_octave(state)
+        state = enter_next_octave(state)
     rng = torch.Generator()
     rng.set_state(state.rng_state)
     plan, size = state.plan, state.size
@@ -189,14 +156,14 @@ def advance(model: Model, state: State) -> State:
     del found
     make_room(gradient)
     score = _noted(score, gradient)
-    direction = _direction(gradient, state)
+    direction = step_direction(gradient, state)
     del gradient
     pulled = state.parameterization.pull_back(state.parameters, direction)
     del direction
-    change, moments = _optimize(pulled, state)
+    change, moments = optimize(pulled, state)
     del pulled
     make_room(change)
-    moved = torch.addcmul(state.parameters, _rates(state), change)
+    moved = torch.addcmul(state.parameters, rates(state), change)
     del change
     parameters = state.parameterization.project(moved)
     score = torch.where(moved.sum().isfinite(), score, torch.full_like(score, math.nan))
@@ -265,89 +232,3 @@ def _at_target(state: State) -> State:
     if state.plan.stop_at and not state.done and min(distances(state)) >= wanted:
         state = replace(state, step=state.size.steps)
     return at_distance(state, wanted) if state.done else state
-
-
-def _rates(state: State) -> Tensor:
-    """The size of a step of each picture's parameters."""
-    rates = (state.plan.rate * state.pace).to(state.parameters)
-    return rates.view(-1, *[1] * (state.parameters.dim() - 1))
-
-
-def _direction(gradient: Tensor, state: State) -> Tensor:
-    """The way to step from ``gradient``, which is used up, of the colors and, where there is one, the opacity."""
-    moment = Moment((state.step + 1) / state.size.steps, state.emphasis)
-    if not state.plan.alpha:
-        return _color_direction(gradient, state, moment)
-    colors = _color_direction(gradient[:, :3], state, moment)
-    return torch.cat([colors, _opacity_direction(gradient[:, 3:], state, moment)], dim=1)
-
-
-def _opacity_direction(pull: Tensor, state: State, moment: Moment) -> Tensor:
-    """(B, 1, h, w): the gradient smoothed and brought to size as that of a gray picture, and opacity held down."""
-    opacity, conditioning = state.opacity(), conditioning_of(state.plan)
-    assert opacity is not None
-
-    def made(gray: Tensor, *kinds: type[Part]) -> Tensor:
-        return conditioning.only(*kinds).apply(gray.repeat(1, 3, 1, 1), moment, own=True)[:, :1]
-
-    smooth = made(pull, Gaussian, Cascade, Laplacian)
-    return made(held_down(smooth, opacity, state.plan.alpha_weight), Unit)
-
-
-def _color_direction(gradient: Tensor, state: State, moment: Moment) -> Tensor:
-    """From the gradient of the colors, which is used up, where and in what the picture may change."""
-    direction = conditioning_of(state.plan).apply(gradient, moment, own=True)
-    mask = mask_at(state)
-    return allowed(direction if mask is None else direction * mask, state.plan.keep)
-
-
-def _optimize(direction: Tensor, state: State) -> tuple[Tensor, tuple[Tensor, ...]]:
-    """The step along ``direction`` before the rate, and the optimizer's new memory."""
-    if state.plan.optimizer == "adam":
-        return _adam(direction, state)
-    return direction, ()
-
-
-def _adam(direction: Tensor, state: State) -> tuple[Tensor, tuple[Tensor, ...]]:
-    """Kingma & Ba 2015, arXiv:1412.6980, with beta 0.9 and 0.999, epsilon 1e-8."""
-    mean, square = state.moments or (torch.zeros_like(direction), torch.zeros_like(direction))
-    mean, square = 0.9 * mean + 0.1 * direction, 0.999 * square + 0.001 * direction.square()
-    count = state.step + 1
-    change = (mean / (1 - 0.9**count)) / ((square / (1 - 0.999**count)).sqrt() + 1e-8)
-    return change, (mean, square)
-
-
-def _enter_next_octave(state: State) -> State:
-    after = state.octaves[state.octave + 1]
-    make_room(state.source)
-    base, larger = state.base(), state.base(state.octave + 1)
-    if state.plan.detail or not state.parameterization.exact:
-        parameters = move_detail(
-            state.parameterization, state.parameters, base, larger, how=state.plan.resampling
-        )
-    else:
-        image = resize(state.canvas(), after.height, after.width, how=state.plan.resampling).clamp(0, 1)
-        parameters = state.parameterization.encode(image)
-    return replace(
-        state,
-        octave=state.octave + 1,
-        step=0,
-        parameters=parameters,
-        moments=(),
-        pace=_pace(state, base),
-        emphasis=emphasis_of(state.plan, larger),
-        references=None,
-    )
-
-
-def _pace(state: State, base: Tensor) -> Tensor:
-    """The next octave's factors on the rate: after octave k of n a change should be (k/n)^0.6 of the strength.
-
-    The exponent gives the early octaves, which draw the large forms, more than their share.
-    """
-    wanted = target(state.plan)
-    if wanted is None:
-        return state.pace
-    wanted *= float(((state.octave + 1) / len(state.octaves)) ** 0.6)
-    far = torch.tensor(distances(state, base), dtype=torch.float64)
-    return (state.pace * wanted / far.clamp_min(1e-6)).clamp(0.25, 4.0)

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 
 from deepdream.ascent.parameterizations import move_detail
@@ -21,16 +19,20 @@ from deepdream.dreaming.fitting import goals_of
 from deepdream.dreaming.loop import Step, dream
 from deepdream.dreaming.measures import Measures, measure
 from deepdream.dreaming.ongoing import Dream, dream_of, top_classes
-from deepdream.dreaming.state import State
+from deepdream.dreaming.source_pictures import fit_picture
 from deepdream.errors import DeepDreamError, MemoryExhaustedError, UsageError
-from deepdream.images import Picture, encode, resize, write_picture
-from deepdream.models import Model
+from deepdream.images import Picture, encode, write_picture
 from deepdream.plan import Plan
-from deepdream.provenance import Prediction, Recipe
 from deepdream.tensors import give_back_memory, make_room
 
-#: The name of the input that is no file.
-NOISE = "noise"
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator, Sequence
+
+    from numpy.typing import NDArray
+
+    from deepdream.dreaming.state import State
+    from deepdream.models import Model
+    from deepdream.provenance import Prediction, Recipe
 
 
 @dataclass(frozen=True, eq=False)
@@ -56,45 +58,6 @@ class DreamResult:
 
     def _repr_png_(self) -> bytes:
         return encode(self.pixels, format="png", alpha=self.alpha)
-
-
-def noise_picture(height: int, width: int, seed: int) -> Picture:
-    """Gray with faint uniform noise: an empty canvas on which the network sees what it likes to see."""
-    rng = np.random.default_rng(seed)
-    pixels = (0.5 + 0.1 * (rng.random((height, width, 3)) - 0.5)).astype(np.float32)
-    digest = hashlib.sha256(np.round(pixels * 255).astype(np.uint8).tobytes()).hexdigest()
-    return Picture(pixels, None, NOISE, digest, ("seeded noise",))
-
-
-def fit_picture(picture: Picture, size: str | None) -> Picture:
-    """``picture`` at ``size``: "640" for the longer side, "800x600" for exactly that, None as it is.
-
-    Raises:
-        UsageError: a size that cannot be read.
-    """
-    if size is None:
-        return picture
-    height, width = parse_size(size, picture.height, picture.width)
-    if (height, width) == (picture.height, picture.width):
-        return picture
-    alpha = picture.alpha
-    if alpha is not None:
-        alpha = resize(np.repeat(alpha[..., None], 3, axis=2), height, width)[..., 0].clip(0, 1)
-    pixels = resize(picture.pixels, height, width).clip(0, 1)
-    return Picture(pixels, alpha, picture.name, picture.sha256, picture.notes)
-
-
-def parse_size(size: str, height: int, width: int) -> tuple[int, int]:
-    """(height, width) that ``size`` asks of a picture of ``height`` x ``width``. Raises UsageError."""
-    words = size.lower().split("x")
-    if not all(word.isdecimal() and len(word) <= 6 and int(word) > 0 for word in words) or len(words) > 2:
-        raise UsageError(
-            f"Cannot read the size {size!r}. Use 640 (the longer side) or 800x600 (width x height)."
-        )
-    if len(words) == 2:
-        return int(words[1]), int(words[0])
-    scale = int(words[0]) / max(height, width)
-    return max(1, round(height * scale)), max(1, round(width * scale))
 
 
 def render(

@@ -8,7 +8,8 @@ from typing import Any
 from deepdream.ascent.objective_lists import join_goals
 from deepdream.ascent.objectives import Objective
 from deepdream.dreaming.loop import Step
-from deepdream.dreaming.result import DreamResult, noise_picture, render_all
+from deepdream.dreaming.result import DreamResult, render_all
+from deepdream.dreaming.source_pictures import noise_picture
 from deepdream.models import Model
 from deepdream.plan import Plan, find_preset, plan_for
 

@@ -17,7 +17,7 @@ from deepdream.attribution import explain
 from deepdream.attribution.channels import ChannelScores, explain_channels
 from deepdream.attribution.pictures import overlay
 from deepdream.dreaming import render
-from deepdream.dreaming.result import noise_picture
+from deepdream.dreaming.source_pictures import noise_picture
 from deepdream.images import Picture
 from deepdream.lessons.exhibit import Tell, in_silence
 from deepdream.lessons.features import picture_channels

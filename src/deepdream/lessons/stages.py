@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from deepdream.dreaming import render
-from deepdream.dreaming.result import fit_picture
+from deepdream.dreaming.source_pictures import fit_picture
 from deepdream.errors import UsageError
 from deepdream.figures import Figure, Theme, drawn, new_figure
 from deepdream.images import Picture

@@ -13,7 +13,8 @@ from torch import Tensor
 from deepdream.ascent.objectives import TermInputs, parse_objective
 from deepdream.dreaming import DreamResult, Step, render
 from deepdream.dreaming.fitting import objective_of
-from deepdream.dreaming.result import fit_picture, full_size
+from deepdream.dreaming.result import full_size
+from deepdream.dreaming.source_pictures import fit_picture
 from deepdream.images import Picture
 from deepdream.lessons.animals import BY_CHANCE, Share, knows_animals, share_of_animals
 from deepdream.models import Model

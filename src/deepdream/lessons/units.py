@@ -10,7 +10,7 @@ from torch import Tensor
 
 from deepdream.attribution.hooks import replacing_output
 from deepdream.attribution.network_copies import in_float32, open_network
-from deepdream.dreaming.result import fit_picture
+from deepdream.dreaming.source_pictures import fit_picture
 from deepdream.errors import UsageError
 from deepdream.lessons.exhibit import Tell, in_silence
 from deepdream.lessons.features import activation_map, check_channel, picture_channels
