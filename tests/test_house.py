@@ -201,7 +201,6 @@ def test_no_file_is_long() -> None:
     assert {name: count for name, count in lines.items() if count > 250} == {}
 
 
-@pytest.mark.xfail(strict=False, reason="the command line and its neighbors are still being tidied")
 def test_functions_are_short() -> None:
     bodies = [(size, f"{named(path)} {name}") for path in FILES for name, size in functions_of(path)]
     assert [name for size, name in bodies if size > 50] == []
