@@ -5,7 +5,6 @@ python benchmarks/many.py [--rounds 2] [--threads 1 --measure cpu]
 
 from __future__ import annotations
 
-from deepdream.cli import run_command
 import argparse
 import contextlib
 import io
@@ -28,11 +27,10 @@ def job(name: str) -> Callable[[], None]:
     """``deepdream run FOLDER`` in this process, with the network loaded: reading, dreaming, measuring, saving."""
     from deepdream.cli import main
     from deepdream.cli.process import keep_large_blocks
-    from deepdream.models import load_model
+    from deepdream.batch.task import NetworkSpec
 
     keep_large_blocks()
-    network = load_model("efficientnet_lite0", device="cpu")
-    run_command.load_network = lambda *_: network  # type: ignore[assignment]
+    NetworkSpec(device="auto").load()  # the network stays loaded from here on
     folder = Path(tempfile.mkdtemp(prefix="deepdream-many-"))
     _make_pictures(folder / "in")
     words = [
