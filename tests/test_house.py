@@ -195,7 +195,7 @@ def functions_of(path: Path) -> Iterator[tuple[str, int]]:
             yield node.name, (node.end_lineno or 0) - (start or 0)
 
 
-@pytest.mark.xfail(strict=False, reason="the command line and its neighbors are still being tidied")
+@pytest.mark.xfail(reason="not reached yet in cli, batch, dreaming and their neighbors")
 def test_no_file_is_long() -> None:
     lines = {named(path): path.read_text("utf-8").count("\n") for path in FILES}
     assert {name: count for name, count in lines.items() if count > 250} == {}
@@ -207,7 +207,7 @@ def test_functions_are_short() -> None:
     assert statistics.median(size for size, _ in bodies) < 10
 
 
-@pytest.mark.xfail(strict=False, reason="the command line and its neighbors are still being tidied")
+@pytest.mark.xfail(reason="not reached yet in cli, batch, dreaming and their neighbors")
 def test_few_functions_are_used_once() -> None:
     """A private function whose name stands twice in the source is a piece of another one: at most one in ten."""
     words = Counter(word for path in FILES for word in re.findall(r"[A-Za-z_]\w*", path.read_text("utf-8")))
@@ -216,7 +216,7 @@ def test_few_functions_are_used_once() -> None:
     assert len(once) <= 0.1 * len(names), f"{len(once)} of {len(names)}"
 
 
-@pytest.mark.xfail(strict=False, reason="the command line and its neighbors are still being tidied")
+@pytest.mark.xfail(reason="not reached yet in cli, batch, dreaming and their neighbors")
 def test_comments_say_why() -> None:
     """At least three comments in a hundred lines, instructions to tools not counted."""
     lines = sum(path.read_text("utf-8").count("\n") for path in FILES)

@@ -4,13 +4,31 @@ from __future__ import annotations
 
 import glob
 import os
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from deepdream.errors import PictureError, UsageError
 
+#: What a folder's pictures are known by. Names that cameras and programs give to formats that the reader knows, too:
+#: JPEG (.jpe, .jfif, .mpo), PPM (.pgm, .pbm, .pnm), PNG (.apng), HEIF (.hif).
 PICTURE_SUFFIXES = frozenset(
-    (".png", ".jpg", ".jpeg", ".webp", ".gif", ".tif", ".tiff", ".bmp", ".avif", ".ppm", ".heic", ".heif")
+    (
+        *(
+            ".png",
+            ".apng",
+            ".jpg",
+            ".jpeg",
+            ".jpe",
+            ".jfif",
+            ".mpo",
+            ".webp",
+            ".gif",
+            ".tif",
+            ".tiff",
+            ".bmp",
+        ),
+        *(".avif", ".ppm", ".pgm", ".pbm", ".pnm", ".heic", ".heif", ".hif"),
+    )
 )
 #: The word that stands for seeded noise in place of a file, and the one for a picture from standard input.
 NOISE, STDIN = "noise", "-"
@@ -70,14 +88,19 @@ def are_many(words: Sequence[str], sources: Sequence[Path], output: Path | None)
 
 
 def _pictures_in(folder: Path) -> list[Path]:
-    pictures = sorted(
-        p
-        for p in folder.iterdir()
-        if not p.name.startswith(".") and p.suffix.lower() in PICTURE_SUFFIXES and p.is_file()
-    )
-    if not pictures:
+    """The pictures of a folder; of one that holds only folders, such as one for each class, those of all of them."""
+
+    def pictures(paths: Iterable[Path]) -> list[Path]:
+        return sorted(
+            path
+            for path in paths
+            if not path.name.startswith(".") and path.suffix.lower() in PICTURE_SUFFIXES and path.is_file()
+        )
+
+    found = pictures(folder.iterdir()) or pictures(folder.rglob("*"))
+    if not found:
         raise PictureError(f"The folder {folder} holds no pictures.")
-    return pictures
+    return found
 
 
 def is_there(path: Path) -> bool:

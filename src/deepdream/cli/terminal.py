@@ -5,6 +5,7 @@ Rich is imported where it is used, so that ``deepdream --help`` stays fast.
 
 from __future__ import annotations
 
+import io
 import json
 import shutil
 import sys
@@ -38,7 +39,13 @@ _documents: list[bool] = []
 
 
 def begin_output() -> None:
-    """Forget what was put before: a new command begins in this process."""
+    """Forget what was put before: a new command begins in this process.
+
+    A name that the encoding of an output does not have (a pipe on Windows, Latin-1) is escaped, and ends nothing.
+    """
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
     _documents.clear()
 
 
