@@ -283,3 +283,19 @@ def test_random_damage_and_recipes(seed: bytes, place: float, junk: bytes, tmp_p
         found = str(error)
         assert "\n" not in found
     assert isinstance(found, str | None)
+
+
+@pytest.mark.parametrize("compression", ["tiff_lzw", "tiff_adobe_deflate", "jpeg"])
+def test_the_c_library_of_tiff_prints_nothing(
+    compression: str, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    noise = np.random.default_rng(0).integers(0, 255, (200, 300, 3), dtype=np.uint8)
+    Image.fromarray(noise).save(tmp_path / "bad.tif", compression=compression)
+    content = bytearray((tmp_path / "bad.tif").read_bytes())
+    for place in range(3000, len(content) - 2000, 97):
+        content[place] ^= 0x5A
+    with pytest.raises(PictureError, match="damaged or cut short"):
+        read_picture(bytes(content))
+    assert capfd.readouterr() == ("", "")
+    os.write(2, b"still there")
+    assert capfd.readouterr().err == "still there"

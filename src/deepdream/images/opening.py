@@ -7,6 +7,7 @@ length of one picture and put back, under a lock, so that neither a warning nor 
 from __future__ import annotations
 
 import io
+import os
 import re
 import stat
 import threading
@@ -24,6 +25,7 @@ from deepdream.images.diagnosis import diagnose, heif_reader_installed, is_heif
 FORMATS = ("PNG", "JPEG", "WEBP", "GIF", "TIFF", "BMP", "AVIF", "PPM")
 MAX_FILE_BYTES = 1 << 30
 
+_TIFF_MAGIC = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
 _ONE_AT_A_TIME = threading.RLock()
 
 
@@ -64,7 +66,7 @@ def opened(content: bytes, name: str, *, max_pixels: int) -> Iterator[Image.Imag
     Raises:
         PictureError: in one line, for everything that goes wrong at opening or inside the block.
     """
-    with _quiet_and_limited(max_pixels):
+    with _quiet_and_limited(max_pixels), _c_library_silenced(content):
         try:
             with Image.open(io.BytesIO(content), formats=_formats_for(content)) as image:
                 yield image
@@ -77,6 +79,30 @@ def opened(content: bytes, name: str, *, max_pixels: int) -> Iterator[Image.Imag
         except Exception as error:  # Decoders fed with damaged files raise nearly every kind of exception.
             reason = in_one_line(error) or type(error).__name__
             raise PictureError(f"{name} is damaged or cut short ({reason}). Copy it again.") from error
+
+
+@contextmanager
+def _c_library_silenced(content: bytes) -> Iterator[None]:
+    """Drop what libtiff writes about a damaged file: it goes straight to file descriptor 2, past ``sys.stderr``.
+
+    The error that is raised says it in one line. No other thread decodes meanwhile (``_ONE_AT_A_TIME``).
+    """
+    if content[:4] not in _TIFF_MAGIC:
+        yield
+        return
+    try:
+        stderr = os.dup(2)
+    except OSError:  # a process without a stderr
+        yield
+        return
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, 2)
+    try:
+        yield
+    finally:
+        os.dup2(stderr, 2)
+        os.close(stderr)
+        os.close(nowhere)
 
 
 @contextmanager
