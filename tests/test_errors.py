@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pickle
+
 import pytest
 
 from deepdream import errors
@@ -52,3 +54,18 @@ def test_without_a_near_name_a_short_list_is_shown_whole() -> None:
 
 def test_a_name_with_line_breaks_stays_on_one_line() -> None:
     assert "\n" not in str(errors.UnknownNameError("layer", "a\nb", []))
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        errors.UnknownNameError("layer", "block4", ["blocks.4"], where="tiny", listing="deepdream layers"),
+        errors.InterruptedRunError("stopped.", 15),
+        errors.OutputError("The disk is full."),
+    ],
+    ids=lambda error: type(error).__name__,
+)
+def test_an_error_crosses_processes(error: errors.DeepDreamError) -> None:
+    copy = pickle.loads(pickle.dumps(error))
+    assert (type(copy), str(copy), copy.exit_code) == (type(error), str(error), error.exit_code)
+    assert vars(copy) == vars(error)

@@ -5,14 +5,21 @@ An error says what was wrong and what to do next, in one line where that is poss
 
 from __future__ import annotations
 
+import copyreg
 import difflib
 from collections.abc import Iterable
+from typing import Any
 
 
 class DeepDreamError(Exception):
     """Base of all errors that a user can cause or mend. ``exit_code`` is what the command line returns."""
 
     exit_code = 1
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        # Workers send errors to their parent. By default unpickling calls __init__ with the finished text, which
+        # subclasses that compose their text from other arguments cannot take.
+        return copyreg.__newobj__, (type(self), *self.args), vars(self)  # type: ignore[attr-defined]
 
 
 class UsageError(DeepDreamError):

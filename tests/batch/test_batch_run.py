@@ -23,7 +23,7 @@ from deepdream.batch.reports import ReportTask
 from deepdream.batch.run import RunOutcome
 from deepdream.batch.table import Table
 from deepdream.batch.task import NetworkSpec
-from deepdream.errors import OutputError, UsageError
+from deepdream.errors import OutputError, UnknownNameError, UsageError
 
 EXECUTORS = pytest.mark.parametrize("executor", [serial, processes(1), processes(2)])
 
@@ -131,6 +131,22 @@ def test_stopping_is_polled_and_keeps_what_the_task_saves(executor: Executor) ->
     assert (last.remaining, last.total) == (3, 3)
     assert set(last.outputs) <= {"1_partial", "2_partial", "3_partial"}
     assert len(last.outputs) == len(last.resumable) >= 1
+
+
+@dataclass(frozen=True)
+class WrongName(Squares):
+    """A task whose network does not exist."""
+
+    def prepare(self) -> None:
+        raise UnknownNameError("network", "resnet19", ["resnet18", "resnet34"], listing="deepdream models")
+
+
+@EXECUTORS
+def test_what_cannot_be_prepared_is_the_same_error_in_a_worker(executor: Executor) -> None:
+    with pytest.raises(UnknownNameError, match="Did you mean 'resnet18'") as caught:
+        list(run(WrongName(), ["1", "2"], executor=executor))
+    assert caught.value.exit_code == 2
+    assert caught.value.suggestions[0] == "resnet18"
 
 
 def test_a_table_is_continued(tmp_path: Path) -> None:
