@@ -8,11 +8,10 @@ import time
 from pathlib import Path
 
 import pytest
-import typer
 from typer.testing import CliRunner
 
 from deepdream import native
-from deepdream.cli import model_commands as commands
+from deepdream.cli.main import app
 from deepdream.models import selftest
 from deepdream.models.embedded import EmbeddedWeights
 
@@ -28,8 +27,6 @@ def own_caches(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def run(*words: str) -> tuple[int, str, str]:
-    app = typer.Typer()
-    commands.register(app)
     result = CliRunner().invoke(app, ["doctor", *words])
     if result.exception and not isinstance(result.exception, SystemExit):
         raise result.exception

@@ -9,10 +9,10 @@ import sys
 from pathlib import Path
 
 import pytest
-import typer
 from typer.testing import CliRunner
 
-from deepdream.cli import model_commands as commands
+from deepdream.cli.main import app
+from deepdream.cli.progress import DownloadLine
 from deepdream.errors import DeepDreamError, UsageError, WeightsError
 from deepdream.models import catalog as catalog_room
 
@@ -29,8 +29,6 @@ def own_caches(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def run(*words: str) -> tuple[int, str, str]:
     """Exit code, stdout and stderr; a deliberate error gives its own code and text, as ``main`` does."""
-    app = typer.Typer()
-    commands.register(app)
     result = CliRunner().invoke(app, list(words))
     if isinstance(result.exception, DeepDreamError):
         return result.exception.exit_code, result.stdout, result.stderr + str(result.exception)
@@ -163,7 +161,7 @@ def test_rm_removes_the_file_the_piece_and_the_sum(own_caches: Path) -> None:
 
 
 def test_progress_is_a_line_per_tenth_where_stderr_is_no_terminal(capsys: pytest.CaptureFixture[str]) -> None:
-    line = commands.DownloadLine("net")
+    line = DownloadLine("net")
     for done in range(101):
         line(done << 20, 100 << 20)
     lines = capsys.readouterr().err.splitlines()
@@ -174,10 +172,9 @@ def test_progress_is_a_line_per_tenth_where_stderr_is_no_terminal(capsys: pytest
 
 def test_help_needs_no_torch_and_shows_examples() -> None:
     script = (
-        "import sys, typer\n"
+        "import sys\n"
         "from typer.testing import CliRunner\n"
-        "from deepdream.cli.model_commands import register\n"
-        "app = typer.Typer(); register(app)\n"
+        "from deepdream.cli.main import app\n"
         "for name in ('models', 'predict', 'doctor'):\n"
         "    assert CliRunner().invoke(app, [name, '--help']).exit_code == 0\n"
         "print(sorted({'torch', 'torchvision', 'timm', 'PIL', 'numpy'} & set(sys.modules)))\n"

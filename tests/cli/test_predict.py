@@ -7,10 +7,9 @@ import shutil
 from pathlib import Path
 
 import pytest
-import typer
 from typer.testing import CliRunner
 
-from deepdream.cli import model_commands as commands
+from deepdream.cli.main import app
 from deepdream.errors import DeepDreamError
 
 IMAGES = Path(__file__).parents[2] / "images"
@@ -19,8 +18,6 @@ pytestmark = pytest.mark.weights
 
 
 def run(*words: str | Path) -> tuple[int, str, str]:
-    app = typer.Typer()
-    commands.register(app)
     result = CliRunner().invoke(app, ["predict", *map(str, words)])
     if isinstance(result.exception, DeepDreamError):
         return result.exception.exit_code, result.stdout, result.stderr + str(result.exception)

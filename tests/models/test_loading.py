@@ -13,12 +13,11 @@ from typing import Any
 
 import pytest
 import torch
-import typer
 from safetensors.torch import save_file
 from torch import nn
 from typer.testing import CliRunner
 
-from deepdream.cli.model_commands import register
+from deepdream.cli.main import app
 from deepdream.errors import UnknownNameError, UsageError, WeightsError
 from deepdream.models import cache, load_model
 from deepdream.models.catalog import find_entry
@@ -80,8 +79,6 @@ def test_download_goes_to_the_cache_and_is_used_from_there(
 def test_the_command_fetch_downloads_once_and_replaces_what_is_damaged(
     squeezenet: Any, web: Any, own_caches: Path
 ) -> None:
-    app = typer.Typer()
-    register(app)
     fetched = [CliRunner().invoke(app, ["models", "fetch", "squeezenet1_1"]) for _ in range(2)]
     path = own_caches / squeezenet.file
     assert [result.stdout for result in fetched] == [f"{path}\n"] * 2

@@ -43,7 +43,7 @@ COMMANDS = {
     "presets": Command("presets_command", "List the presets: named sets of settings, built-in and your own."),
     "visualize": Command("visualize_command", "Show what a channel, a class or a layer responds to most."),
     "layers": Command("layers_command", "List a network's layers, or dream a picture at each of them."),
-    "predict": Command("model_commands", "Print the most probable classes of pictures."),
+    "predict": Command("predict_command", "Print the most probable classes of pictures."),
     "saliency": Command("explain_command", "Show which pixels a decision depends on: the plain gradient."),
     "explain": Command("explain_command", "Explain a decision by one of 32 methods, or by all of them."),
     "methods": Command(
@@ -86,7 +86,7 @@ COMMANDS = {
     "models": Command(
         "model_commands", "List the networks that can be loaded, and manage their weight files."
     ),
-    "doctor": Command("model_commands", "Check this installation: versions, devices, caches, a self-test."),
+    "doctor": Command("doctor_command", "Check this installation: versions, devices, caches, a self-test."),
 }
 
 
@@ -100,9 +100,9 @@ class _CommandGroup(TyperGroup):
         if cmd_name not in COMMANDS:
             raise UnknownNameError("command", cmd_name, COMMANDS, listing="deepdream --help")
         module = importlib.import_module(f"deepdream.cli.{COMMANDS[cmd_name].module}")
-        rooms = typer.Typer(rich_markup_mode=None, context_settings=_SETTINGS)
-        module.register(rooms)
-        command = typer.main.get_group(rooms).commands[cmd_name]
+        commands = typer.Typer(rich_markup_mode=None, context_settings=_SETTINGS)
+        module.register(commands)
+        command = typer.main.get_group(commands).commands[cmd_name]
         if ctx is not None and ctx.resilient_parsing:  # a shell wants completions
             from deepdream.cli.completion import add_completion
 
@@ -111,7 +111,7 @@ class _CommandGroup(TyperGroup):
 
     def format_commands(self, ctx: Any, formatter: Any) -> None:  # noqa: ARG002
         with formatter.section("Commands"):
-            formatter.write_dl([(name, door.summary) for name, door in COMMANDS.items()])
+            formatter.write_dl([(name, command.summary) for name, command in COMMANDS.items()])
 
 
 _SETTINGS = {"help_option_names": ["-h", "--help"]}

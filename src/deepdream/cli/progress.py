@@ -145,54 +145,27 @@ def _escaped(text: Any) -> str:
 
 @contextmanager
 def dream_progress(title: str, *, quiet: bool) -> Iterator[Callable[[Step], None]]:
-    """Yield a function that shows each step: octave, step, activation and the time left."""
-    if quiet:
-        yield lambda _: None
-    elif sys.stderr.isatty():
-        with _bar(title) as show:
-            yield show
-    else:
-        yield _plain(title)
+    """Yield a function that shows each step of a dream that is not part of a run over inputs."""
+    from deepdream.batch.dreams import stepped
+
+    with BatchProgress(title, total=1, quiet=quiet) as progress:
+        yield lambda step: progress.note(stepped(title, step))
 
 
-@contextmanager
-def _bar(title: str) -> Iterator[Callable[[Step], None]]:
-    from rich.console import Console
-    from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+class DownloadLine:
+    """Draws a download's progress on stderr: one changing line on a terminal, else a line per tenth."""
 
-    columns = (
-        TextColumn("{task.description}"),
-        BarColumn(bar_width=10),
-        TextColumn("{task.fields[where]}"),
-        TextColumn("activation {task.fields[score]}"),
-        TimeRemainingColumn(compact=True),
-        TextColumn("left"),
-    )
-    with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
-        task = progress.add_task(_short(title), total=None, where="", score="-")
+    def __init__(self, name: str) -> None:
+        self.name = name
+        self.tenth = -1
 
-        def show(step: Step) -> None:
-            where = f"octave {step.octave}/{len(step.state.octaves)} step {step.state.step}/{step.state.size.steps}"
-            progress.update(
-                task, completed=step.number, total=step.total, where=where, score=f"{step.score:.4g}"
-            )
-
-        yield show
-
-
-def _plain(title: str) -> Callable[[Step], None]:
-    began = time.monotonic()
-
-    def show(step: Step) -> None:
-        if step.state.step == step.state.size.steps:
-            spent = time.monotonic() - began
-            left = spent / step.number * (step.total - step.number)
-            say(f"{title}: {_where(step)}, activation {step.score:.4g}, {left:.0f} s left")
-
-    return show
-
-
-def _where(step: Step) -> str:
-    size = step.state.size
-    octaves = len(step.state.octaves)
-    return f"octave {step.octave}/{octaves} ({size.width}x{size.height}) step {step.state.step}/{size.steps}"
+    def __call__(self, done: int, total: int | None) -> None:
+        """``done`` of ``total`` bytes (None: unknown) are here."""
+        share = int(10 * done / total) if total else done // (10 << 20)
+        text = f"{self.name}: {done / 2**20:.1f}" + (f" of {total / 2**20:.1f} MB" if total else " MB")
+        if sys.stderr.isatty():
+            sys.stderr.write(f"\r{text}" + ("\n" if done == total else ""))
+            sys.stderr.flush()
+        elif share != self.tenth:
+            self.tenth = share
+            say(text)
