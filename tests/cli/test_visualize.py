@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from deepdream.cli import visualize_command as commands
+from deepdream.cli.visual_targets import read_numbers
 from deepdream.errors import UsageError
 from deepdream.images import on_checkers, read_picture, read_recipe, unlaid, write_picture
 from deepdream.models import Model
@@ -112,9 +112,9 @@ def test_an_output_that_exists_is_refused(command: Any) -> None:
 
 
 def test_numbers_are_read() -> None:
-    assert commands.read_numbers("0-2, 7,1") == [0, 1, 2, 7]
+    assert read_numbers("0-2, 7,1") == [0, 1, 2, 7]
     with pytest.raises(UsageError):
-        commands.read_numbers("a")
+        read_numbers("a")
 
 
 def test_transforms_are_part_of_the_recipe_and_made_again(command: Any) -> None:

@@ -146,7 +146,7 @@ def _escaped(text: Any) -> str:
 @contextmanager
 def dream_progress(title: str, *, quiet: bool) -> Iterator[Callable[[Step], None]]:
     """Yield a function that shows each step of a dream that is not part of a run over inputs."""
-    from deepdream.batch.dreams import stepped
+    from deepdream.batch.dream_events import stepped
 
     with BatchProgress(title, total=1, quiet=quiet) as progress:
         yield lambda step: progress.note(stepped(title, step))
