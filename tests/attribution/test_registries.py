@@ -18,7 +18,7 @@ import deepdream.attribution
 from deepdream.attribution import Question, all_checks, check, explain, explainers, methods, registry
 from deepdream.attribution import checks as checks_package
 from deepdream.attribution.checks import check_registry
-from deepdream.cli.check_command import _list_checks
+from deepdream.cli.check_command import list_checks
 from deepdream.cli.methods_command import methods as methods_command
 from deepdream.errors import UsageError
 from deepdream.models import Model
@@ -126,7 +126,7 @@ def test_the_command_line_and_the_documentation_have_the_toys(capsys: pytest.Cap
     table = capsys.readouterr().out
     assert "| `toy-squares` | Where is the gradient far from zero? | no | no |" in table
     assert "| `toy-squares` | `power` | 2 | a whole number, at least 1, at most 4 | The power. |" in table
-    _list_checks(as_json=True)
+    list_checks(as_json=True)
     assert "toy-range" in [entry["name"] for entry in json.loads(capsys.readouterr().out)["checks"]]
 
 

@@ -13,6 +13,7 @@ from typer.testing import CliRunner
 
 from deepdream.attribution.checks import all_checks
 from deepdream.cli import check_command as commands
+from deepdream.cli import check_output
 from deepdream.cli.picture_options import parse_seconds
 from deepdream.errors import DeepDreamError, PictureError, UnknownNameError, UsageError
 from deepdream.images import write_picture
@@ -117,7 +118,7 @@ def test_the_table_fits_into_a_narrow_terminal(picture: Path, monkeypatch: pytes
     words = (str(picture), "--method", "saliency", "--method", "grad-cam", "--checks", f"{QUICK},mass-inside")
     wide = run(*words)[1]
     assert re.search(r"^· +sparseness +0\.\d{3} +0\.\d{3} ± .*sparser than every control", wide, re.M)
-    monkeypatch.setattr(commands, "width_of_output", lambda: 80)
+    monkeypatch.setattr(check_output, "width_of_output", lambda: 80)
     narrow = run(*words)[1]
     assert max(len(line) for line in narrow.splitlines()) <= 80
     assert re.search(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import textwrap
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -20,6 +19,7 @@ from deepdream.batch.sources import are_many, expand_inputs
 from deepdream.batch.summaries import CheckMeans
 from deepdream.batch.table import Table
 from deepdream.cli.batch_output import BatchOutput, results_folder
+from deepdream.cli.check_output import put_checks
 from deepdream.cli.groups import grouped
 from deepdream.cli.options import NetworkChoice, Quiet, load_spec
 from deepdream.cli.picture_options import (
@@ -30,11 +30,10 @@ from deepdream.cli.picture_options import (
     TargetOption,
     parse_seconds,
 )
-from deepdream.cli.terminal import put, put_json, put_table, say, width_of_output
+from deepdream.cli.terminal import put_json, put_table, say
 from deepdream.errors import UnknownNameError, UsageError
 
 if TYPE_CHECKING:
-    from deepdream.attribution.checks import Agreement, CheckContext, CheckResult, MapUnderTest
     from deepdream.models import Model
 
 
@@ -93,13 +92,14 @@ def check(
     | deepdream check photos/ --method grad-cam --checks deletion,insertion,randomization -o checks
     """
     if list_all:
-        _list_checks(as_json)
+        list_checks(as_json)
         return
     if not images:
         raise UsageError(
             "Which picture? `deepdream check picture.jpg --method grad-cam`; --list lists the checks."
         )
     from deepdream.attribution import find_method
+    from deepdream.attribution.checks import all_checks, find_check
 
     existing = Existing.of(overwrite=overwrite, skip=skip_existing, number=False)
     sources = expand_inputs(images)
@@ -107,7 +107,7 @@ def check(
     task = CheckTask(
         choice.spec,
         tuple(find_method(name).name for name in names_of(method or ["integrated-gradients"])),
-        _chosen_checks(names_of([checks])),
+        tuple(find_check(name).name for name in names_of([checks])) or tuple(all_checks()),
         Question(target, against, seed=seed),
         seconds=parse_seconds(budget),
         mask=None if mask is None else str(mask),
@@ -133,7 +133,11 @@ def _check_one(task: CheckTask, source: Path, *, as_json: bool, quiet: bool) -> 
         say(f"{picture.name}: checking explanations of “{label(context.target)}”{instead} by {model.name}.")
     for step in task.check(str(source), context):
         if not isinstance(step, Stepped):
-            _show(context, *step, as_json)
+            tested_maps, results = step
+            if as_json:
+                put_json(check_document(context, tested_maps, results))
+            else:
+                put_checks(tested_maps, results)
         elif not quiet:
             say(f"deepdream: {step.note}" if step.note else step.stage)
 
@@ -180,13 +184,8 @@ def _applying(task: CheckTask, network: Model) -> tuple[str, ...]:
     return tuple(names)
 
 
-def _chosen_checks(names: list[str]) -> tuple[str, ...]:
-    from deepdream.attribution.checks import all_checks, find_check
-
-    return tuple(find_check(name).name for name in names) or tuple(all_checks())
-
-
-def _list_checks(as_json: bool) -> None:
+def list_checks(as_json: bool) -> None:
+    """Print every check with its question and what a good value is."""
     from deepdream.attribution.checks import all_checks
 
     rows = [entry.to_dict() for entry in all_checks().values()]
@@ -194,93 +193,3 @@ def _list_checks(as_json: bool) -> None:
         put_json({"schema": 1, "checks": rows})
         return
     put_table(("check", "question", "a good value"), [(r["name"], r["question"], r["good"]) for r in rows])
-
-
-def _show(
-    context: CheckContext,
-    tested_maps: Sequence[MapUnderTest],
-    check_results: Sequence[CheckResult],
-    as_json: bool,
-) -> None:
-    if as_json:
-        put_json(check_document(context, tested_maps, check_results))
-        return
-    for tested_map in tested_maps:
-        _show_method(
-            tested_map.method, [found for found in check_results if found.method == tested_map.method]
-        )
-    if len(tested_maps) > 1:
-        _show_agreement(tested_maps)
-
-
-#: From this many columns on a verdict stands beside its numbers, else below them.
-_WIDE = 110
-_MARKS = {True: "●", False: "○", None: "·"}
-
-
-def _show_method(method: str, check_results: Sequence[CheckResult]) -> None:
-    judged = [found for found in check_results if found.supports is not None]
-    for_it = sum(found.supports is True for found in judged)
-    put(f"{method}: {for_it} of {len(judged)} checks support it (●)")
-    width = width_of_output()
-    if width >= _WIDE:
-        columns = ("", "check", "value", "random maps", "blob", "edges", "verdict")
-        put_table(columns, [(_mark(f), f.check, *_numbers(f), f.verdict) for f in check_results])
-    else:
-        put(_line("  check", ("value", "random maps", "blob", "edges")))
-        for found in check_results:
-            _show_narrow(found, width)
-    put("")
-
-
-def _show_narrow(found: CheckResult, width: int) -> None:
-    numbers = _numbers(found)
-    name = f"{_mark(found)} {found.check}"
-    put(_line(name, numbers) if numbers[0] is not None else name)
-    put(textwrap.fill(found.verdict, width - 4, initial_indent="    ", subsequent_indent="    "))
-
-
-def _mark(found: CheckResult) -> str:
-    return _MARKS[found.supports] if found.values else " "
-
-
-def _line(name: str, numbers: Sequence[str | None]) -> str:
-    value, random, blob, edges = ("-" if n is None else n for n in numbers)
-    return f"{name:<23}{value:>9}  {random:>18}{blob:>10}{edges:>10}"
-
-
-def _show_agreement(tested_maps: Sequence[MapUnderTest]) -> None:
-    found = _agreement(tested_maps)
-    columns = ("", *(str(number) for number, _ in enumerate(found.names, 1)))
-    rows = [
-        (f"{number} {name}", *(f"{value:.2f}" for value in values))
-        for number, (name, values) in enumerate(zip(found.names, found.spearman, strict=True), 1)
-    ]
-    put_table(columns, rows, title="Agreement: rank correlation of two maps, on cells")
-
-
-def _agreement(tested_maps: Sequence[MapUnderTest]) -> Agreement:
-    from deepdream.attribution.checks import agreement
-
-    return agreement(
-        {
-            tested_map.method: tested_map.heatmap
-            for tested_map in tested_maps
-            if bool(tested_map.heatmap.isfinite().all())
-        }
-    )
-
-
-def _numbers(found: CheckResult) -> tuple[str | None, str | None, str | None, str | None]:
-    """The value and what the controls reach; None where there is none."""
-    if found.value is None:
-        return None, None, None, None
-    shown = [_figures(found.value)]
-    for mean, sd in found.controls.values():
-        shown.append(f"{_figures(mean)} ± {_figures(sd)}" if sd >= 0.0005 else _figures(mean))
-    value, random, blob, edges = (*shown, None, None, None)[:4]
-    return value, random, blob, edges
-
-
-def _figures(value: float) -> str:
-    return f"{value:.3f}" if abs(value) < 10 else f"{value:.3g}"

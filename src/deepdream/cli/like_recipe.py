@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from deepdream.batch.recorded import differences, name_of_network, weights_of
-from deepdream.cli.rerun_commands import recipe_of
+from deepdream.cli.info_command import recipe_of
 from deepdream.cli.terminal import say
 from deepdream.errors import UsageError
 from deepdream.plan import Plan, plan_like

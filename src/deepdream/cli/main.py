@@ -77,8 +77,8 @@ COMMANDS = {
     ),
     "lessons": Command("lessons", "Write all of these lessons about one picture on one page."),
     "record": Command("lessons", "Show the audit trail of an output, and what is missing in it."),
-    "info": Command("rerun_commands", "Show the recipe of a picture."),
-    "rerun": Command("rerun_commands", "Make a picture again from its recipe, bit for bit."),
+    "info": Command("info_command", "Show the recipe of a picture."),
+    "rerun": Command("rerun_command", "Make a picture again from its recipe, bit for bit."),
     "lecture": Command(
         "lecture_command",
         "Run a lesson of the lecture: one command for each, from the first neuron to t-SNE.",
