@@ -9,7 +9,6 @@ from typing import Any
 
 import numpy as np
 import pytest
-import typer
 from typer.testing import CliRunner
 
 from deepdream.attribution import Explanation, find_method
@@ -18,7 +17,7 @@ from deepdream.batch.events import Stepped
 from deepdream.batch.explanations import ExplainTask
 from deepdream.batch.fed_picture import FedPicture
 from deepdream.batch.task import NetworkSpec
-from deepdream.cli import concept_commands, explain_command, methods_command
+from deepdream.cli.main import app
 from deepdream.errors import DeepDreamError
 
 IMAGES = Path(__file__).parents[2] / "images"
@@ -33,9 +32,6 @@ def elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def run(*words: str | Path) -> tuple[int, str, str]:
-    app = typer.Typer()
-    for commands in (concept_commands, explain_command, methods_command):
-        commands.register(app)
     result = CliRunner().invoke(app, [str(word) for word in words])
     if isinstance(result.exception, DeepDreamError):
         return result.exception.exit_code, result.stdout, result.stderr + str(result.exception)
@@ -55,6 +51,16 @@ def test_saliency_draws_into_outputs_and_refuses_to_replace() -> None:
     assert code == 7
     assert "exists" in err
     assert run("saliency", CAT, "--overwrite")[0] == 0
+
+
+def test_a_map_that_exists_is_skipped_and_json_stays_json() -> None:
+    words = ("explain", CAT, "--method", "saliency", "-o", "map.npy", "--skip-existing")
+    assert run(*words)[0] == 0
+    before = Path("map.npy").stat().st_mtime_ns
+    assert run(*words)[1] == "map.npy\n"
+    document = json.loads(run(*words, "--json")[1])
+    assert (document["results"], document["skipped"]) == ([], [{"input": str(CAT), "output": "map.npy"}])
+    assert Path("map.npy").stat().st_mtime_ns == before
 
 
 def test_explain_as_json_carries_what_was_promised() -> None:

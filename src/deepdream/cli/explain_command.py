@@ -3,34 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
-from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from dataclasses import dataclass
+from typing import Annotated, Any
 
 import typer
 
 from deepdream.attribution.question import Question
-from deepdream.batch.events import Stepped
-from deepdream.batch.explanations import (
-    COLUMNS,
-    FORMATS,
-    STYLES,
-    TABLE,
-    ExplainTask,
-    check_explanation_file,
-    explanation_document,
-    record_of,
-    run_settings,
-    write_explanations,
-)
-from deepdream.batch.fed_picture import FedPicture
-from deepdream.batch.outputs import Existing, beside, check_free, refuse_existing, unique_stems
-from deepdream.batch.sources import are_many, expand_inputs, stem_of
-from deepdream.batch.summaries import Completeness
-from deepdream.batch.table import Table
-from deepdream.cli.batch_output import BatchOutput, results_folder
+from deepdream.batch.explanations import STYLES, ExplainTask
+from deepdream.batch.outputs import Existing
+from deepdream.batch.sources import are_many, expand_inputs
+from deepdream.cli.explanation_output import explain_many, explain_one
 from deepdream.cli.groups import grouped
-from deepdream.cli.options import NetworkChoice, Quiet, load_spec
+from deepdream.cli.options import NetworkChoice, Quiet
 from deepdream.cli.picture_options import (
     AgainstOption,
     BaselineOption,
@@ -47,11 +31,7 @@ from deepdream.cli.picture_options import (
     parse_seconds,
 )
 from deepdream.cli.picture_to_stdout import writes_picture
-from deepdream.cli.terminal import put, put_json, put_table, say
 from deepdream.errors import UnknownNameError, UsageError
-
-if TYPE_CHECKING:
-    from deepdream.attribution import Explanation
 
 StyleOption = Annotated[
     str,
@@ -84,10 +64,10 @@ def saliency(
 
     Example: deepdream saliency images/cat.jpg -o map.png
     """
-    style = read_style(style, overlay=False)
+    style = _read_style(style, overlay=False)
     task = ExplainTask(choice.spec, "saliency", Question(target, against), style=style, dark=dark)
     existing = Existing.OVERWRITE if overwrite else Existing.REFUSE
-    _explain_one(task, image, output, existing, as_json=as_json, quiet=False)
+    explain_one(task, image, output, existing, as_json=as_json, quiet=False)
 
 
 @dataclass(frozen=True)
@@ -115,7 +95,7 @@ def explain(
             "--method",
             help="The method. `deepdream methods` lists all methods; `all` draws all of them on one panel.",
         ),
-    ] = ("integrated-gradients"),
+    ] = "integrated-gradients",
     target: TargetOption = None,
     against: AgainstOption = None,
     layer: LayerOption = "auto",
@@ -164,7 +144,7 @@ def explain(
     | deepdream explain images/cat.jpg --method lrp --set rule=epsilon
     | deepdream explain photos/ --method grad-cam -o maps --format npy
     """
-    style = read_style(style, overlay=overlay)
+    style = _read_style(style, overlay=overlay)
     existing = Existing.of(overwrite=overwrite, skip=skip_existing, number=False)
     sources = expand_inputs(images)
     task = _task(
@@ -172,11 +152,11 @@ def explain(
         seconds=parse_seconds(budget), style=style, dark=dark,
     )  # fmt: skip
     if are_many(images, sources, output):
-        _explain_many(task, sources, output, file_format or "png", existing, as_json=as_json, quiet=quiet)
+        explain_many(task, sources, output, file_format or "png", existing, as_json=as_json, quiet=quiet)
         return
     if file_format is not None:
         raise UsageError("--format is for many pictures; for one, the suffix after -o chooses the format.")
-    _explain_one(task, sources[0], output, existing, as_json=as_json, quiet=quiet)
+    explain_one(task, sources[0], output, existing, as_json=as_json, quiet=quiet)
 
 
 def _task(
@@ -201,110 +181,8 @@ def _task(
     return ExplainTask(choice.spec, method, question, given, **more)
 
 
-def _explain_one(
-    task: ExplainTask, source: Path, output: Path | None, existing: Existing, *, as_json: bool, quiet: bool
-) -> None:
-    """One picture: its numbers in words, and a drawing unless only JSON is wanted."""
-    if output is not None:
-        check_explanation_file(output.name, method=task.method, style=task.style)
-    network = load_spec(task.network, quiet=quiet)
-    fed = FedPicture.open(source, network)
-    place = output
-    if place is None and not as_json:
-        place = Path("outputs") / f"{stem_of(source)}_{network.name.replace(':', '-')}_{task.method}.png"
-    if place is not None and place.exists() and existing is Existing.SKIP:
-        put(str(place))
-        return
-    check_free(place, overwrite=existing is Existing.OVERWRITE)
-    explanations = []
-    for step in task.explain(fed):
-        if not isinstance(step, Stepped):
-            explanations.append(step)
-        elif not quiet:
-            say(
-                f"deepdream: {step.stage}: {step.note}"
-                if step.note
-                else f"{step.number:2d}/{step.total} {step.stage}"
-            )
-    if place is not None:
-        write_explanations(fed, explanations, place, style=task.style, dark=task.dark, panel=task.panel)
-    if as_json:
-        documents = [
-            explanation_document(fed, one, None if place is None else str(place)) for one in explanations
-        ]
-        put_json(documents if task.panel else documents[0])
-        return
-    _put_answers(fed, explanations)
-    put(str(place))
-
-
-def _explain_many(
-    task: ExplainTask,
-    sources: Sequence[Path],
-    output: Path | None,
-    file_format: str,
-    existing: Existing,
-    *,
-    as_json: bool,
-    quiet: bool,
-) -> None:
-    """Many pictures: a file of each and a table of all in a folder, or JSON alone."""
-    if file_format not in FORMATS:
-        raise UnknownNameError("format", file_format, FORMATS)
-    if file_format != "none":
-        check_explanation_file(f"map.{file_format}", method=task.method, style=task.style)
-    network = load_spec(task.network, quiet=quiet)
-    task.prepare()  # what would fail for every picture fails before anything is written
-    folder = results_folder(sources, output, "explanations", existing=existing, as_json=as_json)
-    table = None if folder is None else Table(folder / TABLE, COLUMNS)
-    if folder is not None and table is not None:
-        outputs = {}
-        if file_format != "none":
-            tail = f"{network.name.replace(':', '-')}_{task.method}.{file_format}"
-            outputs = {str(s): folder / f"{stem}_{tail}" for s, stem in unique_stems(sources).items()}
-        if existing is Existing.REFUSE and not table.path.exists():
-            refuse_existing(outputs.values())
-        table.begin(record_of(network, run_settings(task, format=file_format)), existing)
-        taken = {row["file"] for row in table.rows()}
-        outputs = beside(outputs, taken, done=table.done)
-        task = replace(task, outputs={item: str(path) for item, path in outputs.items()})
-    BatchOutput(
-        f"{task.method} of {len(sources)} pictures",
-        as_json,
-        quiet,
-        table=table,
-        summary=Completeness(),
-        show_notes=False,
-    ).run(task, sources)
-
-
-def read_style(style: str, *, overlay: bool) -> str:
+def _read_style(style: str, *, overlay: bool) -> str:
     """The style of a drawing. Raises UnknownNameError."""
     if style not in STYLES:
         raise UnknownNameError("style", style, STYLES)
     return "overlay" if overlay else style
-
-
-def _put_answers(fed: FedPicture, explanations: Sequence[Explanation]) -> None:
-    """What was explained and how, in words."""
-    from deepdream.attribution.pictures import caption_of
-
-    first = explanations[0]
-    against = "" if first.against_label is None else f", against {first.against_label}"
-    put(f"{fed.item}: {first.label} ({fed.probability(first.target):.1%}){against}, score {first.score:.4g}")
-    if len(explanations) > 1:
-        columns = ("method", "completeness error", "forwards", "backwards", "seconds", "notes")
-        rows = [
-            (e.method, _percent(e), e.forwards, e.backwards, e.seconds, "; ".join(e.notes))
-            for e in explanations
-        ]
-        put_table(columns, rows)
-        return
-    put(caption_of(first))
-    options = ", ".join(f"{name} {value}" for name, value in first.options.items())
-    put(f"{first.method}: {first.passes}, {first.seconds:.1f} s" + (f"; {options}" if options else ""))
-
-
-def _percent(explanation: Explanation) -> str | None:
-    error = explanation.completeness_error
-    return None if error is None else f"{error:.2%}"

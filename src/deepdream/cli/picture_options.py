@@ -4,14 +4,11 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
 from deepdream.errors import UsageError
-
-if TYPE_CHECKING:
-    pass
 
 Photos = Annotated[list[str], typer.Argument(help="Pictures, folders or patterns.", show_default=False)]
 Photo = Annotated[Path, typer.Argument(help="A picture.", show_default=False)]
