@@ -100,8 +100,25 @@ def test_info_on_a_foreign_picture(name: str, asked: list[object], command: Any)
     done = command("info", name)
     assert (done.code, done.out) == (3, "")
     assert done.err == (
-        f"deepdream: {name} holds no recipe: deepdream did not make it, or wrote it with --no-metadata.\n"
+        f"deepdream: {name} holds no recipe. A dream has one unless it was written with --no-metadata; a drawing of an "
+        "explanation has none.\n"
     )
+
+
+@pytest.mark.parametrize(
+    "name", ["map.npy", "maps.npz", "page.html", "plot.svg", "plot.pdf", "other.csv", "table.csv"]
+)
+def test_info_on_another_file_of_the_toolkit(name: str, asked: list[object], command: Any) -> None:
+    Path(name).write_bytes(b"x")
+    Path("table.json").write_text("{}")
+    done = command("info", name)
+    assert (done.code, done.out) == (3, "")
+    answer = (
+        "is a table; how it was made is in table.json."
+        if name == "table.csv"
+        else "is not a picture with a recipe. Only dreams and their sheets have one."
+    )
+    assert done.err == f"deepdream: {name} {answer}\n"
 
 
 @pytest.mark.parametrize("content", [None, b"", b"text"])

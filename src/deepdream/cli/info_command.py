@@ -49,6 +49,7 @@ def info(
             raise UsageError("Give --preset or --json, not both.")
         put(preset_text(recipe_of(picture).plan, summary=f"the settings of {picture.name}"))
         return
+    _check_picture(picture)
     text = read_recipe(picture)
     if text is not None and is_sheet_text(text):
         sheet = read_sheet_text(text)
@@ -125,13 +126,26 @@ def recipe_of(path: Path) -> Recipe:
     from deepdream.images import read_recipe
     from deepdream.provenance import is_sheet_text, read_recipe_text
 
+    _check_picture(path)
     text = read_recipe(path)
     if text is None:
         raise PictureError(
-            f"{path.name} holds no recipe: deepdream did not make it, or wrote it with --no-metadata."
+            f"{path.name} holds no recipe. A dream has one unless it was written with --no-metadata; a drawing of an "
+            "explanation has none."
         )
     if is_sheet_text(text):
         raise PictureError(
             f"{path.name} is a sheet of several dreams. Give one of its cells (--cells keeps them)."
         )
     return read_recipe_text(text)
+
+
+def _check_picture(path: Path) -> None:
+    """Raises PictureError: ``path`` is one of the other files that deepdream writes, which hold no recipe."""
+    suffix, record = path.suffix.lower(), path.with_suffix(".json")
+    if suffix == ".csv" and record.is_file():
+        raise PictureError(f"{path.name} is a table; how it was made is in {record}.")
+    if suffix in (".npy", ".npz", ".csv", ".html", ".json", ".svg", ".pdf"):
+        raise PictureError(
+            f"{path.name} is not a picture with a recipe. Only dreams and their sheets have one."
+        )
