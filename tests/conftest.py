@@ -7,13 +7,18 @@ import socket
 import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from typing import Any
 
 import pytest
 import torch
 from torch import nn
 
 from deepdream import native
+from deepdream.batch import task
+from deepdream.batch.task import NetworkSpec
 from deepdream.models import Model
+
+Load = Callable[..., Model]
 
 LOCAL = ("127.0.0.1", "localhost", "::1")
 
@@ -125,3 +130,20 @@ def vectors(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> 
     if request.param > native.lanes():
         pytest.skip("this processor has no AVX-512")
     monkeypatch.setattr(native, "lanes", lambda: request.param)
+
+
+@pytest.fixture
+def use_network(monkeypatch: pytest.MonkeyPatch) -> Callable[[Model | Load], None]:
+    """Let every command of the test load the given network, or what a function (name, weights, device) gives."""
+    real = NetworkSpec._load
+
+    def use(network: Model | Load) -> None:
+        def load(self: NetworkSpec, *words: Any) -> Model:
+            if isinstance(self.model, tuple):
+                return real(self, *words)
+            return network if isinstance(network, Model) else network(self.model, self.weights, self.device)
+
+        monkeypatch.setattr(NetworkSpec, "_load", load)
+        monkeypatch.setattr(task, "_LOADED", {})
+
+    return use

@@ -99,7 +99,7 @@ def test_a_sheet_shows_the_picture_and_a_dream_for_each_layer(command: Any) -> N
         "s.png",
     )
     assert (done.code, done.out) == (0, "s.png\n")
-    assert {line.partition(":")[0] for line in done.err.splitlines()} == {"blocks.1", "blocks.4"}
+    assert done.err.splitlines()[-1] == "cat.jpg, 2 layers: 2 done, 0 failed."
     sheet = read_picture("s.png").pixels
     cells = [tile for tile in _cells(sheet) if tile.std() > 0.1]
     assert len(cells) >= 3
@@ -156,6 +156,20 @@ def test_ctrl_c_keeps_the_layers_that_are_done(command: Any, monkeypatch: pytest
     )
     done = command(*words, "-o", "s.png")
     assert done.code == 130
-    assert "stopped; the sheet with 1 of 3 layers is in s_partial.png." in done.err
+    assert "stopped; 2 of 3 inputs are left. What is done is in s_partial.png." in done.err
     assert Path("s_partial.png").exists()
     assert not Path("s.png").exists()
+    count[0] = 100
+    done = command(*words, "-o", "s.png", "--cells", "cells", "--json")
+    assert [layer["input"] for layer in json.loads(done.out)["results"]] == [
+        "blocks.0",
+        "blocks.1",
+        "blocks.2",
+    ]
+    done = command(*words, "-o", "again.png", "--cells", "cells", "--skip-existing", "--json")
+    assert [layer["input"] for layer in json.loads(done.out)["skipped"]] == [
+        "blocks.0",
+        "blocks.1",
+        "blocks.2",
+    ]
+    assert Path("again.png").read_bytes() == Path("s.png").read_bytes()

@@ -35,10 +35,10 @@ def test_the_sheet_its_description_and_its_cells(command: Any) -> None:
     done = command(*words, "--size", "40", "-o", "sheet.png", "--cells", "cells", "--json")
     assert done.code == 0, done.err
     told = json.loads(done.out)
-    assert [cell["settings"] for cell in told["cells"]] == [
+    assert [cell["settings"] for cell in told["results"]] == [
         {"steps": steps, "strength": strength} for strength in (0.03, 0.05) for steps in (1, 2)
     ]
-    for cell in told["cells"]:
+    for cell in told["results"]:
         recipe = read_recipe_text(read_recipe(cell["output"]) or "")
         assert {"steps": recipe.plan.steps, "strength": recipe.plan.strength} == cell["settings"]
         assert cell["measures"] == recipe.measures
@@ -90,10 +90,12 @@ def test_a_cell_that_fails_shows_its_reason(command: Any) -> None:
         "sweep", "photo.png", "--x", "size=40,x", *FAST, "--set", "steps=1", "-o", "s.png", "--json"
     )
     assert done.code == 6
-    assert "1 of 2 cells failed" in done.err
-    good, bad = json.loads(done.out)["cells"]
-    assert "error" not in good
-    assert "Cannot read the size 'x'" in bad["error"]
+    assert "1 of 2 inputs failed" in done.err
+    document = json.loads(done.out)
+    assert [cell["input"] for cell in document["results"]] == ["size 40"]
+    (failure,) = document["failed"]
+    assert failure["input"] == "size x"
+    assert "Cannot read the size 'x'" in failure["error"]
     assert "Cannot read the size 'x'" in (read_recipe("s.png") or "")
 
 
@@ -114,14 +116,19 @@ def test_ctrl_c_keeps_finished_cells_and_the_same_words_go_on(
     monkeypatch.setattr(loop, "advance", stopping)
     done = command(*words)
     assert done.code == 130
-    assert "2 of 3 cells are on s_partial.png" in done.err
+    assert (
+        "1 of 3 inputs are left. What is done is in s_partial.png. Continue with the same command and --skip-existing."
+        in done.err
+    )
     assert sorted(path.name for path in Path("c").iterdir()) == ["photo_steps-1.png", "photo_steps-2.png"]
     assert "interrupted" in command("info", "s_partial.png").out
     assert command(*words).code == 7  # cells are there
     count[0] = 100
     done = command(*words, "--skip-existing", "--json")
     assert done.code == 0, done.err
-    assert [cell["kept"] for cell in json.loads(done.out)["cells"]] == [True, True, False]
+    document = json.loads(done.out)
+    assert [cell["input"] for cell in document["skipped"]] == ["steps 1", "steps 2"]
+    assert [cell["input"] for cell in document["results"]] == ["steps 3"]
     assert count[0] == 103
     resumed = Path("s.png").read_bytes()
     command(*words[:-1], "whole", "--overwrite")
@@ -201,10 +208,10 @@ def test_a_huge_picture_is_refused_and_a_guide_is_found_again(command: Any) -> N
     words = (*words, "--set", "steps=1", "--set", "octaves=1", "-q", "--cells", "c", "--json")
     done = command(*words, "-o", "a.png")
     assert done.code == 0, done.err
-    assert [cell["kept"] for cell in json.loads(done.out)["cells"]] == [False, False]
+    assert len(json.loads(done.out)["results"]) == 2
     done = command(*words, "--skip-existing", "-o", "b.png")
     assert done.code == 0, done.err
-    assert [cell["kept"] for cell in json.loads(done.out)["cells"]] == [True, True]
+    assert len(json.loads(done.out)["skipped"]) == 2
 
 
 def test_transparent_cells_keep_their_alpha_and_stand_on_checkers(command: Any) -> None:
@@ -213,7 +220,7 @@ def test_transparent_cells_keep_their_alpha_and_stand_on_checkers(command: Any) 
              "--cells", "cells", "-q")  # fmt: skip
     done = command(*words, "-o", "one.png", "--json")
     assert done.code == 0, done.err
-    cells = json.loads(done.out)["cells"]
+    cells = json.loads(done.out)["results"]
     assert all(read_picture(cell["output"]).alpha is not None for cell in cells)
     assert cells[0]["measures"]["mean_alpha"] >= cells[1]["measures"]["mean_alpha"]
     assert command(*words, "-o", "two.png", "--skip-existing").code == 0

@@ -2,19 +2,13 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
-import numpy as np
 import pytest
 from torch import Tensor
 
-from deepdream.dreaming import parse_axis, render, sweep, variations
-from deepdream.dreaming.sheets import Sheet
-from deepdream.errors import OutputError, UnknownNameError, UsageError
-from deepdream.images import Picture, read_recipe
-from deepdream.models import Model
+from deepdream.dreaming import parse_axis, variations
+from deepdream.errors import UnknownNameError, UsageError
+from deepdream.images import Picture
 from deepdream.plan import plan_for
-from deepdream.provenance import read_recipe_text, read_sheet_text
 
 FAST = {"octaves": 1, "objective": "layer(second)"}
 
@@ -100,64 +94,3 @@ def test_what_cannot_be_combined() -> None:
         variations(parse_axis("preset=clasic"), None, {})
     with pytest.raises(UsageError, match="more than a sheet holds"):
         variations(parse_axis("seed=0:15:16"), parse_axis("steps=1:16:16"), {})
-
-
-def test_every_cell_carries_its_own_recipe_and_not_its_neighbors(
-    tiny_model: Model, picture: Picture, tmp_path: Path
-) -> None:
-    cells = variations(parse_axis("steps=1,2"), parse_axis("strength=0.03,0.06"), FAST)
-    done = list(sweep(cells, network=lambda _: tiny_model, picture=lambda _: picture))
-    assert len({cell.recipe.to_text() for cell in done if cell.recipe}) == 4
-    for number, cell in enumerate(done):
-        path = tmp_path / f"{number}.png"
-        cell.save(path)
-        recipe = read_recipe_text(read_recipe(path) or "")
-        assert (recipe.plan.steps, recipe.plan.strength) == tuple(cell.variation.values.values())
-        alone = render(tiny_model, picture, recipe.plan)  # the recipe makes this very cell again
-        assert np.array_equal(alone.pixels, cell.pixels)
-        assert recipe.measures == alone.measures.to_dict()
-
-
-def test_a_cell_that_fails_does_not_stop_the_rest_and_says_why(tiny_model: Model, picture: Picture) -> None:
-    x = parse_axis("size=2,48,40")
-    cells = variations(x, None, {**FAST, "steps": 1, "objective": "layer(second)"})
-    narrow = Picture(picture.pixels[:2, :2], None, "dot.png", "cd" * 32)
-    done = list(
-        sweep(cells, network=lambda _: tiny_model, picture=lambda c: narrow if c.size == "2" else picture)
-    )
-    assert [cell.pixels is None for cell in done] == [cell.error is not None for cell in done]
-    assert len(done) == 3
-    drawn = Sheet(x, None, FAST, cells)
-    assert np.isfinite(drawn.draw(done, picture)).all()
-    record = read_sheet_text(drawn.record(done, picture).to_text())
-    assert record.axes == {"size": ["2", "48", "40"]}
-    assert record.finished
-    assert [tuple(cell["settings"].values()) for cell in record.cells] == [("2",), ("48",), ("40",)]
-
-
-def test_kept_cells_are_read_and_others_refused(tiny_model: Model, picture: Picture, tmp_path: Path) -> None:
-    path = tmp_path / "a.png"
-    (cell,) = variations(parse_axis("steps=2"), None, FAST)
-    parts = {"network": lambda _: tiny_model, "picture": lambda _: picture, "kept": lambda _: path}
-    (first,) = sweep([cell], network=parts["network"], picture=parts["picture"])
-    first.save(path)
-    (again,) = sweep([cell], **parts)  # type: ignore[arg-type]
-    assert again.kept
-    assert again.recipe == first.recipe
-    (other,) = variations(parse_axis("steps=3"), None, FAST)
-    with pytest.raises(OutputError, match="was made with other settings"):
-        list(sweep([other], **parts))  # type: ignore[arg-type]
-    moved = Picture(picture.pixels, None, "blobs.png", "cd" * 32)
-    with pytest.raises(OutputError, match="was made with other settings"):
-        list(sweep([cell], **{**parts, "picture": lambda _: moved}))  # type: ignore[arg-type]
-
-
-def test_a_stopped_cell_is_left_out(tiny_model: Model, picture: Picture) -> None:
-    cells = variations(parse_axis("steps=2,3,4"), None, FAST)
-    done = sweep(
-        cells,
-        network=lambda _: tiny_model,
-        picture=lambda _: picture,
-        watch=lambda cell, step: cell.column == 1 and step.number == 2,
-    )
-    assert [cell.variation.column for cell in done] == [0]

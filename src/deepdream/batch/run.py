@@ -71,9 +71,10 @@ def _enter(table: Table, event: Event) -> None:
 
 @dataclass
 class RunOutcome:
-    """What has become of all items so far, by the events that were noted."""
+    """What has become of all items so far, by the events that were noted; ``done`` are those with a result."""
 
     finished: int = 0
+    done: set[str] = field(default_factory=set)
     skipped: list[Skipped] = field(default_factory=list)
     failures: dict[str, Failed] = field(default_factory=dict)
     stopped: Stopped | None = None
@@ -81,6 +82,8 @@ class RunOutcome:
     def note(self, event: Event) -> None:
         """One more event."""
         self.finished += isinstance(event, Finished)
+        if isinstance(event, (Finished, Skipped)):
+            self.done.add(event.item)
         if isinstance(event, Skipped):
             self.skipped.append(event)
         if isinstance(event, Failed):

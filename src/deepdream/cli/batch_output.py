@@ -35,6 +35,9 @@ class BatchOutput:
         title: What is done, for progress and the final sentence: ``grad-cam of 12 pictures``.
         summary: Statistics of all rows, those of an earlier run included.
         show: Puts what a finished item says on stdout, without ``--json``; by default the names of its files.
+        conclude: Writes what belongs to all items together, such as a sheet, when the last item is done or the run is
+            stopped; gives its entries of the JSON. ``output``, if there is one, is also named on stdout.
+        can_continue: Whether --skip-existing continues a stopped run; always true where there is a table.
         skipped: Items that were done before the run, with their outputs.
         resume_options: What ``deepdream resume`` needs besides the output to continue, with a space before.
     """
@@ -45,11 +48,14 @@ class BatchOutput:
     table: Table | None = None
     summary: Summary = field(default_factory=NoSummary)
     show: Callable[[Finished], None] | None = None
+    conclude: Callable[[RunOutcome], Mapping[str, Any]] | None = None
     resume_options: str = ""
+    can_continue: bool = False
     skipped: Mapping[str, str] = field(default_factory=dict)
     show_notes: bool = True
     stop_note: str = "deepdream: stopping; what is done is kept. A second signal stops at once."
     _outcome: RunOutcome = field(default_factory=RunOutcome)
+    _whole: Mapping[str, Any] = field(default_factory=dict)
 
     def run(self, task: Task, sources: Sequence[str | Path], *, executor: Executor = serial) -> RunOutcome:
         """Run ``task`` and show its events.
@@ -83,8 +89,10 @@ class BatchOutput:
                 progress.note(event)
                 self._show(event, results, single=len(items) == 1)
             total = len(items) + len(self.skipped)
+            # Inside, so that a second signal does not leave the sheet out.
+            self._whole = self.conclude(outcome) if self.conclude else {}
             if results is not None:
-                results.close(**self._rest(outcome, total))
+                results.close(**self._whole, **self._rest(outcome, total))
         self._end(outcome, total, interruption.number)
         return outcome
 
@@ -121,6 +129,8 @@ class BatchOutput:
 
     def _end(self, outcome: RunOutcome, total: int, signal_number: int) -> None:
         """The summary, the failures and the final sentence. Raises what the run ends with."""
+        if self._whole.get("output") and not self.as_json:
+            put(spelled(self._whole["output"]))
         if not self.as_json and self.table:
             for table in self.summary.tables():
                 put_table(table.columns, table.rows, title=table.title)
@@ -141,22 +151,23 @@ class BatchOutput:
             say(f"{self.title}: {outcome.finished} done{skipped}, {len(outcome.failures)} failed.")
 
     def _stopped_sentence(self, outcome: RunOutcome, total: int) -> str:
-        stopped = outcome.stopped or Stopped()
+        stopped, sheet = outcome.stopped or Stopped(), self._whole.get("output")
         if not stopped.remaining and not stopped.outputs:
             return "stopped; everything was finished."
         sentence = f"stopped; {stopped.remaining} of {total} inputs are left."
-        if stopped.outputs:
+        if sheet:
+            sentence += f" What is done is in {spelled(sheet)}."
+        elif stopped.outputs:
             more = f" and {len(stopped.outputs) - 1} more like it" if len(stopped.outputs) > 1 else ""
             sentence = f"stopped; the picture so far is in {stopped.outputs[0]}{more}."
         if stopped.resumable:
-            places = (
+            outputs = (
                 stopped.resumable
                 if len(stopped.resumable) == 1
                 else dict.fromkeys(str(Path(output).parent) for output in stopped.resumable)
             )
-            words = shlex.join(places)
-            sentence += f" Continue with `deepdream resume {words}{self.resume_options}`."
-        elif self.table and stopped.remaining:
+            sentence += f" Continue with `deepdream resume {shlex.join(outputs)}{self.resume_options}`."
+        elif (self.table or self.can_continue) and stopped.remaining:
             sentence += " Continue with the same command and --skip-existing."
         return sentence
 

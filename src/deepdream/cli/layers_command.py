@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from deepdream.batch.outputs import check_free, check_writable
+from deepdream.batch.run import RunOutcome
+from deepdream.batch.task import NetworkSpec
+from deepdream.cli.batch_output import BatchOutput
+from deepdream.cli.cell_files import cell_files, check_cells, read_cells
 from deepdream.cli.groups import grouped
 from deepdream.cli.options import (
     DEFAULT_MODEL,
@@ -19,14 +24,13 @@ from deepdream.cli.options import (
     WeightsOption,
     load_network,
 )
-from deepdream.cli.process import Interruption, interruptible
-from deepdream.cli.progress import dream_progress
-from deepdream.cli.terminal import put, put_json, put_table, say
-from deepdream.errors import InterruptedRunError, UsageError
-from deepdream.plan import Plan, plan_for
+from deepdream.cli.terminal import put_json, put_table, say
+from deepdream.errors import UsageError
+from deepdream.plan import plan_for
 
 if TYPE_CHECKING:
-    from deepdream.images import Cell, Picture
+    from deepdream.dreaming.sweeping import CellResult
+    from deepdream.images import Picture
     from deepdream.models import Layer, Model
 
 _MOST_CELLS = 9
@@ -54,7 +58,20 @@ class _Drawing:
     ] = None
     seed: Annotated[int, typer.Option(help="Random seed.")] = 0
     output: Annotated[Path | None, typer.Option("--output", "-o", help="The file of the sheet.")] = None
-    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace a sheet that exists.")] = False
+    cells: Annotated[
+        Path | None,
+        typer.Option(
+            help="A folder for the pictures of the sheet, each with its own recipe.", show_default=False
+        ),
+    ] = None
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace what exists.")] = False
+    skip_existing: Annotated[
+        bool,
+        typer.Option(
+            "--skip-existing",
+            help="Keep the pictures that are already in --cells, and continue with the others.",
+        ),
+    ] = False
 
 
 def layers(
@@ -81,12 +98,8 @@ def layers(
     """
     network = load_network(model, weights, device, quiet)
     if drawing.sheet is not None:
-        chosen = _chosen(network, drawing.only)
-        target = _make_sheet(network, drawing.sheet, drawing, chosen, quiet=quiet)
-        if json:
-            put_json({"schema": 1, "output": str(target), "layers": [_as_dict(layer) for layer in chosen]})
-        else:
-            put(str(target))
+        spec = NetworkSpec(model, weights, device)
+        _make_sheet(spec, network, drawing.sheet, drawing, json=json, quiet=quiet)
         return
     rows = [layer for layer in network.layers.values() if all_layers or (layer.main and layer.spatial)]
     rows = rows or list(network.layers.values())
@@ -132,58 +145,63 @@ def _chosen(network: Model, only: str | None) -> list[Layer]:
     return [stages[round(index * last / (_MOST_CELLS - 1))] for index in range(_MOST_CELLS)]
 
 
-def _make_sheet(network: Model, source: Path, drawing: _Drawing, chosen: list[Layer], *, quiet: bool) -> Path:
-    """Where the sheet of ``source`` was written."""
+def _make_sheet(
+    spec: NetworkSpec, network: Model, source: Path, drawing: _Drawing, *, json: bool, quiet: bool
+) -> None:
+    """Dream ``source`` once for each layer of the sheet, and draw the sheet."""
+    from deepdream.batch.sweeps import SweepTask
+    from deepdream.dreaming.axes import Variation
     from deepdream.dreaming.source_pictures import fit_picture
-    from deepdream.images import Cell, contact_sheet, read_picture, write_picture
 
-    if not chosen:
+    layers = _chosen(network, drawing.only)
+    if not layers:
         raise UsageError(f"{network.name} has no layers with a spatial output.")
     target = drawing.output or Path("outputs") / f"{source.stem}_{network.name}_layers.png"
     check_free(target, overwrite=drawing.overwrite)
     check_writable(target)
-    picture = fit_picture(read_picture(source), drawing.size)
-    cells = [Cell(picture.pixels, "the picture", f"{picture.width} x {picture.height} pixels")]
-    with interruptible() as interruption:
-        for layer in chosen:
+    with cell_files(drawing.cells, source.stem, [layer.name for layer in layers]) as outputs:
+        variations = {}
+        for column, layer in enumerate(layers):
             plan = plan_for(objective=f"layer({layer.name})", strength=drawing.strength, seed=drawing.seed)
-            cell = _dream_cell(network, layer, picture, plan, interruption, quiet=quiet)
-            if cell is None:
-                break
-            cells.append(cell)
-    if interruption.number:  # what is done is kept, under a name that says that it is not all
-        target = target.with_stem(f"{target.stem}_partial")
-    pixels = contact_sheet(
+            varied = {"layer": layer.name}
+            variations[layer.name] = Variation(0, column, varied, plan, str(spec.model), drawing.size)
+        task = SweepTask(str(source), variations, outputs, spec, keep=drawing.skip_existing)
+        picture = fit_picture(task.picture(variations[layers[0].name]), drawing.size)
+        check_cells(drawing.cells, outputs, overwrite=drawing.overwrite, skip=drawing.skip_existing)
+
+        def conclude(outcome: RunOutcome) -> dict[str, Any]:
+            """The sheet of the layers that are done."""
+            done = read_cells(variations, outputs, outcome)
+            path = target.with_stem(f"{target.stem}_partial") if len(done) < len(layers) else target
+            _draw_sheet(path, network, picture, done)
+            return {"output": str(path), "layers": [_as_dict(layer) for layer in layers]}
+
+        BatchOutput(
+            f"{picture.name}, {len(layers)} layers",
+            json,
+            quiet,
+            show=lambda _: None,
+            conclude=conclude,
+            can_continue=drawing.cells is not None,
+        ).run(task, list(outputs))
+
+
+def _draw_sheet(path: Path, network: Model, picture: Picture, done: Sequence[CellResult]) -> None:
+    """The picture and its dreams, from early to late layers; a dream that failed says why."""
+    from deepdream.images import Cell, contact_sheet, notice, write_picture
+
+    cells = [Cell(picture.pixels, "the picture", f"{picture.width} x {picture.height} pixels")]
+    for result in done:
+        layer = network.layer(str(result.variation.values["layer"]))
+        field = "the whole picture" if layer.receptive_field is None else f"{layer.receptive_field} pixels"
+        pixels = (
+            notice(result.error, picture.height, picture.width) if result.pixels is None else result.pixels
+        )
+        cells.append(Cell(pixels, layer.name, f"{layer.shows}; sees {field}"))
+    sheet = contact_sheet(
         cells,
         title=f"{picture.name} dreamed at each stage of {network.name}",
         caption="From lines to objects: each picture was changed so that one layer answers more strongly, early "
         "layers first. The receptive field is how much of the picture one unit of that layer can see.",
     )
-    write_picture(target, pixels)
-    if interruption.number:
-        done = f"{len(cells) - 1} of {len(chosen)} layers"
-        raise InterruptedRunError(f"stopped; the sheet with {done} is in {target}.", interruption.number)
-    return target
-
-
-def _dream_cell(
-    network: Model, layer: Layer, picture: Picture, plan: Plan, interruption: Interruption, *, quiet: bool
-) -> Cell | None:
-    """The dream of one layer; None where it was stopped before its end."""
-    from deepdream.dreaming import dream
-    from deepdream.dreaming.result import begin, enough_memory, finish
-    from deepdream.images import Cell
-
-    ongoing = begin(network, picture, plan)
-    size = f"{picture.width}x{picture.height}"
-    with enough_memory(size), dream_progress(layer.name, quiet=quiet) as show:
-        for step in dream(network, plan, state=ongoing.state):
-            show(step)
-            ongoing = replace(ongoing, state=step.state)
-            if interruption.number:
-                break
-        if not ongoing.state.done:
-            return None
-        dreamed = finish(network, ongoing)
-    field = "the whole picture" if layer.receptive_field is None else f"{layer.receptive_field} pixels"
-    return Cell(dreamed.pixels, layer.name, f"{layer.shows}; sees {field}")
+    write_picture(path, sheet)

@@ -60,8 +60,10 @@ class BatchProgress:
             self._say_count()
 
     def _say_stage(self, event: Stepped) -> None:
-        if self._total > 1 or not event.ends_stage:
+        # Among many items only long ones report their stages, so that the log stays short.
+        if not event.ends_stage or (self._total > 1 and time.monotonic() - self._spoken < _SILENT):
             return
+        self._spoken = time.monotonic()
         words = event.stage
         if event.score is not None:
             words += f", activation {event.score:.4g}"

@@ -7,11 +7,12 @@ from deepdream.dreaming.loop import Step, advance, dream
 from deepdream.dreaming.measures import Measures, measure
 from deepdream.dreaming.result import DreamResult, render, render_all
 from deepdream.dreaming.state import State
-from deepdream.dreaming.sweeping import Swept, sweep
+from deepdream.dreaming.sweeping import CellResult
 from deepdream.dreaming.visualization import visualize
 
 __all__ = [
     "Axis",
+    "CellResult",
     "DreamResult",
     "Estimate",
     "Measures",
@@ -27,7 +28,6 @@ __all__ = [
     "render",
     "render_all",
     "start",
-    "sweep",
     "variations",
     "visualize",
 ]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
@@ -16,6 +16,9 @@ from deepdream.errors import UsageError
 from deepdream.images import Picture
 from deepdream.models import Model
 from deepdream.provenance import Prediction, Recipe, versions
+
+if TYPE_CHECKING:
+    from deepdream.dreaming.loop import Step
 
 
 @dataclass(frozen=True, eq=False)
@@ -31,6 +34,10 @@ class Dream:
     state: State
     recipe: Recipe
     alpha: NDArray[np.float32] | None = None
+
+    def after(self, step: Step) -> Dream:
+        """The same dream after ``step``."""
+        return replace(self, state=step.state)
 
     def completed(
         self,
@@ -69,8 +76,8 @@ def dream_of(
     height, width = state.source.shape[-2:]
     recipe = Recipe(
         plan=state.plan,
-        model=_record(model),
-        networks=tuple(map(_record, model.members)),
+        model=model.record(),
+        networks=tuple(member.record() for member in model.members),
         input={
             "name": picture.name,
             "sha256": picture.sha256,
@@ -89,17 +96,6 @@ def dream_of(
         decided_by=decided_by,
     )
     return Dream(state, recipe, alpha)
-
-
-def _record(model: Model) -> dict[str, Any]:
-    weights = model.weights
-    return {
-        "name": model.name,
-        "origin": weights.origin,
-        "sha256": weights.sha256,
-        "license": weights.license,
-        **weights.code_record,
-    }
 
 
 def top_classes(model: Model, images: Tensor) -> list[tuple[Prediction, ...]]:

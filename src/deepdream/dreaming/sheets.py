@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from deepdream.dreaming.axes import Axis, Value, Variation, base_name
-from deepdream.dreaming.sweeping import Swept
+from deepdream.dreaming.sweeping import CellResult
 from deepdream.images import Cell, Picture, contact_sheet, notice
 from deepdream.images.scaling import Floats
 from deepdream.provenance import SheetRecord
@@ -29,7 +29,7 @@ class Sheet:
         """The names and values of the axes."""
         return {axis.name: list(axis.values) for axis in (self.x, self.y) if axis is not None}
 
-    def draw(self, done: Sequence[Swept], picture: Picture) -> Floats:
+    def draw(self, done: Sequence[CellResult], picture: Picture) -> Floats:
         """The sheet, float32 (H, W, 3); a cell that failed says why, one that is not done says so.
 
         ``done`` holds at least one cell with a picture.
@@ -46,18 +46,18 @@ class Sheet:
             caption=self._caption(done),
         )
 
-    def record(self, done: Sequence[Swept], picture: Picture) -> SheetRecord:
+    def record(self, done: Sequence[CellResult], picture: Picture) -> SheetRecord:
         """The description that the sheet's file carries."""
         cells = tuple(
             {"settings": _named(cell.variation.values)}
-            | ({"measures": dict(cell.recipe.measures)} if cell.recipe else {"error": str(cell.error)})
+            | ({"measures": dict(cell.recipe.measures)} if cell.recipe else {"error": cell.error})
             for cell in done
         )
         start = {"name": picture.name, "sha256": picture.sha256}
         varied = {name: [base_name(name, value) for value in values] for name, values in self.varied.items()}
         return SheetRecord(varied, _named(self.fixed), start, cells, finished=len(done) == len(self.cells))
 
-    def _caption(self, done: Sequence[Swept]) -> str:
+    def _caption(self, done: Sequence[CellResult]) -> str:
         """What is the same for all cells, and what the small print means."""
         recipe = next(cell.recipe for cell in done if cell.recipe)
         plan = recipe.plan
@@ -67,14 +67,14 @@ class Sheet:
         words = [
             f"{name} {value:.4g}" if isinstance(value, float) else f"{name} {value}"
             for name, value in same.items()
-            if name not in self._told_elsewhere() and value is not None
+            if name not in self._named_elsewhere() and value is not None
         ]
         return (
             f"The same for all: {', '.join(words)}. Below each: change (root mean square), hiss (share of the "
             "change above 0.25 cycle per pixel), checkerboard (1 is none), share of color, newly clipped pixels."
         )
 
-    def _told_elsewhere(self) -> set[str]:
+    def _named_elsewhere(self) -> set[str]:
         """Settings that the caption leaves out: they vary, follow from what varies, or are shown in other words."""
         names = set(self.varied)
         if "preset" in names:
@@ -88,17 +88,17 @@ def _named(values: Mapping[str, Value]) -> dict[str, Value]:
     return {name: base_name(name, value) for name, value in values.items()}
 
 
-def _cell(done: Swept | None, cell: Variation, shape: tuple[int, int]) -> Cell:
+def _cell(done: CellResult | None, cell: Variation, shape: tuple[int, int]) -> Cell:
     if done is None:
         return Cell(notice("not done yet", *shape), cell.label)
     if done.pixels is None or done.recipe is None:
-        return Cell(notice(str(done.error), *shape), cell.label, "failed")
-    found = done.recipe.measures
+        return Cell(notice(done.error, *shape), cell.label, "failed")
+    measures = done.recipe.measures
     words = (
-        f"change {found['strength']:.3f}, hiss {found['high_frequency_share']:.1%}, "
-        f"checkerboard {found['checkerboard']:.2f}, color {found['chroma_share']:.0%}, "
-        f"clipped {found['newly_clipped']:.1%}"
+        f"change {measures['strength']:.3f}, hiss {measures['high_frequency_share']:.1%}, "
+        f"checkerboard {measures['checkerboard']:.2f}, color {measures['chroma_share']:.0%}, "
+        f"clipped {measures['newly_clipped']:.1%}"
     )
-    if "mean_alpha" in found:
-        words += f", opaque {found['mean_alpha']:.0%}"
+    if "mean_alpha" in measures:
+        words += f", opaque {measures['mean_alpha']:.0%}"
     return Cell(done.pixels, cell.label, words, done.alpha)

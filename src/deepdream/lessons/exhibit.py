@@ -103,12 +103,7 @@ def run_record(
 
 def network_record(model: Model) -> dict[str, Any]:
     """A network's name, weights, license, and how it is fed."""
-    weights, plan = model.weights, model.preprocessing
-    return {
-        "name": model.name,
-        "origin": weights.origin,
-        "sha256": weights.sha256,
-        "license": weights.license,
-        **weights.code_record,
+    plan = model.preprocessing
+    return model.record() | {
         "preprocessing": f"shorter side {plan.resize}, square of {plan.crop}, {plan.interpolation}",
     }

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from types import MappingProxyType
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -181,6 +182,20 @@ class Model:
         """Raises UnknownNameError if ``name`` is neither a layer nor ``logits``."""
         if name != LOGITS:
             self.layer(name)
+
+    def record(self) -> dict[str, Any]:
+        """What a recipe, a report and a table keep of this network, ready for JSON.
+
+        ``name``; ``origin``, ``sha256`` and ``license`` of its weights; for a network of the user's own also its file.
+        """
+        weights = self.weights
+        return {
+            "name": self.name,
+            "origin": weights.origin,
+            "sha256": weights.sha256,
+            "license": weights.license,
+            **weights.code_record,
+        }
 
     @property
     def members(self) -> tuple[Model, ...]:

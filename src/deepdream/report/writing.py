@@ -76,11 +76,7 @@ def recipe_of(studies: Sequence[ReportData], command: str) -> dict[str, Any]:
     return {
         "command": command,
         "picture": {"name": first.picture.name, "sha256": first.picture.sha256},
-        "networks": [
-            {"name": s.model.name, "weights": s.model.weights.origin, "sha256": s.model.weights.sha256}
-            | s.model.weights.code_record
-            for s in studies
-        ],
+        "networks": [study.model.record() for study in studies],
         "target": first.prediction.target,
         "against": first.context.against,
         "methods": first.names,
