@@ -165,6 +165,39 @@ def test_a_dream_goes_on_with_the_same_function_only(command: Any, monkeypatch: 
     assert command("resume", "d.png", "--model", "zoo.py:labeled").code == 0
 
 
+def test_the_resume_command_of_an_interrupted_visualization_works_as_it_is_printed(
+    command: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import signal
+
+    import torch
+
+    from deepdream.dreaming import loop
+    from deepdream.models import load_model
+
+    Path("my nets").mkdir()
+    Path("my nets/zoo.py").write_text(block("python"))
+    torch.save(load_model("my nets/zoo.py:labeled").module.state_dict(), "my nets/trained.pth")
+    advance = loop.advance
+
+    def stopping(*rest: Any) -> Any:
+        os.kill(os.getpid(), signal.SIGINT)
+        return advance(*rest)
+
+    monkeypatch.setattr(loop, "advance", stopping)
+    done = command(
+        "visualize", "second:1", "--model", "my nets/zoo.py:labeled", "--weights", "my nets/trained.pth", "--size", "60",
+        "--steps", "4", "--checkpoint-every", "1", "-o", "v.png",
+    )  # fmt: skip
+    monkeypatch.setattr(loop, "advance", advance)
+    assert done.code == 130
+    advice = re.search(r"Continue with `deepdream (.*)`\.", done.err)
+    assert advice
+    resumed = command(*shlex.split(advice[1]))
+    assert resumed.code == 0, resumed.err
+    assert json.loads(read_recipe("v.png") or "")["finished"]
+
+
 def test_an_interrupted_dream_goes_on_with_the_file(command: Any) -> None:
     from deepdream.batch.dreams import resume_options
 

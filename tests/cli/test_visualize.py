@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import signal
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +13,7 @@ import pytest
 from PIL import Image
 
 from deepdream.cli.visual_targets import read_numbers
+from deepdream.dreaming import loop
 from deepdream.errors import UsageError
 from deepdream.images import on_checkers, read_picture, read_recipe, unlaid, write_picture
 from deepdream.models import Model
@@ -42,11 +45,11 @@ def test_the_channels_of_a_layer_are_a_sheet_and_cells_with_recipes_of_their_own
     )
     assert done.code == 0
     results = json.loads(done.out)["results"]
-    assert [entry["label"] for entry in results] == ["second:0", "second:1", "second:2", "second:4"]
+    assert [entry["input"] for entry in results] == ["second:0", "second:1", "second:2", "second:4"]
     for entry in results:
-        with Image.open(entry["cell"]) as cell:
+        with Image.open(entry["output"]) as cell:
             assert cell.size == (40, 40)
-        assert json.loads(read_recipe(Path(entry["cell"])) or "")["plan"]["objective"] == entry["objective"]
+        assert json.loads(read_recipe(Path(entry["output"])) or "")["plan"]["objective"] == entry["objective"]
     with Image.open("s.png") as sheet:
         assert sheet.width > 4 * 40
 
@@ -67,7 +70,10 @@ def test_signs_and_diversity(command: Any) -> None:
         "visualize", "second:1", "--both", "--diversity", "2", *FAST, "-o", "s.png", "--json", "-q"
     )
     results = json.loads(done.out)["results"]
-    assert [entry["label"] for entry in results] == ["second:1"] * 2 + ["−second:1"] * 2
+    assert [entry["input"] for entry in results] == [
+        f"{sign}second:1, picture {number}" for sign in ("", "−") for number in (1, 2)
+    ]
+    assert [entry["output"] for entry in results] == [None] * 4
     assert results[0]["objective"] == "channel(second, 1) + diversity(second)"
     assert results[2]["objective"].startswith("-channel(second, 1)")
 
@@ -168,6 +174,28 @@ def test_a_sheet_shows_transparent_pictures_on_checkers_and_keeps_them_transpare
     assert done.code == 0, done.err
     assert read_picture("s.jpg").alpha is None
     assert all(read_picture(cell).alpha is not None for cell in Path("c").iterdir())
+
+
+def test_ctrl_c_keeps_the_sheet_so_far(command: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    advance, count = loop.advance, [0]
+
+    def stopping(*words: Any) -> Any:
+        count[0] += 1
+        if count[0] == 3:
+            os.kill(os.getpid(), signal.SIGINT)
+        return advance(*words)
+
+    monkeypatch.setattr(loop, "advance", stopping)
+    words = ("second", "--channels", "0-2", "--size", "40", "--steps", "9")
+    done = command("visualize", *words, "-o", "s.png", "--cells", "c", "-q", "--json")
+    assert done.code == 130
+    assert "3 of 3 inputs are left. What is done is in s_partial.png." in done.err
+    assert json.loads(done.out)["output"] == "s_partial.png"
+    assert read_picture("s_partial.png").width > 3 * 40
+    assert sorted(path.name for path in Path("c").iterdir()) == [
+        f"{number:02d}_second-{number}_partial.png" for number in range(3)
+    ]
+    assert count[0] == 3
 
 
 def test_checkers_are_two_grays_where_nothing_is_opaque() -> None:

@@ -17,7 +17,7 @@ from torch import Tensor
 
 from deepdream.dreaming.checkpoint import OutputOptions, read_checkpoint, write_checkpoint
 from deepdream.dreaming.loop import dream
-from deepdream.dreaming.result import begin, go_on
+from deepdream.dreaming.result import begin, to_the_end
 from deepdream.dreaming.state import State
 from deepdream.errors import PictureError
 from deepdream.images import Picture, write_picture
@@ -53,18 +53,18 @@ def kept(tiny_model: Model, picture: Picture, tmp_path: Path) -> Path:
     + [("natural", {"parameterization": name}) for name in ("laplacian", "shared")]
     + [("natural", {"parameterization": "cppn", "start": "noise"})],
 )
-def test_at_every_step_a_kept_ongoinggoes_on_bit_for_bit(
+def test_a_dream_continues_bit_for_bit_from_any_step(
     preset: str, changed: dict[str, Any], tiny_model: Model, picture: Picture, tmp_path: Path
 ) -> None:
     ongoing = begin(tiny_model, picture, plan_for(preset, **SHORT, **changed))
     state = ongoing.state
-    whole = go_on(tiny_model, ongoing)
+    whole = to_the_end(tiny_model, ongoing)
     states = [step.state for step in dream(tiny_model, state.plan, state=state)]
     for number, stopped in enumerate([state, *states[:-1]]):
         path = tmp_path / f"{number}.state"
         write_checkpoint(path, replace(ongoing, state=stopped))
         again, _ = read_checkpoint(path)
-        resumed = go_on(tiny_model, again)
+        resumed = to_the_end(tiny_model, again)
         assert resumed.pixels.tobytes() == whole.pixels.tobytes()
         assert resumed.recipe == whole.recipe
         assert resumed.alpha is not None
@@ -97,7 +97,7 @@ def test_a_dream_with_files_goes_on_without_them_bit_for_bit(
     text = f'masked(guide(second, "{guide}"), "{mask}", 0.1) + neuron(first, 2) + caricature(second) - distance()'
     ongoing = begin(tiny_model, picture, plan_for(**{**SHORT, "objective": text}))
     state = ongoing.state
-    whole = go_on(tiny_model, ongoing)
+    whole = to_the_end(tiny_model, ongoing)
     states = [step.state for step in dream(tiny_model, state.plan, state=state)]
     for path in (guide, mask):
         path.unlink()
@@ -106,7 +106,7 @@ def test_a_dream_with_files_goes_on_without_them_bit_for_bit(
         write_checkpoint(path, replace(ongoing, state=stopped))
         again, _ = read_checkpoint(path)
         assert set(again.state.files) == set(state.files)
-        assert go_on(tiny_model, again).pixels.tobytes() == whole.pixels.tobytes()
+        assert to_the_end(tiny_model, again).pixels.tobytes() == whole.pixels.tobytes()
 
 
 def _change(path: Path, change: Any) -> None:

@@ -13,7 +13,7 @@ from PIL import Image
 from torch import Tensor, nn
 
 from deepdream.ascent.parameterizations import parameterization_for
-from deepdream.dreaming import dream, render
+from deepdream.dreaming import begin, dream, finish, render
 from deepdream.dreaming.result import full_size
 from deepdream.dreaming.source_pictures import fit_picture, noise_picture, parse_size
 from deepdream.errors import DeepDreamError, MemoryExhaustedError, UsageError
@@ -81,12 +81,19 @@ def test_a_dream_shows_itself_in_a_notebook(tiny_model: Model, picture: Picture)
         assert shown.size == (64, 48)
 
 
-def test_watching_sees_every_step_and_can_stop(tiny_model: Model, picture: Picture) -> None:
-    seen: list[int] = []
-    dreamed = render(tiny_model, picture, PLAN, watch=lambda step: seen.append(step.number))  # type: ignore[func-returns-value]
-    assert seen == list(range(1, seen[-1] + 1))
-    assert dreamed.recipe.finished
-    stopped = render(tiny_model, picture, PLAN, watch=lambda step: step.number == 1)
+def test_a_loop_over_the_steps_is_what_render_does_and_may_end_early(
+    tiny_model: Model, picture: Picture
+) -> None:
+    ongoing, numbers = begin(tiny_model, picture, PLAN), []
+    for step in dream(tiny_model, ongoing.state.plan, state=ongoing.state):
+        ongoing = ongoing.after(step)
+        numbers.append(step.number)
+        if step.number == 1:
+            stopped = finish(tiny_model, ongoing)
+    assert numbers == list(range(1, step.total + 1))
+    whole = finish(tiny_model, ongoing)
+    assert whole.recipe.finished
+    assert (whole.pixels == render(tiny_model, picture, PLAN).pixels).all()
     assert not stopped.recipe.finished
     assert stopped.pixels.shape == picture.pixels.shape
 

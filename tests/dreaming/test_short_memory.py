@@ -112,7 +112,7 @@ def test_thin_pictures_are_cut_by_their_area(tiny_model: Model, shorten: Shorten
     assert states[-1].core == 141
 
 
-def test_a_ongoingresumed_after_a_shortage_goes_on_in_the_small_tiles(
+def test_a_dream_resumed_after_a_shortage_continues_in_the_small_tiles(
     tiny_model: Model, shorten: Shorten, tmp_path: Path
 ) -> None:
     ongoing = begin(tiny_model, _picture(), PLAN)

@@ -126,7 +126,7 @@ def test_a_transparent_picture_is_saved_with_its_alpha(tiny_model: Model, tmp_pa
         assert np.abs(alpha - made.alpha).max() <= 0.5 / (2**bits - 1) + 1e-6
 
 
-def test_a_ongoingof_a_photo_says_nothing_of_alpha(tiny_model: Model, photo: Tensor) -> None:
+def test_a_dream_of_a_photo_records_no_alpha(tiny_model: Model, photo: Tensor) -> None:
     made = render(tiny_model, noise_picture(40, 40, 0), plan_for(objective="layer(second)", steps=1))
     assert made.measures.mean_alpha is None
     assert "mean_alpha" not in made.recipe.measures

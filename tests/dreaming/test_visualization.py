@@ -108,18 +108,6 @@ def test_the_seed_decides_the_visualization(tiny_model: Model) -> None:
     assert (one != other).any()
 
 
-def test_watching_stops_the_whole_batch(tiny_model: Model) -> None:
-    seen: list[int] = []
-
-    def watch(step: object) -> bool:
-        seen.append(step.number)  # type: ignore[attr-defined]
-        return len(seen) == 2
-
-    made = visualize(tiny_model, list(GOALS), size=40, steps=9, watch=watch)
-    assert seen == [1, 2]
-    assert [dreamed.recipe.finished for dreamed in made] == [False] * 3
-
-
 # What may change.
 
 #: The rates suit what they move: weights of a network, radians, and the rest.

@@ -31,6 +31,7 @@ class SweepTask:
         outputs: The file of each item.
         network: How the networks are loaded; each variation names its own model.
         keep: Whether a cell that is already in its file is read and not dreamed again.
+        temporary: Whether the files are removed after the run, so that no event names them.
     """
 
     source: str
@@ -39,6 +40,7 @@ class SweepTask:
     network: NetworkSpec = field(default_factory=NetworkSpec)
     input: InputOptions = field(default_factory=InputOptions)
     keep: bool = False
+    temporary: bool = False
 
     def prepare(self) -> None:
         """Each variation names its own network."""
@@ -72,8 +74,9 @@ class SweepTask:
             "column": cell.column,
             "settings": dict(cell.values),
             **dream_document(output, result, round(time.monotonic() - began, 3)),
+            "output": None if self.temporary else str(output),
         }
-        yield Finished(item=item, documents=(document,), outputs=(str(output),))
+        yield Finished(item=item, documents=(document,), outputs=() if self.temporary else (str(output),))
 
     def load(self, cell: Variation) -> Model:
         """The network of a cell."""

@@ -19,19 +19,19 @@ if TYPE_CHECKING:
 
 
 @contextmanager
-def cell_files(folder: Path | None, stem: str, labels: Sequence[str]) -> Iterator[dict[str, str]]:
-    """The file of each label, in ``folder``; without one, in a temporary folder that is removed at the end.
+def cell_folder(folder: Path | None) -> Iterator[Path]:
+    """``folder``; without one, a temporary folder that is removed at the end.
 
-    Workers give back events and no pixels, so the sheet is drawn from these files.
+    Workers give back events and no pixels, so a sheet is drawn from files.
     """
     if folder is not None:
-        yield _paths(folder, stem, labels)
+        yield folder
         return
     with tempfile.TemporaryDirectory(prefix="deepdream-cells-", ignore_cleanup_errors=True) as temporary:
-        yield _paths(Path(temporary), stem, labels)
+        yield Path(temporary)
 
 
-def _paths(folder: Path, stem: str, labels: Sequence[str]) -> dict[str, str]:
+def cell_paths(folder: Path, stem: str, labels: Sequence[str]) -> dict[str, str]:
     """A file for each label, named after it; two that would share a name are numbered."""
     paths: dict[str, str] = {}
     counts: dict[str, int] = {}

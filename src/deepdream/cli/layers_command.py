@@ -13,7 +13,7 @@ from deepdream.batch.outputs import check_free, check_writable
 from deepdream.batch.run import RunOutcome
 from deepdream.batch.task import NetworkSpec
 from deepdream.cli.batch_output import BatchOutput
-from deepdream.cli.cell_files import cell_files, check_cells, read_cells
+from deepdream.cli.cell_files import cell_folder, cell_paths, check_cells, read_cells
 from deepdream.cli.groups import grouped
 from deepdream.cli.options import (
     DEFAULT_MODEL,
@@ -159,13 +159,21 @@ def _make_sheet(
     target = drawing.output or Path("outputs") / f"{source.stem}_{network.name}_layers.png"
     check_free(target, overwrite=drawing.overwrite)
     check_writable(target)
-    with cell_files(drawing.cells, source.stem, [layer.name for layer in layers]) as outputs:
+    with cell_folder(drawing.cells) as folder:
+        outputs = cell_paths(folder, source.stem, [layer.name for layer in layers])
         variations = {}
         for column, layer in enumerate(layers):
             plan = plan_for(objective=f"layer({layer.name})", strength=drawing.strength, seed=drawing.seed)
             varied = {"layer": layer.name}
             variations[layer.name] = Variation(0, column, varied, plan, str(spec.model), drawing.size)
-        task = SweepTask(str(source), variations, outputs, spec, keep=drawing.skip_existing)
+        task = SweepTask(
+            str(source),
+            variations,
+            outputs,
+            spec,
+            keep=drawing.skip_existing,
+            temporary=drawing.cells is None,
+        )
         picture = fit_picture(task.picture(variations[layers[0].name]), drawing.size)
         check_cells(drawing.cells, outputs, overwrite=drawing.overwrite, skip=drawing.skip_existing)
 

@@ -12,7 +12,7 @@ from deepdream.batch.outputs import check_free, check_writable
 from deepdream.batch.run import RunOutcome
 from deepdream.batch.task import NetworkSpec
 from deepdream.cli.batch_output import BatchOutput
-from deepdream.cli.cell_files import cell_files, check_cells, read_cells
+from deepdream.cli.cell_files import cell_folder, cell_paths, check_cells, read_cells
 from deepdream.cli.dry_run import show_sweep_plan
 from deepdream.cli.options import (
     DeviceOption,
@@ -106,13 +106,14 @@ def sweep(
     )
     check_free(target, overwrite=overwrite)
     check_writable(target)
-    with cell_files(cells, Path(image).stem, [cell.label for cell in sheet.cells]) as outputs:
+    with cell_folder(cells) as folder:
+        outputs = cell_paths(folder, Path(image).stem, [cell.label for cell in sheet.cells])
         variations = dict(zip(outputs, sheet.cells, strict=True))
         spec, reading = (
             NetworkSpec(weights=weights, device=device),
             InputOptions(size, value_range, max_pixels),
         )
-        task = SweepTask(image, variations, outputs, spec, reading, skip_existing)
+        task = SweepTask(image, variations, outputs, spec, reading, skip_existing, cells is None)
         picture = task.picture(sheet.cells[0])  # A missing picture is reported before the network is loaded.
         check_layers(sheet.cells, lambda name: load_network(name, weights, device, quiet))
         check_cells(cells, outputs, overwrite=overwrite, skip=skip_existing)

@@ -2,22 +2,22 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from deepdream.cli.process import interruptible
-from deepdream.cli.progress import dream_progress
+from deepdream.batch.dream_events import partial_path
+from deepdream.batch.run import RunOutcome
+from deepdream.batch.visualizations import VisualizeTask
+from deepdream.cli.batch_output import BatchOutput
+from deepdream.cli.cell_files import as_file_name, cell_folder
 from deepdream.cli.terminal import say
-from deepdream.cli.visual_targets import VisualTarget
-from deepdream.errors import InterruptedRunError
-from deepdream.plan import Plan
 
 if TYPE_CHECKING:
-    from deepdream.dreaming import DreamResult
+    from deepdream.batch.task import NetworkSpec
+    from deepdream.cli.visual_targets import VisualTarget
     from deepdream.dreaming.checkpoint import OutputOptions
-    from deepdream.models import Model
+    from deepdream.plan import Plan
 
 
 def make_visual_sheet(
@@ -25,68 +25,73 @@ def make_visual_sheet(
     plan: Plan,
     targets: Sequence[VisualTarget],
     size: tuple[int, int],
-    network: Model,
+    spec: NetworkSpec,
     options: OutputOptions,
     cells: Path | None,
     *,
+    json: bool,
     quiet: bool,
-) -> list[dict[str, Any]]:
-    """Dream all targets in one run on one sheet, and give an entry of the JSON for each picture.
+) -> None:
+    """Dream all targets in one run, and draw them on one sheet.
 
     Args:
-        size: Height and width of each picture.
+        size: Height and width of each picture, in pixels.
         cells: A folder in which every picture is stored with its recipe.
 
     Raises:
         InterruptedRunError: stopped; the sheet with the pictures so far is saved.
     """
-    from deepdream.dreaming.result import render_all
-    from deepdream.dreaming.source_pictures import noise_picture
-
     if plan.precision != "float32" and not quiet:
         say(f"{output.name}: a draft, since the network runs in {plan.precision}")
-    with interruptible() as interruption, dream_progress(f"{len(targets)} goals", quiet=quiet) as show:
+    labels = _labels(targets, plan.pictures)
+    with cell_folder(cells) as folder:
+        outputs = {
+            item: str(folder / f"{index:02d}_{as_file_name(label)}.png")
+            for index, (item, label) in enumerate(labels.items())
+        }
 
-        def watch(step: Any) -> bool:
-            show(step)
-            return interruption.number != 0
+        def conclude(outcome: RunOutcome) -> dict[str, Any]:
+            """The sheet, also of pictures that are not finished, since all of them are stopped at the same step."""
+            stopped = len(outcome.done) < len(outputs)
+            pictures = {
+                label: partial_path(Path(outputs[item])) if stopped else Path(outputs[item])
+                for item, label in labels.items()
+            }
+            if not all(path.exists() for path in pictures.values()):
+                return {}
+            path = partial_path(output) if stopped else output
+            _draw(
+                path, str(spec.load().name), plan, list(zip(labels.values(), pictures.values(), strict=True))
+            )
+            return {"output": str(path)}
 
-        canvas = noise_picture(*size, plan.seed)
-        results = render_all(network, canvas, plan, watch=watch, decided_by=options.decided_by)
-        labels = [target.label for target in targets for _ in range(plan.pictures)]
-        is_finished = all(result.recipe.finished for result in results)
-        path = output if is_finished else output.with_stem(f"{output.stem}_partial")
-        # Saved inside, so that a second signal does not leave the sheet out.
-        _draw(path, network, plan, results, labels)
-        files: list[Path | None] = [None] * len(results)
-        if cells:
-            files = [cells / f"{i:02d}_{as_file_name(label)}.png" for i, label in enumerate(labels)]
-            cells.mkdir(parents=True, exist_ok=True)
-            for file, result in zip(files, results, strict=True):
-                assert file is not None
-                result.save(file, bits=options.bits, metadata=options.metadata)
-    if interruption.number:
-        raise InterruptedRunError(f"stopped; the sheet so far is in {path}.", interruption.number)
-    return [
-        {"output": str(path), "cell": file and str(file), "label": label,
-         "objective": result.recipe.plan.objective, "score": result.recipe.score,
-         "after": [{"index": p.index, "label": p.label, "probability": p.probability} for p in result.recipe.after]}
-        for file, label, result in zip(files, labels, results, strict=True)
-    ]  # fmt: skip
+        task = VisualizeTask(spec, plan, size, outputs, options, temporary=cells is None)
+        title = f"{len(outputs)} pictures"
+        BatchOutput(title, json, quiet, show=lambda _: None, conclude=conclude).run(task, list(outputs))
 
 
-def _draw(
-    path: Path, network: Model, plan: Plan, results: Sequence[DreamResult], labels: Sequence[str]
-) -> None:
-    from deepdream.images import Cell, contact_sheet, write_picture
+def _labels(targets: Sequence[VisualTarget], pictures: int) -> dict[str, str]:
+    """The label of each picture on the sheet, by the picture's name, which is unique."""
+    labels: dict[str, str] = {}
+    for target in targets:
+        for number in range(1, pictures + 1):
+            name = f"{target.label}, picture {number}" if pictures > 1 else target.label
+            labels[name if name not in labels else f"{name} ({len(labels)})"] = target.label
+    return labels
 
+
+def _draw(path: Path, network: str, plan: Plan, pictures: Sequence[tuple[str, Path]]) -> None:
+    from deepdream.images import Cell, contact_sheet, read_picture, unlaid, write_picture
+
+    cells = []
+    for label, file in pictures:
+        picture = read_picture(file)
+        pixels = picture.pixels if picture.alpha is None else unlaid(picture.pixels, picture.alpha)
+        cells.append(Cell(pixels, label, alpha=picture.alpha))
     sheet = contact_sheet(
-        [
-            Cell(result.pixels, label, alpha=result.alpha)
-            for result, label in zip(results, labels, strict=True)
-        ],
-        cell_width=max(160, results[0].pixels.shape[1]),
-        title=f"What {network.name} answers to",
+        cells,
+        cell_width=max(160, cells[0].pixels.shape[1]),
+        title=f"What {network} answers to",
         caption=(
             f"Each picture was made from noise by {plan.steps} steps of gradient ascent (preset {plan.preset}). "
             "It shows one thing that excites the part, not all that does."
@@ -94,8 +99,3 @@ def _draw(
         ),
     )
     write_picture(path, sheet)
-
-
-def as_file_name(label: str) -> str:
-    """``label`` as a part of a file's name: letters, digits and ``.+-_``, at most 60 characters."""
-    return re.sub(r"[^\w.+-]+", "-", label)[:60]

@@ -11,7 +11,8 @@ import typer
 
 from deepdream.batch.dreams import DreamTask, InputOptions, resume_options
 from deepdream.batch.outputs import Existing, check_transparent, check_writable, plan_outputs
-from deepdream.cli.batch_output import dream_one
+from deepdream.cli.batch_output import BatchOutput
+from deepdream.cli.cell_files import as_file_name
 from deepdream.cli.groups import grouped
 from deepdream.cli.options import (
     Bits,
@@ -30,7 +31,7 @@ from deepdream.cli.options import (
 )
 from deepdream.cli.picture_to_stdout import writes_picture
 from deepdream.cli.terminal import duration, put, put_json
-from deepdream.cli.visual_sheet import as_file_name, make_visual_sheet
+from deepdream.cli.visual_sheet import make_visual_sheet
 from deepdream.cli.visual_targets import (
     LARGEST,
     VISUAL_PRESETS,
@@ -179,22 +180,15 @@ def visualize(
         _put_plan(destination, network, plan, (height, width), count, json=json)
         return
     options = OutputOptions(bits, not keeping.no_metadata, keeping.decided_by, keeping.checkpoint_every)
-    if count == 1:
-        item = "noise"
-        task = DreamTask(
-            choice.spec, plan, {item: str(destination)}, InputOptions(f"{width}x{height}", max_pixels=LARGEST**2),
-            options,
-        )  # fmt: skip
-        resuming = resume_options([choice.model], choice.weights)
-        results = [dream_one(task, item, quiet=quiet, resume_options=resuming)]
-    else:
-        results = make_visual_sheet(
-            destination, plan, shown, (height, width), network, options, cells, quiet=quiet
+    if count > 1:
+        make_visual_sheet(
+            destination, plan, shown, (height, width), choice.spec, options, cells, json=json, quiet=quiet
         )
-    if json:
-        put_json({"schema": 1, "results": results})
-    else:
-        put(str(destination))
+        return
+    reading = InputOptions(f"{width}x{height}", max_pixels=LARGEST**2)
+    task = DreamTask(choice.spec, plan, {"noise": str(destination)}, reading, options)
+    resuming = resume_options([choice.model], choice.weights)
+    BatchOutput(destination.name, json, quiet, resume_options=resuming).run(task, ["noise"])
 
 
 def _magnitudes(words: Sequence[str], preset: str, given: Mapping[str, Value]) -> str:

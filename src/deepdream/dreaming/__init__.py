@@ -5,7 +5,7 @@ from deepdream.dreaming.beginning import start
 from deepdream.dreaming.estimating import Estimate, estimate, fit_to_memory
 from deepdream.dreaming.loop import Step, advance, dream
 from deepdream.dreaming.measures import Measures, measure
-from deepdream.dreaming.result import DreamResult, render, render_all
+from deepdream.dreaming.result import DreamResult, begin, finish, render, render_all
 from deepdream.dreaming.state import State
 from deepdream.dreaming.sweeping import CellResult
 from deepdream.dreaming.visualization import visualize
@@ -20,8 +20,10 @@ __all__ = [
     "Step",
     "Swept",
     "advance",
+    "begin",
     "dream",
     "estimate",
+    "finish",
     "fit_to_memory",
     "measure",
     "parse_axis",

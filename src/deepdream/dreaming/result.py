@@ -16,7 +16,7 @@ from deepdream.ascent.transparency import laid_over
 from deepdream.dreaming.beginning import start
 from deepdream.dreaming.control import result
 from deepdream.dreaming.fitting import goals_of
-from deepdream.dreaming.loop import Step, dream
+from deepdream.dreaming.loop import dream
 from deepdream.dreaming.measures import Measures, measure
 from deepdream.dreaming.ongoing import Dream, dream_of, top_classes
 from deepdream.dreaming.source_pictures import fit_picture
@@ -26,7 +26,7 @@ from deepdream.plan import Plan
 from deepdream.tensors import give_back_memory, make_room
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
     from numpy.typing import NDArray
 
@@ -66,12 +66,18 @@ def render(
     plan: Plan | None = None,
     *,
     size: str | None = None,
-    watch: Callable[[Step], bool | None] | None = None,
     decided_by: str = "",
     value_range: str = "auto",
     places: Iterable[Path] = (),
 ) -> DreamResult:
-    """Dream ``picture`` to the end, or until ``watch`` returns True.
+    """Dream ``picture`` to the end.
+
+    To see every step, or to stop early, write the loop that this function is::
+
+        ongoing = begin(model, picture, plan)
+        for step in dream(model, ongoing.state.plan, state=ongoing.state):
+            ongoing = ongoing.after(step)
+        result = finish(model, ongoing)
 
     ``decided_by`` names who answers for the result, ``value_range`` how the picture's numbers were read; both
     are kept in the recipe. ``places`` are where files that the plan names by hash are looked for.
@@ -82,10 +88,10 @@ def render(
         MemoryExhaustedError: not enough memory.
         DeepDreamError: the numbers grew beyond all bounds.
     """
-    ongoing = begin(
-        model, picture, plan, size=size, decided_by=decided_by, value_range=value_range, places=places
+    return to_the_end(
+        model,
+        begin(model, picture, plan, size=size, decided_by=decided_by, value_range=value_range, places=places),
     )
-    return go_on(model, ongoing, watch=watch)
 
 
 def begin(
@@ -116,13 +122,11 @@ def begin(
         )  # fmt: skip
 
 
-def go_on(model: Model, ongoing: Dream, *, watch: Callable[[Step], bool | None] | None = None) -> DreamResult:
-    """The second half of ``render``: to the end, or until ``watch`` returns True."""
+def to_the_end(model: Model, ongoing: Dream) -> DreamResult:
+    """The result of a dream after all steps that it still has."""
     with enough_memory(f"{ongoing.recipe.width}x{ongoing.recipe.height}"):
         for step in dream(model, ongoing.state.plan, state=ongoing.state):
-            ongoing = replace(ongoing, state=step.state)
-            if watch is not None and watch(step):
-                break
+            ongoing = ongoing.after(step)
         return finish(model, ongoing)
 
 
@@ -132,7 +136,6 @@ def render_all(
     plan: Plan,
     *,
     size: str | None = None,
-    watch: Callable[[Step], bool | None] | None = None,
     decided_by: str = "",
     places: Iterable[Path] = (),
 ) -> list[DreamResult]:
@@ -142,20 +145,37 @@ def render_all(
         state = start(model, plan, fitted.tensor(), places=places)
         for step in dream(model, plan, state=state):
             state = step.state
-            if watch is not None and watch(step):
-                break
-        return [
-            _finished(model, picture, fitted, state.alone(index), decided_by)
-            for index in range(len(state.source))
-        ]
+        return finish_pictures(model, picture, state, alpha=fitted.alpha, decided_by=decided_by)
 
 
-def _finished(model: Model, picture: Picture, fitted: Picture, state: State, decided_by: str) -> DreamResult:
-    """One picture of a batch."""
-    return finish(
-        model,
-        dream_of(model, picture, state, alpha=fitted.alpha, decided_by=decided_by, value_range="auto"),
-    )
+def finish_pictures(
+    model: Model,
+    picture: Picture,
+    state: State,
+    *,
+    alpha: NDArray[np.float32] | None = None,
+    decided_by: str = "",
+) -> list[DreamResult]:
+    """The results of all pictures that one plan gives, as they are now, in the order of its objectives.
+
+    Args:
+        picture: What all of them started from.
+        alpha: float32 (H, W) in [0, 1], its opacity at the size of the dream.
+    """
+    return [
+        finish(
+            model,
+            dream_of(
+                model,
+                picture,
+                state.alone(index),
+                alpha=alpha,
+                decided_by=decided_by,
+                value_range="auto",
+            ),
+        )
+        for index in range(len(state.source))
+    ]
 
 
 @contextmanager
@@ -193,13 +213,13 @@ def finish_all(model: Model, dreams: Sequence[Dream], state: State) -> list[Drea
     del whole
     give_back_memory()
     classes = top_classes(model, images if opacity is None else _on_gray(images, opacity))
-    found = []
-    for place, (ongoing, after) in enumerate(zip(dreams, classes, strict=True)):
-        own = slice(place, place + 1)
-        alone = state if len(dreams) == 1 else state.alone(place)
+    results = []
+    for index, (ongoing, after) in enumerate(zip(dreams, classes, strict=True)):
+        own = slice(index, index + 1)
+        alone = state if len(dreams) == 1 else state.alone(index)
         cover = None if opacity is None else opacity[own]
-        found.append(_finished_one(model, ongoing, alone, images[own], cover, after))
-    return found
+        results.append(_finished_one(model, ongoing, alone, images[own], cover, after))
+    return results
 
 
 def _finished_one(

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 from deepdream.ascent.objective_lists import join_goals
 from deepdream.ascent.objectives import Objective
-from deepdream.dreaming.loop import Step
 from deepdream.dreaming.result import DreamResult, render_all
 from deepdream.dreaming.source_pictures import noise_picture
 from deepdream.models import Model
@@ -36,7 +35,6 @@ def visualize(
     preset: str = "lucid",
     seed: int = 0,
     batch: int | None = None,
-    watch: Callable[[Step], bool | None] | None = None,
     **settings: Any,
 ) -> list[DreamResult]:
     """One picture for each objective, in their order, all made in one run.
@@ -52,7 +50,6 @@ def visualize(
         steps: Gradient steps; the preset's if not given.
         preset: A named set of settings, see ``deepdream.plan.PRESETS``.
         batch: Largest number of pictures in one network pass; it bounds the memory.
-        watch: Called after every step of the whole batch; returning True stops there.
         settings: Further settings of ``Plan``. ``alpha=True`` gives transparent pictures; with ``pictures=n``
             every objective gives n pictures, climbed together (which matters to objectives that compare pictures,
             such as diversity).
@@ -65,4 +62,4 @@ def visualize(
     """
     plan = visualization_plan(objectives, preset, steps=steps, seed=seed, batch=batch, **settings)
     height, width = (size, size) if isinstance(size, int) else size
-    return render_all(model, noise_picture(height, width, plan.seed), plan, watch=watch)
+    return render_all(model, noise_picture(height, width, plan.seed), plan)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -11,12 +10,13 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from deepdream.ascent.objectives import TermInputs, parse_objective
-from deepdream.dreaming import DreamResult, Step, render
+from deepdream.dreaming import DreamResult, begin, dream, finish
 from deepdream.dreaming.fitting import objective_of
 from deepdream.dreaming.result import full_size
 from deepdream.dreaming.source_pictures import fit_picture
 from deepdream.images import Picture
 from deepdream.lessons.animals import BY_CHANCE, Share, knows_animals, share_of_animals
+from deepdream.lessons.exhibit import Tell, in_silence
 from deepdream.models import Model
 from deepdream.plan import Plan, plan_for
 from deepdream.tensors import root_mean_square
@@ -86,7 +86,7 @@ def trace_dream(
     *,
     size: str | None = SIZE,
     frames: int = 36,
-    watch: Callable[[Step], None] | None = None,
+    tell: Tell = in_silence,
 ) -> Trace:
     """Dream ``picture`` and look at it after every step as the network does.
 
@@ -96,19 +96,18 @@ def trace_dream(
     plan = plan or plan_for()
     plan = replace(plan, objective=str(objective_of(plan, model)))
     before = fit_picture(picture, size).tensor()
-    looker = _Looker(model, plan, before)
-    looker.look(before, 0)
+    recorder = _Recorder(model, plan, before)
+    recorder.note(before, 0)
+    ongoing = begin(model, picture, plan, size=size)
+    for step in dream(model, ongoing.state.plan, state=ongoing.state):
+        ongoing = ongoing.after(step)
+        recorder.note(full_size(step.state).cpu(), step.octave)
+        if step.state.step == step.state.size.steps:
+            tell(f"trace: octave {step.octave} of {len(step.state.octaves)}")
+    return recorder.trace(finish(model, ongoing), frames)
 
-    def look(step: Step) -> None:
-        looker.look(full_size(step.state).cpu(), step.octave)
-        if watch is not None:
-            watch(step)
 
-    dreamed = render(model, picture, plan, size=size, watch=look)
-    return looker.told(dreamed, frames)
-
-
-class _Looker:
+class _Recorder:
     """Remembers what the network says of each picture."""
 
     def __init__(self, model: Model, plan: Plan, before: Tensor) -> None:
@@ -120,7 +119,7 @@ class _Looker:
         self.octaves: list[int] = []
 
     @torch.no_grad()
-    def look(self, image: Tensor, octave: int) -> None:
+    def note(self, image: Tensor, octave: int) -> None:
         model, objective = self.model, self.objective
         self.logits.append(model(model.crop(image))[0].double().cpu())
         inputs = TermInputs(model.activations(image, objective.layers), image.to(model.device))
@@ -128,7 +127,7 @@ class _Looker:
         self.images.append(image)
         self.octaves.append(octave)
 
-    def told(self, dreamed: DreamResult, frames: int) -> Trace:
+    def trace(self, dreamed: DreamResult, frames: int) -> Trace:
         distance = [root_mean_square(image - self.before) for image in self.images]
         rows = np.unique(np.linspace(0, len(self.images) - 1, frames).round().astype(int)).tolist()
         layers = [name for name in self.objective.layers if name in self.model.layers]
@@ -151,26 +150,26 @@ class _Looker:
 
     @torch.no_grad()
     def _channels(self, image: Tensor, layer: str) -> Tensor:
-        found = self.model.activations(image, [layer])[layer][0].double().cpu()
-        if found.dim() == 2:  # tokens (N, C)
-            return found.mean(dim=0)
-        return found.flatten(1).mean(dim=1) if found.dim() > 1 else found
+        activation = self.model.activations(image, [layer])[layer][0].double().cpu()
+        if activation.dim() == 2:  # tokens (N, C)
+            return activation.mean(dim=0)
+        return activation.flatten(1).mean(dim=1) if activation.dim() > 1 else activation
 
 
-def answer_of(told: Trace) -> str:
+def answer_of(traced: Trace) -> str:
     """The trace in a few sentences."""
-    first, last = (_top(told, row) for row in (0, -1))
+    first, last = (_top(traced, row) for row in (0, -1))
     words = [f"Before the dream the network says {first}; after it, {last}."]
-    before, after = told.animals(0), told.animals(-1)
+    before, after = traced.animals(0), traced.animals(-1)
     if before is None or after is None:
         words.append("Its classes are not ImageNet's, so animals are not counted.")
     else:
         words.append(_about_animals(before, after))
-    rise = _ratio(told)
+    rise = _ratio(traced)
     words.append(
-        f"This was not the objective: the dream maximized {told.plan.objective}"
+        f"This was not the objective: the dream maximized {traced.plan.objective}"
         + (f", to {rise:.3g} times its value," if rise else "")
-        + f" and moved the picture by {float(told.distance[-1]):.3f} of the full range (root mean square)."
+        + f" and moved the picture by {float(traced.distance[-1]):.3f} of the full range (root mean square)."
     )
     return " ".join(words)
 
@@ -186,11 +185,11 @@ def _about_animals(before: Share, after: Share) -> str:
     )
 
 
-def _top(told: Trace, row: int) -> str:
-    index = int(told.logits[row].argmax())
-    return f"“{told.model.label(index)}” ({float(told.probabilities[row, index]):.0%})"
+def _top(traced: Trace, row: int) -> str:
+    index = int(traced.logits[row].argmax())
+    return f"“{traced.model.label(index)}” ({float(traced.probabilities[row, index]):.0%})"
 
 
-def _ratio(told: Trace) -> float | None:
-    start = float(told.activation[0])
-    return float(told.activation[-1]) / start if abs(start) > 1e-12 else None
+def _ratio(traced: Trace) -> float | None:
+    start = float(traced.activation[0])
+    return float(traced.activation[-1]) / start if abs(start) > 1e-12 else None

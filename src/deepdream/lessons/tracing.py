@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from functools import partial
 from typing import Any
 
-from deepdream.dreaming import Step
 from deepdream.images import Picture
 from deepdream.lessons.animals import BY_CHANCE, Share, knows_animals
 from deepdream.lessons.exhibit import Exhibit, Grid, Tell, in_silence, run_record
@@ -33,69 +31,63 @@ def trace(
     tell: Tell = in_silence,
 ) -> Exhibit:
     """The lesson: a dream's effect on the prediction, and an answer to "are there animals in your image? why?"."""
-    told = trace_dream(model, picture, plan, size=size, watch=partial(_tell_octaves, tell))
-    return exhibit_of(told, picture, decided_by=decided_by)
+    return exhibit_of(trace_dream(model, picture, plan, size=size, tell=tell), picture, decided_by=decided_by)
 
 
-def _tell_octaves(tell: Tell, step: Step) -> None:
-    if step.state.step == step.state.size.steps:
-        tell(f"trace: octave {step.octave} of {len(step.state.octaves)}")
-
-
-def exhibit_of(told: Trace, picture: Picture, *, decided_by: str = "") -> Exhibit:
+def exhibit_of(traced: Trace, picture: Picture, *, decided_by: str = "") -> Exhibit:
     """What a trace says, in words, numbers and pictures."""
     return Exhibit(
         name="trace",
         question="What does the dream do to the prediction?",
-        answer=answer_of(told),
+        answer=answer_of(traced),
         notes=NOTES,
-        numbers=numbers_of(told),
+        numbers=numbers_of(traced),
         record=run_record(
-            [told.model], picture, seed=told.plan.seed, plan=told.plan.to_dict(), decided_by=decided_by
+            [traced.model], picture, seed=traced.plan.seed, plan=traced.plan.to_dict(), decided_by=decided_by
         ),
-        draw=lambda theme: draw_trace(told, theme=theme),
-        move=lambda theme: animate_trace(told, theme=theme),
-        tables=[_table(told)],
+        draw=lambda theme: draw_trace(traced, theme=theme),
+        move=lambda theme: animate_trace(traced, theme=theme),
+        tables=[_table(traced)],
     )
 
 
-def _table(told: Trace) -> Grid:
+def _table(traced: Trace) -> Grid:
     rows = [
-        (told.model.label(index), *(float(told.probabilities[row, index]) for row in (0, -1)),
-         *(float(told.logits[row, index]) for row in (0, -1)))
-        for index in told.followed()
+        (traced.model.label(index), *(float(traced.probabilities[row, index]) for row in (0, -1)),
+         *(float(traced.logits[row, index]) for row in (0, -1)))
+        for index in traced.followed()
     ]  # fmt: skip
     return Grid(
         "The classes before and after", ("class", "before", "after", "logit before", "logit after"), rows
     )
 
 
-def numbers_of(told: Trace) -> dict[str, Any]:
+def numbers_of(traced: Trace) -> dict[str, Any]:
     """Every row of a trace, ready for JSON."""
-    followed = told.followed()
-    probabilities = told.probabilities
+    followed = traced.followed()
+    probabilities = traced.probabilities
     rows = [
         {
             "step": row,
-            "octave": told.octave[row],
-            "activation": float(told.activation[row]),
-            "distance": float(told.distance[row]),
+            "octave": traced.octave[row],
+            "activation": float(traced.activation[row]),
+            "distance": float(traced.distance[row]),
             "probabilities": [float(probabilities[row, index]) for index in followed],
-            "logits": [float(told.logits[row, index]) for index in followed],
-            "share": _share_dict(told.animals(row)),
+            "logits": [float(traced.logits[row, index]) for index in followed],
+            "share": _share_dict(traced.animals(row)),
         }
-        for row in range(len(told.logits))
+        for row in range(len(traced.logits))
     ]
     return {
-        "model": told.model.name,
-        "objective": told.plan.objective,
-        "layer": told.layer,
-        "classes": [{"index": index, "label": told.model.label(index)} for index in followed],
-        "by_chance": _share_dict(BY_CHANCE) if knows_animals(told.model) else None,
+        "model": traced.model.name,
+        "objective": traced.plan.objective,
+        "layer": traced.layer,
+        "classes": [{"index": index, "label": traced.model.label(index)} for index in followed],
+        "by_chance": _share_dict(BY_CHANCE) if knows_animals(traced.model) else None,
         "rows": rows,
         "channels": [
-            {"channel": c, "before": float(told.channels[0, c]), "after": float(told.channels[1, c])}
-            for c in told.changed_channels(min(10, told.channels.shape[1]))
+            {"channel": c, "before": float(traced.channels[0, c]), "after": float(traced.channels[1, c])}
+            for c in traced.changed_channels(min(10, traced.channels.shape[1]))
         ],
     }
 
