@@ -186,8 +186,8 @@ def test_the_resume_command_of_an_interrupted_visualization_works_as_it_is_print
 
     monkeypatch.setattr(loop, "advance", stopping)
     done = command(
-        "visualize", "second:1", "--model", "my nets/zoo.py:labeled", "--weights", "my nets/trained.pth", "--size", "60",
-        "--steps", "4", "--checkpoint-every", "1", "-o", "v.png",
+        "visualize", "second:1", "--model", "my nets/zoo.py:labeled", "--weights", "my nets/trained.pth",
+        "--size", "60", "--steps", "4", "--checkpoint-every", "1", "-o", "v.png",
     )  # fmt: skip
     monkeypatch.setattr(loop, "advance", advance)
     assert done.code == 130
