@@ -18,7 +18,6 @@ __all__ = [
     "Measures",
     "State",
     "Step",
-    "Swept",
     "advance",
     "begin",
     "dream",
