@@ -43,6 +43,8 @@ class Networks(Model):
             first.device,
             others,
             address=first.address,
+            channels=first.channels,
+            kind=first.kind,
         )
 
     def _lowered(self, precision: str) -> Networks:

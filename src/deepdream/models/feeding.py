@@ -1,4 +1,4 @@
-"""How a picture becomes what a network is fed with: normalized, or its middle square cut out, and back again."""
+"""How a picture becomes what a network is fed with: normalized, or its middle cut out, and back again."""
 
 from __future__ import annotations
 
@@ -8,11 +8,36 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from deepdream.errors import UsageError
 from deepdream.models.records import Preprocessing
+
+_LUMA = (0.299, 0.587, 0.114)
+
+
+def in_channels(image: Tensor, channels: int, network: str) -> Tensor:
+    """Float pictures (B, channels, H, W); RGB becomes gray for a network of one channel.
+
+    Raises:
+        UsageError: anything else; the text names the shape.
+    """
+    if image.dim() == 4 and image.is_floating_point():
+        if image.shape[1] == channels:
+            return image
+        if channels == 1 and image.shape[1] == 3:
+            # The luma of ITU-R BT.601, as Pillow and OpenCV turn RGB gray.
+            return (image * image.new_tensor(_LUMA).view(1, 3, 1, 1)).sum(dim=1, keepdim=True)
+        if image.shape[1] == 3:
+            raise UsageError(
+                f"{network} takes {channels} channels and cannot be fed with RGB pictures. "
+                f"Use it from Python, with tensors (B, {channels}, H, W)."
+            )
+    raise UsageError(
+        f"A model takes float pictures (B, {channels}, H, W) in [0, 1], not {image.dtype} {tuple(image.shape)}."
+    )
 
 
 def normalized(image: Tensor, mean: Tensor, std: Tensor) -> Tensor:
-    """(image - mean) / std, channels last; ``image`` is (B, 3, H, W), ``mean`` and ``std`` are (1, 3, 1, 1)."""
+    """(image - mean) / std, channels last; ``image`` is (B, C, H, W), ``mean`` and ``std`` are (1, C, 1, 1)."""
     found: Tensor = _Normalization.apply(image, mean.to(image.dtype), std.to(image.dtype))
     return found
 
@@ -32,15 +57,16 @@ class _Normalization(torch.autograd.Function):
 
 
 def cropped(image: Tensor, plan: Preprocessing) -> Tensor:
-    """The shorter side of (B, 3, H, W) resized, then a centered square (B, 3, crop, crop) in [0, 1]."""
+    """The centered square or rectangle (B, C, height, width) in [0, 1] of (B, C, H, W), after resizing."""
     image = _middle(image)
     size, (top, left) = _crop_of(plan, *image.shape[-2:])
     resized = F.interpolate(image, size=size, mode=plan.interpolation, antialias=True, align_corners=False)
-    return resized[..., top : top + plan.crop, left : left + plan.crop].clamp(0, 1)
+    height, width = plan.size
+    return resized[..., top : top + height, left : left + width].clamp(0, 1)
 
 
 def uncropped(values: Tensor, plan: Preprocessing, height: int, width: int) -> Tensor:
-    """(B, C, H, W): ``values`` (B, C, crop, crop) of what ``cropped`` saw, in their place; zero around it."""
+    """(B, C, H, W): ``values`` (B, C, h, w) of what ``cropped`` saw, in their place; zero around it."""
     seen = _middle(values.new_empty(1, 1, height, width, device="meta")).shape[-2:]
     size, (top, left) = _crop_of(plan, *seen)
     down, right = (whole - start - part for whole, start, part in
@@ -57,10 +83,19 @@ def uncropped(values: Tensor, plan: Preprocessing, height: int, width: int) -> T
 
 
 def _crop_of(plan: Preprocessing, height: int, width: int) -> tuple[list[int], tuple[int, int]]:
-    """The size a picture is brought to, and the upper left corner of the square in it."""
-    # Rounded down, as torchvision and timm do.
-    size = [max(plan.crop, side * plan.resize // min(height, width)) for side in (height, width)]
-    top, left = (round((side - plan.crop) / 2) for side in size)
+    """The size a picture is brought to, and the upper left corner of the square or rectangle in it."""
+    # The smallest size that covers the window with its margin; of a square it is the shorter side that decides.
+    # Rounded down, as torchvision and timm do, in whole numbers, since a float could lose a pixel.
+    window_height, window_width = plan.size
+    if height * window_width <= width * window_height:
+        side, window = height, window_height
+    else:
+        side, window = width, window_width
+    size = [
+        max(least, length * plan.resize * window // (side * plan.crop))
+        for length, least in ((height, window_height), (width, window_width))
+    ]
+    top, left = (round((length - least) / 2) for length, least in zip(size, plan.size, strict=True))
     return size, (top, left)
 
 
@@ -76,7 +111,7 @@ def _middle(image: Tensor, longest: int = 8) -> Tensor:
 
 
 def statistics(plan: Preprocessing, device: torch.device) -> tuple[Tensor, Tensor]:
-    """The mean and the standard deviation of ``plan``, each (1, 3, 1, 1), float32."""
+    """The mean and the standard deviation of ``plan``, each (1, C, 1, 1), float32."""
     # Through float64, so that a decimal such as 0.485 is rounded once.
     both = torch.tensor([plan.mean, plan.std], dtype=torch.float64).to(device, torch.float32)
-    return both[0].view(1, 3, 1, 1), both[1].view(1, 3, 1, 1)
+    return both[0].view(1, -1, 1, 1), both[1].view(1, -1, 1, 1)

@@ -13,12 +13,13 @@ from torch import Tensor, nn
 
 from deepdream.errors import UnknownNameError, UsageError
 from deepdream.models.class_names import find_class
-from deepdream.models.feeding import cropped, normalized, statistics, uncropped
+from deepdream.models.feeding import cropped, in_channels, normalized, statistics, uncropped
 from deepdream.models.layers import Layer, evaluating, outputs_of, probe_layers
 from deepdream.models.picture_sizes import PictureSizes
 from deepdream.models.precision import LOWER, Passage, lowered
 from deepdream.models.prepare import Prepared, plain_copy, prepare
-from deepdream.models.records import Preprocessing, WeightsRecord, three
+from deepdream.models.records import Preprocessing, WeightsRecord
+from deepdream.models.wrapping import fields_of
 from deepdream.tensors import doubled, generator
 
 #: Asks ``activations`` for the network's own output.
@@ -31,6 +32,8 @@ class Model:
 
     It does the normalization and knows labels, layer names and size limits. The module that is passed in is never
     changed: a prepared copy is used (see ``prepare``). ``address`` is what ``load_model`` was given, if not the name.
+    A network of one ``channels`` is fed with RGB pictures made gray, one of another number with tensors alone.
+    ``kind`` says what its outputs are: ``softmax``, ``sigmoid`` or ``regression``.
     """
 
     module: nn.Module
@@ -41,6 +44,8 @@ class Model:
     preferred_layer: str | None = None
     device: torch.device = field(default_factory=lambda: torch.device("cpu"))
     precision: str = field(default="float32", kw_only=True)
+    channels: int = field(default=3, kw_only=True)
+    kind: str = field(default="softmax", kw_only=True)
     address: str = field(default="", kw_only=True)
 
     @classmethod
@@ -48,18 +53,33 @@ class Model:
         cls,
         module: nn.Module,
         *,
-        mean: Sequence[float] = (0.0, 0.0, 0.0),
-        std: Sequence[float] = (1.0, 1.0, 1.0),
+        mean: Sequence[float] = (0.0,),
+        std: Sequence[float] = (1.0,),
         labels: Sequence[str] = (),
         name: str = "",
-        input_size: int = 224,
+        input_size: int | tuple[int, int] = 224,
         fixed: bool = False,
+        channels: int = 3,
+        extra: Sequence[Any] = (),
+        output: Any = None,
+        kind: str | None = None,
     ) -> Model:
-        """A model around the caller's own module, which takes normalized (B, 3, H, W) batches."""
-        sizes = {"resize": round(input_size * 8 / 7), "crop": input_size, "fixed": fixed}
-        preprocessing = Preprocessing(three(mean), three(std), **sizes)  # type: ignore[arg-type]
-        device = next((parameter.device for parameter in module.parameters()), torch.device("cpu"))
-        return cls(module, name or type(module).__name__, preprocessing, tuple(labels), device=device)
+        """A model around the caller's own module, which takes normalized batches (B, channels, H, W).
+
+        Args:
+            module: Never changed. DataParallel and ``torch.compile`` are taken off.
+            mean, std: Per channel, for pictures in [0, 1]; one number is used for every channel.
+            labels: The names of the classes, in order.
+            name: What the network is called; its class's name by default.
+            input_size: Side of the square that is classified, or its height and width.
+            fixed: The network takes no other size.
+            channels: 1: pictures are made gray. Other numbers than 1 and 3: only tensors can be given.
+            extra: Constant inputs after the picture; tensors are expanded to the batch where their first axis is 1.
+            output: Key, attribute or index of the logits in what the network gives.
+            kind: ``softmax`` (one of several classes), ``sigmoid`` (each class by itself) or ``regression``.
+        """
+        return cls(**fields_of(module, mean=mean, std=std, labels=labels, name=name, input_size=input_size, fixed=fixed,
+                               channels=channels, extra=extra, output=output, kind=kind))  # fmt: skip
 
     def __call__(self, image: Tensor) -> Tensor:
         """The logits (B, classes) of pictures (B, 3, H, W) in [0, 1], taken as they are: no resize, no crop."""
@@ -115,13 +135,9 @@ class Model:
         """(image - mean) / std, on this model's device, channels last.
 
         Raises:
-            UsageError: not a (B, 3, H, W) floating-point tensor.
+            UsageError: not a floating-point tensor of pictures (B, channels, H, W); RGB where they are made gray.
         """
-        if image.dim() != 4 or image.shape[1] != 3 or not image.is_floating_point():
-            raise UsageError(
-                f"A model takes float pictures (B, 3, H, W) in [0, 1], not {image.dtype} {tuple(image.shape)}."
-            )
-        return normalized(image.to(self.device), *self._statistics)
+        return normalized(in_channels(image.to(self.device), self.channels, self.name), *self._statistics)
 
     def classify(self, image: Tensor, *, top: int = 5) -> list[list[tuple[int, str, float]]]:
         """For each picture the ``top`` classes as (index, label, probability), most probable first."""
@@ -239,9 +255,8 @@ class Model:
 
     @cached_property
     def _example_picture(self) -> Tensor:
-        side = self.preprocessing.crop
         dtype = next((p.dtype for p in self.module.parameters() if p.is_floating_point()), torch.float32)
-        return torch.rand(1, 3, side, side, generator=generator(0)).to(dtype)
+        return torch.rand(1, self.channels, *self.preprocessing.size, generator=generator(0)).to(dtype)
 
     @property
     def _example(self) -> Tensor:

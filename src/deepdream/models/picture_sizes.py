@@ -48,7 +48,7 @@ class PictureSizes:
     def _shapes(self, height: int, width: int, names: Iterable[str]) -> dict[str, torch.Size]:
         parameters = self.model.module.parameters()
         dtype = next((p.dtype for p in parameters if p.is_floating_point()), torch.float32)
-        black = torch.zeros(1, 3, height, width, device=self.model.device, dtype=dtype)
+        black = torch.zeros(1, self.model.channels, height, width, device=self.model.device, dtype=dtype)
         with torch.no_grad():
             return {name: output.shape for name, output in self.model.activations(black, names).items()}
 

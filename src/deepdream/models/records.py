@@ -11,19 +11,26 @@ class Preprocessing:
     """How a picture becomes what the network was trained on.
 
     Attributes:
-        mean, std: Per channel, for RGB in [0, 1].
+        mean, std: Per channel of the network, for pictures in [0, 1].
         resize: Length in pixels of the shorter side before the crop.
-        crop: Side of the centered square that is classified.
+        crop: Side of the centered square that is classified; the shorter side where that is a rectangle.
         interpolation: ``bicubic`` or ``bilinear``, always antialiased.
-        fixed: Whether the network takes no other size than ``crop``.
+        fixed: Whether the network takes no other size than ``size``.
+        rectangle: Height and width of what is classified, where it is no square.
     """
 
-    mean: tuple[float, float, float] = (0.485, 0.456, 0.406)
-    std: tuple[float, float, float] = (0.229, 0.224, 0.225)
+    mean: tuple[float, ...] = (0.485, 0.456, 0.406)
+    std: tuple[float, ...] = (0.229, 0.224, 0.225)
     resize: int = 256
     crop: int = 224
     interpolation: str = "bilinear"
     fixed: bool = False
+    rectangle: tuple[int, int] | None = None
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """Height and width in pixels of what is classified."""
+        return self.rectangle or (self.crop, self.crop)
 
 
 @dataclass(frozen=True)
@@ -88,7 +95,11 @@ class CatalogEntry:
         return "size unknown" if self.bytes is None else f"{self.bytes / 2**20:.1f} MB"
 
 
-def three(values: Sequence[float]) -> tuple[float, float, float]:
-    """One number for each of red, green and blue; a single number is used for all three."""
-    red, green, blue = (float(v) for v in (values if len(values) != 1 else [values[0]] * 3))
-    return red, green, blue
+def per_channel(values: Sequence[float], channels: int = 3) -> tuple[float, ...]:
+    """One number for each channel; a single number is used for all of them.
+
+    >>> per_channel([0.5])
+    (0.5, 0.5, 0.5)
+    """
+    numbers = tuple(float(value) for value in values)
+    return numbers * channels if len(numbers) == 1 else numbers
