@@ -52,7 +52,7 @@ def test_an_atlas_of_a_folder_with_a_bad_picture(command: Any) -> None:
     words = ("atlas", "in", *TINY, "--samples", "60", "-o", "a.png", "--page", "a.html", "--json")
     done = command(*words)
     assert done.code == 6
-    assert "1 of 3 pictures could not be read" in done.err
+    assert "1 of 3 inputs failed" in done.err
     told = json.loads(done.out)
     assert sum(cell["count"] for cell in told["cells"]) <= 40
     assert [entry["input"] for entry in told["failed"]] == ["in/c.png"]
@@ -122,30 +122,61 @@ def test_a_dry_run_says_cells_and_seconds(command: Any) -> None:
 def test_ctrl_c_keeps_cells_and_the_same_command_goes_on(
     command: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from deepdream.dreaming import painting
+    from deepdream.dreaming import directions
 
     words = ("atlas", "in/a.png", *TINY, "--batch", "2", "-o", "g.png")
     assert command(*words).code == 0
     whole = Path("g.png").read_bytes()
     Path("g.png").unlink()
-    visualize, count = painting.visualize_directions, [0]
+    batches, resumed = list[int](), list[bool]()
+    dream_directions = directions.dream_directions
 
-    def stopping(*given: Any, **more: Any) -> Any:
-        count[0] += 1
-        if count[0] == 2:
+    def stopping(network: Any, layer: str, vectors: Any, **more: Any) -> Any:
+        batches.append(len(vectors))
+        if len(batches) == 4 and not resumed:  # the estimate makes two
             os.kill(os.getpid(), signal.SIGINT)
-        return visualize(*given, **more)
+        return dream_directions(network, layer, vectors, **more)
 
-    monkeypatch.setattr(painting, "visualize_directions", stopping)
+    monkeypatch.setattr(directions, "dream_directions", stopping)
     done = command(*words)
     assert done.code == 130
-    assert "2 of 6 cells are stored in g.png.atlas-state" in done.err
+    assert "1 of 3 batches of cells are stored in g.png.atlas-state" in done.err
     assert sorted(path.name for path in Path().iterdir()) == ["g.png.atlas-state", "in"]
+    batches.clear()
+    resumed.append(True)
     done = command(*words)
     assert done.code == 0, done.err
-    assert count[0] == 4  # two batches were left
+    assert batches == [2] * 4  # the estimate's two, and the two batches that were left
     assert Path("g.png").read_bytes() == whole
     assert sorted(path.name for path in Path().iterdir()) == ["g.png", "in"]
+
+
+@pytest.mark.usefixtures("beside_photos")
+def test_ctrl_c_keeps_the_activations_of_pictures(command: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    from deepdream.dreaming import activation_samples
+
+    words = ("atlas", "in", *TINY, "--samples", "60", "-o", "a.png")
+    assert command(*words).code == 0
+    whole = Path("a.png").read_bytes()
+    Path("a.png").unlink()
+    sample_picture, names = activation_samples.sample_picture, list[str]()
+
+    def stopping(network: Any, picture: Any, *rest: Any, **more: Any) -> Any:
+        names.append(picture.name)
+        if len(names) == 1:
+            os.kill(os.getpid(), signal.SIGINT)
+        return sample_picture(network, picture, *rest, **more)
+
+    monkeypatch.setattr(activation_samples, "sample_picture", stopping)
+    done = command(*words)
+    assert done.code == 130
+    assert "the activations of 1 of 2 pictures are stored in a.png.atlas-state" in done.err
+    assert command(*words).code == 0
+    assert names == ["a.png", "b.png"]
+    assert Path("a.png").read_bytes() == whole
+    before = Path("a.png").stat().st_mtime_ns
+    assert command(*words, "--skip-existing").code == 0
+    assert Path("a.png").stat().st_mtime_ns == before
 
 
 @pytest.mark.weights

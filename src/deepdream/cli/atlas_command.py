@@ -3,38 +3,30 @@
 from __future__ import annotations
 
 import math
+import shutil
 import time
-from collections.abc import Iterator
-from dataclasses import asdict, dataclass, field
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from deepdream.batch.atlases import CellSettings, CellsTask, SampleTask, folder_beside
+from deepdream.batch.fed_picture import read_source
 from deepdream.batch.outputs import check_free, check_writable
 from deepdream.batch.sources import expand_inputs
+from deepdream.batch.task import NetworkSpec
+from deepdream.cli.batch_output import BatchOutput
 from deepdream.cli.groups import grouped
-from deepdream.cli.options import (
-    Inputs,
-    JsonOption,
-    MaxPixels,
-    NetworkChoice,
-    Overwrite,
-    Quiet,
-)
-from deepdream.cli.process import interruptible
-from deepdream.cli.progress import count_progress
+from deepdream.cli.options import Inputs, JsonOption, MaxPixels, NetworkChoice, Overwrite, Quiet
 from deepdream.cli.terminal import put, put_json, say
-from deepdream.errors import DeepDreamError, InterruptedRunError, SomeInputsFailedError, UsageError
+from deepdream.errors import InterruptedRunError, UsageError
 
 if TYPE_CHECKING:
     from deepdream.dreaming.atlas import Atlas
-    from deepdream.dreaming.painting import Brush
     from deepdream.images import Picture
     from deepdream.models import Model
-
-
-_TYPE = 400  # type as on a sheet of cells of that width, however large the map is
 
 
 def register(app: typer.Typer) -> None:
@@ -42,36 +34,27 @@ def register(app: typer.Typer) -> None:
     app.command()(grouped(atlas))
 
 
-@dataclass
-class _Job:
-    """What is to be shown, and which pictures could not be read."""
+@dataclass(frozen=True)
+class _Atlas:
+    """What is to be shown: the activations of one picture, or of many."""
 
-    sources: list[Path]
-    single: bool
+    spec: NetworkSpec
+    network: Model
+    sources: tuple[str, ...]
+    picture: Picture | None
     layer: str
     grid: int
     samples: int
-    brush: Brush
-    max_pixels: int
-    quiet: bool
-    failed: list[tuple[Path, DeepDreamError]] = field(default_factory=list)
+    settings: CellSettings
+
+    @property
+    def name(self) -> str:
+        """What the pictures are called in a title."""
+        return self.picture.name if self.picture is not None else f"{len(self.sources)} pictures"
 
     @property
     def title(self) -> str:
-        return self.sources[0].name if self.single else f"{len(self.sources)} pictures"
-
-    def pictures(self) -> Iterator[Picture]:
-        """Those that can be read, one at a time."""
-        from deepdream.images import read_picture
-
-        for source in self.sources:
-            try:
-                yield read_picture(source, max_pixels=self.max_pixels)
-            except DeepDreamError as error:
-                if self.single or len(self.sources) == 1:
-                    raise
-                self.failed.append((source, error))
-                say(f"deepdream: {source}: {error}")
+        return f"What {self.layer} sees in {self.name}"
 
 
 def atlas(
@@ -97,6 +80,9 @@ def atlas(
         Path | None, typer.Option("--page", help="Also write one self-contained HTML page to this file.")
     ] = None,
     overwrite: Overwrite = False,
+    skip_existing: Annotated[
+        bool, typer.Option("--skip-existing", help="Do nothing where the output exists already.")
+    ] = False,
     choice: NetworkChoice,
     max_pixels: MaxPixels = 64_000_000,
     dry_run: Annotated[
@@ -121,36 +107,29 @@ def atlas(
       deepdream atlas images/ --layer act2 --grid 14 --samples 6000
     """
     from deepdream.dreaming.activation_samples import check_places
-    from deepdream.dreaming.painting import Brush
 
-    sources = expand_inputs(inputs)
+    sources = [str(path) for path in expand_inputs(inputs)]
     single = len(inputs) == 1 and len(sources) == 1 and not Path(inputs[0]).is_dir()
-    target = output or Path(
-        "outputs"
-    ) / f"{_stem(inputs[0])}_{choice.model}_{layer or 'recommended'}_atlas.png".replace("/", "-")
+    name = f"{Path(inputs[0]).stem.strip('*?[]') or 'pictures'}_{choice.model}_{layer or 'recommended'}_atlas.png"
+    target = output or Path("outputs") / name.replace("/", "-")
+    if skip_existing and target.exists():
+        _put_result(target, page, {"skipped": True}, json=json)
+        return
     _check_outputs(target, page, overwrite=overwrite)
-    if single:
-        expand = _Job(sources, True, "", grid, samples, Brush(), max_pixels, quiet)
-        next(expand.pictures())  # An unreadable picture is reported before the network is loaded.
+    # An unreadable picture is reported before the network is loaded.
+    picture = read_source(sources[0], max_pixels=max_pixels) if single else None
     network = choice.load(quiet=quiet)
-    name = network.layer(layer).name if layer else network.recommended_layer
-    check_places(network, name)
-    job = _Job(sources, single, name, grid, samples, Brush(cell, steps, seed, batch), max_pixels, quiet)
-    estimate = _estimate(network, job)
+    layer = network.layer(layer).name if layer else network.recommended_layer
+    check_places(network, layer)
+    settings = CellSettings(cell, steps, seed, batch)
+    job = _Atlas(choice.spec, network, tuple(sources), picture, layer, grid, samples, settings)
+    estimate = _estimate(job)
     if dry_run:
-        _say_estimate(job, estimate, json=json)
+        _put_estimate(job, estimate, json=json)
         return
     if not quiet:
         say(f"{estimate['cells']} cells at most, about {estimate['seconds']:.0f} s")
-    _make(network, job, target, page, json=json)
-    if job.failed:
-        raise SomeInputsFailedError(
-            f"{len(job.failed)} of {len(sources)} pictures could not be read, see above."
-        )
-
-
-def _stem(word: str) -> str:
-    return Path(word).stem.strip("*?[]") or "pictures"
+    _make(job, target, page, max_pixels, json=json, quiet=quiet)
 
 
 def _check_outputs(target: Path, page: Path | None, *, overwrite: bool) -> None:
@@ -163,28 +142,24 @@ def _check_outputs(target: Path, page: Path | None, *, overwrite: bool) -> None:
         check_writable(page.with_suffix(".png"))
 
 
-def _estimate(network: Model, job: _Job) -> dict[str, Any]:
-    """Cells and seconds: one step of one batch is made and timed, and one crop is looked at."""
+def _estimate(job: _Atlas) -> dict[str, Any]:
+    """Cells and seconds: one step of one batch is made and timed, and one crop is classified."""
     import torch
 
     from deepdream.dreaming.activation_samples import crops_needed
+    from deepdream.dreaming.atlas import activation_grid
     from deepdream.dreaming.directions import visualize_directions
-    from deepdream.errors import PictureError
 
-    brush = job.brush
-    channels = network.layer(job.layer).channels
-    cells = job.grid**2
-    if job.single:
-        cells = _places(network, job)
-    some = torch.ones(min(brush.batch, cells), channels)
-    visualize_directions(network, job.layer, some, size=brush.size, steps=1)  # the first is slower
+    network, settings, cells = job.network, job.settings, job.grid**2
+    if job.picture is not None:
+        cells = len(activation_grid(network, job.picture, job.layer, most=job.grid).tiles)
+    directions = torch.ones(min(settings.batch, cells), network.layer(job.layer).channels)
+    visualize_directions(network, job.layer, directions, size=settings.size, steps=1)  # the first is slower
     began = time.monotonic()
-    visualize_directions(network, job.layer, some, size=brush.size, steps=1)
-    seconds = (time.monotonic() - began) * brush.steps * math.ceil(cells / brush.batch)
+    visualize_directions(network, job.layer, directions, size=settings.size, steps=1)
+    seconds = (time.monotonic() - began) * settings.steps * math.ceil(cells / settings.batch)
     crops = 0
-    if not job.single:
-        if not job.sources:
-            raise PictureError("There are no pictures.")
+    if job.picture is None:
         crops = len(job.sources) * crops_needed(len(job.sources), job.samples)
         began = time.monotonic()
         network.classify(torch.zeros(1, 3, 64, 64))
@@ -192,151 +167,99 @@ def _estimate(network: Model, job: _Job) -> dict[str, Any]:
     return {"cells": cells, "crops": crops, "seconds": round(seconds, 1)}
 
 
-def _places(network: Model, job: _Job) -> int:
-    from deepdream.dreaming.atlas import activation_grid
-
-    return len(activation_grid(network, next(job.pictures()), job.layer, most=job.grid).tiles)
-
-
-def _say_estimate(job: _Job, estimate: dict[str, Any], *, json: bool) -> None:
+def _put_estimate(job: _Atlas, estimate: dict[str, Any], *, json: bool) -> None:
     if json:
         put_json({"schema": 1, "layer": job.layer, "inputs": len(job.sources), **estimate})
         return
-    put(f"{job.title}, {job.layer}: {estimate['cells']} cells" + ("" if job.single else " at most"))
+    put(f"{job.name}, {job.layer}: {estimate['cells']} cells" + (" at most" if estimate["crops"] else ""))
     if estimate["crops"]:
         put(f"  {job.samples} activations from {estimate['crops']} crops")
     put(f"  about {estimate['seconds']:.0f} s on this machine")
 
 
-def _make(network: Model, job: _Job, target: Path, page: Path | None, *, json: bool) -> None:
-    from deepdream.dreaming.painting import key_of, paint, read_state, state_beside
+def _make(job: _Atlas, target: Path, page: Path | None, max_pixels: int, *, json: bool, quiet: bool) -> None:
+    """Sample the pictures, make the cells visible, and write the sheet and the page."""
+    from deepdream.dreaming.atlas import activation_grid, as_json
+    from deepdream.dreaming.atlas_sheet import draw_atlas
+    from deepdream.images import write_picture
     from deepdream.provenance import write_text
 
-    began = time.monotonic()
-    picture = next(job.pictures()) if job.single else None
-    found = _lay_out(network, job, picture)
-    state = state_beside(target)
-    with interruptible() as stop, count_progress(job.layer, quiet=job.quiet) as show:
-
-        def watch(done: int, total: int) -> bool:
-            show(done, total)
-            return stop.number != 0
-
-        pictures = paint(network, found, job.brush, state=state, watch=watch)
-    if pictures is None:
-        kept = len(read_state(state, key_of(network, found, job.brush)))
-        raise InterruptedRunError(
-            f"stopped; {kept} of {len(found.tiles)} cells are stored in {state}. Repeat the command to continue.",
-            stop.number,
-        )
-    _write_picture(network, job, found, pictures, picture, target)
+    began, folder = time.monotonic(), folder_beside(target)
+    sampling = BatchOutput(f"activations of {job.name}", False, quiet, show=lambda _: None)
+    if job.picture is not None:
+        atlas = activation_grid(job.network, job.picture, job.layer, most=job.grid)
+    else:
+        atlas = _sample(job, sampling, folder, max_pixels)
+    task = CellsTask.begin(job.spec, job.layer, folder, atlas.directions, job.settings)
+    drawing = BatchOutput(f"cells of {job.layer}", False, quiet, show=lambda _: None)
+    outcome = drawing.follow(task, task.items)
+    if drawing.signal_number:
+        done = f"{len(outcome.done)} of {len(task.items)} batches of cells"
+        raise InterruptedRunError(_stopped(done, folder), drawing.signal_number)
+    if error := outcome.error():
+        raise error
+    pictures = task.pictures()
+    sheet = draw_atlas(job.network, atlas, pictures, title=job.title, picture=job.picture)
+    write_picture(target, sheet, recipe=_record(job))
     if page is not None:
-        write_text(page, _page(network, job, found, pictures, picture))
-    state.unlink(missing_ok=True)
-    _report(job, found, target, page, time.monotonic() - began, json=json)
+        write_text(page, _page(job, atlas, pictures))
+    shutil.rmtree(folder, ignore_errors=True)
+    failed = [{"input": item, "error": event.error} for item, event in sampling.outcome.failures.items()]
+    numbers = {"layer": atlas.layer, "rows": atlas.rows, "columns": atlas.columns, "cells": as_json(atlas),
+               "failed": failed, "seconds": round(time.monotonic() - began, 3)}  # fmt: skip
+    _put_result(target, page, numbers, json=json)
+    sampling.end()
 
 
-def _lay_out(network: Model, job: _Job, picture: Picture | None) -> Atlas:
-    from deepdream.dreaming.activation_samples import sample
-    from deepdream.dreaming.atlas import activation_atlas, activation_grid
+def _sample(job: _Atlas, output: BatchOutput, folder: Path, max_pixels: int) -> Atlas:
+    """The atlas of all pictures that can be read."""
+    from deepdream.dreaming.atlas import activation_atlas
 
-    if picture is not None:
-        return activation_grid(network, picture, job.layer, most=job.grid)
-    total = len(job.sources)
-    with count_progress("looking at pictures", quiet=job.quiet) as show:
-        found = sample(
-            network,
-            job.pictures(),
-            job.layer,
-            total=total,
-            count=job.samples,
-            seed=job.brush.seed,
-            watch=lambda done: show(done, total),
-        )
-    return activation_atlas(network, found, grid=job.grid, seed=job.brush.seed)
+    indexes = {source: index for index, source in enumerate(job.sources)}
+    seed = job.settings.seed
+    task = SampleTask(job.spec, job.layer, str(folder), indexes, job.samples, seed, max_pixels)
+    outcome = output.follow(task, job.sources)
+    done = [source for source in job.sources if source in outcome.done]
+    if output.signal_number:
+        words = f"the activations of {len(done)} of {len(job.sources)} pictures"
+        raise InterruptedRunError(_stopped(words, folder), output.signal_number)
+    if not done and (error := outcome.error()):
+        raise error
+    return activation_atlas(job.network, task.samples(done), grid=job.grid, seed=seed)
 
 
-def _write_picture(
-    network: Model, job: _Job, found: Atlas, pictures: list[Any], picture: Picture | None, target: Path
-) -> None:
-    from deepdream.dreaming.atlas import compose
-    from deepdream.images import Cell, contact_sheet, resize, write_picture
+def _stopped(done: str, folder: Path) -> str:
+    return f"stopped; {done} are stored in {folder}. Repeat the command to continue."
+
+
+def _record(job: _Atlas) -> str:
+    """The description inside the sheet."""
     from deepdream.provenance import SheetRecord
 
-    mosaic = compose(found, pictures, sized=not job.single)
-    cells = [Cell(mosaic, f"{job.layer} of {network.name}", network.layer(job.layer).shows)]
-    if picture is not None:  # side by side, place beside place
-        shape = _beside(picture, mosaic)
-        cells = [Cell(resize(picture.pixels, *shape), picture.name, "the picture"),
-                 Cell(resize(mosaic, *shape), cells[0].label, cells[0].detail)]  # fmt: skip
-    sheet = contact_sheet(
-        cells,
-        columns=len(cells),
-        cell_width=max(480, mosaic.shape[1]),
-        type_width=_TYPE,
-        title=_headline(job),
-        caption=_caption(job, found),
-    )
-    fixed = {"model": network.name, "weights": network.weights.sha256, "layer": job.layer, "grid": job.grid,
-             "samples": 0 if job.single else job.samples, **asdict(job.brush)}  # fmt: skip
-    start = {"name": job.title, "sha256": picture.sha256 if picture is not None else ""}
-    write_picture(target, sheet, recipe=SheetRecord({}, fixed, start, (), kind="atlas").to_text())
+    samples = 0 if job.picture is not None else job.samples
+    fixed = {"model": job.network.name, "weights": job.network.weights.sha256, "layer": job.layer,
+             "grid": job.grid, "samples": samples, **asdict(job.settings)}  # fmt: skip
+    start = {"name": job.name, "sha256": job.picture.sha256 if job.picture is not None else ""}
+    return SheetRecord({}, fixed, start, (), kind="atlas").to_text()
 
 
-def _beside(picture: Picture, mosaic: Any) -> tuple[int, int]:
-    factor = mosaic.shape[1] / picture.width
-    return max(1, round(picture.height * factor)), int(mosaic.shape[1])
-
-
-def _headline(job: _Job) -> str:
-    return f"What {job.layer} sees in {job.title}"
-
-
-def _caption(job: _Job, found: Atlas) -> str:
-    if job.single or found.samples is None:
-        return (
-            "The activation at each place is a direction among the layer's channels. Each cell was made from noise to "
-            "answer in that direction: not what is there, but what the layer takes it for."
-        )
-    return (
-        f"{len(found.samples.activations):,} activations from random crops, laid out by t-SNE: what the layer takes "
-        "for alike is near. Each cell is the mean of what lies in it, made visible from noise; larger ones hold more."
-    )
-
-
-def _page(network: Model, job: _Job, found: Atlas, pictures: list[Any], picture: Picture | None) -> str:
+def _page(job: _Atlas, atlas: Atlas, pictures: Sequence[Any]) -> str:
+    from deepdream.dreaming.source_pictures import fit_picture
     from deepdream.report.atlas_section import atlas_page
 
-    told = {"network": network.name, "layer": job.layer, "cells": len(found.tiles), "seed": job.brush.seed,
-            "gradient steps": job.brush.steps, "pictures": len(job.sources)}  # fmt: skip
-    shown = None if picture is None else _small(picture)
-    return atlas_page(network, found, pictures, title=_headline(job), picture=shown, settings=dict(told))
+    facts = {"network": job.network.name, "layer": job.layer, "cells": len(atlas.tiles),
+             "seed": job.settings.seed, "gradient steps": job.settings.steps, "pictures": len(job.sources)}  # fmt: skip
+    shown = job.picture
+    if shown is not None and max(shown.height, shown.width) > 640:
+        shown = fit_picture(shown, "640")
+    pixels = None if shown is None else shown.pixels
+    return atlas_page(job.network, atlas, pictures, title=job.title, picture=pixels, settings=dict(facts))
 
 
-def _small(picture: Picture) -> Any:
-    from deepdream.dreaming.source_pictures import fit_picture
-
-    return (fit_picture(picture, "640") if max(picture.height, picture.width) > 640 else picture).pixels
-
-
-def _report(job: _Job, found: Atlas, target: Path, page: Path | None, seconds: float, *, json: bool) -> None:
-    from deepdream.dreaming.atlas import as_json
-
-    if not json:
-        put(str(target))
-        if page is not None:
-            put(str(page))
+def _put_result(target: Path, page: Path | None, numbers: dict[str, Any], *, json: bool) -> None:
+    if json:
+        put_json({"schema": 1, "output": str(target), "page": page and str(page), **numbers})
         return
-    put_json(
-        {
-            "schema": 1,
-            "output": str(target),
-            "page": None if page is None else str(page),
-            "layer": found.layer,
-            "rows": found.rows,
-            "columns": found.columns,
-            "cells": as_json(found),
-            "failed": [{"input": str(source), "error": str(error)} for source, error in job.failed],
-            "seconds": round(seconds, 3),
-        }
-    )
+    put(str(target))
+    if page is not None:
+        put(str(page))

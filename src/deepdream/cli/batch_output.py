@@ -54,21 +54,28 @@ class BatchOutput:
     skipped: Mapping[str, str] = field(default_factory=dict)
     show_notes: bool = True
     stop_note: str = "deepdream: stopping; what is done is kept. A second signal stops at once."
-    _outcome: RunOutcome = field(default_factory=RunOutcome)
-    _whole: Mapping[str, Any] = field(default_factory=dict)
+    outcome: RunOutcome = field(default_factory=RunOutcome, init=False)
+    signal_number: int = field(default=0, init=False)
+    _total: int = field(default=0, init=False)
+    _whole: Mapping[str, Any] = field(default_factory=dict, init=False)
 
     def run(self, task: Task, sources: Sequence[str | Path], *, executor: Executor = serial) -> RunOutcome:
+        """Run ``task``, show its events, and end as the command does: ``follow``, then ``end``."""
+        self.follow(task, sources, executor=executor)
+        self.end()
+        return self.outcome
+
+    def follow(self, task: Task, sources: Sequence[str | Path], *, executor: Executor = serial) -> RunOutcome:
         """Run ``task`` and show its events.
 
-        The first SIGINT or SIGTERM lets the current step end, and keeps what is done.
+        The first SIGINT or SIGTERM, whose number is kept in ``signal_number``, lets the current step end, and keeps
+        what is done.
 
         Raises:
-            InterruptedRunError: the user or the system has stopped the run.
-            SomeInputsFailedError: some inputs failed; of a single input its own error.
             OutputError, WeightsError: what every further input would meet, too.
         """
         items = [str(source) for source in sources]
-        outcome = self._outcome = RunOutcome(
+        outcome = self.outcome = RunOutcome(
             skipped=[Skipped(item=item, outputs=(output,)) for item, output in self.skipped.items()]
         )
         for row in self.table.rows() if self.table else ():
@@ -88,17 +95,17 @@ class BatchOutput:
                 outcome.note(event)
                 progress.note(event)
                 self._show(event, results, single=len(items) == 1)
-            total = len(items) + len(self.skipped)
+            self._total = len(items) + len(self.skipped)
             # Inside, so that a second signal does not leave the sheet out.
             self._whole = self.conclude(outcome) if self.conclude else {}
             if results is not None:
-                results.close(**self._whole, **self._rest(outcome, total))
-        self._end(outcome, total, interruption.number)
+                results.close(**self._whole, **self._rest(outcome, self._total))
+        self.signal_number = interruption.number
         return outcome
 
     def failures(self) -> dict[str, str]:
         """The reason for each input that failed in the last run, by base name."""
-        return {Path(item).name: event.error for item, event in self._outcome.failures.items()}
+        return {Path(item).name: event.error for item, event in self.outcome.failures.items()}
 
     def _show(self, event: Event, results: JsonResults | None, *, single: bool) -> None:
         if isinstance(event, Stepped) and event.note and self.show_notes and not self.quiet:
@@ -127,8 +134,13 @@ class BatchOutput:
             **({"partial": list(outcome.stopped.outputs)} if outcome.stopped else {}),
         }
 
-    def _end(self, outcome: RunOutcome, total: int, signal_number: int) -> None:
-        """The summary, the failures and the final sentence. Raises what the run ends with."""
+    def end(self) -> None:
+        """Show the summary, the failures and the final sentence of the run.
+
+        Raises:
+            InterruptedRunError: the user or the system has stopped the run.
+            SomeInputsFailedError: some inputs failed; of a single input its own error.
+        """
         if self._whole.get("output") and not self.as_json:
             put(spelled(self._whole["output"]))
         if not self.as_json and self.table:
@@ -137,24 +149,25 @@ class BatchOutput:
             for sentence in self.summary.sentences() if not self.quiet else ():
                 say(sentence)
             put(spelled(self.table.path))
-        if total > 1:
-            show_failures(outcome.failures.values(), quiet=self.quiet)
-            self._say_counts(outcome)
-        if signal_number:
-            raise InterruptedRunError(self._stopped_sentence(outcome, total), signal_number)
-        if error := outcome.error():
+        if self._total > 1:
+            show_failures(self.outcome.failures.values(), quiet=self.quiet)
+            self._say_counts()
+        if self.signal_number:
+            raise InterruptedRunError(self._stopped_sentence(), self.signal_number)
+        if error := self.outcome.error():
             raise error
 
-    def _say_counts(self, outcome: RunOutcome) -> None:
+    def _say_counts(self) -> None:
         if not self.quiet:
+            outcome = self.outcome
             skipped = f", {len(outcome.skipped)} were done before" if outcome.skipped else ""
             say(f"{self.title}: {outcome.finished} done{skipped}, {len(outcome.failures)} failed.")
 
-    def _stopped_sentence(self, outcome: RunOutcome, total: int) -> str:
-        stopped, sheet = outcome.stopped or Stopped(), self._whole.get("output")
+    def _stopped_sentence(self) -> str:
+        stopped, sheet = self.outcome.stopped or Stopped(), self._whole.get("output")
         if not stopped.remaining and not stopped.outputs:
             return "stopped; everything was finished."
-        sentence = f"stopped; {stopped.remaining} of {total} inputs are left."
+        sentence = f"stopped; {stopped.remaining} of {self._total} inputs are left."
         if sheet:
             sentence += f" What is done is in {spelled(sheet)}."
         elif stopped.outputs:

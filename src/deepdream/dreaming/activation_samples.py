@@ -1,9 +1,9 @@
-"""Activations taken from many pictures through crops, each with the place it comes from."""
+"""Activations taken from many pictures through crops, each with the position it comes from."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -17,7 +17,7 @@ from deepdream.images import Picture
 from deepdream.models import Model
 from deepdream.tensors import generator
 
-_PLACES = 16  # taken from one crop
+_POSITIONS = 16  # taken from one crop
 _PATCH = 48  # pixels of what is shown of a place
 _SHARE = 0.4  # of a crop's side, around the place
 _BATCH = 8
@@ -30,7 +30,7 @@ class ActivationSamples:
     Attributes:
         layer: Its name.
         activations: (N, C), on the CPU.
-        patches: uint8 (N, 48, 48, 3): what stood around each place.
+        patches: uint8 (N, 48, 48, 3): what stood around each position.
         pictures: (N,) number of the picture of each.
         crops: (N,) number of the crop of each.
         probabilities: (crops, classes): what the network said of each crop.
@@ -43,6 +43,22 @@ class ActivationSamples:
     crops: Tensor
     probabilities: Tensor
 
+    def to_tensors(self) -> dict[str, Tensor]:
+        """Everything but the layer's name, as tensors that can be stored."""
+        return {
+            "activations": self.activations.contiguous(),
+            "patches": torch.from_numpy(self.patches).contiguous(),
+            "pictures": torch.from_numpy(self.pictures),
+            "crops": self.crops,
+            "probabilities": self.probabilities.contiguous(),
+        }
+
+    @classmethod
+    def from_tensors(cls, layer: str, tensors: Mapping[str, Tensor]) -> ActivationSamples:
+        """The inverse of ``to_tensors``."""
+        arrays = {name: tensors[name].numpy() for name in ("patches", "pictures")}
+        return cls(layer, **{**tensors, **arrays})  # type: ignore[arg-type]
+
 
 def check_places(model: Model, layer: str) -> None:
     """Raises UsageError for a layer that gives only one vector for a picture."""
@@ -52,7 +68,7 @@ def check_places(model: Model, layer: str) -> None:
 
 def crops_needed(pictures: int, count: int) -> int:
     """Crops of each picture for ``count`` activations in all, up to 16 from one crop."""
-    return max(1, math.ceil(count / pictures / _PLACES))
+    return max(1, math.ceil(count / pictures / _POSITIONS))
 
 
 def sample(
@@ -63,39 +79,64 @@ def sample(
     total: int,
     count: int = 2000,
     seed: int = 0,
-    watch: Callable[[int], None] = lambda _: None,
 ) -> ActivationSamples:
     """About ``count`` activations at ``layer`` from random square crops of ``pictures``, of which there are ``total``.
 
-    Crops have sides of 0.3 to 1 of the shorter side and are seen at the network's own input size; so a handful of
-    pictures gives many different views. The same seed takes the same places. One picture at a time is in memory.
+    Crops have sides of 0.3 to 1 of the shorter side and are resized to the network's own input size; so a handful of
+    pictures gives many different views. The same seed takes the same positions. One picture at a time is in memory.
 
     Raises:
-        UsageError: a layer without places.
+        UsageError: a layer without positions.
     """
     check_places(model, layer)
-    rng = generator(seed)
-    each = crops_needed(total, count)
-    places = min(_PLACES, math.ceil(count / total / each))
-    parts: list[tuple[Tensor, NDArray[np.uint8], Tensor]] = []
-    numbers: list[int] = []
-    for number, picture in enumerate(pictures):
-        views = _crops(picture.tensor(), each, model.preprocessing.crop, rng)
-        for first in range(0, each, _BATCH):
-            parts.append(_take(model, views[first : first + _BATCH], layer, places, rng))
-            numbers += [number] * len(parts[-1][0])
-        watch(number + 1)
-    if not parts:
-        raise UsageError("An atlas needs at least one picture that can be read.")
-    per_crop = [len(values) // len(probabilities) for values, _, probabilities in parts]
-    sizes = [n for n, part in zip(per_crop, parts, strict=True) for _ in range(len(part[2]))]
+    return join_samples(
+        [
+            sample_picture(model, picture, layer, total=total, count=count, seed=seed, index=index)
+            for index, picture in enumerate(pictures)
+        ]
+    )
+
+
+def sample_picture(
+    model: Model, picture: Picture, layer: str, *, total: int, count: int, seed: int, index: int
+) -> ActivationSamples:
+    """The part of ``sample`` that comes from one picture, the one of number ``index`` among ``total``.
+
+    Its crops depend on ``seed`` and ``index`` alone, so pictures can be sampled in any order and in any process.
+    """
+    rng = generator(int(np.random.SeedSequence([seed, index]).generate_state(1)[0]))
+    crops = crops_needed(total, count)
+    positions = min(_POSITIONS, math.ceil(count / total / crops))
+    views = _crops(picture.tensor(), crops, model.preprocessing.crop, rng)
+    activations, patches, probabilities = [], [], []
+    for first in range(0, crops, _BATCH):
+        values, around, predicted = _take(model, views[first : first + _BATCH], layer, positions, rng)
+        activations.append(values)
+        patches.append(around)
+        probabilities.append(predicted)
+    number = sum(map(len, activations))
     return ActivationSamples(
         layer,
-        torch.cat([values for values, _, _ in parts]),
-        np.concatenate([patches for _, patches, _ in parts]),
-        np.array(numbers),
-        torch.arange(len(sizes)).repeat_interleave(torch.tensor(sizes)),
-        torch.cat([probabilities for _, _, probabilities in parts]),
+        torch.cat(activations),
+        np.concatenate(patches),
+        np.full(number, index),
+        torch.arange(crops).repeat_interleave(number // crops),
+        torch.cat(probabilities),
+    )
+
+
+def join_samples(parts: Sequence[ActivationSamples]) -> ActivationSamples:
+    """The activations of several pictures of one layer. Raises UsageError: there are none."""
+    if not parts:
+        raise UsageError("An atlas needs at least one picture that can be read.")
+    crops = [0, *np.cumsum([len(part.probabilities) for part in parts]).tolist()]
+    return ActivationSamples(
+        parts[0].layer,
+        torch.cat([part.activations for part in parts]),
+        np.concatenate([part.patches for part in parts]),
+        np.concatenate([part.pictures for part in parts]),
+        torch.cat([part.crops + before for part, before in zip(parts, crops, strict=False)]),
+        torch.cat([part.probabilities for part in parts]),
     )
 
 
@@ -112,28 +153,28 @@ def _crops(image: Tensor, count: int, side: int, rng: torch.Generator) -> Tensor
 
 
 def _take(
-    model: Model, views: Tensor, layer: str, places: int, rng: torch.Generator
+    model: Model, views: Tensor, layer: str, positions: int, rng: torch.Generator
 ) -> tuple[Tensor, NDArray[np.uint8], Tensor]:
-    """Activations at random places of each view, the patches around them, and what the views were seen as."""
+    """Activations at random positions of each view, the patches around them, and the views' probabilities."""
     with torch.no_grad():
-        found = model.activations(views, [layer, "logits"])
-    maps, probabilities = found[layer].float().cpu(), found["logits"].float().cpu().softmax(dim=1)
+        outputs = model.activations(views, [layer, "logits"])
+    maps, probabilities = outputs[layer].float().cpu(), outputs["logits"].float().cpu().softmax(dim=1)
     height, width = maps.shape[-2:]
     values, patches = [], []
     for view, activation in zip(views, maps, strict=True):
-        for place in torch.randperm(height * width, generator=rng)[:places].tolist():
-            y, x = divmod(place, width)
+        for position in torch.randperm(height * width, generator=rng)[:positions].tolist():
+            y, x = divmod(position, width)
             values.append(activation[:, y, x])
             patches.append(_patch(view, (y + 0.5) / height, (x + 0.5) / width))
     return torch.stack(values), np.stack(patches), probabilities
 
 
 def _patch(view: Tensor, down: float, right: float) -> NDArray[np.uint8]:
-    """What stands around a place of ``view`` (3, side, side), shifted to lie inside."""
+    """What stands around a position of ``view`` (3, side, side), shifted to lie inside."""
     side = view.shape[-1]
     edge = max(1, round(_SHARE * side))
     top, left = (min(max(0, round(share * side - edge / 2)), side - edge) for share in (down, right))
     square = view[None, :, top : top + edge, left : left + edge].cpu()
     small = F.interpolate(square, (_PATCH, _PATCH), mode="bilinear", antialias=True)[0]
-    found: NDArray[np.uint8] = (small.permute(1, 2, 0) * 255).round().clamp(0, 255).to(torch.uint8).numpy()
-    return found
+    pixels: NDArray[np.uint8] = (small.permute(1, 2, 0) * 255).round().clamp(0, 255).to(torch.uint8).numpy()
+    return pixels

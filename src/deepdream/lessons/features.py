@@ -44,9 +44,8 @@ def picture_channels(
     for row, (channel, sign) in enumerate(zip(channels, signs or [1] * len(channels), strict=True)):
         vectors[row, channel] = sign
     side = max(side, least_side(model, layer))
-    found = visualize_directions(model, layer, vectors, size=side, steps=steps, seed=seed)
-    assert found is not None
-    return [np.ascontiguousarray(picture.permute(1, 2, 0).cpu().numpy()) for picture in found]
+    pictures = visualize_directions(model, layer, vectors, size=side, steps=steps, seed=seed)
+    return [np.ascontiguousarray(picture.permute(1, 2, 0).cpu().numpy()) for picture in pictures]
 
 
 @torch.no_grad()
