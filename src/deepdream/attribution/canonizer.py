@@ -136,7 +136,7 @@ def _rewrite(module: fx.GraphModule) -> None:
         if _is_idle(module, node):
             node.replace_all_uses_with(node.args[0])
             module.graph.erase_node(node)
-    seen: set[str] = set()
+    visited: set[str] = set()
     for node in list(module.graph.nodes):
         replacement = _module_for(node)
         if replacement is not None:
@@ -144,10 +144,10 @@ def _rewrite(module: fx.GraphModule) -> None:
         elif node.op == "call_module":
             # A module without weights that runs twice gets a copy: captum keeps what one module saw last.
             name, part = str(node.target), module.get_submodule(str(node.target))
-            if name in seen and not any(True for _ in part.parameters()):
+            if name in visited and not any(True for _ in part.parameters()):
                 node.target = f"{name.replace('.', '_')}_{node.name}_again"
                 module.add_submodule(node.target, copy.deepcopy(part))
-            seen.add(name)
+            visited.add(name)
         _out_of_place(node)
     module.graph.lint()
     module.recompile()

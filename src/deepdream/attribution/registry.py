@@ -39,9 +39,9 @@ class Outcome:
     baseline_score: float | None = None
 
     @classmethod
-    def of_samples(cls, values: Tensor, used: int, wanted: int, **options: Any) -> Outcome:
-        """The outcome of ``used`` samples, with a note where the time ended before there were ``wanted``."""
-        notes = () if used >= wanted else (f"the time ended after {used} of {wanted} samples",)
+    def of_samples(cls, values: Tensor, used: int, requested: int, **options: Any) -> Outcome:
+        """The outcome of ``used`` samples, with a note where the time ended before there were ``requested``."""
+        notes = () if used >= requested else (f"the time ended after {used} of {requested} samples",)
         return cls(values.float(), {"samples": used, **options}, notes)
 
 

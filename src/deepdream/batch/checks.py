@@ -130,11 +130,11 @@ class CheckTask:
                 yield step
             else:
                 maps.append(step)
-        left = None if clock.seconds is None else clock.left
-        curves = None if left is None else plan_curves(context, len(maps), left, most=context.steps)
+        seconds = None if clock.seconds is None else clock.left
+        curves = None if seconds is None else plan_curves(context, len(maps), seconds, most=context.steps)
         results: list[CheckResult] = []
         total = len(maps) * len(self.checks)
-        for result in checked(context, maps, self.checks, budget=left, curves=curves):
+        for result in checked(context, maps, self.checks, budget=seconds, curves=curves):
             results.append(result)
             stage = f"[{len(results)}/{total}] {result.check} of {result.method}, {result.seconds:.1f} s"
             yield Stepped(item=item, number=len(results), total=total, stage=stage, ends_stage=True)
@@ -214,12 +214,12 @@ def mask_for(source: str, masks: Path) -> Path | None:
     Raises:
         UsageError: the folder holds several of that stem.
     """
-    found = () if is_stdin(source) else _by_stem(masks).get(Path(source).stem, ())
-    if len(found) > 1:
+    matches = () if is_stdin(source) else _by_stem(masks).get(Path(source).stem, ())
+    if len(matches) > 1:
         raise UsageError(
-            f"{masks} holds several masks for {Path(source).name}: {found[0].name}, {found[1].name}."
+            f"{masks} holds several masks for {Path(source).name}: {matches[0].name}, {matches[1].name}."
         )
-    return found[0] if found else None
+    return matches[0] if matches else None
 
 
 @cache

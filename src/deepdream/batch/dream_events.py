@@ -64,7 +64,7 @@ def _dream_alone(
     from deepdream.dreaming.loop import dream
     from deepdream.dreaming.result import enough_memory, finish
 
-    began, kept, every = time.monotonic(), checkpoint_path(output), options.checkpoint_every
+    began, checkpoint, every = time.monotonic(), checkpoint_path(output), options.checkpoint_every
     stopped = False
     with enough_memory(f"{ongoing.recipe.width}x{ongoing.recipe.height}"):
         for step in dream(network, ongoing.state.plan, state=ongoing.state):
@@ -74,7 +74,7 @@ def _dream_alone(
             except StopRequested:
                 stopped = not step.last
             if every and not step.last and (stopped or step.number % every == 0):
-                write_checkpoint(kept, ongoing, options)
+                write_checkpoint(checkpoint, ongoing, options)
             if stopped:
                 break
         result = finish(network, ongoing)

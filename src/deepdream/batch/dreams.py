@@ -182,8 +182,8 @@ class DreamTask:
 
         size = self.input.size_for(item) or f"{picture.width}x{picture.height}"
         height, width = parse_size(size, picture.height, picture.width)
-        held = picture.pixels.nbytes
-        return fit_to_memory(network, self.plan, height, width, places=self.places(item), held=held)
+        picture_bytes = picture.pixels.nbytes
+        return fit_to_memory(network, self.plan, height, width, places=self.places(item), held=picture_bytes)
 
 
 @dataclass(frozen=True)

@@ -83,16 +83,16 @@ def unique_stems(sources: Sequence[Path]) -> dict[Path, str]:
     stems, names = (Counter(text.casefold() for text in texts) for texts in
                     ([stem_of(p) for p in sources], [p.name for p in sources]))  # fmt: skip
     top = Path(os.path.commonpath([path.absolute().parent for path in sources]))
-    found, taken = dict[Path, str](), set[str]()
+    unique, used = dict[Path, str](), set[str]()
     for path in sources:
         whole = path.name if names[path.name.casefold()] == 1 else str(path.absolute().relative_to(top))
         stem = stem_of(path)
         stem = stem if stems[stem.casefold()] == 1 else re.sub(r"[/\\.]", "-", whole)
         stem = os.fsencode(stem)[:_LONGEST].decode("utf-8", "replace")
         numbers = (f"{stem}_{number}" for number in itertools.count(2))
-        found[path] = next(name for name in itertools.chain([stem], numbers) if name.casefold() not in taken)
-        taken.add(found[path].casefold())
-    return found
+        unique[path] = next(name for name in itertools.chain([stem], numbers) if name.casefold() not in used)
+        used.add(unique[path].casefold())
+    return unique
 
 
 def _is_folder(output: str) -> bool:

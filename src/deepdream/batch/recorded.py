@@ -35,8 +35,8 @@ def recorded_networks(
     waiting = list(own)
     names = [name_of_network(record, waiting) for record in records]
     if waiting:
-        made = [str(record["code"]) for record in records if record.get("code")]
-        what = f"a network made by {' and '.join(made)}" if made else "a built-in network"
+        functions = [str(record["code"]) for record in records if record.get("code")]
+        what = f"a network made by {' and '.join(functions)}" if functions else "a built-in network"
         raise UsageError(f"--model {waiting[0]} is not needed: this picture was made with {what}.")
     chosen = tuple(
         weights if weights and not index else weights_of(record) for index, record in enumerate(records)

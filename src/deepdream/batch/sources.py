@@ -97,10 +97,10 @@ def _pictures_in(folder: Path) -> list[Path]:
             if not path.name.startswith(".") and path.suffix.lower() in PICTURE_SUFFIXES and path.is_file()
         )
 
-    found = pictures(folder.iterdir()) or pictures(folder.rglob("*"))
-    if not found:
+    paths = pictures(folder.iterdir()) or pictures(folder.rglob("*"))
+    if not paths:
         raise PictureError(f"The folder {folder} holds no pictures.")
-    return found
+    return paths
 
 
 def is_there(path: Path) -> bool:

@@ -73,11 +73,11 @@ class Completeness:
 
     def to_dict(self) -> dict[str, Any]:
         """What the JSON holds besides the pictures."""
-        found: dict[str, Any] = {"explanations": self.count, "with_warnings": self.warned}
+        document: dict[str, Any] = {"explanations": self.count, "with_warnings": self.warned}
         if self.errors:
             numbers = {"median": median(self.errors), "largest": max(self.errors)}
-            found["completeness_error"] = {name: x if isfinite(x) else None for name, x in numbers.items()}
-        return found
+            document["completeness_error"] = {name: x if isfinite(x) else None for name, x in numbers.items()}
+        return document
 
     def sentences(self) -> list[str]:
         """The same in words."""
@@ -202,5 +202,5 @@ def _shown(entry: Mapping[str, Any]) -> tuple[object, ...]:
 def _number(value: Any) -> float | None:
     if value in (None, ""):
         return None
-    found = float(value)
-    return found if isfinite(found) else None
+    number = float(value)
+    return number if isfinite(number) else None

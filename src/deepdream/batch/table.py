@@ -103,10 +103,10 @@ class Table:
     def _keep(self, rows: Sequence[Row], *, half_written: bool = False) -> None:
         again = {row[PICTURE] for row in rows if row[ERROR]}
         again |= {row[PICTURE] for row in rows[-1:] if half_written}
-        kept = [row for row in rows if row[PICTURE] not in again]
-        self.done = {row[PICTURE] for row in kept}
+        remaining = [row for row in rows if row[PICTURE] not in again]
+        self.done = {row[PICTURE] for row in remaining}
         with replacing(self.path) as temporary, _opened(temporary, "w") as file:
-            file.write(self._lines([dict(zip(self.columns, self.columns, strict=True)), *kept]))
+            file.write(self._lines([dict(zip(self.columns, self.columns, strict=True)), *remaining]))
 
     def _lines(self, rows: Sequence[Row]) -> str:
         text = io.StringIO()

@@ -228,8 +228,8 @@ def _sample(job: _Atlas, output: BatchOutput, folder: Path, max_pixels: int) -> 
     return activation_atlas(job.network, task.samples(done), grid=job.grid, seed=seed)
 
 
-def _stopped(done: str, folder: Path) -> str:
-    return f"stopped; {done} are stored in {folder}. Repeat the command to continue."
+def _stopped(results: str, folder: Path) -> str:
+    return f"stopped; {results} are stored in {folder}. Repeat the command to continue."
 
 
 def _record(job: _Atlas) -> str:
@@ -249,10 +249,10 @@ def _page(job: _Atlas, atlas: Atlas, pictures: Sequence[Any]) -> str:
 
     facts = {"network": job.network.name, "layer": job.layer, "cells": len(atlas.tiles),
              "seed": job.settings.seed, "gradient steps": job.settings.steps, "pictures": len(job.sources)}  # fmt: skip
-    shown = job.picture
-    if shown is not None and max(shown.height, shown.width) > 640:
-        shown = fit_picture(shown, "640")
-    pixels = None if shown is None else shown.pixels
+    picture = job.picture
+    if picture is not None and max(picture.height, picture.width) > 640:
+        picture = fit_picture(picture, "640")
+    pixels = None if picture is None else picture.pixels
     return atlas_page(job.network, atlas, pictures, title=job.title, picture=pixels, settings=dict(facts))
 
 

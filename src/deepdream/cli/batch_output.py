@@ -122,7 +122,7 @@ class BatchOutput:
 
     def _rest(self, outcome: RunOutcome, total: int) -> dict[str, Any]:
         """What the JSON holds besides the results."""
-        left = outcome.stopped.remaining if outcome.stopped else total - outcome.total
+        remaining = outcome.stopped.remaining if outcome.stopped else total - outcome.total
         return {
             **self.summary.to_dict(),
             "skipped": [
@@ -130,7 +130,7 @@ class BatchOutput:
                 for event in outcome.skipped
             ],
             "failed": [{"input": event.item, "error": event.error} for event in outcome.failures.values()],
-            "left": left,
+            "left": remaining,
             **({"partial": list(outcome.stopped.outputs)} if outcome.stopped else {}),
         }
 

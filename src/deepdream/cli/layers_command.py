@@ -179,9 +179,9 @@ def _make_sheet(
 
         def conclude(outcome: RunOutcome) -> dict[str, Any]:
             """The sheet of the layers that are done."""
-            done = read_cells(variations, outputs, outcome)
-            path = target.with_stem(f"{target.stem}_partial") if len(done) < len(layers) else target
-            _draw_sheet(path, network, picture, done)
+            results = read_cells(variations, outputs, outcome)
+            path = target.with_stem(f"{target.stem}_partial") if len(results) < len(layers) else target
+            _draw_sheet(path, network, picture, results)
             return {"output": str(path), "layers": [_as_dict(layer) for layer in layers]}
 
         BatchOutput(
@@ -194,12 +194,12 @@ def _make_sheet(
         ).run(task, list(outputs))
 
 
-def _draw_sheet(path: Path, network: Model, picture: Picture, done: Sequence[CellResult]) -> None:
+def _draw_sheet(path: Path, network: Model, picture: Picture, results: Sequence[CellResult]) -> None:
     """The picture and its dreams, from early to late layers; a dream that failed says why."""
     from deepdream.images import Cell, contact_sheet, notice, write_picture
 
     cells = [Cell(picture.pixels, "the picture", f"{picture.width} x {picture.height} pixels")]
-    for result in done:
+    for result in results:
         layer = network.layer(str(result.variation.values["layer"]))
         field = "the whole picture" if layer.receptive_field is None else f"{layer.receptive_field} pixels"
         pixels = (

@@ -178,6 +178,6 @@ def _refuse(error: DeepDreamError) -> NoReturn:
 
 def _as_usage_error(error: Any) -> UsageError:
     """What the parser did not understand, in one line like every other error."""
-    said = " ".join(error.format_message().split()).removesuffix(".")
+    message = " ".join(error.format_message().split()).removesuffix(".")
     command = error.ctx.command_path if error.ctx else "deepdream"
-    return UsageError(f"{said}{'' if said.endswith('?') else '.'} `{command} --help` lists all.")
+    return UsageError(f"{message}{'' if message.endswith('?') else '.'} `{command} --help` lists all.")

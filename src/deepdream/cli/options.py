@@ -183,8 +183,8 @@ class Settings:
         return {name: value for name, value in (vars(self) | others).items() if value is not None}
 
 
-def read_settings(words: list[str] | None, said: Mapping[str, Value]) -> dict[str, Value]:
-    """What every ``--set NAME=VALUE`` says, besides the options that were given otherwise (``said``).
+def read_settings(words: list[str] | None, given: Mapping[str, Value]) -> dict[str, Value]:
+    """What every ``--set NAME=VALUE`` says, besides the options that were given otherwise (``given``).
 
     Raises:
         UnknownNameError: no such setting.
@@ -192,14 +192,14 @@ def read_settings(words: list[str] | None, said: Mapping[str, Value]) -> dict[st
     """
     from deepdream.dreaming.axes import check_setting, parse_value
 
-    found = dict(said)
+    settings = dict(given)
     for word in words or ():
         name, sign, value = word.partition("=")
         name = check_setting(name.strip())
-        if not sign or name in found:
+        if not sign or name in settings:
             raise UsageError(f"Cannot read --set {word[:60]!r}: once for each setting, such as steps=8.")
-        found[name] = parse_value(name, value.strip())
-    return found
+        settings[name] = parse_value(name, value.strip())
+    return settings
 
 
 def read_precision(word: str) -> str | None:

@@ -70,8 +70,8 @@ def parse_seconds(text: str | None) -> float | None:
     """
     if text is None:
         return None
-    found = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*(ms|s|m|h)?\s*", text)
-    seconds = float(found[1]) * _UNITS[found[2] or "s"] if found else 0.0
+    match = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*(ms|s|m|h)?\s*", text)
+    seconds = float(match[1]) * _UNITS[match[2] or "s"] if match else 0.0
     if not 0 < seconds < float("inf"):
         raise UsageError(f"No time {text!r}: write it as 30s, 2m or 1h.")
     return seconds

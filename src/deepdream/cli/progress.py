@@ -68,16 +68,16 @@ class BatchProgress:
         if event.score is not None:
             words += f", activation {event.score:.4g}"
         if event.total and event.number:
-            left = (time.monotonic() - self._began) / event.number * (event.total - event.number)
-            words += f", {duration(left)} left"
+            remaining = (time.monotonic() - self._began) / event.number * (event.total - event.number)
+            words += f", {duration(remaining)} left"
         say(f"{self._title}: {words}")
 
     def _say_count(self) -> None:
         now, tenth = time.monotonic(), 10 * self._done // max(self._total, 1)
         if tenth > self._spoken_tenth or now - self._spoken > _SILENT:
             self._spoken_tenth, self._spoken = tenth, now
-            left = (now - self._began) / max(self._done, 1) * (self._total - self._done)
-            say(f"{self._title}: {self._done} of {self._total}, {duration(left)} left")
+            remaining = (now - self._began) / max(self._done, 1) * (self._total - self._done)
+            say(f"{self._title}: {self._done} of {self._total}, {duration(remaining)} left")
 
 
 class _Bars:

@@ -95,20 +95,20 @@ def report(
         decided_by=decided_by,
     )
     index = ReportIndex(folder, load_spec(specs[0], quiet=quiet).name) if many else None
-    done = index.read(list(pages.values())) if index and existing is Existing.SKIP else set[str]()
+    finished = index.read(list(pages.values())) if index and existing is Existing.SKIP else set[str]()
     if existing is Existing.SKIP and not many and place.exists():
-        done = {place.name}
+        finished = {place.name}
     if existing is Existing.REFUSE:
         files = [file for name in pages.values() for file in places_of(folder / name)]
         refuse_existing([folder / "index.html", *files] if many else files)
-    waiting = [source for source, name in pages.items() if name not in done]
+    waiting = [source for source, name in pages.items() if name not in finished]
     try:
         output_of_run = BatchOutput(
             f"reports of {len(sources)} pictures" if many else str(sources[0].name),
             as_json,
             quiet,
             summary=index or NoSummary(),
-            skipped={str(s): str(folder / name) for s, name in pages.items() if name in done},
+            skipped={str(s): str(folder / name) for s, name in pages.items() if name in finished},
             stop_note="",
         )
         output_of_run.run(task, waiting)

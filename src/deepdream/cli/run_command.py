@@ -192,7 +192,7 @@ def run(
     from deepdream.dreaming.checkpoint import OutputOptions
     from deepdream.dreaming.fitting import objective_of
 
-    wanted = Goal(layer or (), objective, classes or (), guide or (), minus or ())
+    goal = Goal(layer or (), objective, classes or (), guide or (), minus or ())
     batch_size = read_batch(batch)
     given = settings.said(precision=read_precision(precision), batch=batch_size)
     preset = given.pop("preset", None)
@@ -204,12 +204,12 @@ def run(
     _check_only_input(sources)
     names = template.models if template else models or [DEFAULT_MODEL]
     weights_of_names = (template.weights if template else {}) or weights
-    spec = networks_for(names, wanted.text() or plan.objective, weights_of_names, device)
+    spec = networks_for(names, goal.text() or plan.objective, weights_of_names, device)
     network = load_spec(spec, quiet=quiet)
     if template and not quiet:
         template.say_differences(network, size, plan.mask)
-    if wanted.said or (network.members and not template):
-        plan = replace(plan, objective=wanted.text(recommended_layers(network)))
+    if goal.said or (network.members and not template):
+        plan = replace(plan, objective=goal.text(recommended_layers(network)))
     terms = objective_of(plan, network)
     search_paths = (like,) if like else ()
     check_files(terms, [*search_paths, *sources])
@@ -257,10 +257,10 @@ def _check_outputs(jobs: Sequence[Job], plan: Plan, bits: int, *, states: bool) 
 
 def check_no_state(output: Path) -> None:
     """Raises OutputError: an interrupted dream of ``output`` waits beside it, which would be lost."""
-    kept = output.with_name(f"{output.name}.state")
-    if kept.exists():
+    state = output.with_name(f"{output.name}.state")
+    if state.exists():
         raise OutputError(
-            f"{kept} holds an interrupted dream. Continue it with `deepdream resume {shlex.quote(str(output))}`, or "
+            f"{state} holds an interrupted dream. Continue it with `deepdream resume {shlex.quote(str(output))}`, or "
             "begin again with --overwrite."
         )
 

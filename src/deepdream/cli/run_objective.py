@@ -117,9 +117,9 @@ def networks_for(
     Raises:
         UsageError: one weight file for several networks.
     """
-    wanted = list(dict.fromkeys((*names, *prefixes(text))))
-    if len(wanted) > 1 and isinstance(weights, str) and not weights.startswith("random"):
-        raise UsageError(f"--weights is for one network; here are {', '.join(wanted)}.")
+    networks = list(dict.fromkeys((*names, *prefixes(text))))
+    if len(networks) > 1 and isinstance(weights, str) and not weights.startswith("random"):
+        raise UsageError(f"--weights is for one network; here are {', '.join(networks)}.")
 
     def weights_of(name: str) -> str | None:
         return weights.get(name) if isinstance(weights, Mapping) else weights

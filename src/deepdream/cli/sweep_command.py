@@ -126,11 +126,11 @@ def sweep(
 
         def conclude(outcome: RunOutcome) -> dict[str, Any]:
             """The sheet of the cells that are done."""
-            done = read_cells(variations, outputs, outcome)
-            if not any(cell.recipe for cell in done):
+            results = read_cells(variations, outputs, outcome)
+            if not any(cell.recipe for cell in results):
                 return {}
-            path = target.with_stem(f"{target.stem}_partial") if len(done) < len(variations) else target
-            write_picture(path, sheet.draw(done, picture), recipe=sheet.record(done, picture).to_text())
+            path = target.with_stem(f"{target.stem}_partial") if len(results) < len(variations) else target
+            write_picture(path, sheet.draw(results, picture), recipe=sheet.record(results, picture).to_text())
             return {"output": str(path), "axes": sheet.varied}
 
         BatchOutput(

@@ -153,7 +153,7 @@ def visualize(
     from deepdream.dreaming.checkpoint import OutputOptions
 
     network = choice.load(quiet=quiet)
-    shown = [
+    parts = [
         signed
         for word in targets or []
         for target in read_target(word, channels, network)
@@ -162,10 +162,10 @@ def visualize(
     given = read_settings(more, settings.said(precision=read_precision(precision)))
     if magnitudes:
         given["magnitudes"] = _magnitudes(magnitudes, preset, given)
-    plan = plan_of_targets(shown, diversity, network, preset, **given)
-    count = len(shown) * plan.pictures
+    plan = plan_of_targets(parts, diversity, network, preset, **given)
+    count = len(parts) * plan.pictures
     height, width = read_side(size)
-    name = as_file_name("+".join(target.label for target in shown[:4]))
+    name = as_file_name("+".join(target.label for target in parts[:4]))
     default = output or str(Path("outputs") / f"visualize_{network.name}_{name}.png")
     existing = Existing.of(overwrite=overwrite, skip=False, number=False)
     destination = plan_outputs([Path("noise")], default, "", existing)[0].output
@@ -182,7 +182,7 @@ def visualize(
     options = OutputOptions(bits, not keeping.no_metadata, keeping.decided_by, keeping.checkpoint_every)
     if count > 1:
         make_visual_sheet(
-            destination, plan, shown, (height, width), choice.spec, options, cells, json=json, quiet=quiet
+            destination, plan, parts, (height, width), choice.spec, options, cells, json=json, quiet=quiet
         )
         return
     reading = InputOptions(f"{width}x{height}", max_pixels=LARGEST**2)

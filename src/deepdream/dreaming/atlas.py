@@ -80,8 +80,8 @@ def activation_grid(
     Raises:
         UsageError: a layer without places, or a picture too small for it.
     """
-    seen = fit_picture(picture, str(size or model.preprocessing.crop)).tensor()
-    activation = _spatial(model, seen, layer)
+    image = fit_picture(picture, str(size or model.preprocessing.crop)).tensor()
+    activation = _spatial(model, image, layer)
     height, width = activation.shape[-2:]
     factor = min(1.0, most / max(height, width))
     pooled = F.adaptive_avg_pool2d(
@@ -161,12 +161,12 @@ def grid_members(
 
     The first coordinate runs to the right, the second down. Where no cell has ``fewest``, all are kept.
     """
-    found: dict[tuple[int, int], list[int]] = {}
+    cells: dict[tuple[int, int], list[int]] = {}
     for number, (x, y) in enumerate(points):
         cell = (min(int(y * grid), grid - 1), min(int(x * grid), grid - 1))
-        found.setdefault(cell, []).append(number)
-    kept = {cell: tuple(members) for cell, members in found.items() if len(members) >= fewest}
-    return kept or {cell: tuple(members) for cell, members in found.items()}
+        cells.setdefault(cell, []).append(number)
+    filled = {cell: tuple(members) for cell, members in cells.items() if len(members) >= fewest}
+    return filled or {cell: tuple(members) for cell, members in cells.items()}
 
 
 def readout(model: Model, layer: str) -> tuple[Tensor, Tensor] | None:
@@ -181,13 +181,13 @@ def readout(model: Model, layer: str) -> tuple[Tensor, Tensor] | None:
     side = model.preprocessing.crop
     noise = torch.rand(1, 3, side, side, generator=generator(0))
     with torch.no_grad():
-        found = model.activations(noise, [layer, "logits"])
+        outputs = model.activations(noise, [layer, "logits"])
         weights = linear[-1].weight.detach().float().cpu()
         bias = (
             torch.zeros(len(weights)) if linear[-1].bias is None else linear[-1].bias.detach().float().cpu()
         )
-        read = weights @ found[layer][0].flatten(1).mean(dim=1).cpu() + bias
-    logits = found["logits"][0].cpu()
+        read = weights @ outputs[layer][0].flatten(1).mean(dim=1).cpu() + bias
+    logits = outputs["logits"][0].cpu()
     same = read.shape == logits.shape and torch.allclose(read, logits, rtol=1e-3, atol=1e-3)
     return (weights, bias) if same else None
 
@@ -204,10 +204,10 @@ def compose(atlas: Atlas, pictures: Sequence[Floats], *, gap: int = 2, sized: bo
     canvas = np.empty((atlas.rows * pitch + gap, atlas.columns * pitch + gap, 3), np.float32)
     canvas[:] = _PAPER
     for tile, picture in zip(atlas.tiles, pictures, strict=True):
-        drawn = max(8, round(side * (0.5 + 0.5 * tile.weight))) if sized else side
-        small = resize(picture, drawn, drawn) if drawn != side else picture
-        top, left = (gap + place * pitch + (side - drawn) // 2 for place in (tile.row, tile.column))
-        canvas[top : top + drawn, left : left + drawn] = small
+        size = max(8, round(side * (0.5 + 0.5 * tile.weight))) if sized else side
+        small = resize(picture, size, size) if size != side else picture
+        top, left = (gap + place * pitch + (side - size) // 2 for place in (tile.row, tile.column))
+        canvas[top : top + size, left : left + size] = small
     return canvas
 
 

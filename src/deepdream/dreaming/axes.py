@@ -111,11 +111,11 @@ def variations(x: Axis, y: Axis | None, fixed: Mapping[str, Value]) -> tuple[Var
     rows: tuple[Value, ...] = y.values if y else (None,)
     if len(rows) * len(x.values) > MOST_CELLS:
         raise UsageError(f"{len(rows) * len(x.values)} cells are more than a sheet holds ({MOST_CELLS}).")
-    found = []
+    cells = []
     for (row, down), (column, across) in product(enumerate(rows), enumerate(x.values)):
         values = {x.name: across, **({y.name: down} if y else {})}
-        found.append(_variation(row, column, values, {**fixed, **values}))
-    return tuple(found)
+        cells.append(_variation(row, column, values, {**fixed, **values}))
+    return tuple(cells)
 
 
 def _variation(row: int, column: int, values: Mapping[str, Value], every: dict[str, Any]) -> Variation:
@@ -138,11 +138,11 @@ def climbing(layer: str) -> str:
 
 
 def _check_names(names: list[str], fixed: Mapping[str, Value]) -> None:
-    said = [*names, *fixed]
-    twice = next((name for name in said if said.count(name) > 1), None)
+    every = [*names, *fixed]
+    twice = next((name for name in every if every.count(name) > 1), None)
     if twice:
         raise UsageError(f"{twice} is given twice. Give it on one axis, or as an option.")
-    if "layer" in said and "objective" in said:
+    if "layer" in every and "objective" in every:
         raise UsageError("layer and objective both say what to climb. Give one of them.")
 
 

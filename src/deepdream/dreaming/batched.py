@@ -101,15 +101,15 @@ def dream_batched(model: Model, states: Sequence[State]) -> Iterator[Together]:
                 raise
             yield Together(None, (), _alone(good, members, range(len(members))))
             return
-        left: tuple[tuple[int, State], ...] = ()
+        dropped: tuple[tuple[int, State], ...] = ()
         if loop.is_due(state):
             bad = _unsound(state)
             if bad:
                 # From one step earlier, as a dream alone goes back: what led there is what has to change.
-                left = _alone(earlier or good, members, bad)
+                dropped = _alone(earlier or good, members, bad)
                 state, good, members = _without(bad, state, good, members)
             earlier, good = good, state
-        yield Together(state if members else None, members, left)
+        yield Together(state if members else None, members, dropped)
 
 
 def _unsound(state: State) -> list[int]:
@@ -126,11 +126,11 @@ def _without(
     places: Sequence[int], state: State, good: State, members: tuple[int, ...]
 ) -> tuple[State, State, tuple[int, ...]]:
     """The batch, and what it was before, without the pictures at ``places``."""
-    kept = [place for place in range(len(members)) if place not in places]
-    if not kept:
+    remaining = [place for place in range(len(members)) if place not in places]
+    if not remaining:
         return state, good, ()
     return (
-        join([state.alone(place) for place in kept]),
-        join([good.alone(place) for place in kept]),
-        tuple(members[place] for place in kept),
+        join([state.alone(place) for place in remaining]),
+        join([good.alone(place) for place in remaining]),
+        tuple(members[place] for place in remaining),
     )

@@ -59,7 +59,7 @@ def start(
         plan = replace(plan, zoom=0.0, transforms=_back_to(plan.transforms, *image.shape[-2:]))
     places = tuple(places)
     pinned = [pin_files(goal, places, vectors) for goal in goals_of(plan, model)]
-    files = {key: value for _, found in pinned for key, value in found.items()}
+    files = {key: value for _, files_of_one in pinned for key, value in files_of_one.items()}
     mask_name, mask = _mask(plan, places, *image.shape[-2:])
     mask = None if mask is None else mask.to(model.device)
     objective = join_goals(goal for goal, _ in pinned)

@@ -59,7 +59,7 @@ def write_checkpoint(path: Path, dream: Dream, options: OutputOptions | None = N
     tensors, numbers = _unpacked(dream.state)
     if dream.alpha is not None:
         tensors["alpha"] = torch.from_numpy(dream.alpha)
-    kept = {
+    document = {
         "schema": SCHEMA,
         "recipe": dream.recipe.to_text(),
         "octaves": [[o.height, o.width, o.steps] for o in dream.state.octaves],
@@ -69,13 +69,13 @@ def write_checkpoint(path: Path, dream: Dream, options: OutputOptions | None = N
     }
     # A copy of its own for each: two names of one tensor are refused.
     ready = {name: value.detach().cpu().contiguous() for name, value in tensors.items()}
-    seen: set[int] = set()
+    pointers: set[int] = set()
     for name, value in ready.items():
-        ready[name] = value.clone() if value.data_ptr() in seen else value
-        seen.add(value.data_ptr())
+        ready[name] = value.clone() if value.data_ptr() in pointers else value
+        pointers.add(value.data_ptr())
     with replacing(path) as temporary:
         try:
-            save_file(ready, temporary, metadata={_KEY: json.dumps(kept, allow_nan=False)})
+            save_file(ready, temporary, metadata={_KEY: json.dumps(document, allow_nan=False)})
         except SafetensorError as error:  # a full disk arrives as text
             raise OSError(str(error)) from error
 
@@ -107,8 +107,8 @@ def read_checkpoint(path: Path) -> tuple[Dream, OutputOptions]:
     if not path.is_file():
         raise PictureError(f"There is no {path}: nothing was interrupted there, or it is finished.")
     try:
-        tensors, kept = _read(path)
-        return _checked(tensors, kept)
+        tensors, document = _read(path)
+        return _checked(tensors, document)
     except DeepDreamError as error:
         raise PictureError(f"{path.name} cannot be resumed. {error}") from error
     except (SafetensorError, OSError, KeyError, TypeError, ValueError, AttributeError, RuntimeError) as error:
@@ -121,36 +121,36 @@ def _read(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
         text = (file.metadata() or {}).get(_KEY)
         if text is None:
             raise PictureError("It was not written by deepdream.")
-        kept = json.loads(text)
-        if not isinstance(kept, dict) or kept.get("schema") != SCHEMA:
+        document = json.loads(text)
+        if not isinstance(document, dict) or document.get("schema") != SCHEMA:
             raise PictureError(f"It was written by another version; this one reads schema {SCHEMA}.")
-        return {name: file.get_tensor(name) for name in file.keys()}, kept  # noqa: SIM118 - not a mapping
+        return {name: file.get_tensor(name) for name in file.keys()}, document  # noqa: SIM118 - not a mapping
 
 
-def _checked(tensors: dict[str, Tensor], kept: Mapping[str, Any]) -> tuple[Dream, OutputOptions]:
-    recipe = read_recipe_text(kept["recipe"])
+def _checked(tensors: dict[str, Tensor], document: Mapping[str, Any]) -> tuple[Dream, OutputOptions]:
+    recipe = read_recipe_text(document["recipe"])
     alpha = tensors.pop("alpha", None)
-    octaves = tuple(Octave(*(_whole(n, 1) for n in size)) for size in kept["octaves"])
-    state = State(plan=recipe.plan, octaves=octaves, **_packed(tensors, kept["state"]))
+    octaves = tuple(Octave(*(_whole(n, 1) for n in size)) for size in document["octaves"])
+    state = State(plan=recipe.plan, octaves=octaves, **_packed(tensors, document["state"]))
     _check_state(state)
     if alpha is not None and alpha.shape != state.source.shape[-2:]:
         raise ValueError("the alpha has another size")
     if (recipe.height, recipe.width) != tuple(state.source.shape[-2:]):
         raise ValueError("the recipe has another size")
     dream = Dream(state, recipe, None if alpha is None else alpha.float().numpy())
-    every = _whole(kept["every"], 0)
-    return dream, OutputOptions(recipe.bits, kept["metadata"] is True, recipe.decided_by, every)
+    every = _whole(document["every"], 0)
+    return dream, OutputOptions(recipe.bits, document["metadata"] is True, recipe.decided_by, every)
 
 
 def _packed(tensors: dict[str, Tensor], numbers: Mapping[str, Any]) -> dict[str, Any]:
     """The fields of a state from their names in the file; a name that is no field is an error of ``State``."""
-    found: dict[str, Any] = {**numbers, "files": _files(tensors)}
+    document: dict[str, Any] = {**numbers, "files": _files(tensors)}
     own = tensors.keys() - _file_names(tensors)
     for name in sorted(own, key=lambda name: (name.partition(".")[0], len(name), name)):
         field, dot, _ = name.partition(".")
-        found[field] = (*found.get(field, ()), tensors[name]) if dot else tensors[name]
-    shrinks = tuple((_whole(step, 1), _whole(core, 1)) for step, core in found.get("shrinks", ()))
-    return {"moments": (), **found, "shrinks": shrinks}
+        document[field] = (*document.get(field, ()), tensors[name]) if dot else tensors[name]
+    shrinks = tuple((_whole(step, 1), _whole(core, 1)) for step, core in document.get("shrinks", ()))
+    return {"moments": (), **document, "shrinks": shrinks}
 
 
 def _file_names(tensors: Mapping[str, Tensor]) -> set[str]:
@@ -174,8 +174,8 @@ def _check_state(state: State) -> None:
     if tuple(state.source.shape) != (count, 3, last.height, last.width):
         raise ValueError("the picture has another size")
     shape, size = state.parameters, state.size
-    seen = state.parameterization.decode(shape.to("meta"), size.height, size.width)
-    if tuple(seen.shape) != (count, 3 + state.plan.alpha, size.height, size.width):
+    decoded = state.parameterization.decode(shape.to("meta"), size.height, size.width)
+    if tuple(decoded.shape) != (count, 3 + state.plan.alpha, size.height, size.width):
         raise ValueError("the parameters have another size")
     if any(moment.shape != shape.shape for moment in state.moments):
         raise ValueError("the moments have another size")

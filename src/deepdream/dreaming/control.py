@@ -109,45 +109,45 @@ def _distance(plan: Plan, views: _Views) -> float:
     """The distance over all ``views`` (before, after, mask), parts of one picture."""
     squares = room = 0.0
     for before, after, mask in views:
-        shown = controlled(before, after, plan, mask, blend=plan.blend if plan.stop_at else 1.0)
+        image = controlled(before, after, plan, mask, blend=plan.blend if plan.stop_at else 1.0)
         if plan.stop_at.startswith("ssim"):
-            return math.sqrt(max(0.0, 1 - structural_similarity(before, shown)))
-        squares += float(torch.linalg.vector_norm(shown - before)) ** 2
-        seen = 1.0 if mask is None or plan.stop_at else float(doubled(mask).square().mean())
-        room += seen * shown.numel()
+            return math.sqrt(max(0.0, 1 - structural_similarity(before, image)))
+        squares += float(torch.linalg.vector_norm(image - before)) ** 2
+        share = 1.0 if mask is None or plan.stop_at else float(doubled(mask).square().mean())
+        room += share * image.numel()
     return math.sqrt(squares / max(room, 1e-12))
 
 
-def at_distance(state: State, wanted: float) -> State:
+def at_distance(state: State, distance: float) -> State:
     """The same dream at exactly the wanted distance: the change of each picture's parameters scaled by one factor."""
     if len(state.source) == 1:
-        return replace(state, parameters=_at_distance(state, wanted))
+        return replace(state, parameters=_at_distance(state, distance))
     alone = [state.alone(index) for index in range(len(state.source))]
-    return replace(state, parameters=torch.cat([_at_distance(one, wanted) for one in alone]))
+    return replace(state, parameters=torch.cat([_at_distance(one, distance) for one in alone]))
 
 
-def _at_distance(state: State, wanted: float) -> Tensor:
+def _at_distance(state: State, goal: float) -> Tensor:
     scaling = _Scaling(state)
-    return scaling.parameters(_factor(lambda factor: _distance(state.plan, scaling.views(factor)), wanted))
+    return scaling.parameters(_factor(lambda factor: _distance(state.plan, scaling.views(factor)), goal))
 
 
-def _factor(distance: Callable[[float], float], wanted: float) -> float:
-    """Where ``distance``, which grows from 0, reaches ``wanted``; the farthest place if it nowhere does.
+def _factor(distance: Callable[[float], float], goal: float) -> float:
+    """Where ``distance``, which grows from 0, reaches ``goal``; the farthest place if it nowhere does.
 
     By secants, which the distance is nearly, each within the bounds that are known.
     """
     low, high = 0.0, math.inf
     before, factor = (0.0, 0.0), 1.0
     for _ in range(16):
-        found = distance(factor)
-        if abs(found - wanted) <= _EXACT * wanted or (factor == _FARTHEST and found < wanted):
+        value = distance(factor)
+        if abs(value - goal) <= _EXACT * goal or (factor == _FARTHEST and value < goal):
             return factor
-        low, high = (factor, high) if found < wanted else (low, factor)
+        low, high = (factor, high) if value < goal else (low, factor)
         if high - low < _EXACT**2:  # as near as numbers can tell
             break
-        rise = (found - before[1]) / (factor - before[0])
-        before = factor, found
-        guess = min(factor + (wanted - found) / rise, _FARTHEST) if rise > 0 else math.inf
+        rise = (value - before[1]) / (factor - before[0])
+        before = factor, value
+        guess = min(factor + (goal - value) / rise, _FARTHEST) if rise > 0 else math.inf
         factor = guess if low < guess < high else (low + min(high, _FARTHEST)) / 2
     return low
 
@@ -171,10 +171,10 @@ class _Scaling:
     def parameters(self, factor: float) -> Tensor:
         if len(self.bands) == 1:
             return self._scaled(self.bands[0], factor)
-        found = torch.empty_like(self.state.parameters)
+        parameters = torch.empty_like(self.state.parameters)
         for rows in self.bands:
-            found[..., rows, :] = self._scaled(rows, factor)
-        return found
+            parameters[..., rows, :] = self._scaled(rows, factor)
+        return parameters
 
     def _scaled(self, rows: slice, factor: float) -> Tensor:
         parameterization = self.state.parameterization

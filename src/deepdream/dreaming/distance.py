@@ -25,8 +25,8 @@ def structural_similarity(one: Tensor, other: Tensor) -> float:
     down, right = min(_RADIUS, (height - 1) // 2), min(_RADIUS, (width - 1) // 2)
     total, count = 0.0, 0
     for core in blocks(height - 2 * down, width - 2 * right, _BLOCK):
-        seen = Box(core.top, core.bottom + 2 * down, core.left, core.right + 2 * right)
-        values = _similarities(_gray(seen.of(one)), _gray(seen.of(other)), down, right)
+        margin = Box(core.top, core.bottom + 2 * down, core.left, core.right + 2 * right)
+        values = _similarities(_gray(margin.of(one)), _gray(margin.of(other)), down, right)
         total, count = total + float(values.sum()), count + values.numel()
     return total / count
 

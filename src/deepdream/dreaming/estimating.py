@@ -104,17 +104,17 @@ def add_up(costs: Costs, sizes: Iterable[Octave], tilings: Iterable[Tiling | Non
 
 def _octave(costs: Costs, size: Octave, tiling: Tiling | None, beside: int) -> OctaveEstimate:
     pixels = size.height * size.width
-    tiles, seen = 1.0, float(pixels)
+    tiles, computed = 1.0, float(pixels)
     passing = max(_SCRATCH * costs.network_bytes, costs.canvas_bytes) * pixels
     if tiling is not None:
-        tiles, seen = expected_tiles(size.height, size.width, tiling)
+        tiles, computed = expected_tiles(size.height, size.width, tiling)
         largest = largest_tile(size.height, size.width, tiling)
         # The whole gradient lies beside its tiles; afterward it, what becomes of it and the new parameters together.
         tile = 12 * pixels + _HOLES * _SCRATCH * costs.network_bytes * largest
         passing = max(tile, 36 * pixels)
-    held = beside + costs.state_bytes * pixels
-    most = held + passing
-    seconds = size.steps * (costs.network_seconds * seen + costs.canvas_seconds * pixels)
+    fixed_bytes = beside + costs.state_bytes * pixels
+    most = fixed_bytes + passing
+    seconds = size.steps * (costs.network_seconds * computed + costs.canvas_seconds * pixels)
     return OctaveEstimate(size.height, size.width, size.steps, max(1, round(tiles)), round(most), seconds)
 
 
@@ -169,8 +169,8 @@ def choose_tile(model: Model, plan: Plan, height: int, width: int, costs: Costs,
     """
 
     def needs(trial: Plan) -> int:
-        found = estimate(model, trial, height, width, costs=costs)
-        return max(octave.bytes for octave in found.octaves)
+        estimated = estimate(model, trial, height, width, costs=costs)
+        return max(octave.bytes for octave in estimated.octaves)
 
     usual = needs(plan)
     trials = [replace(plan, tile=core, tile_fitted=True) for core in _CORES if core * core < height * width]

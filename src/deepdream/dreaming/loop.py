@@ -149,11 +149,11 @@ def advance(model: Model, state: State) -> State:
     plan, size = state.plan, state.size
     tiling = tiling_for(plan, model, sum_of(state.goals), size.height, size.width, core=state.core)
     references = references_of(model, state) if state.references is None else state.references
-    found = _gradient_or_cut(model, state, rng, tiling, references)
-    if isinstance(found, State):
-        return advance(model, found)
-    gradient, score, shrinks = found
-    del found
+    outcome = _gradient_or_cut(model, state, rng, tiling, references)
+    if isinstance(outcome, State):
+        return advance(model, outcome)
+    gradient, score, shrinks = outcome
+    del outcome
     make_room(gradient)
     score = _noted(score, gradient)
     direction = step_direction(gradient, state)
@@ -226,9 +226,9 @@ def _cut(model: Model, state: State) -> State | None:
 
 def _at_target(state: State) -> State:
     """The dream stopped where it has gone as far as it was to stop at; and at its end brought there exactly."""
-    wanted = target(state.plan)
-    if wanted is None:
+    goal = target(state.plan)
+    if goal is None:
         return state
-    if state.plan.stop_at and not state.done and min(distances(state)) >= wanted:
+    if state.plan.stop_at and not state.done and min(distances(state)) >= goal:
         state = replace(state, step=state.size.steps)
-    return at_distance(state, wanted) if state.done else state
+    return at_distance(state, goal) if state.done else state

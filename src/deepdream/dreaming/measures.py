@@ -39,16 +39,16 @@ class Measures:
 
     def warnings(self) -> list[str]:
         """What went wrong with the picture, in words; empty where all is well."""
-        found = []
+        words = []
         if self.checkerboard > 1.5:
-            found.append(f"a checkerboard shows (Nyquist peak {self.checkerboard:.1f}): smooth the gradient")
+            words.append(f"a checkerboard shows (Nyquist peak {self.checkerboard:.1f}): smooth the gradient")
         if self.high_frequency_share > 0.06:
-            found.append(f"hiss: {self.high_frequency_share:.0%} of the change is above 0.25 cycle per pixel")
+            words.append(f"hiss: {self.high_frequency_share:.0%} of the change is above 0.25 cycle per pixel")
         if self.chroma_share > 0.35:
-            found.append(f"neon: {self.chroma_share:.0%} of the change is color; raise --color")
+            words.append(f"neon: {self.chroma_share:.0%} of the change is color; raise --color")
         if self.newly_clipped > 0.05:
-            found.append(f"{self.newly_clipped:.0%} of the pixels were newly clipped; lower --strength")
-        return found
+            words.append(f"{self.newly_clipped:.0%} of the pixels were newly clipped; lower --strength")
+        return words
 
     def to_dict(self) -> dict[str, float]:
         return {name: round(value, 6) for name, value in asdict(self).items() if value is not None}
@@ -120,11 +120,11 @@ def _nyquist(change: Tensor) -> list[_Around]:
     if side < 8:
         return []
     stride, height = side // 2, change.shape[-2]
-    found: list[_Around] = []
+    around: list[_Around] = []
     for top in range(0, height - side + 1, stride * _WINDOW_ROWS):
         bottom = min(height, top + stride * (_WINDOW_ROWS - 1) + side)
-        found = _added(found, _in_windows(change[..., top:bottom, :], side, stride))
-    return found
+        around = _added(around, _in_windows(change[..., top:bottom, :], side, stride))
+    return around
 
 
 def _in_windows(change: Tensor, side: int, stride: int) -> list[_Around]:

@@ -116,8 +116,8 @@ def _one_step(
     seconds, pixels = time.perf_counter() - began, rows * columns
     source = _bytes_of(state.source, state.mask)
     beside = state.references.values() if state.references else ()
-    kept = _bytes_of(state.parameters, *state.moments, state.emphasis, *beside)
-    return _Step(alive.most / pixels, seconds / pixels, kept / pixels, source / pixels)
+    state_bytes = _bytes_of(state.parameters, *state.moments, state.emphasis, *beside)
+    return _Step(alive.most / pixels, seconds / pixels, state_bytes / pixels, source / pixels)
 
 
 def one_step_of(plan: Plan) -> Plan:

@@ -101,12 +101,12 @@ def dream_of(
 def top_classes(model: Model, images: Tensor) -> list[tuple[Prediction, ...]]:
     """The five most probable classes of each picture (B, 3, H, W); none where the network is no classifier."""
     try:
-        found = model.classify(images)
+        predictions = model.classify(images)
     except UsageError:
         return [()] * len(images)
     return [
         tuple(Prediction(index, label, round(share, 6)) for index, label, share in classes if share == share)
-        for classes in found
+        for classes in predictions
     ]
 
 

@@ -234,13 +234,13 @@ def _finished_one(
         return DeepDreamError(
             "The dream left the range of numbers (NaN or infinity). Choose a smaller --rate."
         )
-    shown = image if opacity is None else _on_gray(image, opacity)
-    measures, alpha = measure(state.source.cpu(), shown.cpu()), ongoing.alpha
+    opaque = image if opacity is None else _on_gray(image, opacity)
+    measures, alpha = measure(state.source.cpu(), opaque.cpu()), ongoing.alpha
     if opacity is not None:
         measures = replace(measures, mean_alpha=float(opacity.mean()))
         alpha = opacity[0, 0].cpu().numpy()
     make_room(image)
-    recipe = ongoing.completed(model, state, shown, measures, after=after)
+    recipe = ongoing.completed(model, state, opaque, measures, after=after)
     pixels = np.ascontiguousarray(image[0].permute(1, 2, 0).cpu().numpy())
     return DreamResult(pixels, alpha, recipe, measures)
 

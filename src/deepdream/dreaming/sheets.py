@@ -29,37 +29,37 @@ class Sheet:
         """The names and values of the axes."""
         return {axis.name: list(axis.values) for axis in (self.x, self.y) if axis is not None}
 
-    def draw(self, done: Sequence[CellResult], picture: Picture) -> Floats:
+    def draw(self, results: Sequence[CellResult], picture: Picture) -> Floats:
         """The sheet, float32 (H, W, 3); a cell that failed says why, one that is not done says so.
 
-        ``done`` holds at least one cell with a picture.
+        ``results`` holds at least one cell with a picture.
         """
-        height, width = next(cell.pixels.shape[:2] for cell in done if cell.pixels is not None)
+        height, width = next(cell.pixels.shape[:2] for cell in results if cell.pixels is not None)
         shape = (max(1, round(height * CELL_WIDTH / width)), CELL_WIDTH)
-        by_cell = {cell.variation: cell for cell in done}
+        by_cell = {cell.variation: cell for cell in results}
         words = f"{self.x.name} across" + (f", {self.y.name} down" if self.y else "")
         return contact_sheet(
             [_cell(by_cell.get(cell), cell, shape) for cell in self.cells],
             columns=len(self.x.values) if self.y else None,
             cell_width=CELL_WIDTH,
             title=f"{picture.name}: {words}",
-            caption=self._caption(done),
+            caption=self._caption(results),
         )
 
-    def record(self, done: Sequence[CellResult], picture: Picture) -> SheetRecord:
+    def record(self, results: Sequence[CellResult], picture: Picture) -> SheetRecord:
         """The description that the sheet's file carries."""
         cells = tuple(
             {"settings": _named(cell.variation.values)}
             | ({"measures": dict(cell.recipe.measures)} if cell.recipe else {"error": cell.error})
-            for cell in done
+            for cell in results
         )
         start = {"name": picture.name, "sha256": picture.sha256}
         varied = {name: [base_name(name, value) for value in values] for name, values in self.varied.items()}
-        return SheetRecord(varied, _named(self.fixed), start, cells, finished=len(done) == len(self.cells))
+        return SheetRecord(varied, _named(self.fixed), start, cells, finished=len(results) == len(self.cells))
 
-    def _caption(self, done: Sequence[CellResult]) -> str:
+    def _caption(self, results: Sequence[CellResult]) -> str:
         """What is the same for all cells, and what the small print means."""
-        recipe = next(cell.recipe for cell in done if cell.recipe)
+        recipe = next(cell.recipe for cell in results if cell.recipe)
         plan = recipe.plan
         same = {"model": recipe.model["name"], "preset": plan.preset, "objective": plan.objective,
                 "strength": plan.strength, "octaves": plan.octaves, "steps": plan.steps, "seed": plan.seed,
@@ -88,12 +88,12 @@ def _named(values: Mapping[str, Value]) -> dict[str, Value]:
     return {name: base_name(name, value) for name, value in values.items()}
 
 
-def _cell(done: CellResult | None, cell: Variation, shape: tuple[int, int]) -> Cell:
-    if done is None:
+def _cell(results: CellResult | None, cell: Variation, shape: tuple[int, int]) -> Cell:
+    if results is None:
         return Cell(notice("not done yet", *shape), cell.label)
-    if done.pixels is None or done.recipe is None:
-        return Cell(notice(done.error, *shape), cell.label, "failed")
-    measures = done.recipe.measures
+    if results.pixels is None or results.recipe is None:
+        return Cell(notice(results.error, *shape), cell.label, "failed")
+    measures = results.recipe.measures
     words = (
         f"change {measures['strength']:.3f}, hiss {measures['high_frequency_share']:.1%}, "
         f"checkerboard {measures['checkerboard']:.2f}, color {measures['chroma_share']:.0%}, "
@@ -101,4 +101,4 @@ def _cell(done: CellResult | None, cell: Variation, shape: tuple[int, int]) -> C
     )
     if "mean_alpha" in measures:
         words += f", opaque {measures['mean_alpha']:.0%}"
-    return Cell(done.pixels, cell.label, words, done.alpha)
+    return Cell(results.pixels, cell.label, words, results.alpha)

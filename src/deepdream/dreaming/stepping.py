@@ -139,9 +139,9 @@ def _pace(state: State, base: Tensor) -> Tensor:
 
     The exponent gives the early octaves, which draw the large forms, more than their share.
     """
-    wanted = target(state.plan)
-    if wanted is None:
+    goal = target(state.plan)
+    if goal is None:
         return state.pace
-    wanted *= float(((state.octave + 1) / len(state.octaves)) ** 0.6)
+    goal *= float(((state.octave + 1) / len(state.octaves)) ** 0.6)
     far = torch.tensor(distances(state, base), dtype=torch.float64)
-    return (state.pace * wanted / far.clamp_min(1e-6)).clamp(0.25, 4.0)
+    return (state.pace * goal / far.clamp_min(1e-6)).clamp(0.25, 4.0)

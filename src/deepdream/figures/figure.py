@@ -221,7 +221,7 @@ def _layout(bottom: float = 0.0) -> ConstrainedLayoutEngine:
 
 def _with_description(svg: bytes, title: str, alt: str) -> bytes:
     # Screen readers read <title> and <desc> of an SVG, not its RDF metadata.
-    head, found, tail = svg.decode().partition("<svg ")
+    head, opening, tail = svg.decode().partition("<svg ")
     attributes, closed, body = tail.partition(">")
     words = f"\n <title>{html.escape(title)}</title>\n <desc>{html.escape(alt)}</desc>"
-    return f'{head}{found}role="img" {attributes}{closed}{words}{body}'.encode()
+    return f'{head}{opening}role="img" {attributes}{closed}{words}{body}'.encode()

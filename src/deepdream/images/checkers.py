@@ -30,5 +30,5 @@ def unlaid(pixels: NDArray[Any], alpha: NDArray[Any]) -> Floats:
     """The colors of a picture that was laid on white, as ``read_picture`` does; white where nothing is left of them."""
     cover = alpha[..., None]
     colors = (pixels - (1 - cover)) / np.maximum(cover, 1e-6)
-    found: Floats = np.where(cover > 0, colors, pixels).clip(0, 1).astype(np.float32)
-    return found
+    result: Floats = np.where(cover > 0, colors, pixels).clip(0, 1).astype(np.float32)
+    return result

@@ -119,8 +119,8 @@ def _quiet_and_limited(max_pixels: int) -> Iterator[None]:
 
 
 def _too_large(error: BaseException, max_pixels: int) -> str:
-    found = re.search(r"\((\d+) pixels\)", str(error))
-    count = f"{int(found[1]):,} pixels, " if found else ""
+    match = re.search(r"\((\d+) pixels\)", str(error))
+    count = f"{int(match[1]):,} pixels, " if match else ""
     return (
         f"has {count}more than the limit of {max_pixels:,} pixels. "
         "Make it smaller, or raise the limit with --max-pixels."

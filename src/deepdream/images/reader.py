@@ -59,13 +59,13 @@ def read_picture(
             values, note = scale(samples.values, samples.white, value_range)
         except PictureError as error:
             raise PictureError(f"{name} cannot be used. {error}") from error
-    pixels, alpha, said = _finish(samples, values, matte)
+    pixels, alpha, alpha_notes = _finish(samples, values, matte)
     return Picture(
         pixels=_upright(pixels, orientation),
         alpha=None if alpha is None else _upright(alpha, orientation),
         name=name,
         sha256=hashlib.sha256(content).hexdigest(),
-        notes=tuple(filter(None, (*notes, *samples.notes, note, *said))),
+        notes=tuple(filter(None, (*notes, *samples.notes, note, *alpha_notes))),
     )
 
 

@@ -35,11 +35,11 @@ def read_recipe(path: Path | str) -> str | None:
     content = read_bytes(Path(path))
     name = in_one_line(Path(path).name)
     with opened(content, name, max_pixels=_HEADERS_ONLY) as image:
-        found = _from_png(image) if image.format == "PNG" else _from_exif(image)
-    if found is not None and len(found) > MAX_RECIPE_BYTES:
+        text = _from_png(image) if image.format == "PNG" else _from_exif(image)
+    if text is not None and len(text) > MAX_RECIPE_BYTES:
         raise PictureError(f"The recipe in {name} has more than {MAX_RECIPE_BYTES:,} bytes. It is not read.")
     try:
-        return None if found is None else found.decode()
+        return None if text is None else text.decode()
     except UnicodeDecodeError as error:
         raise PictureError(f"The recipe in {name} is damaged: it is not UTF-8 text.") from error
 

@@ -132,8 +132,8 @@ def _checked(values: NDArray[Any], what: str, channels: tuple[int, ...]) -> Numb
     """``values`` as they are, after a look at their shape, kind and finiteness."""
     array = np.asarray(values)
     if array.ndim != 2 + len(channels) or array.shape[2:] != channels or 0 in array.shape:
-        wanted = ("(H, W, 3)" if channels else "(H, W)") + " with at least one pixel"
-        raise UsageError(f"{what} must have the shape {wanted}, not {array.shape}.")
+        shape = ("(H, W, 3)" if channels else "(H, W)") + " with at least one pixel"
+        raise UsageError(f"{what} must have the shape {shape}, not {array.shape}.")
     if array.dtype.kind != "f":
         raise UsageError(
             f"{what} must hold floats between 0 and 1, not {array.dtype}. Divide by its maximum."

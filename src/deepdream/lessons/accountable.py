@@ -50,11 +50,11 @@ class View:
 
 def views_of(scores: Scores) -> tuple[View, ...]:
     """Every view's threshold c_fp / (c_fp + c_fn) and the four counts there (Elkan 2001, for calibrated scores)."""
-    found = []
+    views = []
     for name, fp, fn in VIEWS:
         at = theoretical_threshold(cost_fp=fp, cost_fn=fn)
-        found.append(View(name, fp, fn, threshold_table(scores.y_true, scores.score, [at])[0]))
-    return tuple(found)
+        views.append(View(name, fp, fn, threshold_table(scores.y_true, scores.score, [at])[0]))
+    return tuple(views)
 
 
 def accountability(

@@ -67,8 +67,8 @@ def lessons_page(
     model: Model, picture: Picture, exhibits: Sequence[Exhibit], *, seed: int = 0, decided_by: str = ""
 ) -> str:
     """The HTML document: a section for each exhibit, and all numbers inside."""
-    told = {"lessons": [exhibit.name for exhibit in exhibits]}
-    record = run_record([model], picture, seed=seed, plan=told, decided_by=decided_by)
+    document = {"lessons": [exhibit.name for exhibit in exhibits]}
+    record = run_record([model], picture, seed=seed, plan=document, decided_by=decided_by)
     values = {
         "schema": SCHEMA,
         "lesson": "lessons",
@@ -93,8 +93,8 @@ def _section(exhibit: Exhibit) -> Section:
 
 def _body(exhibit: Exhibit) -> Html:
     figure = exhibit.draw(Theme.LIGHT)
-    shown = tag("figure", photo(figure.render(), figure.alt), tag("figcaption", figure.caption))
+    drawing = tag("figure", photo(figure.render(), figure.alt), tag("figcaption", figure.caption))
     tables = [
         folded(grid.title, table(grid.columns, grid.rows, caption=grid.title)) for grid in exhibit.tables
     ]
-    return joined([shown, folded("To say, and to doubt", prose(exhibit.notes)), *tables])
+    return joined([drawing, folded("To say, and to doubt", prose(exhibit.notes)), *tables])

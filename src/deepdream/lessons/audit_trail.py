@@ -101,8 +101,8 @@ def _numbers(path: Path) -> Mapping[str, Any]:
     except UnicodeDecodeError as error:
         raise UsageError(f"{path.name} is not UTF-8 text.") from error
     if path.suffix.lower() != ".json":
-        _, found, rest = text.partition(_OPENING)
-        text = rest.partition("</script>")[0] if found else ""
+        _, opening, rest = text.partition(_OPENING)
+        text = rest.partition("</script>")[0] if opening else ""
     try:
         values = json.loads(text)
     except (ValueError, RecursionError):
@@ -127,10 +127,10 @@ def _of_numbers(name: str, values: Mapping[str, Any]) -> AuditTrail:
 
 def _of_recipe(recipe: Recipe) -> dict[str, Any]:
     versions = dict(recipe.versions)
-    made = versions.get("deepdream")
+    version = versions.get("deepdream")
     origin = str(recipe.model.get("origin", ""))
     return {
-        "tool": f"deepdream {made}" if made else None,
+        "tool": f"deepdream {version}" if version else None,
         "input": f"{recipe.input['name']}, sha256 {recipe.input['sha256']}",
         "network": recipe.model["name"],
         "weights": origin,

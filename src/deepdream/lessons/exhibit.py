@@ -91,14 +91,14 @@ def run_record(
 
     What does not apply to a lesson is left out; who decided stands in every record, empty or not.
     """
-    found: dict[str, Any] = {"tool": f"deepdream {__version__}"}
+    record: dict[str, Any] = {"tool": f"deepdream {__version__}"}
     if models:
-        found["networks"] = [network_record(model) for model in models]
+        record["networks"] = [network_record(model) for model in models]
     if picture is not None:
-        found["picture"] = {"name": picture.name, "sha256": picture.sha256}
+        record["picture"] = {"name": picture.name, "sha256": picture.sha256}
     rest = {"data": data or None, "seed": seed, "plan": plan, "threshold": threshold}
-    found |= {name: value for name, value in rest.items() if value is not None}
-    return found | {"threads": torch.get_num_threads(), "versions": versions(), "decided_by": decided_by}
+    record |= {name: value for name, value in rest.items() if value is not None}
+    return record | {"threads": torch.get_num_threads(), "versions": versions(), "decided_by": decided_by}
 
 
 def network_record(model: Model) -> dict[str, Any]:

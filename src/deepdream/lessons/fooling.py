@@ -81,7 +81,7 @@ def fool_network(
     chances = _probabilities(model, image)
     target = int(chances.argmax())
     before = explain(model, image, method, target)
-    found = []
+    entries = []
     attacks: dict[str, Callable[[], Tensor]] = {
         FAST: lambda: fgsm(model, image, target, epsilon=epsilon),
         PROJECTED: lambda: pgd(model, image, target, epsilon=epsilon),
@@ -89,8 +89,8 @@ def fool_network(
     }
     for name, attack in attacks.items():
         tell(f"fool: {name}")
-        found.append(_fooled(name, model, image, attack(), before))
-    return Fooling(model, image, target, float(chances[target]), before, tuple(found))
+        entries.append(_fooled(name, model, image, attack(), before))
+    return Fooling(model, image, target, float(chances[target]), before, tuple(entries))
 
 
 @torch.no_grad()
@@ -124,18 +124,18 @@ def fool(
     tell: Tell = in_silence,
 ) -> Exhibit:
     """The lesson: an adversarial picture, and its explanation before and after."""
-    found = fool_network(model, picture, epsilon=epsilon, method=method, tell=tell)
+    fooling = fool_network(model, picture, epsilon=epsilon, method=method, tell=tell)
     return Exhibit(
         name="fool",
         question="How little must change for another answer, and does the explanation tell?",
-        answer=_answer(found),
+        answer=_answer(fooling),
         notes=NOTES,
-        numbers=_numbers(found, epsilon),
+        numbers=_numbers(fooling, epsilon),
         record=run_record(
             [model], picture, plan={"epsilon": epsilon, "method": method}, decided_by=decided_by
         ),
-        draw=lambda theme: draw_fooling(found, theme=theme),
-        tables=[_table(found)],
+        draw=lambda theme: draw_fooling(fooling, theme=theme),
+        tables=[_table(fooling)],
     )
 
 
@@ -143,49 +143,49 @@ def _named(model: Model, target: int, probability: float) -> str:
     return f"“{shortened(model.label(target), 30)}” ({probability:.0%})"
 
 
-def _answer(found: Fooling) -> str:
-    words = [f"The network says {_named(found.model, found.target, found.probability)}."]
-    for entry in found.attacks:
-        fooled = entry.target != found.target
+def _answer(fooling: Fooling) -> str:
+    words = [f"The network says {_named(fooling.model, fooling.target, fooling.probability)}."]
+    for entry in fooling.attacks:
+        fooled = entry.target != fooling.target
         words.append(
             f"After {entry.attack}, no value changed by more than {255 * entry.largest_change:.1f} of 255, "
-            f"it says {_named(found.model, entry.target, entry.probability)}"
+            f"it says {_named(fooling.model, entry.target, entry.probability)}"
             f"{'' if fooled else ': not fooled'}; the map's rank correlation with the one before is "
             f"{entry.similarity:.2f}."
         )
     return " ".join(words)
 
 
-def _numbers(found: Fooling, epsilon: float) -> dict[str, Any]:
+def _numbers(fooling: Fooling, epsilon: float) -> dict[str, Any]:
     return {
-        "model": found.model.name,
+        "model": fooling.model.name,
         "epsilon": epsilon,
-        "method": found.explanation.method,
+        "method": fooling.explanation.method,
         "before": {
-            "index": found.target,
-            "label": found.model.label(found.target),
-            "probability": found.probability,
+            "index": fooling.target,
+            "label": fooling.model.label(fooling.target),
+            "probability": fooling.probability,
         },
         "attacks": [
             {
                 "attack": entry.attack,
                 "index": entry.target,
-                "label": found.model.label(entry.target),
+                "label": fooling.model.label(entry.target),
                 "probability": entry.probability,
                 "probability_of_the_first": entry.kept,
                 "largest_change": entry.largest_change,
                 "map_similarity": entry.similarity,
-                "fooled": entry.target != found.target,
+                "fooled": entry.target != fooling.target,
             }
-            for entry in found.attacks
+            for entry in fooling.attacks
         ],
     }
 
 
-def _table(found: Fooling) -> Grid:
+def _table(fooling: Fooling) -> Grid:
     rows = [
-        (e.attack, found.model.label(e.target), e.probability, e.kept, 255 * e.largest_change, e.similarity)
-        for e in found.attacks
+        (e.attack, fooling.model.label(e.target), e.probability, e.kept, 255 * e.largest_change, e.similarity)
+        for e in fooling.attacks
     ]
     columns = (
         "attack",
@@ -206,30 +206,30 @@ CAPTION = (
 
 
 @drawn
-def draw_fooling(found: Fooling, *, theme: Theme = Theme.LIGHT) -> Figure:
+def draw_fooling(fooling: Fooling, *, theme: Theme = Theme.LIGHT) -> Figure:
     """One row for each attack: before, the change, after, and the maps."""
-    rows = len(found.attacks)
+    rows = len(fooling.attacks)
     canvas, axes = new_figure(
         rows, 5, title="Fooled, and explained all the same", size=(17.5, 1 + 3.8 * rows), theme=theme
     )
-    factor = 0.5 / max(entry.largest_change for entry in found.attacks)
-    for row, entry in zip(axes, found.attacks, strict=True):
-        _row(row, found, entry, factor, theme)
-    caption = CAPTION.format(factor=factor, method=found.explanation.method)
-    return Figure(canvas, caption, _answer(found), {}, theme)
+    factor = 0.5 / max(entry.largest_change for entry in fooling.attacks)
+    for row, entry in zip(axes, fooling.attacks, strict=True):
+        _row(row, fooling, entry, factor, theme)
+    caption = CAPTION.format(factor=factor, method=fooling.explanation.method)
+    return Figure(canvas, caption, _answer(fooling), {}, theme)
 
 
-def _row(places: Any, found: Fooling, entry: Fooled, factor: float, theme: Theme) -> None:
-    label = found.model.label
-    change = 0.5 + factor * (entry.image - found.image)
-    shown = [
-        (_pixels(found.image), f"{shortened(label(found.target))} {found.probability:.0%}"),
+def _row(places: Any, fooling: Fooling, entry: Fooled, factor: float, theme: Theme) -> None:
+    label = fooling.model.label
+    change = 0.5 + factor * (entry.image - fooling.image)
+    panels = [
+        (_pixels(fooling.image), f"{shortened(label(fooling.target))} {fooling.probability:.0%}"),
         (_pixels(change), f"change × {factor:.0f}"),
         (_pixels(entry.image), f"{shortened(label(entry.target))} {entry.probability:.0%}"),
-        (overlay(found.explanation, found.image, theme), "why, before"),
+        (overlay(fooling.explanation, fooling.image, theme), "why, before"),
         (overlay(entry.explanation, entry.image, theme), "why, after"),
     ]
-    for place, (pixels, title) in zip(places, shown, strict=True):
+    for place, (pixels, title) in zip(places, panels, strict=True):
         place.imshow(pixels)
         place.set_title(title)
         place.set_xticks([])

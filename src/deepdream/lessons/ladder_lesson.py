@@ -107,6 +107,6 @@ def _plain(place: Any, values: Tensor, _: Theme) -> None:
 
 def _signed(place: Any, values: Tensor, theme: Theme) -> None:
     flat = values if values.dim() == 2 else values.sum(dim=0)
-    shown = flat.cpu().numpy()
-    limit = float(np.quantile(np.abs(shown), 0.995)) or 1.0
-    place.imshow(shown, cmap=theme.diverging, vmin=-limit, vmax=limit)
+    array = flat.cpu().numpy()
+    limit = float(np.quantile(np.abs(array), 0.995)) or 1.0
+    place.imshow(array, cmap=theme.diverging, vmin=-limit, vmax=limit)

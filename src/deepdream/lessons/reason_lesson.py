@@ -33,61 +33,59 @@ def reason(
     tell: Tell = in_silence,
 ) -> Exhibit:
     """The lesson: the reason for a prediction, dreamed; by one network or by several, each for its own first class."""
-    found = tuple(
+    reasons = tuple(
         find_reason(model, picture, target, layer=layer if index == 0 else None, seed=seed, tell=tell)
         for index, model in enumerate(models)
     )
     return Exhibit(
         name="reason",
         question="What does the reason for a prediction look like?",
-        answer=" ".join(_answer(entry) for entry in found),
+        answer=" ".join(_answer(entry) for entry in reasons),
         notes=NOTES,
-        numbers={"networks": [_numbers(entry) for entry in found]},
+        numbers={"networks": [_numbers(entry) for entry in reasons]},
         record=run_record(list(models), picture, seed=seed, decided_by=decided_by),
-        draw=lambda theme: draw_reasons(found, theme=theme),
-        tables=[_table(entry) for entry in found],
+        draw=lambda theme: draw_reasons(reasons, theme=theme),
+        tables=[_table(entry) for entry in reasons],
     )
 
 
-def _answer(found: Reason) -> str:
-    conductance = found.conductance
-    part = sum(float(conductance.scores[channel]) for channel in found.chosen)
-    chosen = ", ".join(map(str, found.chosen)) or "none"
+def _answer(reason: Reason) -> str:
+    conductance = reason.conductance
+    part = sum(float(conductance.scores[channel]) for channel in reason.chosen)
+    chosen = ", ".join(map(str, reason.chosen)) or "none"
     return (
-        f"{found.model.name} says “{conductance.label}” ({found.probability:.0%}). Its logit rises by "
-        f"{found.rise:.2f} above black; the channels of {conductance.layer} sum to that within "
+        f"{reason.model.name} says “{conductance.label}” ({reason.probability:.0%}). Its logit rises by "
+        f"{reason.rise:.2f} above black; the channels of {conductance.layer} sum to that within "
         f"{conductance.completeness_error:.1%}, and {chosen} give {part:.2f} of it. In its own dream of the class "
-        f"it sees it with {found.recognized:.0%}."
+        f"it sees it with {reason.recognized:.0%}."
     )
 
 
-def _numbers(found: Reason) -> dict[str, Any]:
-    conductance = found.conductance
+def _numbers(reason: Reason) -> dict[str, Any]:
+    conductance = reason.conductance
     return {
-        "model": found.model.name,
+        "model": reason.model.name,
         "label": conductance.label,
         "target": conductance.target,
-        "probability": found.probability,
+        "probability": reason.probability,
         "layer": conductance.layer,
-        "rise": found.rise,
+        "rise": reason.rise,
         "sum": float(conductance.scores.double().sum()),
         "completeness_error": conductance.completeness_error,
-        "channels": [{"channel": c, "score": float(conductance.scores[c])} for c in found.chosen],
-        "recognized_in_its_dream": found.recognized,
-        "caricatures": list(found.caricatures),
+        "channels": [{"channel": c, "score": float(conductance.scores[c])} for c in reason.chosen],
+        "recognized_in_its_dream": reason.recognized,
+        "caricatures": list(reason.caricatures),
         "notes": list(conductance.notes),
     }
 
 
-def _table(found: Reason) -> Grid:
-    scores = found.conductance.scores
+def _table(reason: Reason) -> Grid:
+    scores = reason.conductance.scores
     rows = [
-        (c, float(scores[c]), f"{float(scores[c]) / found.rise:.1%}" if found.rise else "-")
-        for c in found.chosen
+        (c, float(scores[c]), f"{float(scores[c]) / reason.rise:.1%}" if reason.rise else "-")
+        for c in reason.chosen
     ]
-    title = (
-        f"{found.model.name}: channels of {found.conductance.layer} that support “{found.conductance.label}”"
-    )
+    title = f"{reason.model.name}: channels of {reason.conductance.layer} that support “{reason.conductance.label}”"
     return Grid(title, ("channel", "logits", "share of the rise"), rows)
 
 
@@ -100,46 +98,46 @@ CAPTION = (
 
 
 @drawn
-def draw_reasons(found: Sequence[Reason], *, theme: Theme = Theme.LIGHT) -> Figure:
+def draw_reasons(reasons: Sequence[Reason], *, theme: Theme = Theme.LIGHT) -> Figure:
     """Three rows for each network."""
-    rows = 3 * len(found)
+    rows = 3 * len(reasons)
     canvas, axes = new_figure(
         rows, COLUMNS, title="The reason, dreamed", size=(17.5, 0.8 + 3.9 * rows), theme=theme
     )
-    for index, entry in enumerate(found):
+    for index, entry in enumerate(reasons):
         _reason_row(axes[3 * index], entry)
         _dream_row(axes[3 * index + 1], entry)
         _caricature_row(axes[3 * index + 2], entry)
-        if len(found) > 1:
+        if len(reasons) > 1:
             axes[3 * index][0].set_ylabel(entry.model.name, fontsize=16, fontweight="bold")
     for place in axes.flat:
         place.set_xticks([])
         place.set_yticks([])
         place.spines[:].set_visible(False)
-    alt = " ".join(_answer(entry) for entry in found)
+    alt = " ".join(_answer(entry) for entry in reasons)
     return Figure(canvas, CAPTION.format(method=METHOD), alt, {}, theme)
 
 
-def _reason_row(places: Any, found: Reason) -> None:
-    places[0].imshow(pixels_of(found.image))
-    places[0].set_title(f"{shortened(found.conductance.label)} {found.probability:.0%}")
-    for place, channel, pixels in zip(places[1:], found.chosen, found.features, strict=False):
+def _reason_row(places: Any, reason: Reason) -> None:
+    places[0].imshow(pixels_of(reason.image))
+    places[0].set_title(f"{shortened(reason.conductance.label)} {reason.probability:.0%}")
+    for place, channel, pixels in zip(places[1:], reason.chosen, reason.features, strict=False):
         place.imshow(pixels, interpolation="bilinear")
-        place.set_title(f"channel {channel}: {float(found.conductance.scores[channel]):+.2f}")
+        place.set_title(f"channel {channel}: {float(reason.conductance.scores[channel]):+.2f}")
 
 
-def _dream_row(places: Any, found: Reason) -> None:
-    shown = [
-        (found.dreamed_reason, "these, dreamed"),
-        (found.dreamed_class, f"dream: {shortened(found.conductance.label, 14)}"),
-        (found.explained, f"seen with {found.recognized:.0%}"),
+def _dream_row(places: Any, reason: Reason) -> None:
+    panels = [
+        (reason.dreamed_reason, "these, dreamed"),
+        (reason.dreamed_class, f"dream: {shortened(reason.conductance.label, 14)}"),
+        (reason.explained, f"seen with {reason.recognized:.0%}"),
     ]
-    for place, (pixels, title) in zip(places[1:], shown, strict=False):  # in the middle
+    for place, (pixels, title) in zip(places[1:], panels, strict=False):  # in the middle
         place.imshow(pixels)
         place.set_title(title)
 
 
-def _caricature_row(places: Any, found: Reason) -> None:
-    for place, (name, pixels) in zip(places, found.caricatures.items(), strict=False):
+def _caricature_row(places: Any, reason: Reason) -> None:
+    for place, (name, pixels) in zip(places, reason.caricatures.items(), strict=False):
         place.imshow(pixels)
         place.set_title(f"{name} caricatures")

@@ -89,35 +89,37 @@ def find_reason(
     name = layer or model.recommended_layer
     chosen_layers(model, [name])  # refuses a layer that cannot be pictured
     tell(f"reason: {model.name}, conductance of {name}")
-    found = explain_channels(model, image, target, layer=name, steps=PIECES)
+    scores = explain_channels(model, image, target, layer=name, steps=PIECES)
     chosen = [
-        c for c in found.scores.topk(min(CHANNELS, len(found.scores))).indices.tolist() if found.scores[c] > 0
+        c
+        for c in scores.scores.topk(min(CHANNELS, len(scores.scores))).indices.tolist()
+        if scores.scores[c] > 0
     ]
     fed = Picture(pixels_of(image), None, picture.name, picture.sha256)
-    tell(f"reason: {model.name}, its channels and “{found.label}” are dreamed")
-    dreamed = _dream_class(model, found.target, seed)
+    tell(f"reason: {model.name}, its channels and “{scores.label}” are dreamed")
+    dreamed = _dream_class(model, scores.target, seed)
     canvas = torch.from_numpy(dreamed).permute(2, 0, 1)[None].to(model.device)
     return Reason(
         model=model,
         image=image,
-        probability=_probability(model, image, found.target),
-        conductance=found,
+        probability=_probability(model, image, scores.target),
+        conductance=scores,
         chosen=tuple(chosen),
         features=tuple(picture_channels(model, name, chosen, seed=seed)) if chosen else (),
-        dreamed_reason=_dream(model, fed, reason_objective(found, chosen), seed),
+        dreamed_reason=_dream(model, fed, reason_objective(scores, chosen), seed),
         dreamed_class=dreamed,
-        recognized=_probability(model, canvas, found.target),
-        explained=overlay(explain(model, canvas, METHOD, found.target), canvas.cpu()),
+        recognized=_probability(model, canvas, scores.target),
+        explained=overlay(explain(model, canvas, METHOD, scores.target), canvas.cpu()),
         caricatures=_caricatures(model, fed, seed, tell),
     )
 
 
-def reason_objective(found: ChannelScores, chosen: Sequence[int]) -> str:
+def reason_objective(scores: ChannelScores, chosen: Sequence[int]) -> str:
     """The chosen channels, each by its share of what they explain together; the layer itself where none speaks."""
-    total = sum(float(found.scores[channel]) for channel in chosen)
+    total = sum(float(scores.scores[channel]) for channel in chosen)
     if not chosen or total <= 0:
-        return f"layer({found.layer})"
-    terms = [f"{float(found.scores[c]) / total:.4f}*channel({found.layer}, {c})" for c in chosen]
+        return f"layer({scores.layer})"
+    terms = [f"{float(scores.scores[c]) / total:.4f}*channel({scores.layer}, {c})" for c in chosen]
     return " + ".join(terms)
 
 
@@ -132,11 +134,11 @@ def _dream_class(model: Model, target: int, seed: int) -> NDArray[np.float32]:
 
 
 def _caricatures(model: Model, picture: Picture, seed: int, tell: Tell) -> dict[str, NDArray[np.float32]]:
-    found = {}
+    pictures = {}
     for name in [layer.name for layer in chosen_layers(model)][:COLUMNS]:
         tell(f"reason: {model.name}, caricature at {name}")
-        found[name] = _dream(model, picture, f"caricature({name})", seed)
-    return found
+        pictures[name] = _dream(model, picture, f"caricature({name})", seed)
+    return pictures
 
 
 @torch.no_grad()

@@ -35,45 +35,45 @@ def wrong_reasons(
     tell("wrong reasons: two networks are trained on marked digits")
     planted = plant_shortcut(seed=seed)
     tell(f"wrong reasons: {len(names or methods())} methods explain both")
-    found = sorted(catch(planted, names, seed=seed, tell=tell), key=lambda entry: -entry.cheater)
+    results = sorted(catch(planted, names, seed=seed, tell=tell), key=lambda entry: -entry.cheater)
     controls = control_shares(planted, seed=seed)
     return Exhibit(
         name="wrong-reasons",
         question="Is it right for the right reason, and would an explanation have told?",
-        answer=_answer(planted, found),
+        answer=_answer(planted, results),
         notes=NOTES,
-        numbers=_numbers(planted, found, controls),
+        numbers=_numbers(planted, results, controls),
         record=run_record(
             [planted.cheater, planted.honest],
             seed=seed,
             data="scikit-learn digits 3 and 8, enlarged to 32 x 32, three quarters for training",
             decided_by=decided_by,
         ),
-        draw=lambda theme: draw_shortcut(planted, found, controls, theme=theme),
-        tables=[_accuracy_table(planted), _method_table(found, controls)],
+        draw=lambda theme: draw_shortcut(planted, results, controls, theme=theme),
+        tables=[_accuracy_table(planted), _method_table(results, controls)],
     )
 
 
-def _answer(planted: Shortcut, found: Sequence[Caught]) -> str:
+def _answer(planted: Shortcut, results: Sequence[Caught]) -> str:
     a = planted.accuracies
-    telling = [entry.method for entry in found if entry.reveals]
-    silent = [entry.method for entry in found if not entry.reveals]
+    telling = [entry.method for entry in results if entry.reveals]
+    silent = [entry.method for entry in results if not entry.reveals]
     return (
         f"The cheater is right on {a['cheater', 'as trained']:.1%} of unseen pictures that are marked as in "
         f"training, on {a['cheater', 'nobody']:.1%} without marks and on {a['cheater', 'the others']:.1%} when the "
         f"other digit is marked (the honest network: {a['honest', 'as trained']:.1%}, {a['honest', 'nobody']:.1%}, "
-        f"{a['honest', 'the others']:.1%}). {len(telling)} of {len(found)} methods give it away, in every one of "
+        f"{a['honest', 'the others']:.1%}). {len(telling)} of {len(results)} methods give it away, in every one of "
         f"{len(planted.images)} pictures: {', '.join(telling) or 'none'}. Not so: {', '.join(silent) or 'none'}."
     )
 
 
-def _numbers(planted: Shortcut, found: Sequence[Caught], controls: dict[str, float]) -> dict[str, Any]:
+def _numbers(planted: Shortcut, results: Sequence[Caught], controls: dict[str, float]) -> dict[str, Any]:
     return {
         "accuracies": [
             {"network": network, "marked": who, "accuracy": value}
             for (network, who), value in planted.accuracies.items()
         ],
-        "methods": [vars(entry) for entry in found],
+        "methods": [vars(entry) for entry in results],
         "controls": controls,
         "pictures": len(planted.images),
     }
@@ -84,9 +84,9 @@ def _accuracy_table(planted: Shortcut) -> Grid:
     return Grid("Accuracy on unseen pictures", ("network", "who is marked", "accuracy"), rows)
 
 
-def _method_table(found: Sequence[Caught], controls: dict[str, float]) -> Grid:
+def _method_table(results: Sequence[Caught], controls: dict[str, float]) -> Grid:
     rows: list[Sequence[object]] = [
-        (e.method, round(e.cheater, 3), round(e.honest, 3), "yes" if e.reveals else "no") for e in found
+        (e.method, round(e.cheater, 3), round(e.honest, 3), "yes" if e.reveals else "no") for e in results
     ]
     rows += [(f"({name})", round(share, 3), None, "") for name, share in controls.items()]
     columns = ("method (control)", "cheater", "honest network", "gives it away")
@@ -103,21 +103,21 @@ CAPTION = (
 
 @drawn
 def draw_shortcut(
-    planted: Shortcut, found: Sequence[Caught], controls: dict[str, float], *, theme: Theme = Theme.LIGHT
+    planted: Shortcut, results: Sequence[Caught], controls: dict[str, float], *, theme: Theme = Theme.LIGHT
 ) -> Figure:
     """Accuracies, maps of both networks, and the table of methods as bars."""
     canvas, axes = new_figure(
         1, 2, title="Right for the wrong reason: which explanation tells?", size=(17, 10.4), theme=theme
     )
     axes[0][0].get_gridspec().set_width_ratios([1.2, 1])
-    _share_bars(axes[0][1], found, controls, theme)
-    left = axes[0][0].get_subplotspec().subgridspec(3, 4, height_ratios=[1.15, 1, 1])
+    _share_bars(axes[0][1], results, controls, theme)
+    cells = axes[0][0].get_subplotspec().subgridspec(3, 4, height_ratios=[1.15, 1, 1])
     axes[0][0].remove()
-    _accuracy_bars(canvas.add_subplot(left[0, :]), planted, theme)
-    shown = [entry.method for entry in (found[0], found[len(found) // 2], found[-1])]
+    _accuracy_bars(canvas.add_subplot(cells[0, :]), planted, theme)
+    methods = [entry.method for entry in (results[0], results[len(results) // 2], results[-1])]
     for row, model in enumerate((planted.cheater, planted.honest), 1):
-        _maps(canvas, left, row, planted, model, shown, theme)
-    return Figure(canvas, CAPTION, _answer(planted, found), {}, theme)
+        _maps(canvas, cells, row, planted, model, methods, theme)
+    return Figure(canvas, CAPTION, _answer(planted, results), {}, theme)
 
 
 def _accuracy_bars(place: Any, planted: Shortcut, theme: Theme) -> None:
@@ -136,14 +136,14 @@ def _accuracy_bars(place: Any, planted: Shortcut, theme: Theme) -> None:
 
 
 def _maps(
-    canvas: Any, grid: Any, row: int, planted: Shortcut, model: Model, shown: Sequence[str], theme: Theme
+    canvas: Any, grid: Any, row: int, planted: Shortcut, model: Model, methods: Sequence[str], theme: Theme
 ) -> None:
     image = planted.images[:1]
     first = canvas.add_subplot(grid[row, 0])
     first.imshow(image[0].permute(1, 2, 0).numpy())
     first.set_ylabel(model.name, fontsize=17, fontweight="bold")
     places = [first]
-    for column, method in enumerate(shown, 1):
+    for column, method in enumerate(methods, 1):
         place = canvas.add_subplot(grid[row, column])
         place.imshow(overlay(explain(model, image, method, 1, against=0), image, theme))
         if row == 1:
@@ -155,13 +155,13 @@ def _maps(
         place.spines[:].set_visible(False)
 
 
-def _share_bars(place: Any, found: Sequence[Caught], controls: dict[str, float], theme: Theme) -> None:
-    heights = np.arange(len(found))
+def _share_bars(place: Any, results: Sequence[Caught], controls: dict[str, float], theme: Theme) -> None:
+    heights = np.arange(len(results))
     limit = max(controls.values())
     place.axvspan(0, limit, color=theme.faint, alpha=0.45, linewidth=0)
-    place.barh(heights - 0.2, [e.cheater for e in found], 0.38, color=theme.positive, label="cheater")
-    place.barh(heights + 0.2, [e.honest for e in found], 0.38, color=theme.negative, label="honest")
-    place.set_yticks(heights, [f"{'✓ ' if e.reveals else ''}{e.method}" for e in found], fontsize=12)
-    place.set_ylim(len(found) - 0.4, -0.6)
+    place.barh(heights - 0.2, [e.cheater for e in results], 0.38, color=theme.positive, label="cheater")
+    place.barh(heights + 0.2, [e.honest for e in results], 0.38, color=theme.negative, label="honest")
+    place.set_yticks(heights, [f"{'✓ ' if e.reveals else ''}{e.method}" for e in results], fontsize=12)
+    place.set_ylim(len(results) - 0.4, -0.6)
     place.legend(loc="lower right")
     label(place, "share of the evidence on the mark", "", "✓: gives the cheater away")

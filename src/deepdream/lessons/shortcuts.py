@@ -158,13 +158,14 @@ def _share(planted: Shortcut, model: Model, image: Tensor, method: str, seed: in
 
 
 def _largest_control(planted: Shortcut, image: Tensor, seed: int) -> float:
-    return max(mass_inside(found, planted.mask) for found in control_maps(image, seed=seed).values())
+    return max(mass_inside(heatmap, planted.mask) for heatmap in control_maps(image, seed=seed).values())
 
 
 def control_shares(planted: Shortcut, *, seed: int = 0) -> dict[str, float]:
     """The mean share on the mark of maps that know nothing of a network, and of an even map."""
-    found = [control_maps(image[None], seed=seed) for image in planted.images]
+    controls = [control_maps(image[None], seed=seed) for image in planted.images]
     shares = {
-        name: float(np.mean([mass_inside(maps[name], planted.mask) for maps in found])) for name in found[0]
+        name: float(np.mean([mass_inside(maps[name], planted.mask) for maps in controls]))
+        for name in controls[0]
     }
     return {"even map": float(planted.mask.double().mean()), **shares}

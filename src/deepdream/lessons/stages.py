@@ -59,13 +59,13 @@ def chosen_layers(model: Model, names: Sequence[str] = ()) -> tuple[Layer, ...]:
         UsageError: a layer without positions.
     """
     if names:
-        found = [model.layer(name) for name in names]
-        for layer in found:
+        layers = [model.layer(name) for name in names]
+        for layer in layers:
             if not layer.spatial:
                 raise UsageError(
                     f"{layer.name} has no map of positions; choose another (`deepdream layers`)."
                 )
-        return tuple(sorted(found, key=lambda layer: layer.depth))
+        return tuple(sorted(layers, key=lambda layer: layer.depth))
     main = [layer for layer in model.layers.values() if layer.main and layer.spatial and layer.stage]
     main = main or [layer for layer in model.layers.values() if layer.spatial and layer.stage]
     if not main:
@@ -85,11 +85,11 @@ def climb_stages(
 ) -> tuple[Stage, ...]:
     """Every stage of a hierarchy, the earliest first."""
     fitted = fit_picture(picture, size)
-    found = []
+    stages = []
     for layer in chosen_layers(model, names):
         tell(f"hierarchy: {layer.name}")
-        found.append(_stage(model, picture, fitted, layer, size, seed))
-    return tuple(found)
+        stages.append(_stage(model, picture, fitted, layer, size, seed))
+    return tuple(stages)
 
 
 def _stage(model: Model, picture: Picture, fitted: Picture, layer: Layer, size: str, seed: int) -> Stage:
@@ -203,10 +203,10 @@ def _column(places: Any, pixels: NDArray[np.float32], stage: Stage, theme: Theme
     _receptive_field(places[0], pixels, stage.layer, theme)
     blank = np.full((8, 8, 3), 1.0 if theme is Theme.LIGHT else 0.09, np.float32)
     features, fires = [*stage.features, blank][:2], [*stage.places, blank][:2]
-    for place, shown in zip(
+    for place, panel in zip(
         places[1:], (features[0], fires[0], features[1], fires[1], stage.dreamed), strict=True
     ):
-        place.imshow(shown)
+        place.imshow(panel)
     for place, channel in zip((places[1], places[3]), stage.strongest, strict=False):
         place.set_title(f"channel {channel}", fontsize=14)
     for place in places:

@@ -28,43 +28,47 @@ MOVING_CAPTION = (
 
 
 @drawn
-def draw_trace(told: Trace, *, theme: Theme = Theme.LIGHT) -> Figure:
+def draw_trace(traced: Trace, *, theme: Theme = Theme.LIGHT) -> Figure:
     """Pictures above, curves below."""
     canvas, axes = new_figure(
         2, 4, title="What does the dream do to the prediction?", size=(17.5, 8.9), theme=theme
     )
     axes[0][0].get_gridspec().set_height_ratios([0.85, 1])
-    _pictures(canvas, axes[0], told)
-    _channel_bars(axes[0][3], told, theme)
-    _curves(axes[1], told, theme)
+    _pictures(canvas, axes[0], traced)
+    _channel_bars(axes[0][3], traced, theme)
+    _curves(axes[1], traced, theme)
     return Figure(
-        canvas, CAPTION.format(layer=told.layer), answer_of(told), {"objective": told.plan.objective}, theme
+        canvas,
+        CAPTION.format(layer=traced.layer),
+        answer_of(traced),
+        {"objective": traced.plan.objective},
+        theme,
     )
 
 
-def _pictures(canvas: Any, places: Sequence[Any], told: Trace) -> None:
+def _pictures(canvas: Any, places: Sequence[Any], traced: Trace) -> None:
     for place, image, row, name in (
-        (places[0], told.before, 0, "before"),
-        (places[1], told.after, -1, "after"),
+        (places[0], traced.before, 0, "before"),
+        (places[1], traced.after, -1, "after"),
     ):
         place.imshow(image[0].permute(1, 2, 0).numpy())
-        place.set_title(f"{name}: {_short(told, row)}")
+        place.set_title(f"{name}: {_short(traced, row)}")
         place.set_axis_off()
-    shown = places[2].imshow(told.change, cmap="inferno", vmin=0)
+    drawing = places[2].imshow(traced.change, cmap="inferno", vmin=0)
     places[2].set_title("where it changed")
     places[2].set_axis_off()
-    canvas.colorbar(shown, ax=places[2], shrink=0.7)
+    canvas.colorbar(drawing, ax=places[2], shrink=0.7)
 
 
-def _short(told: Trace, row: int) -> str:
-    index = int(told.logits[row].argmax())
-    return f"{shortened(told.model.label(index))} {float(told.probabilities[row, index]):.0%}"
+def _short(traced: Trace, row: int) -> str:
+    index = int(traced.logits[row].argmax())
+    return f"{shortened(traced.model.label(index))} {float(traced.probabilities[row, index]):.0%}"
 
 
-def _channel_bars(place: Any, told: Trace, theme: Theme) -> None:
-    chosen = told.changed_channels(min(6, told.channels.shape[1]))
+def _channel_bars(place: Any, traced: Trace, theme: Theme) -> None:
+    chosen = traced.changed_channels(min(6, traced.channels.shape[1]))
     heights = np.arange(len(chosen))
-    before, after = (told.channels[when, chosen].numpy() for when in (0, 1))
+    before, after = (traced.channels[when, chosen].numpy() for when in (0, 1))
     place.barh(heights - 0.2, before, 0.38, color=theme.faint, label="before")
     place.barh(heights + 0.2, after, 0.38, color=theme.positive, label="after")
     place.set_yticks(heights, [f"{channel}" for channel in chosen])
@@ -78,79 +82,79 @@ def _channel_bars(place: Any, told: Trace, theme: Theme) -> None:
 _DASHES = ("-", "--", ":", "-.")
 
 
-def _curves(places: Sequence[Any], told: Trace, theme: Theme) -> None:
-    steps = np.arange(len(told.logits))
-    probabilities = told.probabilities
-    for order, index in enumerate(told.followed()):
+def _curves(places: Sequence[Any], traced: Trace, theme: Theme) -> None:
+    steps = np.arange(len(traced.logits))
+    probabilities = traced.probabilities
+    for order, index in enumerate(traced.followed()):
         look: dict[str, Any] = {"color": theme.colors[order % 7], "linestyle": _DASHES[order % 4]}
-        places[0].plot(steps, probabilities[:, index], label=shortened(told.model.label(index)), **look)
-        places[1].plot(steps, told.logits[:, index], **look)
-    _animal_line(places[0], told, theme)
-    places[2].plot(steps, _risen(told), color=theme.positive)
-    places[3].plot(steps, told.distance, color=theme.negative)
+        places[0].plot(steps, probabilities[:, index], label=shortened(traced.model.label(index)), **look)
+        places[1].plot(steps, traced.logits[:, index], **look)
+    _animal_line(places[0], traced, theme)
+    places[2].plot(steps, _risen(traced), color=theme.positive)
+    places[3].plot(steps, traced.distance, color=theme.negative)
     places[0].set_ylim(-0.02, 1.02)
     places[0].figure.legend(*places[0].get_legend_handles_labels(), loc="outside right center", frameon=False)
     label(places[0], "step", "probability", "probability")
     label(places[1], "step", "logit", "logits of the same")
-    label(places[2], "step", "times the original's", f"activation, {shortened(told.layer)}")
+    label(places[2], "step", "times the original's", f"activation, {shortened(traced.layer)}")
     label(places[3], "step", "root mean square", "distance to the original")
     for place in places:
-        _mark_octaves(place, told, theme)
+        _mark_octaves(place, traced, theme)
 
 
-def _animal_line(place: Any, told: Trace, theme: Theme) -> None:
-    if knows_animals(told.model):
-        share = [share_of_animals(row).animals for row in told.probabilities]
+def _animal_line(place: Any, traced: Trace, theme: Theme) -> None:
+    if knows_animals(traced.model):
+        share = [share_of_animals(row).animals for row in traced.probabilities]
         place.plot(share, color=theme.ink, linewidth=4, alpha=0.5, label="all animals")
 
 
-def _risen(told: Trace) -> NDArray[np.float64]:
+def _risen(traced: Trace) -> NDArray[np.float64]:
     """The activation as a multiple of the original picture's; as it is where that is zero."""
-    start = float(told.activation[0])
-    return np.asarray(told.activation / (start if abs(start) > 1e-12 else 1.0))
+    start = float(traced.activation[0])
+    return np.asarray(traced.activation / (start if abs(start) > 1e-12 else 1.0))
 
 
-def _mark_octaves(place: Any, told: Trace, theme: Theme) -> None:
+def _mark_octaves(place: Any, traced: Trace, theme: Theme) -> None:
     place.grid(False, axis="x")
-    for row in range(2, len(told.octave)):
-        if told.octave[row] != told.octave[row - 1]:
+    for row in range(2, len(traced.octave)):
+        if traced.octave[row] != traced.octave[row - 1]:
             place.axvline(row - 0.5, color=theme.faint, linestyle=":", linewidth=1.5)
 
 
 @drawn
-def animate_trace(told: Trace, *, theme: Theme = Theme.LIGHT) -> Animation:
+def animate_trace(traced: Trace, *, theme: Theme = Theme.LIGHT) -> Animation:
     """The picture beside the curves, with a line that moves along them."""
     canvas, axes = new_figure(
         1, 3, title="What does the dream do to the prediction?", size=(15, 5.6), theme=theme
     )
     picture, chances, climb = axes[0]
-    shown = picture.imshow(told.frames[0][1].permute(1, 2, 0).numpy())
+    drawing = picture.imshow(traced.frames[0][1].permute(1, 2, 0).numpy())
     picture.set_axis_off()
-    _moving_curves(chances, climb, told, theme)
+    _moving_curves(chances, climb, traced, theme)
     now = [place.axvline(0, color=theme.ink, linewidth=2) for place in (chances, climb)]
 
     def update(index: int) -> None:
-        row, image = told.frames[index]
-        shown.set_data(image.permute(1, 2, 0).numpy())
+        row, image = traced.frames[index]
+        drawing.set_data(image.permute(1, 2, 0).numpy())
         for line in now:
             line.set_xdata([row, row])
 
-    figure = Figure(canvas, MOVING_CAPTION, answer_of(told), {}, theme)
-    return Animation(figure, update, len(told.frames), moving=lambda: (shown, *now))
+    figure = Figure(canvas, MOVING_CAPTION, answer_of(traced), {}, theme)
+    return Animation(figure, update, len(traced.frames), moving=lambda: (drawing, *now))
 
 
-def _moving_curves(chances: Any, climb: Any, told: Trace, theme: Theme) -> None:
-    steps = np.arange(len(told.logits))
-    for order, index in enumerate(told.followed(2)):
-        name = shortened(told.model.label(index))
-        chances.plot(steps, told.probabilities[:, index], label=name, linestyle=_DASHES[order % 4])
-    if knows_animals(told.model):
-        share = [share_of_animals(row).animals for row in told.probabilities]
+def _moving_curves(chances: Any, climb: Any, traced: Trace, theme: Theme) -> None:
+    steps = np.arange(len(traced.logits))
+    for order, index in enumerate(traced.followed(2)):
+        name = shortened(traced.model.label(index))
+        chances.plot(steps, traced.probabilities[:, index], label=name, linestyle=_DASHES[order % 4])
+    if knows_animals(traced.model):
+        share = [share_of_animals(row).animals for row in traced.probabilities]
         chances.plot(
             steps, share, color=theme.ink, linestyle="-", linewidth=4, alpha=0.5, label="all animals"
         )
     chances.figure.legend(*chances.get_legend_handles_labels(), loc="outside right center", frameon=False)
     chances.set_ylim(-0.02, 1.02)
     label(chances, "step", "probability", "what it says")
-    climb.plot(steps, _risen(told), color=theme.positive)
-    label(climb, "step", "times the original's", f"what was climbed: {shortened(told.layer)}")
+    climb.plot(steps, _risen(traced), color=theme.positive)
+    label(climb, "step", "times the original's", f"what was climbed: {shortened(traced.layer)}")

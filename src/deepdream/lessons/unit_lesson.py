@@ -36,70 +36,71 @@ def unit(
     tell: Tell = in_silence,
 ) -> Exhibit:
     """The lesson: one channel from three sides, and a caption of honest doubt."""
-    found = portray(model, name, pictures, seed=seed, tell=tell)
+    portrait = portray(model, name, pictures, seed=seed, tell=tell)
     return Exhibit(
         name="unit",
-        question=f"What is channel {found.channel} of {found.layer.name}?",
-        answer=_answer(model, found),
+        question=f"What is channel {portrait.channel} of {portrait.layer.name}?",
+        answer=_answer(model, portrait),
         notes=NOTES,
-        numbers=_numbers(model, found),
+        numbers=_numbers(model, portrait),
         record=run_record(
             [model], seed=seed, data=f"{len(pictures)} pictures searched", decided_by=decided_by
         ),
-        draw=lambda theme: draw_unit(model, found, theme=theme),
-        tables=[_table(model, found)],
+        draw=lambda theme: draw_unit(model, portrait, theme=theme),
+        tables=[_table(model, portrait)],
     )
 
 
-def _answer(model: Model, found: Portrait) -> str:
-    best, middle = found.crops[0], float(np.median(found.peaks))
+def _answer(model: Model, portrait: Portrait) -> str:
+    best, middle = portrait.crops[0], float(np.median(portrait.peaks))
     fed = ", ".join(
-        shortened(model.label(i), 30) for i in found.feeds.topk(min(3, len(found.feeds))).indices.tolist()
+        shortened(model.label(i), 30)
+        for i in portrait.feeds.topk(min(3, len(portrait.feeds))).indices.tolist()
     )
     words = (
-        f"Among {len(found.peaks)} pictures it is highest in {best.picture} ({best.value:.3g}; the median picture's "
+        f"Among {len(portrait.peaks)} pictures it is highest in {best.picture} ({best.value:.3g}; the median picture's "
         f"peak is {middle:.3g}). A little more of it raises above all: {fed}."
     )
-    return f"{words} {_doubt(found)}"
+    return f"{words} {_doubt(portrait)}"
 
 
-def _doubt(found: Portrait) -> str:
-    best = found.crops[0].value
-    times = f"{found.dreamed_peak / best:.1f} times" if best > 0 else "far beyond"
+def _doubt(portrait: Portrait) -> str:
+    best = portrait.crops[0].value
+    times = f"{portrait.dreamed_peak / best:.1f} times" if best > 0 else "far beyond"
     return (
         f"Doubt it: the made picture excites the channel {times} as much as the best photograph, so it shows an "
-        f"extreme; {len(found.peaks)} pictures are few; and a channel may answer to several things."
+        f"extreme; {len(portrait.peaks)} pictures are few; and a channel may answer to several things."
     )
 
 
-def _numbers(model: Model, found: Portrait) -> dict[str, Any]:
-    top = found.feeds.topk(min(10, len(found.feeds))).indices.tolist()
-    low = (-found.feeds).topk(min(10, len(found.feeds))).indices.tolist()
+def _numbers(model: Model, portrait: Portrait) -> dict[str, Any]:
+    top = portrait.feeds.topk(min(10, len(portrait.feeds))).indices.tolist()
+    low = (-portrait.feeds).topk(min(10, len(portrait.feeds))).indices.tolist()
     return {
         "model": model.name,
-        "layer": found.layer.name,
-        "channel": found.channel,
-        "receptive_field": found.layer.receptive_field,
-        "crops": [{"picture": crop.picture, "value": crop.value} for crop in found.crops],
-        "peaks": list(found.peaks),
-        "dreamed_peak": found.dreamed_peak,
-        "feeds": [_class(model, found, i) for i in top],
-        "starves": [_class(model, found, i) for i in low],
+        "layer": portrait.layer.name,
+        "channel": portrait.channel,
+        "receptive_field": portrait.layer.receptive_field,
+        "crops": [{"picture": crop.picture, "value": crop.value} for crop in portrait.crops],
+        "peaks": list(portrait.peaks),
+        "dreamed_peak": portrait.dreamed_peak,
+        "feeds": [_class(model, portrait, i) for i in top],
+        "starves": [_class(model, portrait, i) for i in low],
     }
 
 
-def _class(model: Model, found: Portrait, index: int) -> dict[str, Any]:
-    return {"index": index, "label": model.label(index), "logits_per_sd": float(found.feeds[index])}
+def _class(model: Model, portrait: Portrait, index: int) -> dict[str, Any]:
+    return {"index": index, "label": model.label(index), "logits_per_sd": float(portrait.feeds[index])}
 
 
-def _ends(found: Portrait, count: int) -> list[int]:
+def _ends(portrait: Portrait, count: int) -> list[int]:
     """The classes it feeds most, and those it starves most, in falling order."""
-    order = found.feeds.argsort(descending=True).tolist()
+    order = portrait.feeds.argsort(descending=True).tolist()
     return order if len(order) <= 2 * count else [*order[:count], *order[-count:]]
 
 
-def _table(model: Model, found: Portrait) -> Grid:
-    rows = [(model.label(i), float(found.feeds[i])) for i in _ends(found, FED)]
+def _table(model: Model, portrait: Portrait) -> Grid:
+    rows = [(model.label(i), float(portrait.feeds[i])) for i in _ends(portrait, FED)]
     return Grid("What it feeds and starves", ("class", "logits per standard deviation"), rows)
 
 
@@ -112,18 +113,18 @@ CAPTION = (
 
 
 @drawn
-def draw_unit(model: Model, found: Portrait, *, theme: Theme = Theme.LIGHT) -> Figure:
+def draw_unit(model: Model, portrait: Portrait, *, theme: Theme = Theme.LIGHT) -> Figure:
     """Features above, crops below, classes at the right."""
-    title = f"What is channel {found.channel} of {found.layer.name}?"
+    title = f"What is channel {portrait.channel} of {portrait.layer.name}?"
     canvas, axes = new_figure(2, 5, title=title, size=(18, 8.2), theme=theme)
     axes[0][0].get_gridspec().set_width_ratios([1, 1, 1, 1, 1.25])
-    features = [*found.wants, found.shuns]
+    features = [*portrait.wants, portrait.shuns]
     for place, pixels, name in zip(
         axes[0], features, ("wants", "another start", "a third", "is silenced by"), strict=False
     ):
         _show(place, pixels, name)
     blank = [Crop("", 0.0, np.full((4, 4, 3), 1.0 if theme is Theme.LIGHT else 0.08, np.float32))] * CROPS
-    for place, crop in zip(axes[1], [*found.crops, *blank][:CROPS], strict=False):
+    for place, crop in zip(axes[1], [*portrait.crops, *blank][:CROPS], strict=False):
         _show(place, crop.pixels, f"{shortened(crop.picture)} {crop.value:.3g}" if crop.picture else "")
         if crop.picture:
             look: dict[str, Any] = {"marker": "o", "markersize": 26, "fillstyle": "none"}
@@ -132,11 +133,11 @@ def draw_unit(model: Model, found: Portrait, *, theme: Theme = Theme.LIGHT) -> F
     grid = axes[0][4].get_subplotspec().get_gridspec()
     axes[0][4].remove()
     axes[1][4].remove()
-    _bars(canvas.add_subplot(grid[:, 4]), model, found, theme)
+    _bars(canvas.add_subplot(grid[:, 4]), model, portrait, theme)
     caption = CAPTION.format(
-        channel=found.channel, layer=found.layer.name, count=len(found.peaks), doubt=_doubt(found)
+        channel=portrait.channel, layer=portrait.layer.name, count=len(portrait.peaks), doubt=_doubt(portrait)
     )
-    return Figure(canvas, caption, _answer(model, found), {}, theme)
+    return Figure(canvas, caption, _answer(model, portrait), {}, theme)
 
 
 def _show(place: Any, pixels: NDArray[np.float32], name: str) -> None:
@@ -145,9 +146,9 @@ def _show(place: Any, pixels: NDArray[np.float32], name: str) -> None:
     place.set_axis_off()
 
 
-def _bars(place: Any, model: Model, found: Portrait, theme: Theme) -> None:
-    chosen = _ends(found, FED)
-    values = [float(found.feeds[index]) for index in chosen]
+def _bars(place: Any, model: Model, portrait: Portrait, theme: Theme) -> None:
+    chosen = _ends(portrait, FED)
+    values = [float(portrait.feeds[index]) for index in chosen]
     colors = [theme.positive if value > 0 else theme.negative for value in values]
     place.barh(range(len(chosen)), values, color=colors)
     place.set_yticks(range(len(chosen)), [shortened(model.label(index), 16) for index in chosen], fontsize=13)

@@ -98,7 +98,9 @@ def portray(
     fitted = [fit_picture(picture, SIZE) for picture in pictures]
     maps = [activation_map(model, picture.tensor(), name)[channel] for picture in fitted]
     crops = [
-        crop for picture, found in zip(fitted, maps, strict=True) for crop in _peaks(picture, found, layer)
+        crop
+        for picture, activation in zip(fitted, maps, strict=True)
+        for crop in _peaks(picture, activation, layer)
     ]
     own = torch.from_numpy(wants[0][0]).permute(2, 0, 1)[None]
     return Portrait(
@@ -110,43 +112,44 @@ def portray(
         feeds=fed_classes(
             model, [model.crop(picture.tensor()) for picture in fitted[:CROPS]], layer, channel
         ),
-        peaks=tuple(float(found.max()) for found in maps),
+        peaks=tuple(float(activation.max()) for activation in maps),
         dreamed_peak=float(activation_map(model, own, name)[channel].max()),
     )
 
 
-def _peaks(picture: Picture, found: Tensor, layer: Layer) -> list[Crop]:
+def _peaks(picture: Picture, activation: Tensor, layer: Layer) -> list[Crop]:
     """The highest place of a map (h, w), and the highest beyond the square that its unit sees."""
-    left = found.clone()
+    remaining = activation.clone()
     crops: list[Crop] = []
     side = min(layer.receptive_field or 10**6, picture.height, picture.width)
-    while len(crops) < 2 and left.isfinite().any():
-        index = int(left.argmax())
-        place = (index // left.shape[1], index % left.shape[1])
-        crops.append(_cut(picture, found, place, side))
+    while len(crops) < 2 and remaining.isfinite().any():
+        index = int(remaining.argmax())
+        place = (index // remaining.shape[1], index % remaining.shape[1])
+        crops.append(_cut(picture, activation, place, side))
         rows, columns = (
             slice(max(0, at - reach), at + reach + 1)
-            for at, reach in zip(place, _reach(picture, found, side), strict=True)
+            for at, reach in zip(place, _reach(picture, activation, side), strict=True)
         )
-        left[rows, columns] = -torch.inf
+        remaining[rows, columns] = -torch.inf
     return crops
 
 
-def _reach(picture: Picture, found: Tensor, side: int) -> list[int]:
+def _reach(picture: Picture, activation: Tensor, side: int) -> list[int]:
     """How many positions of the map ``side`` pixels are, down and across."""
-    sizes = zip(found.shape, (picture.height, picture.width), strict=True)
+    sizes = zip(activation.shape, (picture.height, picture.width), strict=True)
     return [max(1, round(side * cells / pixels)) for cells, pixels in sizes]
 
 
-def _cut(picture: Picture, found: Tensor, place: tuple[int, int], side: int) -> Crop:
+def _cut(picture: Picture, activation: Tensor, place: tuple[int, int], side: int) -> Crop:
     """The square of ``side`` pixels around a position of the map, moved inside the picture."""
     sizes = (picture.height, picture.width)
     middle = [
-        int((at + 0.5) * pixels / cells) for at, cells, pixels in zip(place, found.shape, sizes, strict=True)
+        int((at + 0.5) * pixels / cells)
+        for at, cells, pixels in zip(place, activation.shape, sizes, strict=True)
     ]
     top, left = (min(max(0, at - side // 2), pixels - side) for at, pixels in zip(middle, sizes, strict=True))
     square = picture.pixels[top : top + side, left : left + side]
-    return Crop(picture.name, float(found[place]), square, (middle[0] - top, middle[1] - left))
+    return Crop(picture.name, float(activation[place]), square, (middle[0] - top, middle[1] - left))
 
 
 @torch.no_grad()

@@ -73,9 +73,9 @@ def target_of(entry: CatalogEntry) -> Path:
 def places(entry: CatalogEntry) -> Iterator[WeightLocation]:
     """Every place to look for ``entry``, the first choice first, whether or not anything is there."""
     if entry.package:
-        found = EMBEDDED[entry.name].find()
-        if found is not None:
-            yield WeightLocation(found, f"package {entry.package}")
+        paths = EMBEDDED[entry.name].find()
+        if paths is not None:
+            yield WeightLocation(paths, f"package {entry.package}")
     yield WeightLocation(target_of(entry), f"file {entry.file} from {entry.source}", ours=True)
     if entry.source == "torchvision":
         yield WeightLocation(torch_folder() / entry.file, f"file {entry.file} from torchvision")

@@ -52,7 +52,7 @@ def find_entry(name: str) -> CatalogEntry:
         from deepdream.models.timm_networks import entry
 
         return entry(name)
-    known = {key.casefold(): found for key, found in catalog().items()}
+    known = {key.casefold(): entry for key, entry in catalog().items()}
     if name.casefold() not in known:
         raise UnknownNameError("model", name, catalog(), listing="deepdream models")
     return known[name.casefold()]

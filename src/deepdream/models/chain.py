@@ -51,30 +51,30 @@ class Chain:
             return self.step_by_step(x)
         if not (torch.is_grad_enabled() and x.requires_grad):
             return self.run(x, None)
-        found: Tensor = _Run.apply(x, self)
-        return found
+        output: Tensor = _Run.apply(x, self)
+        return output
 
-    def run(self, x: Tensor, kept: list[Tensor] | None) -> Tensor:
-        """The output; the results of the ReLU6s are appended to ``kept``."""
+    def run(self, x: Tensor, saved: list[Tensor] | None) -> Tensor:
+        """The output; the results of the ReLU6s are appended to ``saved``."""
         fused = self._fused(x)
         if fused is not None:
-            return fused.run(x, kept)
+            return fused.run(x, saved)
         y = x
         for frozen, bounded in self.links:
             y = frozen(y, bounded=bounded)
-            if bounded and kept is not None:
-                kept.append(y)
+            if bounded and saved is not None:
+                saved.append(y)
         return y.add_(x) if self.skip else y
 
-    def pull_back(self, gradient: Tensor, x: Tensor, kept: list[Tensor]) -> Tensor:
+    def pull_back(self, gradient: Tensor, x: Tensor, saved: list[Tensor]) -> Tensor:
         """The gradient with respect to ``x``; of what came, nothing is changed."""
         fused = self._fused(x)
         if fused is not None:
-            return fused.pull_back(gradient, x, kept)
+            return fused.pull_back(gradient, x, saved)
         moved = gradient
         for frozen, bounded in reversed(self.links):
-            result = kept.pop() if bounded else None
-            before = kept[-1] if kept else x
+            result = saved.pop() if bounded else None
+            before = saved[-1] if saved else x
             moved = frozen.pull_back(moved, before.shape, before, result, owned=moved is not gradient)
         return moved.add_(gradient) if self.skip else moved
 
@@ -87,17 +87,17 @@ class Chain:
 class _Run(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, x: Tensor, chain: Chain) -> Tensor:
-        kept: list[Tensor] = []
-        y = chain.run(x, kept)
+        saved: list[Tensor] = []
+        y = chain.run(x, saved)
         ctx.chain = chain
-        ctx.save_for_backward(x, *kept)
+        ctx.save_for_backward(x, *saved)
         return y
 
     @staticmethod
     def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, None]:
         (gradient,) = gradients
-        x, *kept = ctx.saved_tensors
+        x, *saved = ctx.saved_tensors
         if torch.is_grad_enabled():  # a gradient of the gradient is wanted
             (moved,) = torch.autograd.grad(ctx.chain.step_by_step(x), x, gradient, create_graph=True)
             return moved, None
-        return ctx.chain.pull_back(gradient, x, kept), None
+        return ctx.chain.pull_back(gradient, x, saved), None

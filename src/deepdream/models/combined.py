@@ -80,22 +80,22 @@ class Networks(Model):
     def activations(self, image: Tensor, layers: Iterable[str]) -> dict[str, Tensor]:
         """As ``Model.activations``; every network with a named layer runs once."""
         names = list(dict.fromkeys(layers))
-        found: dict[str, Tensor] = {}
-        for network, asked in self._by_network(names).items():
+        outputs: dict[str, Tensor] = {}
+        for network, names_of in self._by_network(names).items():
             if network:
-                answers = self.others[network].activations(image, asked.values())
+                answers = self.others[network].activations(image, names_of.values())
             else:
-                answers = super().activations(image, asked.values())
-            found |= {name: answers[inner] for name, inner in asked.items()}
-        return {name: found[name] for name in names}
+                answers = super().activations(image, names_of.values())
+            outputs |= {name: answers[inner] for name, inner in names_of.items()}
+        return {name: outputs[name] for name in names}
 
     def minimum_size(self, layers: Iterable[str]) -> int:
         sizes = [1]
-        for network, asked in self._by_network(list(layers)).items():
+        for network, names_of in self._by_network(list(layers)).items():
             if network:
-                sizes.append(self.others[network].minimum_size(asked.values()))
+                sizes.append(self.others[network].minimum_size(names_of.values()))
             else:
-                sizes.append(super().minimum_size(asked.values()))
+                sizes.append(super().minimum_size(names_of.values()))
         return max(sizes)
 
     def positions(self, layer: str, height: int, width: int) -> int:
@@ -112,12 +112,12 @@ class Networks(Model):
 
     def _by_network(self, names: list[str]) -> dict[str, dict[str, str]]:
         """For every network the layers asked of it, as they are called here and there."""
-        asked: dict[str, dict[str, str]] = {}
+        names_of: dict[str, dict[str, str]] = {}
         for name in names:
             prefix, _, inner = name.rpartition("/")
             self._whose(name)
-            asked.setdefault(prefix, {})[name] = inner
-        return asked
+            names_of.setdefault(prefix, {})[name] = inner
+        return names_of
 
 
 def combine_networks(models: Sequence[Model], *, named: bool = False) -> Model:

@@ -240,6 +240,6 @@ def _stages(scaling: Scaling) -> list[nn.Sequential]:
 
 def _width(channels: int, factor: float) -> int:
     """``channels * factor`` rounded to a multiple of 8, never down by more than a tenth."""
-    wanted = channels * factor
-    rounded = max(8, int(wanted + 4) // 8 * 8)
-    return rounded + 8 if rounded < 0.9 * wanted else rounded
+    width = channels * factor
+    rounded = max(8, int(width + 4) // 8 * 8)
+    return rounded + 8 if rounded < 0.9 * width else rounded

@@ -101,18 +101,18 @@ class Frozen:
         kernel, (padding, stride) = self.weight.shape[2], (self.padding[1], self.stride[1])
         if self._back is not None:
             return self._back(gradient, [kernel - 1, padding])
-        left = (width + 2 * padding - kernel) % stride
+        rest = (width + 2 * padding - kernel) % stride
         return F.conv_transpose2d(
-            gradient, self.weight, None, self.stride, (0, padding), (0, left), self.groups, self.dilation
+            gradient, self.weight, None, self.stride, (0, padding), (0, rest), self.groups, self.dilation
         )
 
     def differentiable_pull_back(self, gradient: Tensor, x: Tensor) -> Tensor:
         """The same by torch's own operation."""
-        found: Tensor = torch.ops.aten.convolution_backward(
+        pulled: Tensor = torch.ops.aten.convolution_backward(
             gradient, x, self.weight, None, self.stride, self.padding, self.dilation, False, [0, 0], self.groups,
             [True, False, False],
         )[0]  # fmt: skip
-        return found
+        return pulled
 
     def _transposed(self) -> Tensor | None:
         """The kernels of the convolution that pulls a gradient back, where it has this one's own geometry."""
@@ -146,8 +146,8 @@ class FrozenConv2d(nn.Conv2d):
     def forward(self, x: Tensor) -> Tensor:
         if x.dim() != 4:
             return super().forward(x)
-        found: Tensor = _Convolution.apply(x, self.frozen)
-        return found
+        output: Tensor = _Convolution.apply(x, self.frozen)
+        return output
 
 
 class _Convolution(torch.autograd.Function):
@@ -170,12 +170,12 @@ class _Convolution(torch.autograd.Function):
 
 def freeze_convolutions(network: nn.Module) -> None:
     """Put a ``FrozenConv2d`` in the place of every plain convolution of ``network``, under the same name."""
-    made: dict[nn.Module, FrozenConv2d] = {}
+    copies: dict[nn.Module, FrozenConv2d] = {}
     for parent in list(network.modules()):
         for name, child in list(parent.named_children()):
             if isinstance(child, nn.Conv2d) and _is_plain(child):
-                made[child] = made.get(child) or FrozenConv2d(child)
-                setattr(parent, name, made[child])
+                copies[child] = copies.get(child) or FrozenConv2d(child)
+                setattr(parent, name, copies[child])
 
 
 def _is_plain(module: nn.Conv2d) -> bool:
@@ -196,5 +196,7 @@ def has_hooks(module: nn.Module) -> bool:
 def masked(gradient: Tensor, result: Tensor, *, into: Tensor | None) -> Tensor:
     """``gradient`` where the ReLU6 that gave ``result`` was open, written to ``into`` or to a tensor of its own."""
     into = torch.empty_like(result) if into is None else into
-    found: Tensor = torch.ops.aten.hardtanh_backward.grad_input(gradient, result, 0.0, 6.0, grad_input=into)
-    return found
+    masked_gradient: Tensor = torch.ops.aten.hardtanh_backward.grad_input(
+        gradient, result, 0.0, 6.0, grad_input=into
+    )
+    return masked_gradient

@@ -45,10 +45,10 @@ class Kernels:
             if self._packed is None:
                 self._packed = self._pack(x, padding)
             activation: tuple[str, list[float]] = ("hardtanh", [0.0, 6.0]) if bounded else ("none", [])
-            found: Tensor = torch.ops.mkldnn._convolution_pointwise(
+            output: Tensor = torch.ops.mkldnn._convolution_pointwise(
                 x, self._packed, self.bias, padding, self.stride, self.dilation, self.groups, *activation, ""
             )
-            return found
+            return output
         y = F.conv2d(x, self.weight, self.bias, self.stride, padding, self.dilation, self.groups)
         return y.clamp_(0, 6) if bounded else y
 
@@ -84,11 +84,11 @@ class Stem:
     def pull_back(self, gradient: Tensor, size: torch.Size, result: Tensor | None) -> Tensor:
         """(B, C', h, w) -> (B, C, H, W) of ``size``; ``result`` is that of a ReLU6 that the gradient meets first."""
         gradient = gradient.contiguous(memory_format=torch.channels_last)
-        found = torch.empty(size, memory_format=torch.channels_last)
+        pulled = torch.empty(size, memory_format=torch.channels_last)
         native.call(
-            "pull_back_stem", _Stem, gradient, found, result=result, kernel=self._kernel, **self._geometry
+            "pull_back_stem", _Stem, gradient, pulled, result=result, kernel=self._kernel, **self._geometry
         )
-        return found
+        return pulled
 
 
 class Phases:

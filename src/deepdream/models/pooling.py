@@ -22,8 +22,8 @@ class FastMaxPool2d(nn.MaxPool2d):
 
     def forward(self, x: Tensor) -> Tensor:
         if not self._suits(x):
-            found: Tensor = super().forward(x)
-            return found
+            output: Tensor = super().forward(x)
+            return output
         if not (torch.is_grad_enabled() and x.requires_grad):
             return self.pool(x, None)
         pooled: Tensor = _Pooling.apply(x, self)
@@ -43,9 +43,9 @@ class FastMaxPool2d(nn.MaxPool2d):
     def pull_back(self, gradient: Tensor, x: Tensor, place: Tensor) -> Tensor:
         """The gradient with respect to ``x``, from that of the output."""
         gradient = gradient.contiguous(memory_format=torch.channels_last)
-        found = torch.empty_like(x, memory_format=torch.channels_last)
-        native.call("pull_back_pool", _Pool, gradient, found, place=place, **self._geometry(x))
-        return found
+        pulled = torch.empty_like(x, memory_format=torch.channels_last)
+        native.call("pull_back_pool", _Pool, gradient, pulled, place=place, **self._geometry(x))
+        return pulled
 
     def size_of(self, x: Tensor) -> tuple[int, int]:
         """Rows and columns of the output; a last window that would begin behind the picture is left out."""
@@ -89,8 +89,8 @@ class _Pooling(torch.autograd.Function):
         (gradient,) = gradients
         x, place = ctx.saved_tensors
         if torch.is_grad_enabled():  # a gradient of the gradient is wanted
-            (found,) = torch.autograd.grad(ctx.pooling.plain(x), x, gradient, create_graph=True)
-            return found, None
+            (pulled,) = torch.autograd.grad(ctx.pooling.plain(x), x, gradient, create_graph=True)
+            return pulled, None
         return ctx.pooling.pull_back(gradient, x, place), None
 
 

@@ -64,8 +64,8 @@ class Passage:
 
     def leave(self, y: Tensor) -> Tensor:
         """An output in float32; its gradient goes back in the network's precision."""
-        left: Tensor = _Leave.apply(y, self) if self.dtype else y
-        return left
+        output: Tensor = _Leave.apply(y, self) if self.dtype else y
+        return output
 
 
 class _Enter(torch.autograd.Function):

@@ -74,8 +74,8 @@ class _Redirected(torch.autograd.Function):
         # Scores are climbed here; lucid descends a loss, so its signs are the other way round.
         outward = (low & (gradient < 0)) | (high & (gradient > 0))
         redirected = torch.where(low | high, gradient, through).masked_fill(outward, 0.0)
-        got, all_of_it = (part.flatten(1).norm(dim=1) for part in (through, gradient))
-        nothing = (got <= ctx.faint * all_of_it).reshape(-1, *[1] * (gradient.dim() - 1))
+        passed, all_of_it = (part.flatten(1).norm(dim=1) for part in (through, gradient))
+        nothing = (passed <= ctx.faint * all_of_it).reshape(-1, *[1] * (gradient.dim() - 1))
         return torch.where(nothing, redirected, through), None
 
 

@@ -44,30 +44,30 @@ class Residual:
         """Whether the kernels take ``x`` (B, C, H, W)."""
         return native.usable(x, len(self.filter.weight))
 
-    def run(self, x: Tensor, kept: list[Tensor] | None) -> Tensor:
-        """The output; what the way back wants is appended to ``kept``."""
+    def run(self, x: Tensor, saved: list[Tensor] | None) -> Tensor:
+        """The output; what the way back wants is appended to ``saved``."""
         x = x.contiguous(memory_format=torch.channels_last)
         size = self.filter.size_of(x.shape)
         y = torch.empty((len(x), len(self.narrow.weight), *size), memory_format=torch.channels_last)
         before = behind = None
-        if kept is not None:
+        if saved is not None:
             behind = self._bits(len(x), *size)
             before = None if self.widen is None else self._bits(len(x), *x.shape[-2:])
-            kept += [behind] if before is None else [before, behind]
+            saved += [behind] if before is None else [before, behind]
         added = x if self.skip else None
         self._pass(x, y, added=added, open_in=before, open_out=behind, **self._forward)
         return y
 
-    def pull_back(self, gradient: Tensor, x: Tensor, kept: list[Tensor]) -> Tensor:
+    def pull_back(self, gradient: Tensor, x: Tensor, saved: list[Tensor]) -> Tensor:
         """The gradient with respect to ``x``, from that of the output."""
         gradient = gradient.contiguous(memory_format=torch.channels_last)
-        found = torch.empty_like(x, memory_format=torch.channels_last)
-        *before, behind = kept
+        pulled = torch.empty_like(x, memory_format=torch.channels_last)
+        *before, behind = saved
         within = self.skip and self.widen is not None  # the pass ends behind the filter where nothing widens
         added = gradient if within else None
         bits = {"open_in": behind, "open_out": before[0] if before else None}
-        self._pass(gradient, found, added=added, transposed=1, **bits, **self._back)
-        return found.add_(gradient) if self.skip and not within else found
+        self._pass(gradient, pulled, added=added, transposed=1, **bits, **self._back)
+        return pulled.add_(gradient) if self.skip and not within else pulled
 
     def _bits(self, pictures: int, rows: int, columns: int) -> Tensor:
         return torch.empty((pictures, rows, columns, len(self.filter.weight) // 8), dtype=torch.uint8)

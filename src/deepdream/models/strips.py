@@ -54,8 +54,8 @@ class Strips:
         """Whether ``x`` (B, C, H, W) is so large that strips are faster."""
         return one_dnn(x) and len(x) * x.shape[2] * self._row(x) > _CACHED
 
-    def run(self, x: Tensor, kept: list[Tensor] | None) -> Tensor:
-        """The output; what the way back wants to know of the filtered strips is appended to ``kept``."""
+    def run(self, x: Tensor, saved: list[Tensor] | None) -> Tensor:
+        """The output; what the way back wants to know of the filtered strips is appended to ``saved``."""
         height, width = self.filter.size_of(x.shape)
         like = torch.empty(
             (len(x), len(self.narrow.weight), height, width), memory_format=torch.channels_last
@@ -64,26 +64,26 @@ class Strips:
             for rows in self._strips(x):
                 y, filtered = self._forward(x[i : i + 1], rows)
                 like[i : i + 1, :, rows.first : rows.last] = y
-                if kept is not None:
-                    kept.append(filtered)
+                if saved is not None:
+                    saved.append(filtered)
         return like.add_(x) if self.skip else like
 
-    def pull_back(self, gradient: Tensor, x: Tensor, kept: list[Tensor]) -> Tensor:
+    def pull_back(self, gradient: Tensor, x: Tensor, saved: list[Tensor]) -> Tensor:
         """The gradient with respect to ``x``, from that of the output."""
-        found = torch.empty_like(x, memory_format=torch.channels_last)
-        filtered = iter(kept)
+        pulled = torch.empty_like(x, memory_format=torch.channels_last)
+        filtered = iter(saved)
         for i in range(len(x)):
-            one, done = slice(i, i + 1), 0
+            one, complete = slice(i, i + 1), 0
             for rows in self._strips(x):
                 part = gradient[one, :, rows.first : rows.last]
                 low, high, moved = self._backward(part, x[one], rows, next(filtered))
-                found[one, :, low:done] += moved[
-                    :, :, : done - low
+                pulled[one, :, low:complete] += moved[
+                    :, :, : complete - low
                 ]  # neighbors reach a few rows into each other
-                found[one, :, done:high] = moved[:, :, done - low :]
-                done = high
-            found[one, :, done:] = 0
-        return found.add_(gradient) if self.skip else found
+                pulled[one, :, complete:high] = moved[:, :, complete - low :]
+                complete = high
+            pulled[one, :, complete:] = 0
+        return pulled.add_(gradient) if self.skip else pulled
 
     def _forward(self, x: Tensor, rows: _Rows) -> tuple[Tensor, Tensor]:
         wide = self.widen(x[:, :, rows.low : rows.high], bounded=True)

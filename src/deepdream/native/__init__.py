@@ -43,18 +43,18 @@ def library() -> ctypes.CDLL | None:
         if not path.is_file():
             continue
         try:
-            found = ctypes.CDLL(str(path))  # finds the OpenMP that torch has loaded
+            loaded = ctypes.CDLL(str(path))  # finds the OpenMP that torch has loaded
         except OSError:
             continue
-        if found.version() == _VERSION and found.lanes():
-            return found
+        if loaded.version() == _VERSION and loaded.lanes():
+            return loaded
     return None
 
 
 def lanes() -> int:
     """Floats in a vector of the kernels: 16 with AVX-512, 8 with AVX2, 0 where there are none."""
-    found = library()
-    return 0 if found is None else int(found.lanes())
+    loaded = library()
+    return 0 if loaded is None else int(loaded.lanes())
 
 
 def kind() -> str:
@@ -76,13 +76,13 @@ def usable(x: Tensor, *channels: int) -> bool:
 
 def call(name: str, kind: type[Any], x: Tensor, y: Tensor, **fields: Tensor | int | None) -> None:
     """Let the kernel ``name`` turn ``x`` into ``y`` (both channels last); None is a null pointer."""
-    found = library()
-    assert found is not None
+    loaded = library()
+    assert loaded is not None
     values = {n: v.data_ptr() if isinstance(v, Tensor) else v for n, v in fields.items() if v is not None}
     sizes = zip(SIZES.split(), (len(x), *x.shape[-2:], *y.shape[-2:]), strict=True)
     pointers = {"x": x.data_ptr(), "y": y.data_ptr()}
     filled = kind(threads=torch.get_num_threads(), **pointers, **dict(sizes), **values)
-    getattr(found, name)(ctypes.byref(filled), ctypes.c_int32(lanes()))
+    getattr(loaded, name)(ctypes.byref(filled), ctypes.c_int32(lanes()))
 
 
 def whole(bias: Tensor) -> Tensor:

@@ -56,14 +56,14 @@ def meter(share: float, label: str) -> Html:
     width = round(100 * min(max(share, 0.0), 1.0), 2)
     bar = tag("rect", x=0, y=0, width=width, height=6, class_="filled")
     back = tag("rect", x=0, y=0, width=100, height=6, class_="empty")
-    drawn = tag("svg", back, bar, viewBox="0 0 100 6", preserveAspectRatio="none", aria_hidden="true")
-    return tag("span", tag("span", label, class_="amount"), drawn, class_="meter")
+    svg = tag("svg", back, bar, viewBox="0 0 100 6", preserveAspectRatio="none", aria_hidden="true")
+    return tag("span", tag("span", label, class_="amount"), svg, class_="meter")
 
 
 def facts(pairs: Mapping[str, object]) -> Html:
     """Names and values, as a definition list; what is None or empty is left out."""
-    kept = {name: value for name, value in pairs.items() if value not in (None, "")}
-    return tag("dl", *(tag("div", tag("dt", k), tag("dd", v)) for k, v in kept.items()), class_="facts")
+    known = {name: value for name, value in pairs.items() if value not in (None, "")}
+    return tag("dl", *(tag("div", tag("dt", k), tag("dd", v)) for k, v in known.items()), class_="facts")
 
 
 def card(kicker: str, headline: object, *words: object) -> Html:

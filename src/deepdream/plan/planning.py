@@ -73,6 +73,6 @@ def plan_like(plan: Plan) -> Plan:
 
     What is optimized, the preset's name and the seed are kept.
     """
-    kept = ("objective", "preset", "seed")
+    names = ("objective", "preset", "seed")
     defaults = Plan().to_dict()
-    return replace(plan, **{name: defaults[name] for name in PERSONAL if name not in kept})
+    return replace(plan, **{name: defaults[name] for name in PERSONAL if name not in names})

@@ -105,12 +105,12 @@ def versions() -> dict[str, str]:
 
 @cache  # reading them takes 20 ms, as long as two steps on a small picture
 def _versions() -> Mapping[str, str]:
-    found = {"python": platform.python_version(), "deepdream": __version__}
+    versions = {"python": platform.python_version(), "deepdream": __version__}
     for package in ("torch", "torchvision", "pillow", "numpy", "timm"):
         try:
-            found[package] = metadata.version(package)
+            versions[package] = metadata.version(package)
         except metadata.PackageNotFoundError:
             continue
     from deepdream import native  # loads torch, which a recipe that is only read does without
 
-    return found | {"kernels": native.kind()}
+    return versions | {"kernels": native.kind()}

@@ -80,10 +80,10 @@ def _check(values: Mapping[str, Any]) -> None:
     for value in _leaves({name: values[name] for name in _NAMES}):
         if isinstance(value, str) and not (value.isprintable() and len(value) <= MAX_SETTING):
             raise ValueError  # a stranger's text is shown in a terminal
-    wanted = {"axes": dict, "fixed": dict, "input": dict, "cells": list, "finished": bool}
+    kinds = {"axes": dict, "fixed": dict, "input": dict, "cells": list, "finished": bool}
     if values["kind"] not in _KINDS:
         raise ValueError
-    if any(type(values[name]) is not kind for name, kind in wanted.items()):
+    if any(type(values[name]) is not kind for name, kind in kinds.items()):
         raise TypeError
     if not all(isinstance(axis, list) for axis in values["axes"].values()):
         raise TypeError

@@ -24,7 +24,7 @@ def draw_fed(report_data: ReportData) -> Html:
         photo(small, f"The picture {picture.name}, as it lies in the file."),
         tag("figcaption", f"{picture.name}, {picture.width} × {picture.height} pixels."),
     )
-    seen = tag(
+    figure = tag(
         "figure",
         photo(report_data.fed, f"The {width} by {height} pixels that {report_data.model.name} was fed."),
         tag("figcaption", f"What the network was fed: {width} × {height} pixels. It sees nothing else."),
@@ -35,7 +35,7 @@ def draw_fed(report_data: ReportData) -> Html:
         f"{plan.crop} cut out. Then {_numbers(plan.mean)} was subtracted from red, green and blue, and the rest "
         f"divided by {_numbers(plan.std)}."
     )
-    return stack(tag("div", seen, original, class_="pair"), prose(words, notes))
+    return stack(tag("div", figure, original, class_="pair"), prose(words, notes))
 
 
 def _numbers(values: tuple[float, ...]) -> str:
@@ -44,21 +44,23 @@ def _numbers(values: tuple[float, ...]) -> str:
 
 def draw_answer(report_data: ReportData) -> Html:
     """The first classes, and the trials."""
-    said = report_data.prediction
-    rows = [(a.label, meter(a.probability, f"{a.probability:.1%}"), round(a.logit, 2)) for a in said.top]
-    ahead = f"The first class is {100 * said.margin:.1f} points ahead."
+    prediction = report_data.prediction
+    rows = [
+        (a.label, meter(a.probability, f"{a.probability:.1%}"), round(a.logit, 2)) for a in prediction.top
+    ]
+    ahead = f"The first class is {100 * prediction.margin:.1f} points ahead."
     caption = (
-        f"The first {len(rows)} of {said.classes:,} classes. A logit is the network’s raw score; the softmax of all "
-        f"logits gives the probabilities. {ahead} {entropy_words(report_data)}"
+        f"The first {len(rows)} of {prediction.classes:,} classes. A logit is the network’s raw score; the softmax of "
+        f"all logits gives the probabilities. {ahead} {entropy_words(report_data)}"
     )
     first = table(("class", "probability", "logit"), rows, caption=caption)
-    kept = f"{report_data.stability.kept} of {len(report_data.stability.trials)}"
+    unchanged = f"{report_data.stability.kept} of {len(report_data.stability.trials)}"
     caption = (
-        f"The same question about nearly the same picture: {kept} first answers stayed. Crops keep {CROP:.0%} of each "
-        "side, noise is Gaussian, its deviation a share of the range from black to white."
+        f"The same question about nearly the same picture: {unchanged} first answers stayed. Crops keep {CROP:.0%} of "
+        "each side, noise is Gaussian, its deviation a share of the range from black to white."
     )
     trials = table(
-        ("change", "first answer", f"probability of “{said.label}”"),
+        ("change", "first answer", f"probability of “{prediction.label}”"),
         [_trial(trial) for trial in report_data.stability.trials],
         caption=caption,
     )

@@ -44,8 +44,8 @@ def atlas_page(
     )
     sections = [Section("map", "The map", _title(atlas), _map(model, atlas, pictures, picture), words)]
     if picture is not None:
-        shown = photo(picture, "the picture")
-        sections.insert(0, Section("picture", "The picture", "The picture", shown))
+        drawing = photo(picture, "the picture")
+        sections.insert(0, Section("picture", "The picture", "The picture", drawing))
     sections.append(Section("how", "How to read it", "How to read it", _how(atlas, several, settings or {})))
     kicker = f"{model.name}, layer {atlas.layer}"
     return page(title=title, kicker=kicker, lead=_lead(atlas, several), sections=sections)
@@ -81,8 +81,8 @@ def _map(model: Model, atlas: Atlas, pictures: Sequence[Floats], picture: Floats
 
 def _place(model: Model, atlas: Atlas, tile: Tile, picture: Floats, sources: list[Html]) -> Html:
     samples = atlas.samples
-    seen = seen_as(model, samples, tile.members) if samples is not None and tile.members else []
-    words = _words(tile, seen)
+    classes = seen_as(model, samples, tile.members) if samples is not None and tile.members else []
+    words = _words(tile, classes)
     width = max(1, round(tile.weight * _WIDTHS)) if samples is not None else _WIDTHS
     about = tag(
         "span",
@@ -96,15 +96,15 @@ def _place(model: Model, atlas: Atlas, tile: Tile, picture: Floats, sources: lis
     return tag("td", tag("div", image, about, class_=f"cell w{width}{side}", tabindex=0, role="group"))
 
 
-def _words(tile: Tile, seen: Sequence[tuple[str, float]]) -> list[str]:
-    found = []
+def _words(tile: Tile, classes: Sequence[tuple[str, float]]) -> list[str]:
+    words = []
     if tile.members:
-        found.append(f"mean of {len(tile.members)} activations")
+        words.append(f"mean of {len(tile.members)} activations")
     if tile.classes:
-        found.append("supports " + ", ".join(f"{label} ({score:.1f})" for label, score in tile.classes))
-    if seen:
-        found.append("from crops seen as " + ", ".join(f"{label} {share:.0%}" for label, share in seen))
-    return found or ["a direction of the layer"]
+        words.append("supports " + ", ".join(f"{label} ({score:.1f})" for label, score in tile.classes))
+    if classes:
+        words.append("from crops seen as " + ", ".join(f"{label} {share:.0%}" for label, share in classes))
+    return words or ["a direction of the layer"]
 
 
 def _spread(members: Sequence[int]) -> list[int]:

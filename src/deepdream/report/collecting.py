@@ -198,14 +198,14 @@ class _Collection:
                 yield self.stage(f"{check} of {entry.method}")
                 self.check_results.append(next(results))
 
-    def _passes_again(self, made: Sequence[Explanation]) -> dict[str, int]:
+    def _passes_again(self, explanations: Sequence[Explanation]) -> dict[str, int]:
         """For each method that samples, how many passes a map may cost that a check asks for again."""
-        sampling = [entry for entry in made if find_method(entry.method).budgeted]
-        wanted = max(1, round(REDUCED_PASSES * self.options.depth))
+        sampling = [entry for entry in explanations if find_method(entry.method).budgeted]
+        limit = max(1, round(REDUCED_PASSES * self.options.depth))
         again = max(1, len(sampling)) * recomputations(self.options.chosen_checks)
         seconds = FOR_RECOMPUTING * self.clock.left / again
-        found = {}
+        passes = {}
         for entry in sampling:
             each = entry.seconds / max(entry.forwards, entry.backwards, 1)
-            found[entry.method] = min(wanted, max(REDUCED_PASSES // 2, int(seconds / max(each, 1e-9))))
-        return found
+            passes[entry.method] = min(limit, max(REDUCED_PASSES // 2, int(seconds / max(each, 1e-9))))
+        return passes

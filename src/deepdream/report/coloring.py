@@ -43,9 +43,9 @@ def colored(heatmap: Tensor, *, signed: bool) -> Colored:
     return Colored(_colors(mpl.colormaps[Theme.LIGHT.sequential], share), low, high)
 
 
-def drawn_map(made: Explanation) -> Colored:
+def drawn_map(explanation: Explanation) -> Colored:
     """An explanation in its colors; maps of single pixels are smoothed for the eye, as ``explain`` draws them."""
-    return colored(torch.from_numpy(made.drawn_values()), signed=made.signed)
+    return colored(torch.from_numpy(explanation.drawn_values()), signed=explanation.signed)
 
 
 def bar(*, signed: bool) -> NDArray[np.float32]:

@@ -51,7 +51,7 @@ def _numbers(first: ReportData, second: ReportData) -> Html:
 
 def _agreements(first: ReportData, second: ReportData, shared: list[str]) -> Html:
     maps = {
-        report_data: {made.method: made.heatmap for made in report_data.explanations}
+        report_data: {explanation.method: explanation.heatmap for explanation in report_data.explanations}
         for report_data in (first, second)
     }
     pairs = [(name, compare(maps[first][name], maps[second][name])) for name in shared]
@@ -83,9 +83,9 @@ def breakable(name: str) -> Html:
 
 
 def _map(report_data: ReportData, name: str) -> Html:
-    made = next(entry for entry in report_data.explanations if entry.method == name)
-    colors = drawn_map(made)
-    alt = f"Map of {name} on {report_data.model.name} for “{made.label}”."
+    explanation = next(entry for entry in report_data.explanations if entry.method == name)
+    colors = drawn_map(explanation)
+    alt = f"Map of {name} on {report_data.model.name} for “{explanation.label}”."
     layers = tag(
         "div",
         photo(report_data.fed, ""),
@@ -97,6 +97,6 @@ def _map(report_data: ReportData, name: str) -> Html:
         layers,
         tag(
             "figcaption",
-            f"{report_data.model.name}: “{made.label}”, {report_data.prediction.probability:.1%}",
+            f"{report_data.model.name}: “{explanation.label}”, {report_data.prediction.probability:.1%}",
         ),
     )

@@ -13,7 +13,11 @@ def draw_gallery(report_data: ReportData, prefix: str = "") -> Html:
     """Every map over the picture as fed, and the methods that do not apply; ``prefix`` keeps ids apart."""
     if not report_data.explanations:
         return stack(tag("p", "None of these methods gave a map."), _refused(report_data))
-    maps = tag("div", *(_figure(report_data, made) for made in report_data.explanations), class_="gallery")
+    maps = tag(
+        "div",
+        *(_figure(report_data, explanation) for explanation in report_data.explanations),
+        class_="gallery",
+    )
     return stack(_keys(), _slider(f"{prefix}overlay"), maps, _refused(report_data))
 
 
@@ -51,29 +55,31 @@ def _keys() -> Html:
     return stack(signed, unsigned, tag("p", small, class_="fine"))
 
 
-def _figure(report_data: ReportData, made: Explanation) -> Html:
-    entry = methods()[made.method]
-    colors = drawn_map(made)
-    over = drawing(colors.pixels, place_words(made), class_="map")
+def _figure(report_data: ReportData, explanation: Explanation) -> Html:
+    entry = methods()[explanation.method]
+    colors = drawn_map(explanation)
+    over = drawing(colors.pixels, place_words(explanation), class_="map")
     layers = tag("div", photo(report_data.fed, ""), over, class_="layers")
     words = (
-        tag("strong", made.method),
+        tag("strong", explanation.method),
         tag("span", entry.question, class_="question"),
         tag(
-            "span", f"colors {_span(colors.low, colors.high)}; values {_span(*_range(made))}", class_="range"
+            "span",
+            f"colors {_span(colors.low, colors.high)}; values {_span(*_range(explanation))}",
+            class_="range",
         ),
-        *(tag("span", note, class_="range") for note in (_smoothed(made), *made.notes) if note),
+        *(tag("span", note, class_="range") for note in (_smoothed(explanation), *explanation.notes) if note),
     )
     return tag("figure", layers, tag("figcaption", *words))
 
 
-def _smoothed(made: Explanation) -> str | None:
-    pixels = made.smoothing
+def _smoothed(explanation: Explanation) -> str | None:
+    pixels = explanation.smoothing
     return f"smoothed by {pixels:g} pixels for the eye" if pixels else None
 
 
-def _range(made: Explanation) -> tuple[float, float]:
-    return float(made.heatmap.min()), float(made.heatmap.max())
+def _range(explanation: Explanation) -> tuple[float, float]:
+    return float(explanation.heatmap.min()), float(explanation.heatmap.max())
 
 
 def _span(low: float, high: float) -> str:

@@ -20,12 +20,12 @@ def health_table(report_data: ReportData) -> Html:
     rows = [
         row(
             [
-                made.method,
-                *(_cell(report_data.check_result(n, made.method)) for n in names),
-                round(made.seconds, 2),
+                explanation.method,
+                *(_cell(report_data.check_result(n, explanation.method)) for n in names),
+                round(explanation.seconds, 2),
             ]
         )
-        for made in report_data.explanations
+        for explanation in report_data.explanations
     ]
     rows += [_control_row(report_data, kind, names) for kind in ("random maps", GAUSSIAN, EDGES)]
     caption = (
@@ -93,18 +93,18 @@ def _legend() -> Html:
 _MARKS = {True: ("●", "good"), False: ("○", "bad"), None: ("·", "")}
 
 
-def _cell(found: CheckResult | None) -> Html:
-    if found is None or found.value is None:
-        words = found.verdict if found else "not made"
-        return tag("td", "–" if not found or found.supports is None else "×", unseen(words), title=words)
-    mark, kind = _MARKS[found.supports]
+def _cell(result: CheckResult | None) -> Html:
+    if result is None or result.value is None:
+        words = result.verdict if result else "not made"
+        return tag("td", "–" if not result or result.supports is None else "×", unseen(words), title=words)
+    mark, kind = _MARKS[result.supports]
     return tag(
         "td",
         tag("span", mark, class_="mark", aria_hidden="true"),
-        rounded(found.value),
-        unseen(f": {found.verdict}"),
+        rounded(result.value),
+        unseen(f": {result.verdict}"),
         class_=kind or None,
-        title=found.verdict,
+        title=result.verdict,
     )
 
 
@@ -130,20 +130,20 @@ def rounded(value: float) -> str:
 
 
 def _verdicts(report_data: ReportData, method: str) -> Html:
-    found = [f for f in report_data.check_results if f.method == method]
+    results = [f for f in report_data.check_results if f.method == method]
     supports, judged = report_data.support(method)
-    rows = [(f.check, _values(f), f.verdict) for f in found]
+    rows = [(f.check, _values(f), f.verdict) for f in results]
     summary = stack(method, tag("span", f" — {supports} of {judged} checks support it"))
     return folded(summary, table(("check", "numbers", "verdict"), rows, caption=methods()[method].question))
 
 
-def _values(found: CheckResult) -> str:
-    return ", ".join(f"{name} {value:.3f}" for name, value in found.values.items()) or "–"
+def _values(result: CheckResult) -> str:
+    return ", ".join(f"{name} {value:.3f}" for name, value in result.values.items()) or "–"
 
 
 def agreement_matrix(report_data: ReportData) -> Html:
     """Three matrices: rank correlations, and folded away the overlap of the tops and SSIM."""
-    found = report_data.agreement
+    agreement = report_data.agreement
     ranks = "Rank correlation of two maps on 14 × 14 cells: 1 is the same order of places, 0 unrelated, −1 the reverse."
     tops = (
         "Of the tenth of the cells that each ranks first, the share that both rank first: 1 is all, 0 none."
@@ -152,9 +152,9 @@ def agreement_matrix(report_data: ReportData) -> Html:
         "SSIM, structural similarity, of the two maps scaled to 0..1: 1 is the same map, 0 unrelated ones."
     )
     return stack(
-        _matrix(found.names, found.spearman, ranks),
-        folded("Overlap of the tops", _matrix(found.names, found.top, tops)),
-        folded("Structural similarity", _matrix(found.names, found.ssim, likeness)),
+        _matrix(agreement.names, agreement.spearman, ranks),
+        folded("Overlap of the tops", _matrix(agreement.names, agreement.top, tops)),
+        folded("Structural similarity", _matrix(agreement.names, agreement.ssim, likeness)),
     )
 
 

@@ -42,7 +42,7 @@ def _thumbnail(report_data: ReportData) -> Html:
 
 
 def _values(report_data: ReportData) -> dict[str, Any]:
-    said = report_data.prediction
+    prediction = report_data.prediction
     means = {
         check: {
             f.method: f.value for f in report_data.check_results if f.check == check and f.value is not None
@@ -50,11 +50,11 @@ def _values(report_data: ReportData) -> dict[str, Any]:
         for check in report_data.checks
     }
     return {
-        "label": said.label,
+        "label": prediction.label,
         "belief": belief(report_data)[0],
-        "probability": said.probability,
-        "margin": said.margin,
-        "entropy": said.entropy,
+        "probability": prediction.probability,
+        "margin": prediction.margin,
+        "entropy": prediction.entropy,
         "kept": report_data.stability.kept / len(report_data.stability.trials),
         "standing": report_data.standing(),
         "methods": report_data.judged(),
@@ -133,14 +133,14 @@ def _thumbnail_from(markup: str) -> Html:
 
 def index_page(entries: Sequence[ReportEntry], network: str, values: Mapping[str, Any]) -> str:
     """The HTML of the index."""
-    kept = fmean(entry.values["kept"] for entry in entries)
+    unchanged = fmean(entry.values["kept"] for entry in entries)
     sure = fmean(entry.values["probability"] for entry in entries)
     standing = fmean(
         len(entry.values["standing"]) / max(1, len(entry.values["methods"])) for entry in entries
     )
     opening = cards(
         card("Mean probability", f"{sure:.1%}", "of the explained class."),
-        card("Mean steadiness", f"{kept:.0%}", "of small changes left the first answer as it was."),
+        card("Mean steadiness", f"{unchanged:.0%}", "of small changes left the first answer as it was."),
         card(
             "Maps past chance",
             f"{standing:.0%}",

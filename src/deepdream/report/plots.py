@@ -75,8 +75,8 @@ def _curves(report_data: ReportData, name: str, substrate: str) -> list[Sequence
 
 
 def _curve(report_data: ReportData, check: str, name: str, substrate: str) -> Sequence[float]:
-    found = report_data.check_result(check, name)
-    return found.curves.get(substrate, ()) if found else ()
+    result = report_data.check_result(check, name)
+    return result.curves.get(substrate, ()) if result else ()
 
 
 def _line(index: int, theme: Theme) -> dict[str, Any]:
@@ -106,12 +106,12 @@ def _removal_alt(report_data: ReportData, substrate: str) -> str:
 def plot_randomization(report_data: ReportData, *, theme: Theme = Theme.LIGHT) -> Figure:
     """Similarity of each map to those of networks shuffled ever deeper."""
     canvas, axes = new_figure(1, 1, title="", size=(11, 6), theme=theme)
-    found = [
+    results = [
         (i, f)
         for i, name in enumerate(report_data.names)
         if (f := report_data.check_result("randomization", name)) and f.curves
     ]
-    for index, check_result in found:
+    for index, check_result in results:
         curve = check_result.curves["spearman"]
         axes[0, 0].plot(
             range(len(curve) + 1),
@@ -121,9 +121,9 @@ def plot_randomization(report_data: ReportData, *, theme: Theme = Theme.LIGHT) -
             label=check_result.method,
             **_line(index, theme),
         )
-    _randomization_frame(axes[0, 0], report_data, [check_result for _, check_result in found], theme)
+    _randomization_frame(axes[0, 0], report_data, [check_result for _, check_result in results], theme)
     canvas.legend(loc="outside lower center", ncols=3, frameon=False)
-    worst = max(found, key=lambda pair: pair[1].values["spearman"], default=None)
+    worst = max(results, key=lambda pair: pair[1].values["spearman"], default=None)
     alt = "Rank correlation with the original map, falling from 1 as more of the network is shuffled."
     if worst:
         alt += f" Highest on average: {worst[1].method}, {worst[1].values['spearman']:.2f}."

@@ -45,14 +45,18 @@ class ReportData:
     @cached_property
     def agreement(self) -> Agreement:
         """The methods' maps compared with each other and with the controls that stand still."""
-        own = {made.method: made.heatmap for made in self.explanations if made.heatmap.isfinite().all()}
+        own = {
+            explanation.method: explanation.heatmap
+            for explanation in self.explanations
+            if explanation.heatmap.isfinite().all()
+        }
         still = {name: m for name, m in self.context.controls.items() if not name.startswith("random")}
         return agreement(own | still)
 
     @property
     def names(self) -> list[str]:
         """The methods that gave a map."""
-        return [made.method for made in self.explanations]
+        return [explanation.method for explanation in self.explanations]
 
     def check_result(self, check: str, method: str) -> CheckResult | None:
         """What one check found of one method."""
@@ -80,25 +84,25 @@ class ReportData:
         ]
 
     def _measured(self, check: str, method: str) -> bool:
-        found = self.check_result(check, method)
-        return found is not None and bool(found.values)
+        result = self.check_result(check, method)
+        return result is not None and bool(result.values)
 
     def _supports(self, check: str, method: str) -> bool:
-        found = self.check_result(check, method)
-        return found is not None and found.supports is True
+        result = self.check_result(check, method)
+        return result is not None and result.supports is True
 
     def support(self, method: str) -> tuple[int, int]:
         """How many checks support a method, and how many could do either."""
-        found = [f for f in self.check_results if f.method == method]
-        return sum(f.supports is True for f in found), sum(f.supports is not None for f in found)
+        results = [f for f in self.check_results if f.method == method]
+        return sum(f.supports is True for f in results), sum(f.supports is not None for f in results)
 
     def best(self) -> Explanation | None:
         """The map for which most speaks: one beyond all controls if there is any, then by the share of its checks."""
         standing = self.standing()
 
-        def rank(made: Explanation) -> tuple[bool, float]:
-            supports, judged = self.support(made.method)
-            return made.method in standing, supports / max(judged, 1)
+        def rank(explanation: Explanation) -> tuple[bool, float]:
+            supports, judged = self.support(explanation.method)
+            return explanation.method in standing, supports / max(judged, 1)
 
         return max(self.explanations, key=rank, default=None)
 
@@ -121,9 +125,9 @@ class ReportData:
             "prediction": self.prediction.to_dict(),
             "against": self.context.against,
             "stability": self.stability.to_dict(),
-            "methods": [made.to_dict() for made in self.explanations],
+            "methods": [explanation.to_dict() for explanation in self.explanations],
             "not_applicable": [{"method": r.method, "reason": r.reason} for r in self.not_applicable],
-            "checks": [found.to_dict() for found in self.check_results],
+            "checks": [result.to_dict() for result in self.check_results],
             "agreement": self.agreement.to_dict(),
             "standing": self.standing(),
             "judged": self.judged(),
@@ -133,7 +137,7 @@ class ReportData:
 
     def arrays(self) -> dict[str, NDArray[Any]]:
         """What does not fit into JSON: the picture as fed, every map, the controls."""
-        maps = {f"map/{made.method}": made.heatmap.numpy() for made in self.explanations}
+        maps = {f"map/{explanation.method}": explanation.heatmap.numpy() for explanation in self.explanations}
         controls = {f"control/{name}": heatmap.numpy() for name, heatmap in self.context.controls.items()}
         return {"fed": self.fed} | maps | controls
 

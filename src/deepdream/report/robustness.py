@@ -109,8 +109,8 @@ def stability_of(context: CheckContext, *, most: int | None = None) -> Stability
     """Flip, five crops, noise: does the first class stay? ``most`` trials at most, and one of each kind at least."""
     changes = dict(_changed(context.image, context.seed))
     if most is not None and most < len(changes):
-        kept = sorted(changes, key=lambda name: name not in FIRST)[: max(most, len(FIRST))]
-        changes = {name: image for name, image in changes.items() if name in kept}
+        names = sorted(changes, key=lambda name: name not in FIRST)[: max(most, len(FIRST))]
+        changes = {name: image for name, image in changes.items() if name in names}
     chances = context.distributions(torch.cat([context.image, *changes.values()]))
     first = int(chances[0].argmax())
     trials = [_trial(context, name, row, first) for name, row in zip(changes, chances[1:], strict=True)]

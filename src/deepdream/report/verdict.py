@@ -25,53 +25,55 @@ def headline(report_data: ReportData) -> str:
 
 def lead(report_data: ReportData) -> str:
     """What the network said, in a sentence."""
-    said = report_data.prediction
-    first = said.top[0]
+    prediction = report_data.prediction
+    first = prediction.top[0]
     words = f"{report_data.model.name} gives {first.probability:.1%} to “{first.label}”"
-    if len(said.top) > 1:
-        words += f" and {said.top[1].probability:.1%} to “{said.top[1].label}”"
+    if len(prediction.top) > 1:
+        words += f" and {prediction.top[1].probability:.1%} to “{prediction.top[1].label}”"
     if report_data.context.against is not None:
         words += _rival(report_data)
-    if first.index != said.target:
-        words += f"; this page asks about “{said.label}”, which gets {said.probability:.1%}"
+    if first.index != prediction.target:
+        words += f"; this page asks about “{prediction.label}”, which gets {prediction.probability:.1%}"
     return f"{words}."
 
 
 def _rival(report_data: ReportData) -> str:
     """What the class gets that the answer is compared with, if it was not told already."""
-    said, index = report_data.prediction, report_data.context.against
-    if index is None or index in [answer.index for answer in said.top[:2]]:
+    prediction, index = report_data.prediction, report_data.context.against
+    if index is None or index in [answer.index for answer in prediction.top[:2]]:
         return ""
-    among = [answer for answer in said.top if answer.index == index]
-    share = f"{among[0].probability:.1%}" if among else f"less than {said.top[-1].probability:.1%}"
+    among = [answer for answer in prediction.top if answer.index == index]
+    share = f"{among[0].probability:.1%}" if among else f"less than {prediction.top[-1].probability:.1%}"
     return f"; “{report_data.model.label(index)}” gets {share}"
 
 
 def beside(report_data: ReportData) -> Html:
     """The picture as the network saw it, and over it the map for which most checks speak."""
-    seen = tag(
+    figure = tag(
         "figure",
         photo(report_data.fed, f"What {report_data.model.name} was fed."),
         tag("figcaption", "What the network saw."),
     )
     best = report_data.best()
-    return tag("div", seen, None if best is None else _best(report_data, best), class_="glance")
+    return tag("div", figure, None if best is None else _best(report_data, best), class_="glance")
 
 
-def _best(report_data: ReportData, made: Explanation) -> Html:
-    supports, judged = report_data.support(made.method)
-    over = drawing(drawn_map(made).pixels, place_words(made), class_="over")
+def _best(report_data: ReportData, explanation: Explanation) -> Html:
+    supports, judged = report_data.support(explanation.method)
+    over = drawing(drawn_map(explanation).pixels, place_words(explanation), class_="over")
     layers = tag("div", photo(report_data.fed, ""), over, class_="layers")
     standing = report_data.standing()
-    chance = "" if made.method in standing or not report_data.judged() else " It does not beat chance."
-    words = f"{made.method}: {supports} of {judged} checks support this map, the best supported.{chance}"
+    chance = "" if explanation.method in standing or not report_data.judged() else " It does not beat chance."
+    words = (
+        f"{explanation.method}: {supports} of {judged} checks support this map, the best supported.{chance}"
+    )
     return tag("figure", layers, tag("figcaption", words))
 
 
-def place_words(made: Explanation) -> str:
+def place_words(explanation: Explanation) -> str:
     """Where a map is strongest, in words."""
-    kind = "signed" if made.signed else "unsigned"
-    return f"Map of {made.method} for “{made.label}” ({kind}); its largest value is {made.place}."
+    kind = "signed" if explanation.signed else "unsigned"
+    return f"Map of {explanation.method} for “{explanation.label}” ({kind}); its largest value is {explanation.place}."
 
 
 def answers(report_data: ReportData) -> Html:
@@ -82,9 +84,9 @@ def answers(report_data: ReportData) -> Html:
         card("Should the answer be believed?", *belief(report_data)),
         class_="cards verdicts",
     )
-    said, steady = report_data.prediction, report_data.stability
+    prediction, steady = report_data.prediction, report_data.stability
     numbers = cards(
-        card("How sure", f"{said.top[0].probability:.1%}", _sureness(report_data)),
+        card("How sure", f"{prediction.top[0].probability:.1%}", _sureness(report_data)),
         card(
             "How steady",
             f"{steady.kept} of {len(steady.trials)}",
@@ -130,19 +132,19 @@ def belief(report_data: ReportData) -> tuple[str, str]:
             "No",
             "The weights of this network are random. It has learned nothing, so nothing follows.",
         )
-    trials, kept = report_data.stability.trials, report_data.stability.kept
-    if kept == len(trials):
+    trials, unchanged = report_data.stability.trials, report_data.stability.kept
+    if unchanged == len(trials):
         words = (
-            f"All {kept} slightly changed pictures get the same first answer. That makes it repeatable, not right: "
-            "no check on this page knows what the picture shows."
+            f"All {unchanged} slightly changed pictures get the same first answer. That makes it repeatable, not "
+            "right: no check on this page knows what the picture shows."
         )
         return "It is steady", words + _closeness(report_data)
     others = Counter(trial.label for trial in trials if not trial.kept)
     label, _ = others.most_common(1)[0]
     mostly = "mostly " if len(others) > 1 else ""
-    changed = f"{len(trials) - kept} of {len(trials)} slightly changed pictures"
+    changed = f"{len(trials) - unchanged} of {len(trials)} slightly changed pictures"
     words = f"{changed} get another first answer, {mostly}“{label}”."
-    verdict = "With care" if kept >= MOSTLY * len(trials) else "Hardly: it wavers"
+    verdict = "With care" if unchanged >= MOSTLY * len(trials) else "Hardly: it wavers"
     return verdict, words + _closeness(report_data)
 
 
@@ -161,9 +163,10 @@ def _sureness(report_data: ReportData) -> str:
 
 def entropy_words(report_data: ReportData) -> str:
     """The entropy, and what its least and most would mean."""
-    said = report_data.prediction
-    most = math.log2(said.classes)
-    return f"Entropy {said.entropy:.2f} bits: 0 would be one class for certain, {most:.2f} all {said.classes:,} alike."
+    prediction = report_data.prediction
+    most = math.log2(prediction.classes)
+    alike = f"{most:.2f} all {prediction.classes:,} alike"
+    return f"Entropy {prediction.entropy:.2f} bits: 0 would be one class for certain, {alike}."
 
 
 def _agreement(report_data: ReportData) -> tuple[str, str]:

@@ -91,10 +91,10 @@ def recipe_of(studies: Sequence[ReportData], command: str) -> dict[str, Any]:
 
 def report_arrays(studies: Sequence[ReportData]) -> dict[str, NDArray[Any]]:
     """The arrays of all studies; those of a second network begin with its name."""
-    found = dict(studies[0].arrays())
+    arrays = dict(studies[0].arrays())
     for report_data in studies[1:]:
-        found |= {f"{report_data.model.name}/{name}": array for name, array in report_data.arrays().items()}
-    return found
+        arrays |= {f"{report_data.model.name}/{name}": array for name, array in report_data.arrays().items()}
+    return arrays
 
 
 def report_page(

@@ -49,14 +49,14 @@ def record(
     """
     from deepdream.lessons.audit_trail import QUESTIONS, audit
 
-    found = audit(output)
+    trail = audit(output)
     if as_json:
-        put_json(found.to_dict())
+        put_json(trail.to_dict())
         return
-    rows = [(key, found.known.get(key, "MISSING"), question) for key, question in QUESTIONS.items()]
-    put_table(("what", "on record", "the auditor's question"), rows, title=f"{found.name}: {found.kind}")
-    if found.missing:
-        say(f"Missing: {', '.join(found.missing)}.")
+    rows = [(key, trail.known.get(key, "MISSING"), question) for key, question in QUESTIONS.items()]
+    put_table(("what", "on record", "the auditor's question"), rows, title=f"{trail.name}: {trail.kind}")
+    if trail.missing:
+        say(f"Missing: {', '.join(trail.missing)}.")
 
 
 def register(app: typer.Typer) -> None:

@@ -79,11 +79,11 @@ def add_lesson(app: typer.Typer, name: str, command: Callable[..., Exhibit], *, 
     It declares its own options, and ``tell`` to be given somebody who listens; all have those of ``LessonOutput``.
     """
     own = parameters_of(command, Exhibit=Any, Tell=Any)  # their room imports torch, and --help should not
-    told = own.pop("tell", None) is not None
+    reports_progress = own.pop("tell", None) is not None
 
     def run(showing: LessonOutput, **given: Any) -> None:
         showing.check(moves=moves)
-        if told:
+        if reports_progress:
             given["tell"] = _silence if showing.quiet else say
         showing.show(command(**given))
 

@@ -44,8 +44,8 @@ def lessons(
     others = [other for other in others if other.sha256 != picture.sha256]
     network = choice.load()
     tell = (lambda _: None) if quiet else say
-    told = tell_all(network, picture, others=others, seed=seed, decided_by=decided_by, tell=tell)
-    write_text(output, lessons_page(network, picture, list(told), seed=seed, decided_by=decided_by))
+    exhibits = tell_all(network, picture, others=others, seed=seed, decided_by=decided_by, tell=tell)
+    write_text(output, lessons_page(network, picture, list(exhibits), seed=seed, decided_by=decided_by))
     put(str(output))
 
 
