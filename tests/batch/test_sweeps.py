@@ -96,6 +96,22 @@ def test_kept_cells_are_read_and_others_refused() -> None:
         events_of(task_of(cells, keep=True))
 
 
+def test_the_objective_is_resolved_once_for_each_picture(monkeypatch: pytest.MonkeyPatch) -> None:
+    from deepdream.dreaming import fitting
+
+    resolve, count = fitting.resolve, 0
+
+    def counted(*words: Any, **more: Any) -> Any:
+        nonlocal count
+        count += 1
+        return resolve(*words, **more)
+
+    monkeypatch.setattr(fitting, "resolve", counted)
+    task = task_of(variations(parse_axis("steps=2,3"), None, {**FAST, "octaves": 2}))
+    assert all(isinstance(event, Finished) for event in events_of(task))
+    assert count == 2
+
+
 def test_a_stopped_cell_is_left_out() -> None:
     task, count = task_of(variations(parse_axis("steps=2,3,4"), None, FAST)), 0
 

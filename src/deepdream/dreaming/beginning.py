@@ -19,7 +19,7 @@ from deepdream.ascent.references import references_for
 from deepdream.ascent.resampling import resize_picture
 from deepdream.ascent.resolving import pin_files, read_mask
 from deepdream.dreaming.control import shape_mask
-from deepdream.dreaming.fitting import goals_of, sizes_for
+from deepdream.dreaming.fitting import goals_of, sizes_for, sum_of
 from deepdream.dreaming.state import State
 from deepdream.errors import UsageError
 from deepdream.models.network import Model
@@ -54,11 +54,12 @@ def start(
     if image.dim() != 4 or image.shape[1] != 3 or image.shape[0] == 0:
         raise UsageError(f"A dream starts from pictures (B, 3, H, W) in [0, 1], not {tuple(image.shape)}.")
     check_start(plan)
-    sizes = sizes_for(plan, model, *image.shape[-2:])
+    goals = goals_of(plan, model)
+    sizes = sizes_for(plan, model, *image.shape[-2:], objective=sum_of(goals))
     if model.preprocessing.fixed:  # such a network can take no other size
         plan = replace(plan, zoom=0.0, transforms=_back_to(plan.transforms, *image.shape[-2:]))
     places = tuple(places)
-    pinned = [pin_files(goal, places, vectors) for goal in goals_of(plan, model)]
+    pinned = [pin_files(goal, places, vectors) for goal in goals]
     files = {key: value for _, files_of_one in pinned for key, value in files_of_one.items()}
     mask_name, mask = _mask(plan, places, *image.shape[-2:])
     mask = None if mask is None else mask.to(model.device)

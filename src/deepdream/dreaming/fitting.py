@@ -38,13 +38,18 @@ def sum_of(goals: tuple[Objective, ...]) -> Objective:
     return sum(goals[1:], goals[0])
 
 
-def sizes_for(plan: Plan, model: Model, height: int, width: int) -> tuple[Octave, ...]:
+def sizes_for(
+    plan: Plan, model: Model, height: int, width: int, *, objective: Objective | None = None
+) -> tuple[Octave, ...]:
     """The octaves a picture of this size goes through; those too small for the layers are left out.
+
+    ``objective`` is the plan's, where the caller has resolved it already.
 
     Raises:
         UsageError: the picture itself is too small for the layers.
     """
-    layers, transforms = objective_of(plan, model).layers, parse_transforms(plan.transforms)
+    objective = objective_of(plan, model) if objective is None else objective
+    layers, transforms = objective.layers, parse_transforms(plan.transforms)
     smallest = model.minimum_size(layers) if layers else 1
     if smallest > 1 and not model.preprocessing.fixed:
         smallest = side_needed(transforms, smallest)

@@ -15,7 +15,6 @@ from deepdream.ascent.parameterizations import move_detail
 from deepdream.ascent.transparency import laid_over
 from deepdream.dreaming.beginning import start
 from deepdream.dreaming.control import result
-from deepdream.dreaming.fitting import goals_of
 from deepdream.dreaming.loop import dream
 from deepdream.dreaming.measures import Measures, measure
 from deepdream.dreaming.ongoing import Dream, dream_of, top_classes
@@ -110,11 +109,11 @@ def begin(
     ``before`` are the picture's most probable classes, asked of the model if not given.
     """
     plan = plan or Plan()
-    if len(goals_of(plan, model)) * plan.pictures > 1:
-        raise UsageError("This plan is for several pictures, which render_all gives.")
     with enough_memory(size or f"{picture.width}x{picture.height}"):
         fitted = fit_picture(picture, size)
         state = start(model, plan, fitted.tensor(), places=places)
+        if len(state.source) > 1:
+            raise UsageError("This plan is for several pictures, which render_all gives.")
         give_back_memory()
         return dream_of(
             model, picture, state, alpha=fitted.alpha, decided_by=decided_by, value_range=value_range,
