@@ -88,7 +88,10 @@ def test_what_the_optimizer_and_a_mask_hold_is_measured(tiny_model: Model) -> No
 
 def test_the_picture_as_read_is_not_counted_twice(tiny_model: Model) -> None:
     pixels = torch.ones(200_000_000 // 4)
-    with_it, without = (probe(tiny_model, PLAN, 64, 64, held=held).resting_bytes for held in (0, 200_000_000))
+    with_it, without = (
+        probe(tiny_model, PLAN, 64, 64, other_bytes=other_bytes).resting_bytes
+        for other_bytes in (0, 200_000_000)
+    )
     assert with_it - without == pytest.approx(200_000_000, abs=20_000_000)
     del pixels
 

@@ -130,7 +130,7 @@ class DreamTask:
 
         if self.batch is not None:
             return self.batch
-        return choose_batch(self.network.load(), self.plan, *size, places=self.search_paths)
+        return choose_batch(self.network.load(), self.plan, *size, search_paths=self.search_paths)
 
     def __call__(self, group: Group) -> Iterator[Event]:
         network = self.network.load()
@@ -164,12 +164,12 @@ class DreamTask:
             size=self.input.size_for(item),
             decided_by=self.output.decided_by,
             value_range=self.input.value_range,
-            places=self.places(item),
+            search_paths=self.search_paths_of(item),
             before=(),
         )
         return replace(dream, recipe=replace(dream.recipe, bits=self.output.bits))
 
-    def places(self, item: str) -> list[Path]:
+    def search_paths_of(self, item: str) -> list[Path]:
         """Where files that the plan names are looked for."""
         return [*self.search_paths, Path(item), Path(self.outputs[item])]
 
@@ -183,7 +183,14 @@ class DreamTask:
         size = self.input.size_for(item) or f"{picture.width}x{picture.height}"
         height, width = parse_size(size, picture.height, picture.width)
         picture_bytes = picture.pixels.nbytes
-        return fit_to_memory(network, self.plan, height, width, places=self.places(item), held=picture_bytes)
+        return fit_to_memory(
+            network,
+            self.plan,
+            height,
+            width,
+            search_paths=self.search_paths_of(item),
+            other_bytes=picture_bytes,
+        )
 
 
 @dataclass(frozen=True)

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from deepdream.report import ReportData, ReportEntry, ReportOptions
 
 
-def places_of(page: Path) -> tuple[Path, Path, Path]:
+def output_paths(page: Path) -> tuple[Path, Path, Path]:
     """The page, and its numbers beside it as JSON and npz."""
     return page, page.with_suffix(".json"), page.with_suffix(".npz")
 

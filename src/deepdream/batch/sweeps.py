@@ -57,7 +57,7 @@ class SweepTask:
         (item,) = group
         cell, output, began = self.variations[item], Path(self.outputs[item]), time.monotonic()
         network, picture = self.load(cell), self.picture(cell)
-        ongoing = begin(network, picture, cell.plan, size=cell.size, places=[Path(self.source)])
+        ongoing = begin(network, picture, cell.plan, size=cell.size, search_paths=[Path(self.source)])
         if self.keep and output.exists():
             check_same_settings(output, ongoing)
             yield Skipped(item=item, outputs=(str(output),))

@@ -106,7 +106,7 @@ def atlas(
 
       deepdream atlas images/ --layer act2 --grid 14 --samples 6000
     """
-    from deepdream.dreaming.activation_samples import check_places
+    from deepdream.dreaming.activation_samples import check_spatial
 
     sources = [str(path) for path in expand_inputs(inputs)]
     single = len(inputs) == 1 and len(sources) == 1 and not Path(inputs[0]).is_dir()
@@ -120,7 +120,7 @@ def atlas(
     picture = read_source(sources[0], max_pixels=max_pixels) if single else None
     network = choice.load(quiet=quiet)
     layer = network.layer(layer).name if layer else network.recommended_layer
-    check_places(network, layer)
+    check_spatial(network, layer)
     settings = CellSettings(cell, steps, seed, batch)
     job = _Atlas(choice.spec, network, tuple(sources), picture, layer, grid, samples, settings)
     estimate = _estimate(job)

@@ -53,8 +53,8 @@ def _describe(job: Job, network: Model, task: DreamTask) -> dict[str, Any]:
         plan,
         picture.height,
         picture.width,
-        places=task.places(item),
-        held=picture.pixels.nbytes,
+        search_paths=task.search_paths_of(item),
+        other_bytes=picture.pixels.nbytes,
     )
     return {
         "input": str(job.source),
@@ -115,8 +115,10 @@ def _describe_cells(task: SweepTask, stored: bool) -> list[dict[str, Any]]:
             entry["objective"] = str(objective_of(cell.plan, network))
             size = cell.size or f"{picture.width}x{picture.height}"
             height, width = parse_size(size, picture.height, picture.width)
-            places = [Path(task.source)]
-            entry["seconds"] = estimator.estimate(network, cell.plan, height, width, places=places).seconds
+            search_paths = [Path(task.source)]
+            entry["seconds"] = estimator.estimate(
+                network, cell.plan, height, width, search_paths=search_paths
+            ).seconds
         except DeepDreamError as error:
             entry["error"] = str(error)
         plans.append(entry)

@@ -161,7 +161,7 @@ def verify_models(
     results: list[dict[str, Any]] = []
     for entry in [find_entry(name)] if name else catalog().values():
         # The first file of whatever size, so that one that was cut short is found, too.
-        location = next((place for place in cache.places(entry) if place.path.is_file()), None)
+        location = next((place for place in cache.locations(entry) if place.path.is_file()), None)
         if location is None and name:
             location = locate(entry, offline=True)
         if location is None:

@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from deepdream.batch.outputs import Existing, check_place, refuse_existing, unique_stems
-from deepdream.batch.reports import ReportIndex, ReportTask, places_of
+from deepdream.batch.reports import ReportIndex, ReportTask, output_paths
 from deepdream.batch.sources import are_many, expand_inputs
 from deepdream.batch.summaries import NoSummary
 from deepdream.batch.task import NetworkSpec
@@ -99,7 +99,7 @@ def report(
     if existing is Existing.SKIP and not many and place.exists():
         finished = {place.name}
     if existing is Existing.REFUSE:
-        files = [file for name in pages.values() for file in places_of(folder / name)]
+        files = [file for name in pages.values() for file in output_paths(folder / name)]
         refuse_existing([folder / "index.html", *files] if many else files)
     waiting = [source for source, name in pages.items() if name not in finished]
     try:

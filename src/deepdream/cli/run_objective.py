@@ -38,7 +38,7 @@ class LayerWeight:
         return cls(match[1], match[2], value) if match else cls(name, "", value)
 
     def term(self, guide: str = "", sign: float = 1) -> str:
-        """The objective that this place means, with its weight; with a ``guide`` the layer follows that picture."""
+        """The objective that this layer means, with its weight; with a ``guide`` the layer follows that picture."""
         from deepdream.ascent.arguments import LAYER, printed, quoted
 
         name = printed(self.layer, LAYER)
@@ -65,7 +65,7 @@ class Goal:
     classes: Sequence[str] = ()
     guides: Sequence[str] = ()
     minus: Sequence[str] = ()
-    places: tuple[LayerWeight, ...] = field(init=False)
+    raised: tuple[LayerWeight, ...] = field(init=False)
     lowered: tuple[LayerWeight, ...] = field(init=False)
 
     def __post_init__(self) -> None:
@@ -75,7 +75,7 @@ class Goal:
         given = [option for option, words in others.items() if words]
         if self.objective is not None and given:
             raise UsageError(f"Give {given[0]} or --objective, not both.")
-        object.__setattr__(self, "places", tuple(LayerWeight.read(word, "--layer") for word in self.layers))
+        object.__setattr__(self, "raised", tuple(LayerWeight.read(word, "--layer") for word in self.layers))
         object.__setattr__(self, "lowered", tuple(LayerWeight.read(word, "--minus") for word in self.minus))
         for words in (self.classes, self.guides):
             if not all(word and word.isprintable() for word in words):
@@ -91,10 +91,10 @@ class Goal:
         if self.objective is not None:
             return self.objective
         raised = [f"logit({printed(CLASS.take(name.strip()), CLASS)})" for name in self.classes]
-        alone = not self.places and not (self.classes and not self.guides)
-        places = [LayerWeight(name) for name in recommended] if alone else self.places
-        raised += [place.term(guide) for place in places for guide in self.guides or ("",)]
-        text = " + ".join(raised + [place.term(sign=-1) for place in self.lowered])
+        alone = not self.raised and not (self.classes and not self.guides)
+        layers = [LayerWeight(name) for name in recommended] if alone else self.raised
+        raised += [layer.term(guide) for layer in layers for guide in self.guides or ("",)]
+        text = " + ".join(raised + [layer.term(sign=-1) for layer in self.lowered])
         return text.replace("+ -", "- ")
 
     @property
@@ -146,12 +146,12 @@ def recommended_layers(network: Model) -> list[str]:
     return [mine, *(f"{other.name}/{other.recommended_layer}" for other in network.members)]
 
 
-def check_files(objective: Objective, places: Iterable[Path]) -> None:
+def check_files(objective: Objective, search_paths: Iterable[Path]) -> None:
     """Raises PictureError if a file that the objective names is not there: said before hours of work."""
     from deepdream.provenance import pin
 
     for source, _ in objective.sources:
-        pin(str(source), places)
+        pin(str(source), search_paths)
 
 
 def tail(model: str, objective: Objective) -> str:

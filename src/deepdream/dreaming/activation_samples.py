@@ -60,7 +60,7 @@ class ActivationSamples:
         return cls(layer, **{**tensors, **arrays})  # type: ignore[arg-type]
 
 
-def check_places(model: Model, layer: str) -> None:
+def check_spatial(model: Model, layer: str) -> None:
     """Raises UsageError for a layer that gives only one vector for a picture."""
     if not model.layer(layer).spatial:
         raise UsageError(f"{layer} has no places, only one vector for the picture. Choose a spatial layer.")
@@ -88,7 +88,7 @@ def sample(
     Raises:
         UsageError: a layer without positions.
     """
-    check_places(model, layer)
+    check_spatial(model, layer)
     return join_samples(
         [
             sample_picture(model, picture, layer, total=total, count=count, seed=seed, index=index)

@@ -20,7 +20,7 @@ import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from deepdream.dreaming.activation_samples import ActivationSamples, check_places
+from deepdream.dreaming.activation_samples import ActivationSamples, check_spatial
 from deepdream.dreaming.source_pictures import fit_picture
 from deepdream.errors import UsageError
 from deepdream.images import Picture, resize
@@ -212,7 +212,7 @@ def compose(atlas: Atlas, pictures: Sequence[Floats], *, gap: int = 2, sized: bo
 
 
 def _spatial(model: Model, image: Tensor, layer: str) -> Tensor:
-    check_places(model, layer)
+    check_spatial(model, layer)
     smallest = model.minimum_size([layer])
     if min(image.shape[-2:]) < smallest:
         raise UsageError(f"{model.name} needs at least {smallest} pixels at {layer}. Choose a larger --size.")

@@ -115,22 +115,22 @@ def dream_batched(model: Model, states: Sequence[State]) -> Iterator[Together]:
 def _unsound(state: State) -> list[int]:
     """The places of the pictures whose numbers went bad."""
     assert state.score is not None
-    return [place for place, fine in enumerate(state.score.isfinite().tolist()) if not fine]
+    return [index for index, fine in enumerate(state.score.isfinite().tolist()) if not fine]
 
 
-def _alone(state: State, members: Sequence[int], places: Sequence[int]) -> tuple[tuple[int, State], ...]:
-    return tuple((members[place], state.alone(place)) for place in places)
+def _alone(state: State, members: Sequence[int], indexes: Sequence[int]) -> tuple[tuple[int, State], ...]:
+    return tuple((members[index], state.alone(index)) for index in indexes)
 
 
 def _without(
-    places: Sequence[int], state: State, good: State, members: tuple[int, ...]
+    indexes: Sequence[int], state: State, good: State, members: tuple[int, ...]
 ) -> tuple[State, State, tuple[int, ...]]:
-    """The batch, and what it was before, without the pictures at ``places``."""
-    remaining = [place for place in range(len(members)) if place not in places]
+    """The batch, and what it was before, without the pictures at ``indexes``."""
+    remaining = [index for index in range(len(members)) if index not in indexes]
     if not remaining:
         return state, good, ()
     return (
-        join([state.alone(place) for place in remaining]),
-        join([good.alone(place) for place in remaining]),
-        tuple(members[place] for place in remaining),
+        join([state.alone(index) for index in remaining]),
+        join([good.alone(index) for index in remaining]),
+        tuple(members[index] for index in remaining),
     )

@@ -34,7 +34,7 @@ def start(
     plan: Plan,
     image: Tensor,
     *,
-    places: Iterable[Path] = (),
+    search_paths: Iterable[Path] = (),
     vectors: Mapping[Resource, Tensor] = MappingProxyType({}),
 ) -> State:
     """The state before the first step.
@@ -58,10 +58,10 @@ def start(
     sizes = sizes_for(plan, model, *image.shape[-2:], objective=sum_of(goals))
     if model.preprocessing.fixed:  # such a network can take no other size
         plan = replace(plan, zoom=0.0, transforms=_back_to(plan.transforms, *image.shape[-2:]))
-    places = tuple(places)
-    pinned = [pin_files(goal, places, vectors) for goal in goals]
+    search_paths = tuple(search_paths)
+    pinned = [pin_files(goal, search_paths, vectors) for goal in goals]
     files = {key: value for _, files_of_one in pinned for key, value in files_of_one.items()}
-    mask_name, mask = _mask(plan, places, *image.shape[-2:])
+    mask_name, mask = _mask(plan, search_paths, *image.shape[-2:])
     mask = None if mask is None else mask.to(model.device)
     objective = join_goals(goal for goal, _ in pinned)
     if len(objective) > MAX_SETTING and not vectors:
@@ -123,11 +123,11 @@ def _from_noise(state: State, rng: torch.Generator) -> State:
     return replace(state, emphasis=emphasis_of(state.plan, state.base()))
 
 
-def _mask(plan: Plan, places: Iterable[Path], height: int, width: int) -> tuple[str, Tensor | None]:
+def _mask(plan: Plan, search_paths: Iterable[Path], height: int, width: int) -> tuple[str, Tensor | None]:
     """The plan's mask by name and hash, and what it holds, at this size."""
     if not plan.mask:
         return "", None
-    resource, path = pin(plan.mask, places)
+    resource, path = pin(plan.mask, search_paths)
     gray = resize_picture(read_mask(path), height, width)
     return str(resource), shape_mask(gray, plan)
 

@@ -72,13 +72,13 @@ def estimate(
     height: int,
     width: int,
     *,
-    places: Iterable[Path] = (),
+    search_paths: Iterable[Path] = (),
     costs: Costs | None = None,
-    held: int = 0,
+    other_bytes: int = 0,
 ) -> Estimate:
     """What the dream of a picture of this size takes, from ``costs`` (measured now if not given).
 
-    ``held`` are bytes that the process holds now and will not hold during the dream: those of the picture as read.
+    ``other_bytes`` are held by the process now and not during the dream: those of the picture as it was read.
 
     Raises:
         UsageError, UnknownNameError, PictureError: as ``start`` of the same plan.
@@ -86,7 +86,11 @@ def estimate(
     sizes = sizes_for(plan, model, height, width)
     goal = objective_of(plan, model)
     tilings = [tiling_for(plan, model, goal, size.height, size.width) for size in sizes]
-    return add_up(costs or probe(model, plan, height, width, places=places, held=held), sizes, tilings)
+    return add_up(
+        costs or probe(model, plan, height, width, search_paths=search_paths, other_bytes=other_bytes),
+        sizes,
+        tilings,
+    )
 
 
 def add_up(costs: Costs, sizes: Iterable[Octave], tilings: Iterable[Tiling | None]) -> Estimate:
@@ -125,24 +129,39 @@ class Estimator:
         self._measured: dict[tuple[int, tuple[int, int], Plan], Costs] = {}
 
     def estimate(
-        self, model: Model, plan: Plan, height: int, width: int, *, places: Iterable[Path] = (), held: int = 0
+        self,
+        model: Model,
+        plan: Plan,
+        height: int,
+        width: int,
+        *,
+        search_paths: Iterable[Path] = (),
+        other_bytes: int = 0,
     ) -> Estimate:
         """As the function ``estimate``."""
-        places, same = tuple(places), one_step_of(replace(plan, **COUNTS_NOT))
+        search_paths, same = tuple(search_paths), one_step_of(replace(plan, **COUNTS_NOT))
         key = (id(model), probe_size(model, same, height, width, SIDES[0]), same)
         if key not in self._measured:
-            self._measured[key] = probe(model, plan, height, width, places=places, held=held)
-        return estimate(model, plan, height, width, places=places, costs=self._measured[key])
+            self._measured[key] = probe(
+                model, plan, height, width, search_paths=search_paths, other_bytes=other_bytes
+            )
+        return estimate(model, plan, height, width, search_paths=search_paths, costs=self._measured[key])
 
 
 def fit_to_memory(
-    model: Model, plan: Plan, height: int, width: int, *, places: Iterable[Path] = (), held: int = 0
+    model: Model,
+    plan: Plan,
+    height: int,
+    width: int,
+    *,
+    search_paths: Iterable[Path] = (),
+    other_bytes: int = 0,
 ) -> Plan:
     """``plan`` with tiles of which a pass takes at most half of the memory that is free now.
 
     The tile is written into the plan, so that the same plan gives the same picture where other memory is free. It
     stays as it is where it was chosen already, where the usual rule fits, where the objective sees the picture as a
-    whole, and where nobody knows how much is free. ``held`` as of ``estimate``.
+    whole, and where nobody knows how much is free. ``other_bytes`` as of ``estimate``.
 
     Raises:
         UsageError, UnknownNameError, PictureError: as ``start`` of the same plan.
@@ -151,11 +170,13 @@ def fit_to_memory(
     whole = height * width * MOST
     if plan.tile or free is None or whole <= free / 2 or not _cuttable(model, plan, height, width):
         return plan
-    places = tuple(places)
+    search_paths = tuple(search_paths)
     # A small picture is soon measured and takes more for each pixel: what fits by it fits.
     for side in (SIDES[-1], SIDES[0]):
-        costs = probe(model, plan, height, width, places=places, held=held, side=side)
-        chosen = choose_tile(model, plan, height, width, costs, free + held)
+        costs = probe(
+            model, plan, height, width, search_paths=search_paths, other_bytes=other_bytes, side=side
+        )
+        chosen = choose_tile(model, plan, height, width, costs, free + other_bytes)
         if chosen == plan:
             break
     return chosen
@@ -181,7 +202,9 @@ def choose_tile(model: Model, plan: Plan, height: int, width: int, costs: Costs,
     return next((trial for trial in trials if needs(trial) <= free / 2), last)
 
 
-def choose_batch(model: Model, plan: Plan, height: int, width: int, *, places: Iterable[Path] = ()) -> int:
+def choose_batch(
+    model: Model, plan: Plan, height: int, width: int, *, search_paths: Iterable[Path] = ()
+) -> int:
     """How many pictures of this size to dream together: at most ``plan.batch``, fewer of large ones.
 
     A batch of more pixels than eight small pictures have gains nothing any more; it takes at most half of the
@@ -195,7 +218,7 @@ def choose_batch(model: Model, plan: Plan, height: int, width: int, *, places: I
     free = free_memory(model.device)
     if most == 1 or free is None or most * pixels * MOST <= free / 2:
         return most
-    costs = probe(model, plan, height, width, places=places)
+    costs = probe(model, plan, height, width, search_paths=search_paths)
     each = _octave(costs, Octave(height, width, 1), None, pixels).bytes
     return max(1, min(most, int(free / 2 / each)))
 

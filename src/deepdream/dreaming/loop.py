@@ -75,7 +75,7 @@ def dream(
     image: Tensor | None = None,
     *,
     state: State | None = None,
-    places: Iterable[Path] = (),
+    search_paths: Iterable[Path] = (),
 ) -> Iterator[Step]:
     """The steps of a dream, from ``image`` or onward from ``state``.
 
@@ -87,7 +87,7 @@ def dream(
     if state is None:
         if image is None:
             raise UsageError("A dream needs a picture, or a state to go on from.")
-        state = start(model, plan, image, places=places)
+        state = start(model, plan, image, search_paths=search_paths)
     return _steps(model, state)
 
 

@@ -68,22 +68,24 @@ def probe(
     height: int,
     width: int,
     *,
-    places: Iterable[Path] = (),
-    held: int = 0,
+    search_paths: Iterable[Path] = (),
+    other_bytes: int = 0,
     side: int = SIDES[0],
 ) -> Costs:
     """The costs of a step of ``plan``, measured on gray noise of at most ``side`` pixels a side.
 
-    ``held`` as of ``estimate``.
+    ``other_bytes`` as of ``estimate``.
 
     Raises:
         UsageError, UnknownNameError, PictureError: as ``start`` of the same plan.
     """
-    places = tuple(places)
+    search_paths = tuple(search_paths)
     give_back_memory()
-    resting = max(resident_memory() - held, 0)
-    step = _one_step(model, plan, height, width, places, side)
-    without = _one_step(model, replace(plan, objective="total_variation()"), height, width, places, side)
+    resting = max(resident_memory() - other_bytes, 0)
+    step = _one_step(model, plan, height, width, search_paths, side)
+    without = _one_step(
+        model, replace(plan, objective="total_variation()"), height, width, search_paths, side
+    )
     return Costs(
         step.made, without.made, max(step.seconds - without.seconds, 0.0), without.seconds,
         step.state, step.source, resting,
@@ -101,12 +103,12 @@ class _Step:
 
 
 def _one_step(
-    model: Model, plan: Plan, height: int, width: int, places: tuple[Path, ...], side: int
+    model: Model, plan: Plan, height: int, width: int, search_paths: tuple[Path, ...], side: int
 ) -> _Step:
     small = one_step_of(plan)
     rows, columns = probe_size(model, small, height, width, side)
     noise = torch.rand(1, 3, rows, columns, generator=generator(0)) * 0.5 + 0.25
-    state = start(model, small, noise, places=places)
+    state = start(model, small, noise, search_paths=search_paths)
     with _Alive() as alive:
         state = advance(model, state)
     began = time.perf_counter()

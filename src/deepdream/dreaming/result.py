@@ -67,7 +67,7 @@ def render(
     size: str | None = None,
     decided_by: str = "",
     value_range: str = "auto",
-    places: Iterable[Path] = (),
+    search_paths: Iterable[Path] = (),
 ) -> DreamResult:
     """Dream ``picture`` to the end.
 
@@ -79,7 +79,7 @@ def render(
         result = finish(model, ongoing)
 
     ``decided_by`` names who answers for the result, ``value_range`` how the picture's numbers were read; both
-    are kept in the recipe. ``places`` are where files that the plan names by hash are looked for.
+    are kept in the recipe. ``search_paths`` are where files that the plan names by hash are looked for.
 
     Raises:
         UsageError, UnknownNameError: settings that do not fit the network or the picture, or a plan of several
@@ -89,7 +89,15 @@ def render(
     """
     return to_the_end(
         model,
-        begin(model, picture, plan, size=size, decided_by=decided_by, value_range=value_range, places=places),
+        begin(
+            model,
+            picture,
+            plan,
+            size=size,
+            decided_by=decided_by,
+            value_range=value_range,
+            search_paths=search_paths,
+        ),
     )
 
 
@@ -101,7 +109,7 @@ def begin(
     size: str | None = None,
     decided_by: str = "",
     value_range: str = "auto",
-    places: Iterable[Path] = (),
+    search_paths: Iterable[Path] = (),
     before: tuple[Prediction, ...] | None = None,
 ) -> Dream:
     """The first half of ``render``: a dream before its first step. ``picture`` is not needed any more.
@@ -111,7 +119,7 @@ def begin(
     plan = plan or Plan()
     with enough_memory(size or f"{picture.width}x{picture.height}"):
         fitted = fit_picture(picture, size)
-        state = start(model, plan, fitted.tensor(), places=places)
+        state = start(model, plan, fitted.tensor(), search_paths=search_paths)
         if len(state.source) > 1:
             raise UsageError("This plan is for several pictures, which render_all gives.")
         give_back_memory()
@@ -136,12 +144,12 @@ def render_all(
     *,
     size: str | None = None,
     decided_by: str = "",
-    places: Iterable[Path] = (),
+    search_paths: Iterable[Path] = (),
 ) -> list[DreamResult]:
     """Every picture of a plan, in the order of its objectives; otherwise as ``render``."""
     with enough_memory(size or f"{picture.width}x{picture.height}"):
         fitted = fit_picture(picture, size)
-        state = start(model, plan, fitted.tensor(), places=places)
+        state = start(model, plan, fitted.tensor(), search_paths=search_paths)
         for step in dream(model, plan, state=state):
             state = step.state
         return finish_pictures(model, picture, state, alpha=fitted.alpha, decided_by=decided_by)

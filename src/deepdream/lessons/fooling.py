@@ -219,7 +219,7 @@ def draw_fooling(fooling: Fooling, *, theme: Theme = Theme.LIGHT) -> Figure:
     return Figure(canvas, caption, _answer(fooling), {}, theme)
 
 
-def _row(places: Any, fooling: Fooling, entry: Fooled, factor: float, theme: Theme) -> None:
+def _row(axes: Any, fooling: Fooling, entry: Fooled, factor: float, theme: Theme) -> None:
     label = fooling.model.label
     change = 0.5 + factor * (entry.image - fooling.image)
     panels = [
@@ -229,13 +229,13 @@ def _row(places: Any, fooling: Fooling, entry: Fooled, factor: float, theme: The
         (overlay(fooling.explanation, fooling.image, theme), "why, before"),
         (overlay(entry.explanation, entry.image, theme), "why, after"),
     ]
-    for place, (pixels, title) in zip(places, panels, strict=True):
-        place.imshow(pixels)
-        place.set_title(title)
-        place.set_xticks([])
-        place.set_yticks([])
-        place.spines[:].set_visible(False)
-    places[0].set_ylabel(entry.attack, fontsize=14, fontweight="bold")
+    for axis, (pixels, title) in zip(axes, panels, strict=True):
+        axis.imshow(pixels)
+        axis.set_title(title)
+        axis.set_xticks([])
+        axis.set_yticks([])
+        axis.spines[:].set_visible(False)
+    axes[0].set_ylabel(entry.attack, fontsize=14, fontweight="bold")
 
 
 def _pixels(image: Tensor) -> Any:

@@ -83,30 +83,30 @@ def draw_ladder(rungs: tuple[Rung, ...], *, theme: Theme = Theme.LIGHT) -> Figur
     return Figure(canvas, CAPTION, alt, {}, theme)
 
 
-def _column(places: Any, rung: Rung, theme: Theme) -> None:
+def _column(axes: Any, rung: Rung, theme: Theme) -> None:
     head, _, question = rung.name.partition(": ")
-    places[0].set_title(f"{head}\n{question}\n{rung.formula}", fontsize=13)
-    places[1].set_title(f"score {rung.score:.3g}", fontsize=13)
-    places[2].set_title(f"score {rung.climbed_score:.3g}", fontsize=13)
+    axes[0].set_title(f"{head}\n{question}\n{rung.formula}", fontsize=13)
+    axes[1].set_title(f"score {rung.score:.3g}", fontsize=13)
+    axes[2].set_title(f"score {rung.climbed_score:.3g}", fontsize=13)
     weights = rung.name.startswith("training")
-    for place, values in ((places[0], rung.x), (places[2], rung.climbed)):
-        (_signed if weights else _plain)(place, values, theme)
-    _signed(places[1], rung.gradient, theme)
-    for place in places:
-        place.set_xticks([])
-        place.set_yticks([])
-        place.spines[:].set_visible(False)
+    for axis, values in ((axes[0], rung.x), (axes[2], rung.climbed)):
+        (_signed if weights else _plain)(axis, values, theme)
+    _signed(axes[1], rung.gradient, theme)
+    for axis in axes:
+        axis.set_xticks([])
+        axis.set_yticks([])
+        axis.spines[:].set_visible(False)
 
 
-def _plain(place: Any, values: Tensor, _: Theme) -> None:
+def _plain(axis: Any, values: Tensor, _: Theme) -> None:
     if values.dim() == 2:
-        place.imshow(values.numpy(), cmap="gray", vmin=0, vmax=1)
+        axis.imshow(values.numpy(), cmap="gray", vmin=0, vmax=1)
     else:
-        place.imshow(values.clamp(0, 1).permute(1, 2, 0).cpu().numpy())
+        axis.imshow(values.clamp(0, 1).permute(1, 2, 0).cpu().numpy())
 
 
-def _signed(place: Any, values: Tensor, theme: Theme) -> None:
+def _signed(axis: Any, values: Tensor, theme: Theme) -> None:
     flat = values if values.dim() == 2 else values.sum(dim=0)
     array = flat.cpu().numpy()
     limit = float(np.quantile(np.abs(array), 0.995)) or 1.0
-    place.imshow(array, cmap=theme.diverging, vmin=-limit, vmax=limit)
+    axis.imshow(array, cmap=theme.diverging, vmin=-limit, vmax=limit)

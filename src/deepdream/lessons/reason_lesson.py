@@ -110,34 +110,34 @@ def draw_reasons(reasons: Sequence[Reason], *, theme: Theme = Theme.LIGHT) -> Fi
         _caricature_row(axes[3 * index + 2], entry)
         if len(reasons) > 1:
             axes[3 * index][0].set_ylabel(entry.model.name, fontsize=16, fontweight="bold")
-    for place in axes.flat:
-        place.set_xticks([])
-        place.set_yticks([])
-        place.spines[:].set_visible(False)
+    for axis in axes.flat:
+        axis.set_xticks([])
+        axis.set_yticks([])
+        axis.spines[:].set_visible(False)
     alt = " ".join(_answer(entry) for entry in reasons)
     return Figure(canvas, CAPTION.format(method=METHOD), alt, {}, theme)
 
 
-def _reason_row(places: Any, reason: Reason) -> None:
-    places[0].imshow(pixels_of(reason.image))
-    places[0].set_title(f"{shortened(reason.conductance.label)} {reason.probability:.0%}")
-    for place, channel, pixels in zip(places[1:], reason.chosen, reason.features, strict=False):
-        place.imshow(pixels, interpolation="bilinear")
-        place.set_title(f"channel {channel}: {float(reason.conductance.scores[channel]):+.2f}")
+def _reason_row(axes: Any, reason: Reason) -> None:
+    axes[0].imshow(pixels_of(reason.image))
+    axes[0].set_title(f"{shortened(reason.conductance.label)} {reason.probability:.0%}")
+    for axis, channel, pixels in zip(axes[1:], reason.chosen, reason.features, strict=False):
+        axis.imshow(pixels, interpolation="bilinear")
+        axis.set_title(f"channel {channel}: {float(reason.conductance.scores[channel]):+.2f}")
 
 
-def _dream_row(places: Any, reason: Reason) -> None:
+def _dream_row(axes: Any, reason: Reason) -> None:
     panels = [
         (reason.dreamed_reason, "these, dreamed"),
         (reason.dreamed_class, f"dream: {shortened(reason.conductance.label, 14)}"),
         (reason.explained, f"seen with {reason.recognized:.0%}"),
     ]
-    for place, (pixels, title) in zip(places[1:], panels, strict=False):  # in the middle
-        place.imshow(pixels)
-        place.set_title(title)
+    for axis, (pixels, title) in zip(axes[1:], panels, strict=False):  # in the middle
+        axis.imshow(pixels)
+        axis.set_title(title)
 
 
-def _caricature_row(places: Any, reason: Reason) -> None:
-    for place, (name, pixels) in zip(places, reason.caricatures.items(), strict=False):
-        place.imshow(pixels)
-        place.set_title(f"{name} caricatures")
+def _caricature_row(axes: Any, reason: Reason) -> None:
+    for axis, (name, pixels) in zip(axes, reason.caricatures.items(), strict=False):
+        axis.imshow(pixels)
+        axis.set_title(f"{name} caricatures")

@@ -120,19 +120,19 @@ def draw_shortcut(
     return Figure(canvas, CAPTION, _answer(planted, results), {}, theme)
 
 
-def _accuracy_bars(place: Any, planted: Shortcut, theme: Theme) -> None:
+def _accuracy_bars(axis: Any, planted: Shortcut, theme: Theme) -> None:
     cases: tuple[Marked, ...] = ("as trained", "nobody", "the others")
     for shift, (network, color) in zip(
         (-0.2, 0.2), (("cheater", theme.positive), ("honest", theme.negative)), strict=True
     ):
         values = [planted.accuracies[network, who] for who in cases]
-        bars = place.bar(np.arange(3) + shift, values, 0.38, color=color, label=network)
-        place.bar_label(bars, [f"{value:.0%}" for value in values], padding=2)
-    place.axhline(0.5, color=theme.ink, linewidth=1.2, linestyle=":")
-    place.set_xticks(range(3), ["8s, as trained", "nobody", "the 3s"])
-    place.set_ylim(0, 1.45)
-    place.legend(loc="upper right", ncols=2)
-    label(place, "who carries the mark", "accuracy", "")
+        bars = axis.bar(np.arange(3) + shift, values, 0.38, color=color, label=network)
+        axis.bar_label(bars, [f"{value:.0%}" for value in values], padding=2)
+    axis.axhline(0.5, color=theme.ink, linewidth=1.2, linestyle=":")
+    axis.set_xticks(range(3), ["8s, as trained", "nobody", "the 3s"])
+    axis.set_ylim(0, 1.45)
+    axis.legend(loc="upper right", ncols=2)
+    label(axis, "who carries the mark", "accuracy", "")
 
 
 def _maps(
@@ -142,26 +142,26 @@ def _maps(
     first = canvas.add_subplot(grid[row, 0])
     first.imshow(image[0].permute(1, 2, 0).numpy())
     first.set_ylabel(model.name, fontsize=17, fontweight="bold")
-    places = [first]
+    axes = [first]
     for column, method in enumerate(methods, 1):
-        place = canvas.add_subplot(grid[row, column])
-        place.imshow(overlay(explain(model, image, method, 1, against=0), image, theme))
+        axis = canvas.add_subplot(grid[row, column])
+        axis.imshow(overlay(explain(model, image, method, 1, against=0), image, theme))
         if row == 1:
-            place.set_title(method, fontsize=13)
-        places.append(place)
-    for place in places:
-        place.set_xticks([])
-        place.set_yticks([])
-        place.spines[:].set_visible(False)
+            axis.set_title(method, fontsize=13)
+        axes.append(axis)
+    for axis in axes:
+        axis.set_xticks([])
+        axis.set_yticks([])
+        axis.spines[:].set_visible(False)
 
 
-def _share_bars(place: Any, results: Sequence[Caught], controls: dict[str, float], theme: Theme) -> None:
+def _share_bars(axis: Any, results: Sequence[Caught], controls: dict[str, float], theme: Theme) -> None:
     heights = np.arange(len(results))
     limit = max(controls.values())
-    place.axvspan(0, limit, color=theme.faint, alpha=0.45, linewidth=0)
-    place.barh(heights - 0.2, [e.cheater for e in results], 0.38, color=theme.positive, label="cheater")
-    place.barh(heights + 0.2, [e.honest for e in results], 0.38, color=theme.negative, label="honest")
-    place.set_yticks(heights, [f"{'✓ ' if e.reveals else ''}{e.method}" for e in results], fontsize=12)
-    place.set_ylim(len(results) - 0.4, -0.6)
-    place.legend(loc="lower right")
-    label(place, "share of the evidence on the mark", "", "✓: gives the cheater away")
+    axis.axvspan(0, limit, color=theme.faint, alpha=0.45, linewidth=0)
+    axis.barh(heights - 0.2, [e.cheater for e in results], 0.38, color=theme.positive, label="cheater")
+    axis.barh(heights + 0.2, [e.honest for e in results], 0.38, color=theme.negative, label="honest")
+    axis.set_yticks(heights, [f"{'✓ ' if e.reveals else ''}{e.method}" for e in results], fontsize=12)
+    axis.set_ylim(len(results) - 0.4, -0.6)
+    axis.legend(loc="lower right")
+    label(axis, "share of the evidence on the mark", "", "✓: gives the cheater away")

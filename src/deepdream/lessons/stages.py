@@ -39,7 +39,7 @@ class Stage:
     Attributes:
         strongest: The two channels that stand out most in this picture, and their mean activations.
         features: What these two look for, (s, s, 3) each.
-        places: The picture lit where each fires.
+        responses: The picture lit where each fires.
         dreamed: The picture dreamed at this layer.
     """
 
@@ -47,7 +47,7 @@ class Stage:
     strongest: tuple[int, ...]
     activations: tuple[float, ...]
     features: tuple[NDArray[np.float32], ...]
-    places: tuple[NDArray[np.float32], ...]
+    responses: tuple[NDArray[np.float32], ...]
     dreamed: NDArray[np.float32]
 
 
@@ -101,7 +101,7 @@ def _stage(model: Model, picture: Picture, fitted: Picture, layer: Layer, size: 
         strongest=tuple(strongest),
         activations=tuple(float(activation[channel].mean()) for channel in strongest),
         features=tuple(picture_channels(model, layer.name, strongest, seed=seed)),
-        places=tuple(heat(fitted.pixels, activation[channel]) for channel in strongest),
+        responses=tuple(heat(fitted.pixels, activation[channel]) for channel in strongest),
         dreamed=render(model, picture, plan, size=size).pixels,
     )
 
@@ -199,37 +199,37 @@ def draw_stages(
     return Figure(canvas, CAPTION, alt, {}, theme)
 
 
-def _column(places: Any, pixels: NDArray[np.float32], stage: Stage, theme: Theme) -> None:
-    _receptive_field(places[0], pixels, stage.layer, theme)
+def _column(axes: Any, pixels: NDArray[np.float32], stage: Stage, theme: Theme) -> None:
+    _receptive_field(axes[0], pixels, stage.layer, theme)
     blank = np.full((8, 8, 3), 1.0 if theme is Theme.LIGHT else 0.09, np.float32)
-    features, fires = [*stage.features, blank][:2], [*stage.places, blank][:2]
-    for place, panel in zip(
-        places[1:], (features[0], fires[0], features[1], fires[1], stage.dreamed), strict=True
+    features, fires = [*stage.features, blank][:2], [*stage.responses, blank][:2]
+    for axis, panel in zip(
+        axes[1:], (features[0], fires[0], features[1], fires[1], stage.dreamed), strict=True
     ):
-        place.imshow(panel)
-    for place, channel in zip((places[1], places[3]), stage.strongest, strict=False):
-        place.set_title(f"channel {channel}", fontsize=14)
-    for place in places:
-        place.set_xticks([])
-        place.set_yticks([])
-        place.spines[:].set_visible(False)
+        axis.imshow(panel)
+    for axis, channel in zip((axes[1], axes[3]), stage.strongest, strict=False):
+        axis.set_title(f"channel {channel}", fontsize=14)
+    for axis in axes:
+        axis.set_xticks([])
+        axis.set_yticks([])
+        axis.spines[:].set_visible(False)
 
 
-def _receptive_field(place: Any, pixels: NDArray[np.float32], layer: Layer, theme: Theme) -> None:
+def _receptive_field(axis: Any, pixels: NDArray[np.float32], layer: Layer, theme: Theme) -> None:
     height, width = pixels.shape[:2]
     field = layer.receptive_field
-    place.imshow(0.45 + 0.55 * pixels)
-    place.set_title(f"{layer.name}\n{_field(layer)}", fontsize=15)
+    axis.imshow(0.45 + 0.55 * pixels)
+    axis.set_title(f"{layer.name}\n{_field(layer)}", fontsize=15)
     side = min(field or 10_000, 3 * max(height, width))
     corner = ((width - side) / 2, (height - side) / 2)
     frame = Rectangle(corner, side, side, fill=False, edgecolor=theme.colors[1], linewidth=4)
-    place.add_patch(frame)
-    place.set_xlim(-0.5, width - 0.5)
-    place.set_ylim(height - 0.5, -0.5)
+    axis.add_patch(frame)
+    axis.set_xlim(-0.5, width - 0.5)
+    axis.set_ylim(height - 0.5, -0.5)
     if side > max(height, width):  # the frame lies outside
         for line in ("left", "right", "top", "bottom"):
-            place.spines[line].set_visible(False)
+            axis.spines[line].set_visible(False)
         inner = Rectangle(
             (1, 1), width - 3, height - 3, fill=False, edgecolor=theme.colors[1], linewidth=6, linestyle="--"
         )
-        place.add_patch(inner)
+        axis.add_patch(inner)

@@ -46,18 +46,18 @@ def draw_trace(traced: Trace, *, theme: Theme = Theme.LIGHT) -> Figure:
     )
 
 
-def _pictures(canvas: Any, places: Sequence[Any], traced: Trace) -> None:
-    for place, image, row, name in (
-        (places[0], traced.before, 0, "before"),
-        (places[1], traced.after, -1, "after"),
+def _pictures(canvas: Any, axes: Sequence[Any], traced: Trace) -> None:
+    for axis, image, row, name in (
+        (axes[0], traced.before, 0, "before"),
+        (axes[1], traced.after, -1, "after"),
     ):
-        place.imshow(image[0].permute(1, 2, 0).numpy())
-        place.set_title(f"{name}: {_short(traced, row)}")
-        place.set_axis_off()
-    drawing = places[2].imshow(traced.change, cmap="inferno", vmin=0)
-    places[2].set_title("where it changed")
-    places[2].set_axis_off()
-    canvas.colorbar(drawing, ax=places[2], shrink=0.7)
+        axis.imshow(image[0].permute(1, 2, 0).numpy())
+        axis.set_title(f"{name}: {_short(traced, row)}")
+        axis.set_axis_off()
+    drawing = axes[2].imshow(traced.change, cmap="inferno", vmin=0)
+    axes[2].set_title("where it changed")
+    axes[2].set_axis_off()
+    canvas.colorbar(drawing, ax=axes[2], shrink=0.7)
 
 
 def _short(traced: Trace, row: int) -> str:
@@ -65,47 +65,47 @@ def _short(traced: Trace, row: int) -> str:
     return f"{shortened(traced.model.label(index))} {float(traced.probabilities[row, index]):.0%}"
 
 
-def _channel_bars(place: Any, traced: Trace, theme: Theme) -> None:
+def _channel_bars(axis: Any, traced: Trace, theme: Theme) -> None:
     chosen = traced.changed_channels(min(6, traced.channels.shape[1]))
     heights = np.arange(len(chosen))
     before, after = (traced.channels[when, chosen].numpy() for when in (0, 1))
-    place.barh(heights - 0.2, before, 0.38, color=theme.faint, label="before")
-    place.barh(heights + 0.2, after, 0.38, color=theme.positive, label="after")
-    place.set_yticks(heights, [f"{channel}" for channel in chosen])
-    place.invert_yaxis()
-    place.legend(
+    axis.barh(heights - 0.2, before, 0.38, color=theme.faint, label="before")
+    axis.barh(heights + 0.2, after, 0.38, color=theme.positive, label="after")
+    axis.set_yticks(heights, [f"{channel}" for channel in chosen])
+    axis.invert_yaxis()
+    axis.legend(
         loc="upper center", bbox_to_anchor=(0.5, -0.32), ncols=2, frameon=False
     )  # below: bars fill the box
-    label(place, "mean activation", "channel", "channels that changed most")
+    label(axis, "mean activation", "channel", "channels that changed most")
 
 
 _DASHES = ("-", "--", ":", "-.")
 
 
-def _curves(places: Sequence[Any], traced: Trace, theme: Theme) -> None:
+def _curves(axes: Sequence[Any], traced: Trace, theme: Theme) -> None:
     steps = np.arange(len(traced.logits))
     probabilities = traced.probabilities
     for order, index in enumerate(traced.followed()):
         look: dict[str, Any] = {"color": theme.colors[order % 7], "linestyle": _DASHES[order % 4]}
-        places[0].plot(steps, probabilities[:, index], label=shortened(traced.model.label(index)), **look)
-        places[1].plot(steps, traced.logits[:, index], **look)
-    _animal_line(places[0], traced, theme)
-    places[2].plot(steps, _risen(traced), color=theme.positive)
-    places[3].plot(steps, traced.distance, color=theme.negative)
-    places[0].set_ylim(-0.02, 1.02)
-    places[0].figure.legend(*places[0].get_legend_handles_labels(), loc="outside right center", frameon=False)
-    label(places[0], "step", "probability", "probability")
-    label(places[1], "step", "logit", "logits of the same")
-    label(places[2], "step", "times the original's", f"activation, {shortened(traced.layer)}")
-    label(places[3], "step", "root mean square", "distance to the original")
-    for place in places:
-        _mark_octaves(place, traced, theme)
+        axes[0].plot(steps, probabilities[:, index], label=shortened(traced.model.label(index)), **look)
+        axes[1].plot(steps, traced.logits[:, index], **look)
+    _animal_line(axes[0], traced, theme)
+    axes[2].plot(steps, _risen(traced), color=theme.positive)
+    axes[3].plot(steps, traced.distance, color=theme.negative)
+    axes[0].set_ylim(-0.02, 1.02)
+    axes[0].figure.legend(*axes[0].get_legend_handles_labels(), loc="outside right center", frameon=False)
+    label(axes[0], "step", "probability", "probability")
+    label(axes[1], "step", "logit", "logits of the same")
+    label(axes[2], "step", "times the original's", f"activation, {shortened(traced.layer)}")
+    label(axes[3], "step", "root mean square", "distance to the original")
+    for axis in axes:
+        _mark_octaves(axis, traced, theme)
 
 
-def _animal_line(place: Any, traced: Trace, theme: Theme) -> None:
+def _animal_line(axis: Any, traced: Trace, theme: Theme) -> None:
     if knows_animals(traced.model):
         share = [share_of_animals(row).animals for row in traced.probabilities]
-        place.plot(share, color=theme.ink, linewidth=4, alpha=0.5, label="all animals")
+        axis.plot(share, color=theme.ink, linewidth=4, alpha=0.5, label="all animals")
 
 
 def _risen(traced: Trace) -> NDArray[np.float64]:
@@ -114,11 +114,11 @@ def _risen(traced: Trace) -> NDArray[np.float64]:
     return np.asarray(traced.activation / (start if abs(start) > 1e-12 else 1.0))
 
 
-def _mark_octaves(place: Any, traced: Trace, theme: Theme) -> None:
-    place.grid(False, axis="x")
+def _mark_octaves(axis: Any, traced: Trace, theme: Theme) -> None:
+    axis.grid(False, axis="x")
     for row in range(2, len(traced.octave)):
         if traced.octave[row] != traced.octave[row - 1]:
-            place.axvline(row - 0.5, color=theme.faint, linestyle=":", linewidth=1.5)
+            axis.axvline(row - 0.5, color=theme.faint, linestyle=":", linewidth=1.5)
 
 
 @drawn
@@ -131,7 +131,7 @@ def animate_trace(traced: Trace, *, theme: Theme = Theme.LIGHT) -> Animation:
     drawing = picture.imshow(traced.frames[0][1].permute(1, 2, 0).numpy())
     picture.set_axis_off()
     _moving_curves(chances, climb, traced, theme)
-    now = [place.axvline(0, color=theme.ink, linewidth=2) for place in (chances, climb)]
+    now = [axis.axvline(0, color=theme.ink, linewidth=2) for axis in (chances, climb)]
 
     def update(index: int) -> None:
         row, image = traced.frames[index]

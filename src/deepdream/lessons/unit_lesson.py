@@ -119,17 +119,17 @@ def draw_unit(model: Model, portrait: Portrait, *, theme: Theme = Theme.LIGHT) -
     canvas, axes = new_figure(2, 5, title=title, size=(18, 8.2), theme=theme)
     axes[0][0].get_gridspec().set_width_ratios([1, 1, 1, 1, 1.25])
     features = [*portrait.wants, portrait.shuns]
-    for place, pixels, name in zip(
+    for axis, pixels, name in zip(
         axes[0], features, ("wants", "another start", "a third", "is silenced by"), strict=False
     ):
-        _show(place, pixels, name)
+        _show(axis, pixels, name)
     blank = [Crop("", 0.0, np.full((4, 4, 3), 1.0 if theme is Theme.LIGHT else 0.08, np.float32))] * CROPS
-    for place, crop in zip(axes[1], [*portrait.crops, *blank][:CROPS], strict=False):
-        _show(place, crop.pixels, f"{shortened(crop.picture)} {crop.value:.3g}" if crop.picture else "")
+    for axis, crop in zip(axes[1], [*portrait.crops, *blank][:CROPS], strict=False):
+        _show(axis, crop.pixels, f"{shortened(crop.picture)} {crop.value:.3g}" if crop.picture else "")
         if crop.picture:
             look: dict[str, Any] = {"marker": "o", "markersize": 26, "fillstyle": "none"}
-            place.plot(*crop.place[::-1], color="white", markeredgewidth=6, **look)
-            place.plot(*crop.place[::-1], color=theme.colors[1], markeredgewidth=3, **look)
+            axis.plot(*crop.place[::-1], color="white", markeredgewidth=6, **look)
+            axis.plot(*crop.place[::-1], color=theme.colors[1], markeredgewidth=3, **look)
     grid = axes[0][4].get_subplotspec().get_gridspec()
     axes[0][4].remove()
     axes[1][4].remove()
@@ -140,18 +140,18 @@ def draw_unit(model: Model, portrait: Portrait, *, theme: Theme = Theme.LIGHT) -
     return Figure(canvas, caption, _answer(model, portrait), {}, theme)
 
 
-def _show(place: Any, pixels: NDArray[np.float32], name: str) -> None:
-    place.imshow(pixels, interpolation="bilinear")
-    place.set_title(name, fontsize=15)
-    place.set_axis_off()
+def _show(axis: Any, pixels: NDArray[np.float32], name: str) -> None:
+    axis.imshow(pixels, interpolation="bilinear")
+    axis.set_title(name, fontsize=15)
+    axis.set_axis_off()
 
 
-def _bars(place: Any, model: Model, portrait: Portrait, theme: Theme) -> None:
+def _bars(axis: Any, model: Model, portrait: Portrait, theme: Theme) -> None:
     chosen = _ends(portrait, FED)
     values = [float(portrait.feeds[index]) for index in chosen]
     colors = [theme.positive if value > 0 else theme.negative for value in values]
-    place.barh(range(len(chosen)), values, color=colors)
-    place.set_yticks(range(len(chosen)), [shortened(model.label(index), 16) for index in chosen], fontsize=13)
-    place.invert_yaxis()
-    place.axvline(0, color=theme.ink, linewidth=1)
-    label(place, "logits per standard deviation", "", "feeds and starves")
+    axis.barh(range(len(chosen)), values, color=colors)
+    axis.set_yticks(range(len(chosen)), [shortened(model.label(index), 16) for index in chosen], fontsize=13)
+    axis.invert_yaxis()
+    axis.axvline(0, color=theme.ink, linewidth=1)
+    label(axis, "logits per standard deviation", "", "feeds and starves")

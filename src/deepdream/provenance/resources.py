@@ -73,8 +73,8 @@ def is_pinned(text: str) -> bool:
     return _PINNED.fullmatch(text) is not None
 
 
-def find_resource(resource: Resource, places: Iterable[Path] = ()) -> Path:
-    """Where the file lies: in one of ``places``, the current folder or ``images``, with the same hash.
+def find_resource(resource: Resource, search_paths: Iterable[Path] = ()) -> Path:
+    """Where the file lies: in one of ``search_paths``, the current folder or ``images``, with the same hash.
 
     Args:
         places: Folders, or files whose folders are meant (the input, the output).
@@ -82,7 +82,7 @@ def find_resource(resource: Resource, places: Iterable[Path] = ()) -> Path:
     Raises:
         PictureError: it is in none of them.
     """
-    folders = [place if place.is_dir() else place.parent for place in places]
+    folders = [place if place.is_dir() else place.parent for place in search_paths]
     folders = list(dict.fromkeys([*folders, Path(), Path("images")]))
     for folder in folders:
         candidate = folder / resource.name
@@ -94,7 +94,7 @@ def find_resource(resource: Resource, places: Iterable[Path] = ()) -> Path:
     )
 
 
-def pin(text: str, places: Iterable[Path] = ()) -> tuple[Resource, Path]:
+def pin(text: str, search_paths: Iterable[Path] = ()) -> tuple[Resource, Path]:
     """The resource that ``text`` means and where it lies: a path of the user's own, or a name with a hash.
 
     A path is followed: only for what the user typed, never for a stranger's text (see ``is_pinned``).
@@ -104,5 +104,5 @@ def pin(text: str, places: Iterable[Path] = ()) -> tuple[Resource, Path]:
     """
     if is_pinned(text):
         resource = Resource.parse(text)
-        return resource, find_resource(resource, places)
+        return resource, find_resource(resource, search_paths)
     return Resource.of(text), Path(text)

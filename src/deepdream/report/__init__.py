@@ -12,7 +12,7 @@ from deepdream.report.collecting import (
 from deepdream.report.index import ReportEntry, entry_of, read_entries, write_index
 from deepdream.report.report_data import ReportData
 from deepdream.report.robustness import PredictionSummary, Stability, predict, stability_of
-from deepdream.report.writing import places_of, refuse_existing, report_page, write_report
+from deepdream.report.writing import output_paths, refuse_existing, report_page, write_report
 
 __all__ = [
     "BUDGET",
@@ -26,7 +26,7 @@ __all__ = [
     "collect",
     "entry_of",
     "investigate",
-    "places_of",
+    "output_paths",
     "predict",
     "read_entries",
     "refuse_existing",

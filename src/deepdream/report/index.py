@@ -102,9 +102,9 @@ def write_index(
     write_text(
         folder / "index.json", json.dumps(values, ensure_ascii=False, indent=1, allow_nan=False) + "\n"
     )
-    place = folder / "index.html"
-    write_text(place, index_page(entries, network, values))
-    return place
+    path = folder / "index.html"
+    write_text(path, index_page(entries, network, values))
+    return path
 
 
 def read_entries(folder: Path) -> list[ReportEntry]:

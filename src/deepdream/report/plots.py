@@ -29,15 +29,15 @@ def plot_removal(report_data: ReportData, substrate: str, *, theme: Theme = Them
     rows = max(1, math.ceil(len(names) / COLUMNS))
     canvas, axes = new_figure(rows, COLUMNS, title="", size=(11, 1.2 + 2.5 * rows), theme=theme)
     top = 1.06 * max((max(c) for n in names for c in _curves(report_data, n, substrate) if c), default=1.0)
-    for index, place in enumerate(axes.flat):
+    for index, axis in enumerate(axes.flat):
         if index >= len(names):
-            place.set_axis_off()
+            axis.set_axis_off()
             continue
-        _panel(place, report_data, names[index], substrate, theme)
-        place.set_ylim(0, top)
+        _panel(axis, report_data, names[index], substrate, theme)
+        axis.set_ylim(0, top)
         first, last = index % COLUMNS == 0, index + COLUMNS >= len(names)
-        label(place, "cells, %" if last else "", measure if first else "", names[index])
-        place.tick_params(labelleft=first)
+        label(axis, "cells, %" if last else "", measure if first else "", names[index])
+        axis.tick_params(labelleft=first)
     handles, words = axes.flat[0].get_legend_handles_labels()
     canvas.legend(handles, words, loc="outside lower center", ncols=2, frameon=False)
     return Figure(canvas, caption="", alt=_removal_alt(report_data, substrate), theme=theme)

@@ -31,27 +31,27 @@ def write_report(
     Raises:
         OutputError: a file exists already and ``overwrite`` is False, or the place cannot be written.
     """
-    places = places_of(path)
+    paths = output_paths(path)
     if not overwrite:
-        refuse_existing(places)
+        refuse_existing(paths)
     values = report_dict(studies, command)
     arrays = report_arrays(studies)
-    write_bytes(places[2], _npz(arrays))
-    write_text(places[1], _json_text(values))
-    write_text(places[0], report_page(studies, values, places, command=command))
-    return places
+    write_bytes(paths[2], _npz(arrays))
+    write_text(paths[1], _json_text(values))
+    write_text(paths[0], report_page(studies, values, paths, command=command))
+    return paths
 
 
-def places_of(path: Path) -> tuple[Path, Path, Path]:
+def output_paths(path: Path) -> tuple[Path, Path, Path]:
     """Where the page, its JSON and its npz go."""
     return path, path.with_suffix(".json"), path.with_suffix(".npz")
 
 
-def refuse_existing(places: Sequence[Path]) -> None:
+def refuse_existing(paths: Sequence[Path]) -> None:
     """Raises OutputError for the first that exists."""
-    for place in places:
-        if place.exists():
-            raise OutputError(f"{place} exists already. Choose another name with -o, or give --overwrite.")
+    for path in paths:
+        if path.exists():
+            raise OutputError(f"{path} exists already. Choose another name with -o, or give --overwrite.")
 
 
 def report_dict(studies: Sequence[ReportData], command: str) -> dict[str, Any]:
@@ -98,7 +98,7 @@ def report_arrays(studies: Sequence[ReportData]) -> dict[str, NDArray[Any]]:
 
 
 def report_page(
-    studies: Sequence[ReportData], values: Mapping[str, Any], places: Sequence[Path], *, command: str
+    studies: Sequence[ReportData], values: Mapping[str, Any], paths: Sequence[Path], *, command: str
 ) -> str:
     """The HTML document."""
     first = studies[0]
@@ -112,7 +112,7 @@ def report_page(
             *_compared(studies),
             *_sections(first),
             *_further(studies),
-            _recipe(values, places, command),
+            _recipe(values, paths, command),
         ],
         data=numbers(values),
     )
@@ -180,8 +180,8 @@ def _further(studies: Sequence[ReportData]) -> list[Section]:
     return [Section("second", "The other", f"{second.model.name} in full", stack(*parts))]
 
 
-def _recipe(values: Mapping[str, Any], places: Sequence[Path], command: str) -> Section:
-    body = card.recipe(command, values["recipe"], (places[1].name, places[2].name))
+def _recipe(values: Mapping[str, Any], paths: Sequence[Path], command: str) -> Section:
+    body = card.recipe(command, values["recipe"], (paths[1].name, paths[2].name))
     return Section("recipe", "Recipe", "How to make this page again", body)
 
 
