@@ -243,12 +243,12 @@ WRONG = {
         "build",
         "gives a float32 tensor (8,) for pictures",
     ),
-    "gray": (
-        built("nn.Sequential(nn.Conv2d(1, 3, 1), Net())"),
+    "channels": (
+        built("Model.wrap(nn.Sequential(nn.Conv2d(1, 3, 1), Net()))"),
         "build",
         "given pictures (2, 3, 224, 224), raised Runt",
     ),
-    "a list": (fed("[super().forward(x)]"), "Fed", "gives a list, not one tensor"),
+    "a list": (fed("[self, str(super().forward(x))]"), "Fed", "gives a list, not one tensor"),
     "its forward": (
         fed("1 / 0"),
         "Fed",
@@ -266,9 +266,9 @@ WRONG = {
         "gives probabilities: leave out its soft",
     ),
     "no shapes": (
-        built("nn.Sequential(nn.LazyConv2d(3, 1), Net())"),
-        "build",
-        "0.bias have no shape yet: run one",
+        "class Unused(Net):\n    def __init__(self):\n        super().__init__()\n        self.conv0 = nn.LazyConv2d(3, 1)",
+        "Unused",
+        "conv0.bias have no shape yet: run one",
     ),
     "sparse": (SPARSE, "build", "The weights m are no plain numbers (torch.float32)."),
     "a program": (
@@ -279,7 +279,7 @@ WRONG = {
     "labels": (
         built("Model.wrap(Net(), labels=('a', 'b'))"),
         "build",
-        "net.py:build has 2 labels for 4 classes.",
+        "Net has 2 labels for 4 classes. Give one label for each output, in their order.",
     ),
 }
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Any
@@ -20,6 +19,7 @@ from deepdream.attribution.registry import Method, methods
 from deepdream.attribution.score_function import ScoreFunction
 from deepdream.errors import UsageError
 from deepdream.models import Model, is_own_code, load_model
+from deepdream.models.copies import copied
 
 #: One network of every kind that matters to a method: rectifiers of all kinds, reused, functional and in place;
 #: branches, overlapping pools, products, layer norms, attention.
@@ -163,7 +163,7 @@ def awakened(model: Model) -> nn.Module:
     Untrained networks often give almost no output: scores of 1e-14 below batch norms without statistics, scales so
     small that a network is linear, heads of zeros. That a map sums there proves little.
     """
-    twin = copy.deepcopy(model.module)
+    twin = copied(model.module)
     random = torch.Generator().manual_seed(1)
     for name, parameter in twin.named_parameters():
         if name.endswith("layer_scale"):

@@ -104,7 +104,7 @@ _GRAPHS: WeakKeyDictionary[Model, fx.GraphModule | str] = WeakKeyDictionary()
 
 
 def _canonize(model: Model) -> fx.GraphModule:
-    example, network, tracer = example_of(model), frozen_copy(model.module), _Tracer()
+    example, network, tracer = example_of(model), frozen_copy(model), _Tracer()
     # Batch norms that carry an activation (timm's) become a norm and what they carry.
     for name, part in list(network.named_modules()):
         if isinstance(part, nn.BatchNorm2d) and any(True for _ in part.children()):
@@ -124,7 +124,7 @@ def _canonize(model: Model) -> fx.GraphModule:
         _rewrite(module)
         _fold_norms(module)
         # Tracing follows one path through the code: where that depends on values, the copy is another network.
-        expected = frozen_copy(model.module)(example)
+        expected = frozen_copy(model)(example)
         if (module(example) - expected).norm() > TOLERANCE * expected.norm():
             raise UsageError("the readable copy of it does not give the same output")
     return module
@@ -233,6 +233,6 @@ def parts(module: fx.GraphModule) -> Iterator[tuple[fx.Node, nn.Module]]:
 
 
 def example_of(model: Model) -> Tensor:
-    """A normalized random picture (1, 3, crop, crop)."""
-    crop = model.preprocessing.crop
-    return model.normalize(torch.rand(1, 3, crop, crop, generator=torch.Generator().manual_seed(0)))
+    """A normalized random picture (1, channels, height, width)."""
+    shape = (1, model.channels, *model.preprocessing.size)
+    return model.normalize(torch.rand(shape, generator=torch.Generator().manual_seed(0)))

@@ -14,6 +14,7 @@ from deepdream.attribution.explainers.relevance import composite_relevance
 from deepdream.attribution.hooks import activation_and_gradient, replacing_output, scores_from
 from deepdream.attribution.identity import identity, largest_difference, relative_error, sum_error, values_of
 from deepdream.attribution.score_function import ScoreFunction, enlarge
+from deepdream.models.copies import copied
 
 
 def slope_at_layer(score_function: ScoreFunction, direction: Tensor) -> float:
@@ -95,7 +96,7 @@ def ablation_cam(score_function: ScoreFunction) -> float:
         return output
 
     # The network itself, not the copy that the method hooks.
-    module = copy.deepcopy(score_function.model.module).eval()
+    module = copied(score_function.model.module).eval()
     layer = score_function.layer
     pixels = score_function.model.normalize(score_function.image)
     with torch.no_grad(), replacing_output(module.get_submodule(layer.name), layer.runs, silenced):

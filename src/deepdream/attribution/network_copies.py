@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 from dataclasses import replace
 from weakref import WeakKeyDictionary
 
@@ -10,6 +9,7 @@ import torch
 from torch import nn
 
 from deepdream.models import Model
+from deepdream.models.copies import copied, evaluation_copy
 
 
 def in_float32(model: Model) -> Model:
@@ -18,24 +18,25 @@ def in_float32(model: Model) -> Model:
     if floating <= {torch.float32}:
         return model
     if model not in _FLOAT32:
-        _FLOAT32[model] = replace(model, module=copy.deepcopy(model.module).float())
+        _FLOAT32[model] = replace(model, module=copied(model.module).float())
     return _FLOAT32[model]
 
 
 def open_network(model: Model) -> nn.Module:
     """A frozen copy whose every layer gives its own output: no batch norm folded, nothing in place (made once)."""
     if model not in _OPEN:
-        _OPEN[model] = frozen_copy(model.module)
+        _OPEN[model] = frozen_copy(model)
     return _OPEN[model]
 
 
-def frozen_copy(network: nn.Module) -> nn.Module:
+def frozen_copy(model: Model) -> nn.Module:
     """A copy for evaluation in which nothing is trained and nothing is written in place."""
-    twin = copy.deepcopy(network).eval().requires_grad_(False)
+    twin = evaluation_copy(model.module)
     for part in twin.modules():
         if getattr(part, "inplace", False):
             part.inplace = False  # type: ignore[assignment]
-    return twin.to(memory_format=torch.channels_last)
+    layout = torch.channels_last if model.uses_channels_last else torch.contiguous_format
+    return twin.to(memory_format=layout)
 
 
 # Keyed weakly: a copy is as large as its network and must not outlive it.

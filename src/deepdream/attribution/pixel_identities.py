@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 from dataclasses import replace
 from typing import Any
 
@@ -13,6 +12,7 @@ from deepdream.attribution.explainers.paths import chunks_of_draws, integrate
 from deepdream.attribution.explainers.perturbations import random_mask
 from deepdream.attribution.identity import identity, largest_difference, relative_error, values_of
 from deepdream.attribution.score_function import ScoreFunction
+from deepdream.models.copies import copied
 
 
 def _rise(score_function: ScoreFunction) -> float:
@@ -25,7 +25,7 @@ def saliency(score_function: ScoreFunction) -> float:
     # Along the gradient the slope is its length, so one difference of two scores measures it.
     step = 1e-4 * gradient / gradient.norm()
     # In float64: a difference of two float32 scores over a step this short is mostly rounding.
-    exact = replace(score_function.model, module=copy.deepcopy(score_function.model.module).double())
+    exact = replace(score_function.model, module=copied(score_function.model.module).double())
     twin = replace(score_function, model=exact, image=score_function.image.double())
     slope = (twin.score_of(twin.image + step) - twin.score_of(twin.image - step)) / 2e-4
     return relative_error(float(gradient.norm()), slope)

@@ -230,10 +230,16 @@ def load_spec(spec: NetworkSpec, *, quiet: bool = False) -> Model:
 
 
 def say_feeding(model: Model, *, quiet: bool) -> None:
-    """Say how a network of the user's own code is fed where its file does not say it."""
-    plan = model.preprocessing
-    if model.weights.code and not quiet and (plan.mean, plan.std) == ((0.0,) * 3, (1.0,) * 3):
+    """Say how a network of a user's file is fed where the file does not say it, and what was found out about it."""
+    if quiet:
+        return
+    plan, name = model.preprocessing, model.address or model.name
+    if model.weights.code and not any(plan.mean) and set(plan.std) == {1.0}:
+        colors = {1: "gray", 3: "RGB"}.get(model.channels, f"{model.channels} channels")
+        height, width = plan.size
         say(
-            f"{model.address or model.name}: fed with RGB in [0, 1], nothing subtracted, {plan.crop}x{plan.crop}. "
+            f"{name}: fed with {colors} in [0, 1], nothing subtracted, {width}x{height}. "
             "To change this, return Model.wrap(network, mean=..., std=..., input_size=...)."
         )
+    for note in model.notes:
+        say(f"{name}: {note}.")

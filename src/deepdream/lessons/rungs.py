@@ -7,7 +7,6 @@ picture, it is training.
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
@@ -30,7 +29,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from deepdream.images import Picture
-    from deepdream.models import Model
+    from deepdream.models.copies import copied
+from deepdream.models import Model
 
 Score = Callable[[Tensor], Tensor]
 
@@ -222,4 +222,4 @@ def _pretrained_rungs(model: Model, picture: Picture) -> list[Rung]:
 
 def in_float64(model: Model) -> Model:
     """A copy in double precision, in which finite differences mean something."""
-    return replace(model, module=copy.deepcopy(model.module).double())
+    return replace(model, module=copied(model.module).double())

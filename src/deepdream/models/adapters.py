@@ -1,16 +1,21 @@
-"""Networks whose forward pass takes or gives more than (B, C, H, W) -> (B, classes): second inputs, other outputs."""
+"""Networks whose forward pass takes or gives more than (B, C, H, W) -> (B, classes), made to do just that."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+import torch
 from torch import Tensor, nn
+
+from deepdream.models.copies import structural_copy
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
 
-def adapted(module: nn.Module, extra: Sequence[Any] = (), output: Any = None) -> nn.Module:
+def adapted(
+    module: nn.Module, *, extra: Sequence[Any] = (), output: Any = None, gradient: bool = False
+) -> nn.Module:
     """``module`` with constant second inputs, giving one part of its output; it shares parts and weights.
 
     The result is of a subclass of the module's own class, so the names of layers stay as they are and
@@ -21,54 +26,88 @@ def adapted(module: nn.Module, extra: Sequence[Any] = (), output: Any = None) ->
         extra: What is passed after the picture. A tensor moves with the network, and is expanded to the batch
             where its first axis is 1.
         output: Key, attribute or index of the logits in the output; None: the output itself.
+        gradient: The network needs a gradient also where none is wanted (``x.register_hook`` in its forward).
     """
     base = type(module)
     twin: Any = base.__new__(base)
-    twin.__dict__ = {
-        name: value.copy() if name in ("_parameters", "_buffers", "_modules") else value
-        for name, value in vars(module).items()
-    }
+    for name, value in vars(module).items():
+        twin.__dict__[name] = value.copy() if name in ("_parameters", "_buffers", "_modules") else value
     inputs: list[Any] = []
     for number, value in enumerate(extra):
         if isinstance(value, Tensor):
             # A buffer moves with the network to another device; it is no part of its weights.
-            twin.register_buffer(f"extra_input_{number}", value.detach().clone(), persistent=False)
-            inputs.append(f"extra_input_{number}")
-        else:
-            inputs.append((value,))
+            nn.Module.register_buffer(twin, f"extra_input_{number}", value.detach().clone(), persistent=False)
+        inputs.append(value)
+    # A forward of the instance, not of the class, would hide the one below.
+    forward_of_instance = twin.__dict__.pop("forward", None)
 
     def forward(self: Any, x: Tensor) -> Any:
-        values = [getattr(self, i) if isinstance(i, str) else i[0] for i in inputs]
-        result = base.forward(self, x, *(_for_batch(value, x) for value in values))
-        return result if output is None else part_of(result, output)
+        constants = [
+            _for_batch(self._buffers[f"extra_input_{number}"], x) if isinstance(value, Tensor) else value
+            for number, value in enumerate(inputs)
+        ]
+
+        def network(x: Tensor) -> Any:
+            passed = (
+                forward_of_instance(x, *constants)
+                if forward_of_instance
+                else base.forward(self, x, *constants)
+            )
+            return as_logits(passed if output is None else part_of(passed, output))
+
+        if not gradient or (torch.is_grad_enabled() and x.requires_grad):
+            return network(x)
+        with torch.enable_grad():
+            return network(x.detach().requires_grad_()).detach()
 
     twin.__class__ = type(base.__name__, (base,), {"forward": forward, "__module__": base.__module__})
     return twin  # type: ignore[no-any-return]
 
 
-def _for_batch(value: Any, x: Tensor) -> Any:
-    if isinstance(value, Tensor) and value.dim() and value.shape[0] == 1:
-        return value.expand(x.shape[0], *value.shape[1:])
-    return value
+def _for_batch(value: Tensor, x: Tensor) -> Tensor:
+    return value.expand(x.shape[0], *value.shape[1:]) if value.dim() and value.shape[0] == 1 else value
 
 
 def part_of(result: Any, key: Any) -> Any:
     """The entry ``key`` of a dict, a tuple or an object with attributes.
 
     Raises:
-        KeyError, IndexError, AttributeError: it has no such part.
+        KeyError, IndexError, AttributeError, TypeError: it has no such part.
     """
     if isinstance(key, str) and not isinstance(result, dict):
         return getattr(result, key)
     return result[key]
 
 
+def as_logits(result: Any) -> Any:
+    """(B, classes) where that is meant: (B, classes, 1, 1) of a last convolution, (B,) of one logit."""
+    if isinstance(result, Tensor) and result.dim() > 2 and set(result.shape[2:]) == {1}:
+        return result.flatten(1)
+    return result.unsqueeze(1) if isinstance(result, Tensor) and result.dim() == 1 else result
+
+
 def unwrapped(module: nn.Module) -> nn.Module:
-    """The network inside DataParallel, DistributedDataParallel and what ``torch.compile`` gives."""
-    while True:
-        if isinstance(module, (nn.DataParallel, nn.parallel.DistributedDataParallel)):
-            module = module.module
-        elif type(module).__name__ == "OptimizedModule":  # importing its class would take a second
-            module = module._orig_mod  # type: ignore[assignment]
-        else:
-            return module
+    """The network inside DataParallel, DistributedDataParallel and ``torch.compile``; compiled parts run as written.
+
+    Compiling again for every batch size and layer would take a minute each.
+    """
+    while isinstance(module, (nn.DataParallel, nn.parallel.DistributedDataParallel)) or _is_compiled(module):
+        module = module._orig_mod if _is_compiled(module) else module.module  # type: ignore[assignment]
+    parts = list(module.modules())
+    if any(
+        _is_compiled(part)
+        or getattr(part, "_compiled_call_impl", None) is not None
+        or hasattr(vars(part).get("forward"), "_torchdynamo_orig_callable")
+        for part in parts
+    ):
+        module = structural_copy(module)
+        for part in module.modules():
+            part.__dict__.pop("_compiled_call_impl", None)
+            if _is_compiled(part):
+                # Not by setattr, which would make the original a second child. Names of layers stay.
+                part.__dict__["forward"] = part.get_submodule("_orig_mod").__call__
+    return module
+
+
+def _is_compiled(module: nn.Module) -> bool:
+    return type(module).__name__ == "OptimizedModule"  # importing its class would take a second

@@ -45,6 +45,8 @@ class Networks(Model):
             address=first.address,
             channels=first.channels,
             kind=first.kind,
+            notes=first.notes,
+            channels_last=first.channels_last,
         )
 
     def _lowered(self, precision: str) -> Networks:

@@ -36,24 +36,25 @@ def in_channels(image: Tensor, channels: int, network: str) -> Tensor:
     )
 
 
-def normalized(image: Tensor, mean: Tensor, std: Tensor) -> Tensor:
-    """(image - mean) / std, channels last; ``image`` is (B, C, H, W), ``mean`` and ``std`` are (1, C, 1, 1)."""
-    found: Tensor = _Normalization.apply(image, mean.to(image.dtype), std.to(image.dtype))
-    return found
+def normalized(image: Tensor, mean: Tensor, std: Tensor, *, channels_last: bool = True) -> Tensor:
+    """(image - mean) / std; ``image`` is (B, C, H, W), ``mean`` and ``std`` are (1, C, 1, 1)."""
+    layout = torch.channels_last if channels_last else torch.contiguous_format
+    result: Tensor = _Normalization.apply(image, mean.to(image.dtype), std.to(image.dtype), layout)
+    return result
 
 
 class _Normalization(torch.autograd.Function):
-    """(x - mean) / std, channels last; the arithmetic is done plane by plane, several times as fast there and back."""
+    """(x - mean) / std; the arithmetic is done plane by plane, several times as fast there and back."""
 
     @staticmethod
-    def forward(ctx: Any, x: Tensor, mean: Tensor, std: Tensor) -> Tensor:
+    def forward(ctx: Any, x: Tensor, mean: Tensor, std: Tensor, layout: torch.memory_format) -> Tensor:
         ctx.save_for_backward(std)
-        return (x.contiguous() - mean).div_(std).contiguous(memory_format=torch.channels_last)
+        return (x.contiguous() - mean).div_(std).contiguous(memory_format=layout)
 
     @staticmethod
-    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, None, None]:
+    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, None, None, None]:
         (std,) = ctx.saved_tensors
-        return gradients[0].contiguous() / std, None, None
+        return gradients[0].contiguous() / std, None, None, None
 
 
 def cropped(image: Tensor, plan: Preprocessing) -> Tensor:
@@ -110,7 +111,7 @@ def _middle(image: Tensor, longest: int = 8) -> Tensor:
     return image
 
 
-def statistics(plan: Preprocessing, device: torch.device) -> tuple[Tensor, Tensor]:
+def channel_statistics(plan: Preprocessing, device: torch.device) -> tuple[Tensor, Tensor]:
     """The mean and the standard deviation of ``plan``, each (1, C, 1, 1), float32."""
     # Through float64, so that a decimal such as 0.485 is rounded once.
     both = torch.tensor([plan.mean, plan.std], dtype=torch.float64).to(device, torch.float32)

@@ -11,7 +11,14 @@ import torch
 from torch import nn
 
 from deepdream.errors import UsageError, WeightsError
-from deepdream.models import cache, efficientnet_lite, own_code, timm_networks, torchvision_networks
+from deepdream.models import (
+    cache,
+    efficientnet_lite,
+    own_checks,
+    own_code,
+    timm_networks,
+    torchvision_networks,
+)
 from deepdream.models.catalog import catalog, find_entry, is_own_code
 from deepdream.models.connections import UnreachableError
 from deepdream.models.devices import choose_device
@@ -106,7 +113,7 @@ def _own(code: own_code.OwnCode, weights: Path | RandomWeights | None, device: t
     model = replace(
         made.model, module=module.to(device).float(), device=device, weights=record, address=str(code)
     )
-    own_code.check(code, model)
+    own_checks.check(code, model)
     return model
 
 
@@ -241,7 +248,17 @@ def _random(entry: CatalogEntry, weights: RandomWeights) -> tuple[nn.Module, Wei
 
 def _model(entry: CatalogEntry, module: nn.Module, record: WeightsRecord, device: torch.device) -> Model:
     labels = imagenet_labels() if entry.classes == _class_count(module) == 1000 else ()
-    return Model(module, entry.name, entry.preprocessing, labels, record, entry.preferred_layer, device)
+    # Networks of the catalog are tested with channels last: no pass is needed to find out.
+    return Model(
+        module,
+        entry.name,
+        entry.preprocessing,
+        labels,
+        record,
+        entry.preferred_layer,
+        device,
+        channels_last=True,
+    )
 
 
 def _class_count(module: nn.Module) -> int:

@@ -25,6 +25,10 @@ def weights_hash(module: nn.Module) -> str:
             raise UsageError(
                 f"The weights {name} have no shape yet: run one batch through the network first."
             )
+        if value.is_meta:
+            raise UsageError(
+                f"The weights {name} are on the device meta, which holds no numbers. Make the network on the CPU."
+            )
         digest.update(f"{name} {value.dtype} {tuple(value.shape)}\n".encode())
         try:
             numbers = value.detach().cpu().contiguous().reshape(-1).view(torch.uint8).numpy()

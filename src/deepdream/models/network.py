@@ -13,8 +13,10 @@ from torch import Tensor, nn
 
 from deepdream.errors import UnknownNameError, UsageError
 from deepdream.models.class_names import find_class
-from deepdream.models.feeding import cropped, in_channels, normalized, statistics, uncropped
-from deepdream.models.layers import Layer, evaluating, outputs_of, probe_layers
+from deepdream.models.copies import unchanged
+from deepdream.models.feeding import channel_statistics, cropped, in_channels, normalized, uncropped
+from deepdream.models.layers import Layer, outputs_of, probe_layers
+from deepdream.models.memory_layout import runs_channels_last
 from deepdream.models.picture_sizes import PictureSizes
 from deepdream.models.precision import LOWER, Passage, lowered
 from deepdream.models.prepare import Prepared, plain_copy, prepare
@@ -33,7 +35,8 @@ class Model:
     It does the normalization and knows labels, layer names and size limits. The module that is passed in is never
     changed: a prepared copy is used (see ``prepare``). ``address`` is what ``load_model`` was given, if not the name.
     A network of one ``channels`` is fed with RGB pictures made gray, one of another number with tensors alone.
-    ``kind`` says what its outputs are: ``softmax``, ``sigmoid`` or ``regression``.
+    ``kind`` says what its outputs are: ``softmax``, ``sigmoid`` or ``regression``. ``channels_last`` is its memory
+    layout, None where that is not tried yet; ``notes`` say what was found out about it.
     """
 
     module: nn.Module
@@ -46,6 +49,8 @@ class Model:
     precision: str = field(default="float32", kw_only=True)
     channels: int = field(default=3, kw_only=True)
     kind: str = field(default="softmax", kw_only=True)
+    notes: tuple[str, ...] = field(default=(), kw_only=True)
+    channels_last: bool | None = field(default=None, kw_only=True)
     address: str = field(default="", kw_only=True)
 
     @classmethod
@@ -132,12 +137,27 @@ class Model:
         return {name: passage.leave(prepared.turned(captured[name])) for name in names}
 
     def normalize(self, image: Tensor) -> Tensor:
-        """(image - mean) / std, on this model's device, channels last.
+        """(image - mean) / std, on this model's device, in its memory layout.
 
         Raises:
             UsageError: not a floating-point tensor of pictures (B, channels, H, W); RGB where they are made gray.
         """
-        return normalized(in_channels(image.to(self.device), self.channels, self.name), *self._statistics)
+        pictures = in_channels(image.to(self.device), self.channels, self.name)
+        return normalized(pictures, *self.statistics, channels_last=self.uses_channels_last)
+
+    @property
+    def uses_channels_last(self) -> bool:
+        """The memory layout of pictures and copies, found at the first use by trying both."""
+        if self.channels_last is None:
+            pictures = torch.rand(2, *self._example_picture.shape[1:], generator=generator(0))
+            example = normalized(pictures.to(self._example_picture), *self.statistics)
+            with unchanged(self.module):
+                self.channels_last = runs_channels_last(self.module, example)
+            if not self.channels_last:
+                self.notes += (
+                    "uses contiguous memory, which it needs; most networks are faster with channels last",
+                )
+        return self.channels_last
 
     def classify(self, image: Tensor, *, top: int = 5) -> list[list[tuple[int, str, float]]]:
         """For each picture the ``top`` classes as (index, label, probability), most probable first."""
@@ -184,7 +204,7 @@ class Model:
     @cached_property
     def layers(self) -> Mapping[str, Layer]:
         """Every layer by name, in order of execution (one probe pass, then remembered)."""
-        with evaluating(self.module):
+        with unchanged(self.module):
             return MappingProxyType(probe_layers(self.module, self._example))
 
     def layer(self, name: str) -> Layer:
@@ -250,13 +270,16 @@ class Model:
         return PictureSizes(self)
 
     @cached_property
-    def _statistics(self) -> tuple[Tensor, Tensor]:
-        return statistics(self.preprocessing, self.device)
+    def statistics(self) -> tuple[Tensor, Tensor]:
+        """The mean and the standard deviation, each (1, channels, 1, 1), float32."""
+        return channel_statistics(self.preprocessing, self.device)
 
     @cached_property
     def _example_picture(self) -> Tensor:
         dtype = next((p.dtype for p in self.module.parameters() if p.is_floating_point()), torch.float32)
-        return torch.rand(1, self.channels, *self.preprocessing.size, generator=generator(0)).to(dtype)
+        return torch.rand(1, self.channels, *self.preprocessing.size, generator=generator(0)).to(
+            self.device, dtype
+        )
 
     @property
     def _example(self) -> Tensor:
@@ -264,14 +287,14 @@ class Model:
 
     @cached_property
     def _prepared(self) -> Prepared:
-        with evaluating(self.module):
-            return prepare(self.module, self._example, dtype=LOWER.get(self.precision))
+        dtype, layout = LOWER.get(self.precision), self.uses_channels_last
+        return prepare(self.module, self._example, dtype=dtype, channels_last=layout)
 
     @cached_property
     def _plain(self) -> Prepared:
         """A frozen copy whose every part gives its own output (rarely needed)."""
-        with evaluating(self.module):
-            return plain_copy(self.module, self._example, LOWER.get(self.precision))
+        dtype, layout = LOWER.get(self.precision), self.uses_channels_last
+        return plain_copy(self.module, self._example, dtype, channels_last=layout)
 
     def _repr_html_(self) -> str:
         return f"<b>{self.name}</b>, {len(self.layers)} layers, weights: {self.weights.origin}"

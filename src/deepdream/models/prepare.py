@@ -5,15 +5,15 @@ Every name of the original stays valid in the copy, so that hooks find the same 
 
 from __future__ import annotations
 
-import copy
 from dataclasses import dataclass
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
+from deepdream.models.copies import copied, evaluation_copy
 from deepdream.models.efficientnet_lite import EfficientNetLite, fuse, mirror
-from deepdream.models.frozen import freeze_convolutions
+from deepdream.models.frozen import freeze_convolutions, has_hooks
 from deepdream.models.layers import hooked, single_thread
 from deepdream.models.pooling import replace_pools
 
@@ -60,7 +60,12 @@ class Prepared:
 
 
 def prepare(
-    network: nn.Module, example: Tensor, *, tolerance: float = 1e-4, dtype: torch.dtype | None = None
+    network: nn.Module,
+    example: Tensor,
+    *,
+    tolerance: float = 1e-4,
+    dtype: torch.dtype | None = None,
+    channels_last: bool = True,
 ) -> Prepared:
     """A faster copy of ``network``; where folding changed its output by more than ``tolerance``, a plain one.
 
@@ -72,25 +77,30 @@ def prepare(
         network: In evaluation mode; not changed.
         example: A normalized (1, 3, H, W) input on the network's device.
         dtype: That of the copy, if not the network's own; norms are folded before.
+        channels_last: The memory layout of the copy; contiguous for networks that need it (see ``memory_layout``).
     """
     with single_thread(network), torch.no_grad():
-        twin = _frozen_copy(network)
+        twin = evaluation_copy(network)
         changed, expected = _fold_batch_norms(twin, example)
         mirrored = isinstance(twin, EfficientNetLite)
         if isinstance(twin, EfficientNetLite):
             changed |= mirror(twin)
-        lower = None if dtype is None else copy.deepcopy(twin)
-        result = Prepared(_arranged(twin, example), changed, mirrored)
+        lower = None if dtype is None else copied(twin)
+        result = Prepared(arranged(twin, example, channels_last=channels_last), changed, mirrored)
         if isinstance(twin, EfficientNetLite) and _can_fuse(twin, example):
             fuse(twin)
         if changed and not _close(expected, result(example), tolerance):
-            return plain_copy(network, example, dtype)
-        return result if lower is None else Prepared(_arranged(lower, example, dtype), changed, mirrored)
+            return plain_copy(network, example, dtype, channels_last=channels_last)
+        if lower is None:
+            return result
+        return Prepared(arranged(lower, example, dtype, channels_last=channels_last), changed, mirrored)
 
 
-def plain_copy(network: nn.Module, example: Tensor, dtype: torch.dtype | None = None) -> Prepared:
+def plain_copy(
+    network: nn.Module, example: Tensor, dtype: torch.dtype | None = None, *, channels_last: bool = True
+) -> Prepared:
     """A frozen copy in which every part gives the original's own output."""
-    return Prepared(_arranged(_frozen_copy(network), example, dtype))
+    return Prepared(arranged(evaluation_copy(network), example, dtype, channels_last=channels_last))
 
 
 def _can_fuse(network: nn.Module, example: Tensor) -> bool:
@@ -99,13 +109,16 @@ def _can_fuse(network: nn.Module, example: Tensor) -> bool:
     return folded and example.device.type == "cpu"
 
 
-def _frozen_copy(network: nn.Module) -> nn.Module:
-    return copy.deepcopy(network).eval().requires_grad_(False)
-
-
-def _arranged(network: nn.Module, example: Tensor, dtype: torch.dtype | None = None) -> nn.Module:
+def arranged(
+    network: nn.Module, example: Tensor, dtype: torch.dtype | None = None, *, channels_last: bool = True
+) -> nn.Module:
     """Channels last; in its own precision on a CPU with convolutions and poolings made for it."""
-    network = (network if dtype is None else network.to(dtype)).to(memory_format=torch.channels_last)
+    if dtype is not None:
+        network = network.to(dtype)
+    if not channels_last:
+        # Weights that the user gave as channels last would give such activations, whatever the input's layout.
+        return network.to(memory_format=torch.contiguous_format)
+    network = network.to(memory_format=torch.channels_last)
     if example.device.type == "cpu" and dtype is None:
         freeze_convolutions(network)
         replace_pools(network)
@@ -153,7 +166,13 @@ def _convolution_norm_pairs(
     finally:
         for handle in handles:
             handle.remove()
-    return {c: n for c, n in pairs.items() if runs.get(c) == 1 == runs.get(n)}, result
+    return {c: n for c, n in pairs.items() if runs.get(c) == 1 == runs.get(n) and _is_foldable(c, n)}, result
+
+
+def _is_foldable(convolution: nn.Conv2d, norm: nn.BatchNorm2d) -> bool:
+    """Whether the weight is a plain parameter, not one that ``weight_norm`` computes, and no hook needs the norm."""
+    plain = "weight" in convolution._parameters and not hasattr(convolution, "parametrizations")
+    return plain and not has_hooks(convolution) and not has_hooks(norm)
 
 
 def _absorb(convolution: nn.Conv2d, norm: nn.BatchNorm2d) -> None:

@@ -7,7 +7,6 @@ the scale of its activations, so its maps are neither zero nor infinite.
 
 from __future__ import annotations
 
-import copy
 import itertools
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
@@ -21,6 +20,7 @@ from deepdream.attribution.checks.similarity import compare
 from deepdream.attribution.checks.tested_map import MapUnderTest, needs_method
 from deepdream.attribution.checks.verdicts import WIDTH, ControlScores, Verdict
 from deepdream.models import Model
+from deepdream.models.copies import copied
 from deepdream.tensors import generator
 
 #: How many stages a cascade has: the classifier, then about equally many layers each.
@@ -59,7 +59,7 @@ def stages(names: Sequence[str], count: int = STAGES) -> tuple[tuple[str, ...], 
 
 def shuffled(model: Model, layers: Iterable[str], *, seed: int = 0) -> Model:
     """A model with a deep copy of the module, in which every tensor of ``layers`` is shuffled."""
-    module = copy.deepcopy(model.module)
+    module = copied(model.module)
     source = generator(seed)
     with torch.no_grad():
         for name in layers:

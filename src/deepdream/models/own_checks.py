@@ -1,0 +1,83 @@
+"""What is tried with a network of a user's file when it is loaded, and what to do where it fails."""
+
+from __future__ import annotations
+
+import sys
+from contextlib import redirect_stdout
+from typing import TYPE_CHECKING, Any
+
+import torch
+
+from deepdream.errors import UsageError
+from deepdream.models.class_names import check_label_count
+from deepdream.models.copies import unchanged
+from deepdream.models.feeding import normalized
+from deepdream.models.input_sizes import WRAPPER, working_input
+from deepdream.models.own_code import OwnCode, guarded, kind_of
+from deepdream.tensors import generator
+
+if TYPE_CHECKING:
+    from deepdream.models.network import Model
+
+
+def check(code: OwnCode, model: Model) -> None:
+    """Try the network on two pictures of its size.
+
+    Raises:
+        UsageError: it fails, or does not give finite logits (B, classes) with a gradient, one for each label.
+    """
+    shape = (2, model.channels, *model.preprocessing.size)
+    pictures = torch.rand(shape, generator=generator(0)).to(model.device)
+    size = f"pictures {shape}"
+    with redirect_stdout(sys.stderr), unchanged(model.module):
+        with torch.enable_grad():
+            # As in plain torch first, so that an error is the network's, not that of a layout or a copy.
+            fed = normalized(pictures, *model.statistics, channels_last=False).requires_grad_()
+            logits = _tried(code, model, f"its network, given {size},", lambda: model.module(fed))
+        _check_logits(code, logits, size, model.labels)
+        # What explains and dreams is a copy that is arranged anew: it must run, too.
+        with torch.no_grad():
+            _tried(code, model, f"a copy of its network, given {size},", lambda: model(pictures))
+
+
+def _tried(code: OwnCode, model: Model, what: str, call: Any) -> Any:
+    try:
+        return guarded(code, what, call)
+    except UsageError as error:
+        raise UsageError(f"{error} {_advice(model, error.__cause__)}") from error.__cause__
+
+
+def _advice(model: Model, cause: BaseException | None) -> str:
+    """What to do about a network that cannot be run on pictures of its size."""
+    if isinstance(cause, TypeError) and "positional argument" in str(cause):
+        return f"Give it constant second inputs: Model.wrap(network, extra=(tensor, ...)). {WRAPPER}"
+    works = working_input(model.module)
+    if works is not None and works != (model.channels, *set(model.preprocessing.size)):
+        channels, side = works
+        return f"It runs with Model.wrap(network, channels={channels}, input_size={side})."
+    return WRAPPER
+
+
+def _check_logits(code: OwnCode, logits: Any, size: str, labels: Any) -> None:
+    if not isinstance(logits, torch.Tensor):
+        raise UsageError(
+            f"The network of {code} gives {kind_of(logits)}, not one tensor (B, classes) of logits. "
+            f"Name their place with Model.wrap(network, output=...). {WRAPPER}"
+        )
+    if logits.dim() != 2 or len(logits) != 2 or not logits.is_floating_point():
+        raise UsageError(
+            f"The network of {code} gives {kind_of(logits)} for {size}, not logits (2, classes). {WRAPPER}"
+        )
+    if not bool(logits.isfinite().all()):
+        raise UsageError(
+            f"The network of {code} gives NaN or infinity for {size}. Check its weights, and mean and std."
+        )
+    if not logits.requires_grad:
+        raise UsageError(
+            f"The network of {code} gives logits without a gradient: is there a torch.no_grad or a detach in it?"
+        )
+    if bool((logits >= 0).all()) and torch.allclose(logits.sum(dim=1), torch.ones(()).to(logits), atol=1e-4):
+        raise UsageError(
+            f"The network of {code} gives probabilities: leave out its softmax, and give logits."
+        )
+    check_label_count(labels, logits.shape[1], str(code))

@@ -1,0 +1,111 @@
+"""One pass through a user's network: what it gives, and what it needs for that."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields, is_dataclass
+from typing import TYPE_CHECKING, Any
+
+import torch
+from torch import Tensor, nn
+
+from deepdream.errors import UsageError
+from deepdream.models.adapters import adapted, as_logits, part_of
+from deepdream.models.copies import evaluation_copy
+from deepdream.models.layers import single_thread
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+#: Names of logits in the outputs of common libraries, the most certain first.
+_NAMES = ("logits", "class_logits", "cls_logits", "pred_logits", "logit", "output", "out", "pred", "scores")
+
+
+@dataclass(frozen=True)
+class Trial:
+    """A network that was tried on pictures.
+
+    Attributes:
+        module: It, or it made to give logits (B, classes) for pictures alone.
+        logits: What it gave, (2, classes); None where it failed.
+        resizable: Whether it takes another size than the one that was tried; None where it failed.
+    """
+
+    module: nn.Module
+    logits: Tensor | None
+    resizable: bool | None
+
+
+def tried(module: nn.Module, example: Tensor, *, name: str, labels: Sequence[str] = ()) -> Trial:
+    """Run a copy of ``module`` on normalized pictures (2, C, H, W), and choose the logits of its output.
+
+    A network that fails is no error here: what it raises belongs to its first use.
+
+    Raises:
+        UsageError: the output has several parts, and it is not clear which are the logits.
+    """
+    twin = evaluation_copy(module)
+    with single_thread(twin):
+        for gradient in (False, True):
+            try:
+                result = _output(twin, example, gradient=gradient)
+            except Exception:  # noqa: BLE001, S112 - a user's network may raise anything
+                continue
+            key = _key_of_logits(result, name=name, classes=len(labels))
+            logits = as_logits(result if key is None else part_of(result, key))
+            if not isinstance(logits, Tensor) or logits.dim() != 2 or len(logits) != len(example):
+                return Trial(module, None, None)
+            if gradient or key is not None or logits is not result:
+                module = adapted(module, output=key, gradient=gradient)
+            return Trial(module, logits.detach(), _is_resizable(twin, example, gradient=gradient))
+    return Trial(module, None, None)
+
+
+def _output(network: nn.Module, pictures: Tensor, *, gradient: bool) -> Any:
+    with torch.set_grad_enabled(gradient):
+        return network(pictures.detach().requires_grad_(gradient))
+
+
+def _is_resizable(network: nn.Module, example: Tensor, *, gradient: bool) -> bool:
+    """Whether a larger size works: 32 pixels more, as strides of convolutions allow, or twice the size."""
+    height, width = example.shape[-2:]
+    for size in ((height + 32, width + 32), (2 * height, 2 * width)):
+        try:
+            _output(network, example.new_zeros(1, example.shape[1], *size), gradient=gradient)
+        except Exception:  # noqa: BLE001, S112 - as above
+            continue
+        return True
+    return False
+
+
+def _key_of_logits(result: Any, *, name: str, classes: int) -> Any:
+    """The key of the logits in an output of several parts; None for a tensor, and where nothing is near."""
+    parts = _parts_of(result)
+    logits = {
+        key: value
+        for key, value in parts.items()
+        if isinstance(value, Tensor) and value.is_floating_point() and value.dim() == 2
+    }
+    for key in _NAMES:
+        if key in logits:
+            return key
+    if len(logits) > 1 and classes:
+        logits = {k: v for k, v in logits.items() if v.shape[1] == classes} or logits
+    if len(logits) > 1:
+        shapes = ", ".join(f"output={key!r} is {tuple(value.shape)}" for key, value in logits.items())
+        raise UsageError(
+            f"{name} gives several tensors that may be the logits. Choose one with Model.wrap(network, output=...): "
+            f"{shapes} for two pictures."
+        )
+    return next(iter(logits), None)
+
+
+def _parts_of(result: Any) -> dict[Any, Any]:
+    if isinstance(result, dict):
+        return result
+    if isinstance(result, tuple) and hasattr(result, "_fields"):
+        return dict(zip(result._fields, result, strict=True))
+    if isinstance(result, (tuple, list)):
+        return dict(enumerate(result))
+    if is_dataclass(result) and not isinstance(result, type):
+        return {field.name: getattr(result, field.name) for field in fields(result)}
+    return vars(result) if hasattr(result, "__dict__") and not isinstance(result, Tensor) else {}
