@@ -266,7 +266,8 @@ WRONG = {
         "gives probabilities: leave out its soft",
     ),
     "no shapes": (
-        "class Unused(Net):\n    def __init__(self):\n        super().__init__()\n        self.conv0 = nn.LazyConv2d(3, 1)",
+        "class Unused(Net):\n    def __init__(self):\n        super().__init__()\n"
+        "        self.conv0 = nn.LazyConv2d(3, 1)",
         "Unused",
         "conv0.bias have no shape yet: run one",
     ),

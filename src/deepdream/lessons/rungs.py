@@ -23,13 +23,13 @@ from deepdream.lecture.perceptron import Perceptron
 from deepdream.lecture.training import fit
 from deepdream.lessons.exhibit import Tell, in_silence
 from deepdream.lessons.small_networks import SmallCNN, accuracy, train_small
+from deepdream.models.copies import copied
 from deepdream.tensors import generator, root_mean_square
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from deepdream.images import Picture
-    from deepdream.models.copies import copied
 from deepdream.models import Model
 
 Score = Callable[[Tensor], Tensor]

@@ -143,14 +143,14 @@ class Model:
             UsageError: not a floating-point tensor of pictures (B, channels, H, W); RGB where they are made gray.
         """
         pictures = in_channels(image.to(self.device), self.channels, self.name)
-        return normalized(pictures, *self.statistics, channels_last=self.uses_channels_last)
+        return normalized(pictures, *self._statistics, channels_last=self.uses_channels_last)
 
     @property
     def uses_channels_last(self) -> bool:
         """The memory layout of pictures and copies, found at the first use by trying both."""
         if self.channels_last is None:
             pictures = torch.rand(2, *self._example_picture.shape[1:], generator=generator(0))
-            example = normalized(pictures.to(self._example_picture), *self.statistics)
+            example = normalized(pictures.to(self._example_picture), *self._statistics)
             with unchanged(self.module):
                 self.channels_last = runs_channels_last(self.module, example)
             if not self.channels_last:
@@ -270,7 +270,7 @@ class Model:
         return PictureSizes(self)
 
     @cached_property
-    def statistics(self) -> tuple[Tensor, Tensor]:
+    def _statistics(self) -> tuple[Tensor, Tensor]:
         """The mean and the standard deviation, each (1, channels, 1, 1), float32."""
         return channel_statistics(self.preprocessing, self.device)
 

@@ -11,7 +11,7 @@ import torch
 from deepdream.errors import UsageError
 from deepdream.models.class_names import check_label_count
 from deepdream.models.copies import unchanged
-from deepdream.models.feeding import normalized
+from deepdream.models.feeding import channel_statistics, normalized
 from deepdream.models.input_sizes import WRAPPER, working_input
 from deepdream.models.own_code import OwnCode, guarded, kind_of
 from deepdream.tensors import generator
@@ -32,7 +32,9 @@ def check(code: OwnCode, model: Model) -> None:
     with redirect_stdout(sys.stderr), unchanged(model.module):
         with torch.enable_grad():
             # As in plain torch first, so that an error is the network's, not that of a layout or a copy.
-            fed = normalized(pictures, *model.statistics, channels_last=False).requires_grad_()
+            fed = normalized(
+                pictures, *channel_statistics(model.preprocessing, model.device), channels_last=False
+            ).requires_grad_()
             logits = _tried(code, model, f"its network, given {size},", lambda: model.module(fed))
         _check_logits(code, logits, size, model.labels)
         # What explains and dreams is a copy that is arranged anew: it must run, too.

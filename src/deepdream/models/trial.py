@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor, nn
+from torch.nn.parameter import is_lazy
 
 from deepdream.errors import UsageError
 from deepdream.models.adapters import adapted, as_logits, part_of
@@ -43,6 +44,8 @@ def tried(module: nn.Module, example: Tensor, *, name: str, labels: Sequence[str
     Raises:
         UsageError: the output has several parts, and it is not clear which are the logits.
     """
+    if any(is_lazy(value) for value in module.parameters()):  # of a part that no pass runs
+        return Trial(module, None, None)
     twin = evaluation_copy(module)
     with single_thread(twin):
         for gradient in (False, True):
