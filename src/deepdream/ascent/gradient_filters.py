@@ -59,7 +59,7 @@ def laplacian_split(image: Tensor, levels: int) -> list[Tensor]:
     for _ in range(levels):
         if min(image.shape[-2:]) < 8:  # smaller than the kernel and its border
             break
-        low = _down(image)
+        low = F.conv2d(F.pad(image, (2,) * 4, mode="replicate"), _binomial().to(image), stride=2, groups=3)
         bands.append(image - _up(low, image))
         image = low
     return [*bands, image]
@@ -175,10 +175,6 @@ def _convolve(padded: Tensor, kernel: Tensor) -> Tensor:
 def _binomial() -> Tensor:
     line = torch.tensor(_BINOMIAL)
     return (line[:, None] * line[None, :] / line.sum() ** 2).expand(3, 1, 5, 5)
-
-
-def _down(image: Tensor) -> Tensor:
-    return F.conv2d(F.pad(image, (2,) * 4, mode="replicate"), _binomial().to(image), stride=2, groups=3)
 
 
 def _up(low: Tensor, like: Tensor) -> Tensor:

@@ -72,22 +72,17 @@ def _vector_reference(name: str, vector: Value, _: float) -> tuple[Reference, ..
     return () if isinstance(vector, tuple) else (Reference("vector", str(vector), name),)
 
 
-def _the_vector(inputs: TermInputs, name: str, vector: Value) -> Tensor:
-    """(1, C, 1, 1). Raises UsageError: another length than the layer has channels."""
-    if isinstance(vector, tuple):
-        direction = inputs.image.new_tensor(vector)
-    else:
-        direction = inputs.references[Reference("vector", str(vector), name)]
-    channels = inputs.spatial(name).shape[1]
-    if direction.numel() != channels:
-        raise UsageError(f"{name} has {channels} channels; this direction has {direction.numel()} numbers.")
-    return direction.reshape(1, -1, 1, 1)
-
-
 @objective_kind(LAYER, VECTOR, number("power", 0), references=_vector_reference)
 def direction(inputs: TermInputs, name: str, vector: Value, power: float) -> Tensor:
     """The mean dot product with a vector, times the cosine (at least 0.1) to a power: lucid's ``direction``."""
-    return inputs.total(_dot_cosine(inputs.spatial(name), _the_vector(inputs, name, vector), power))
+    if isinstance(vector, tuple):
+        values = inputs.image.new_tensor(vector)
+    else:
+        values = inputs.references[Reference("vector", str(vector), name)]
+    channels = inputs.spatial(name).shape[1]
+    if values.numel() != channels:
+        raise UsageError(f"{name} has {channels} channels; this direction has {values.numel()} numbers.")
+    return inputs.total(_dot_cosine(inputs.spatial(name), values.reshape(1, -1, 1, 1), power))
 
 
 def _dot_cosine(x: Tensor, y: Tensor, power: float) -> Tensor:

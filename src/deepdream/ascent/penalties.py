@@ -42,17 +42,14 @@ def blur(inputs: TermInputs) -> Tensor:
     With ``-k*blur()`` each step replaces a share of the picture by its blurred self.
     """
     # The blurred picture is a fixed target: its own gradient would pull the neighbors, too.
-    return inputs.total((inputs.image - _blurred(inputs.image.detach())).square()) / 2
-
-
-def _blurred(image: Tensor) -> Tensor:
-    """3x3, the center 1 and its eight neighbors 0.5, divided by what lies inside the picture (lucid)."""
+    image = inputs.image.detach()
     kernel = torch.full((1, 1, 3, 3), 0.5, device=image.device, dtype=image.dtype)
     kernel[..., 1, 1] = 1
     flat = image.reshape(-1, 1, *image.shape[-2:])
     # At the border the weights that lie outside the picture are left out, so that no dark frame appears.
     weight = F.conv2d(torch.ones_like(flat[:1]), kernel, padding=1)
-    return (F.conv2d(flat, kernel, padding=1) / weight).reshape(image.shape)
+    blurred = (F.conv2d(flat, kernel, padding=1) / weight).reshape(image.shape)
+    return inputs.total((inputs.image - blurred).square()) / 2
 
 
 @objective_kind(penalty=True, references=lambda: (Reference("picture", INPUT),))

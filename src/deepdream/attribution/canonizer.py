@@ -148,7 +148,22 @@ def _rewrite(module: fx.GraphModule) -> None:
                 node.target = f"{name.replace('.', '_')}_{node.name}_again"
                 module.add_submodule(node.target, copy.deepcopy(part))
             visited.add(name)
-        _out_of_place(node)
+        # Operations in place would overwrite what the backward pass of a rule needs.
+        swaps: dict[Any, Any] = {
+            operator.iadd: operator.add,
+            operator.imul: operator.mul,
+            operator.isub: operator.sub,
+        }
+        if node.op == "call_function":
+            node.target = swaps.get(node.target, node.target)
+            if node.kwargs.get("inplace"):
+                node.kwargs = {**node.kwargs, "inplace": False}
+        elif (
+            node.op == "call_method"
+            and str(node.target).endswith("_")
+            and not str(node.target).startswith("_")
+        ):
+            node.target = str(node.target)[:-1]
     module.graph.lint()
     module.recompile()
 
@@ -181,21 +196,6 @@ def _module_for(node: fx.Node) -> nn.Module | None:
         given: dict[str, Any] = dict(zip(names_of_pool, node.args[1:], strict=False))
         return nn.MaxPool2d(**given | {n: node.kwargs[n] for n in names_of_pool if n in node.kwargs})
     return None
-
-
-def _out_of_place(node: fx.Node) -> None:
-    """Operations in place would overwrite what the backward pass of a rule needs."""
-    swaps: dict[Any, Any] = {
-        operator.iadd: operator.add,
-        operator.imul: operator.mul,
-        operator.isub: operator.sub,
-    }
-    if node.op == "call_function":
-        node.target = swaps.get(node.target, node.target)
-        if node.kwargs.get("inplace"):
-            node.kwargs = {**node.kwargs, "inplace": False}
-    elif node.op == "call_method" and str(node.target).endswith("_") and not str(node.target).startswith("_"):
-        node.target = str(node.target)[:-1]
 
 
 def _fold_norms(module: fx.GraphModule) -> None:

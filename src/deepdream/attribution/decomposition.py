@@ -115,7 +115,13 @@ def decomposed(module: fx.GraphModule) -> fx.GraphModule:
     twin = copy.deepcopy(module)
     for node in list(twin.graph.nodes):
         if node.op == "call_function" and node.target is F.layer_norm:
-            place_module(twin, node, _norm_of(twin, node))
+            names = ("input", "normalized_shape", "weight", "bias", "eps")
+            given = dict(zip(names, node.args, strict=False)) | dict(node.kwargs)
+            norm = nn.LayerNorm(given["normalized_shape"], eps=given.get("eps", 1e-5))
+            norm.register_parameter("weight", _parameter(twin, given.get("weight")))
+            norm.register_parameter("bias", _parameter(twin, given.get("bias")))
+            node.args, node.kwargs = (given["input"],), {}
+            place_module(twin, node, LayerNormByParts(norm))
     for node, part in list(parts(twin)):
         if isinstance(part, Product):
             place_module(twin, node, ProductBySquares())
@@ -133,16 +139,6 @@ def decomposed(module: fx.GraphModule) -> fx.GraphModule:
     twin.graph.lint()
     twin.recompile()
     return twin
-
-
-def _norm_of(module: fx.GraphModule, node: fx.Node) -> LayerNormByParts:
-    names = ("input", "normalized_shape", "weight", "bias", "eps")
-    given = dict(zip(names, node.args, strict=False)) | dict(node.kwargs)
-    norm = nn.LayerNorm(given["normalized_shape"], eps=given.get("eps", 1e-5))  # type: ignore[arg-type]
-    norm.register_parameter("weight", _parameter(module, given.get("weight")))
-    norm.register_parameter("bias", _parameter(module, given.get("bias")))
-    node.args, node.kwargs = (given["input"],), {}
-    return LayerNormByParts(norm)
 
 
 def _parameter(module: fx.GraphModule, node: object) -> nn.Parameter | None:

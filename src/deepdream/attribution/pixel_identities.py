@@ -15,10 +15,6 @@ from deepdream.attribution.score_function import ScoreFunction
 from deepdream.models.copies import copied
 
 
-def _rise(score_function: ScoreFunction) -> float:
-    return score_function.image_score - score_function.score_of(score_function.baseline)
-
-
 @identity("saliency", "slope measured in float64")
 def saliency(score_function: ScoreFunction) -> float:
     gradient = values_of(score_function, "saliency")
@@ -101,7 +97,8 @@ def lime(score_function: ScoreFunction) -> float:
 
 def whole_rise(score_function: ScoreFunction, method: str, **options: Any) -> float:
     values = values_of(score_function, method, **options)
-    return largest_difference(values, torch.full_like(values, _rise(score_function)))
+    rise = score_function.image_score - score_function.score_of(score_function.baseline)
+    return largest_difference(values, torch.full_like(values, rise))
 
 
 @identity("rise", "= the mean over its masks, one by one")

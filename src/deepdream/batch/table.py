@@ -51,7 +51,9 @@ class Table:
             )
         if there and existing is Existing.SKIP:
             self._check_same(record)
-            self._keep(list(self._rows()), half_written=self._half_written())
+            # Whether a run was killed within a line.
+            content = self.path.read_bytes()
+            self._keep(list(self._rows()), half_written=(not content.endswith(b"\n")))
         else:
             self._keep([])
             hashes = {"name": f"each row of {self.path.name}", "sha256": "in its column"}
@@ -94,11 +96,6 @@ class Table:
             if tuple(reader.fieldnames or ()) != self.columns:
                 raise OutputError(f"{self.path} is another table. Choose another folder with -o.")
             yield from (row for row in reader if None not in row and None not in row.values())
-
-    def _half_written(self) -> bool:
-        """Whether a run was killed within a line: then the last picture may lack rows."""
-        content = self.path.read_bytes()
-        return not content.endswith(b"\n")
 
     def _keep(self, rows: Sequence[Row], *, half_written: bool = False) -> None:
         again = {row[PICTURE] for row in rows if row[ERROR]}

@@ -151,17 +151,14 @@ class BatchOutput:
             put(spelled(self.table.path))
         if self._total > 1:
             show_failures(self.outcome.failures.values(), quiet=self.quiet)
-            self._say_counts()
+            if not self.quiet:
+                outcome = self.outcome
+                skipped = f", {len(outcome.skipped)} were done before" if outcome.skipped else ""
+                say(f"{self.title}: {outcome.finished} done{skipped}, {len(outcome.failures)} failed.")
         if self.signal_number:
             raise InterruptedRunError(self._stopped_sentence(), self.signal_number)
         if error := self.outcome.error():
             raise error
-
-    def _say_counts(self) -> None:
-        if not self.quiet:
-            outcome = self.outcome
-            skipped = f", {len(outcome.skipped)} were done before" if outcome.skipped else ""
-            say(f"{self.title}: {outcome.finished} done{skipped}, {len(outcome.failures)} failed.")
 
     def _stopped_sentence(self) -> str:
         stopped, sheet = self.outcome.stopped or Stopped(), self._whole.get("output")

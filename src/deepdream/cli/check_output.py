@@ -22,7 +22,18 @@ def put_checks(tested_maps: Sequence[MapUnderTest], results: Sequence[CheckResul
     for tested_map in tested_maps:
         _put_method(tested_map.method, [result for result in results if result.method == tested_map.method])
     if len(tested_maps) > 1:
-        _put_agreement(tested_maps)
+        from deepdream.attribution.checks import agreement
+
+        # A map that is not finite has no ranks; the check of degeneracy reports it.
+        finite = {m.method: m.heatmap for m in tested_maps if bool(m.heatmap.isfinite().all())}
+        table = agreement(finite)
+        # Numbers name the columns, since the names of methods would make the table too wide for a terminal.
+        columns = ("", *(str(number) for number, _ in enumerate(table.names, 1)))
+        rows = [
+            (f"{number} {name}", *(f"{value:.2f}" for value in values))
+            for number, (name, values) in enumerate(zip(table.names, table.spearman, strict=True), 1)
+        ]
+        put_table(columns, rows, title="Agreement: rank correlation of two maps, on cells")
 
 
 def _put_method(method: str, results: Sequence[CheckResult]) -> None:
@@ -51,21 +62,6 @@ def _mark(result: CheckResult) -> str:
 def _line(name: str, numbers: Sequence[str | None]) -> str:
     value, random, blob, edges = ("-" if n is None else n for n in numbers)
     return f"{name:<23}{value:>9}  {random:>18}{blob:>10}{edges:>10}"
-
-
-def _put_agreement(tested_maps: Sequence[MapUnderTest]) -> None:
-    from deepdream.attribution.checks import agreement
-
-    # A map that is not finite has no ranks; the check of degeneracy reports it.
-    finite = {m.method: m.heatmap for m in tested_maps if bool(m.heatmap.isfinite().all())}
-    table = agreement(finite)
-    # Numbers name the columns, since the names of methods would make the table too wide for a terminal.
-    columns = ("", *(str(number) for number, _ in enumerate(table.names, 1)))
-    rows = [
-        (f"{number} {name}", *(f"{value:.2f}" for value in values))
-        for number, (name, values) in enumerate(zip(table.names, table.spearman, strict=True), 1)
-    ]
-    put_table(columns, rows, title="Agreement: rank correlation of two maps, on cells")
 
 
 def _numbers(result: CheckResult) -> tuple[str | None, str | None, str | None, str | None]:

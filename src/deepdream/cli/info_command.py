@@ -16,7 +16,7 @@ from deepdream.errors import PictureError, UsageError
 from deepdream.plan import preset_text
 
 if TYPE_CHECKING:
-    from deepdream.provenance import Recipe, SheetRecord
+    from deepdream.provenance import Recipe
 
 Made = Annotated[Path, typer.Argument(help="A picture that deepdream made.", show_default=False)]
 
@@ -56,7 +56,21 @@ def info(
         if json:
             put_json(sheet.to_dict())
         else:
-            _put_sheet(picture.name, sheet)
+            put(
+                f"{picture.name}: {sheet.kind} of {len(sheet.cells)} cells"
+                + ("" if sheet.finished else ", interrupted")
+            )
+            _put_entry(
+                "made from", f"{sheet.input.get('name')} (sha256 {str(sheet.input.get('sha256'))[:12]}...)"
+            )
+            for axis, values in sheet.axes.items():
+                _put_entry("varied", f"{axis}: {', '.join(map(str, values))}")
+            if sheet.fixed:
+                _put_entry("settings", " ".join(f"{key}={value}" for key, value in sheet.fixed.items()))
+            for cell in sheet.cells:
+                words = ", ".join(f"{key} {value}" for key, value in cell["settings"].items())
+                measures = " ".join(f"{key}={value}" for key, value in cell.get("measures", {}).items())
+                _put_entry("cell", f"{words}: {measures or cell.get('error')}")
         return
     recipe = recipe_of(picture)
     if json:
@@ -93,19 +107,6 @@ def _put_recipe(name: str, recipe: Recipe) -> None:
     _put_entry("versions", ", ".join(f"{k} {v}" for k, v in recipe.versions.items()))
     if recipe.decided_by:
         _put_entry("decided by", recipe.decided_by)
-
-
-def _put_sheet(name: str, sheet: SheetRecord) -> None:
-    put(f"{name}: {sheet.kind} of {len(sheet.cells)} cells" + ("" if sheet.finished else ", interrupted"))
-    _put_entry("made from", f"{sheet.input.get('name')} (sha256 {str(sheet.input.get('sha256'))[:12]}...)")
-    for axis, values in sheet.axes.items():
-        _put_entry("varied", f"{axis}: {', '.join(map(str, values))}")
-    if sheet.fixed:
-        _put_entry("settings", " ".join(f"{key}={value}" for key, value in sheet.fixed.items()))
-    for cell in sheet.cells:
-        words = ", ".join(f"{key} {value}" for key, value in cell["settings"].items())
-        measures = " ".join(f"{key}={value}" for key, value in cell.get("measures", {}).items())
-        _put_entry("cell", f"{words}: {measures or cell.get('error')}")
 
 
 def _put_entry(label: str, text: str) -> None:

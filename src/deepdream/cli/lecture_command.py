@@ -26,7 +26,7 @@ from deepdream.cli.picture_options import DarkOption
 from deepdream.cli.terminal import put, put_json, put_table, say
 from deepdream.errors import UsageError
 from deepdream.lecture.course import lessons, lessons_markdown
-from deepdream.lecture.course.lesson import Lesson, LessonAnswer, Option, TextTable
+from deepdream.lecture.course.lesson import Lesson, LessonAnswer, Option
 
 SUFFIXES = (".png", ".svg", ".pdf", ".gif", ".webp")
 T = TypeVar("T")
@@ -68,7 +68,27 @@ class LectureOutput:
             extra = {"notes": lesson.notes, "slide": lesson.slide} if self.notes else {}
             put_json({"schema": 1, "lesson": lesson.name, **_finite(answer.numbers), **extra})
         else:
-            _put_answer(answer)
+            if answer.live is not None and sys.stdout.isatty():
+                # Texts that replace each other, ten in a second.
+                from rich.live import Live
+                from rich.text import Text
+
+                pictures = answer.live()
+                # Refreshed by hand: every picture is to be seen, for as long as the next one takes.
+                with Live(auto_refresh=False) as live:
+                    for picture in pictures:
+                        live.update(Text(picture), refresh=True)
+                        time.sleep(0.1)
+            elif answer.text:
+                _put_text(answer.text)
+            for table in answer.tables:
+                put(f"\n{table.title}" if table.title else "")
+                put_table(table.columns, table.rows)
+                if answer.pause and sys.stdin.isatty():
+                    say("Press Enter for the next part.")
+                    sys.stdin.readline()
+            if answer.closing:
+                _put_text(f"\n{answer.closing}")
             if self.notes:
                 _put_text(f"\nTo say: {lesson.notes}")
                 if lesson.slide:
@@ -86,43 +106,12 @@ def _finite(numbers: Any) -> Any:
     return None if isinstance(numbers, float) and not math.isfinite(numbers) else numbers
 
 
-def _put_answer(answer: LessonAnswer) -> None:
-    if answer.live is not None and sys.stdout.isatty():
-        _put_live(answer.live())
-    elif answer.text:
-        _put_text(answer.text)
-    for table in answer.tables:
-        _put_table(table)
-        if answer.pause and sys.stdin.isatty():
-            say("Press Enter for the next part.")
-            sys.stdin.readline()
-    if answer.closing:
-        _put_text(f"\n{answer.closing}")
-
-
-def _put_live(pictures: Iterable[str]) -> None:
-    """Texts that replace each other, ten in a second."""
-    from rich.live import Live
-    from rich.text import Text
-
-    # Refreshed by hand: every picture is to be seen, for as long as the next one takes.
-    with Live(auto_refresh=False) as live:
-        for picture in pictures:
-            live.update(Text(picture), refresh=True)
-            time.sleep(0.1)
-
-
 def _put_text(text: str) -> None:
     """In a terminal, lines break between words; a pipe gets them whole."""
     if sys.stdout.isatty():
         width = shutil.get_terminal_size().columns
         text = "\n".join(textwrap.fill(line, width, replace_whitespace=False) for line in text.splitlines())
     put(text)
-
-
-def _put_table(table: TextTable) -> None:
-    put(f"\n{table.title}" if table.title else "")
-    put_table(table.columns, table.rows)
 
 
 def _draw(lesson: Lesson, answer: LessonAnswer, out: Path, *, dark: bool) -> None:

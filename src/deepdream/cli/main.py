@@ -151,7 +151,12 @@ def main() -> NoReturn:
     try:
         code = app(sys.argv[1:] or ["--help"], prog_name="deepdream", standalone_mode=False)
     except _ParserError as error:
-        _refuse(_as_usage_error(error))
+        # What the parser did not understand, in one line like every other error.
+        unread: Any = error  # the parser's class of errors has no types
+        message = " ".join(unread.format_message().split()).removesuffix(".")
+        command = unread.ctx.command_path if unread.ctx else "deepdream"
+        stop = "" if message.endswith("?") else "."
+        _refuse(UsageError(f"{message}{stop} `{command} --help` lists all."))
     except DeepDreamError as error:
         if debug:
             raise
@@ -174,10 +179,3 @@ def _refuse(error: DeepDreamError) -> NoReturn:
     say(f"deepdream: {error}")
     put_json_of_failure(error, sys.argv[1:])
     sys.exit(error.exit_code)
-
-
-def _as_usage_error(error: Any) -> UsageError:
-    """What the parser did not understand, in one line like every other error."""
-    message = " ".join(error.format_message().split()).removesuffix(".")
-    command = error.ctx.command_path if error.ctx else "deepdream"
-    return UsageError(f"{message}{'' if message.endswith('?') else '.'} `{command} --help` lists all.")

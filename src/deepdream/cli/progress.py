@@ -57,7 +57,11 @@ class BatchProgress:
         elif self._plain and isinstance(event, Stepped):
             self._say_stage(event)
         elif self._plain and isinstance(event, _ENDS_AN_ITEM) and self._total > 1:
-            self._say_count()
+            now, tenth = time.monotonic(), 10 * self._done // max(self._total, 1)
+            if tenth > self._spoken_tenth or now - self._spoken > _SILENT:
+                self._spoken_tenth, self._spoken = tenth, now
+                remaining = (now - self._began) / max(self._done, 1) * (self._total - self._done)
+                say(f"{self._title}: {self._done} of {self._total}, {duration(remaining)} left")
 
     def _say_stage(self, event: Stepped) -> None:
         # Among many items only long ones report their stages, so that the log stays short.
@@ -71,13 +75,6 @@ class BatchProgress:
             remaining = (time.monotonic() - self._began) / event.number * (event.total - event.number)
             words += f", {duration(remaining)} left"
         say(f"{self._title}: {words}")
-
-    def _say_count(self) -> None:
-        now, tenth = time.monotonic(), 10 * self._done // max(self._total, 1)
-        if tenth > self._spoken_tenth or now - self._spoken > _SILENT:
-            self._spoken_tenth, self._spoken = tenth, now
-            remaining = (now - self._began) / max(self._done, 1) * (self._total - self._done)
-            say(f"{self._title}: {self._done} of {self._total}, {duration(remaining)} left")
 
 
 class _Bars:

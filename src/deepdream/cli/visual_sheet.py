@@ -43,7 +43,12 @@ def make_visual_sheet(
     """
     if plan.precision != "float32" and not quiet:
         say(f"{output.name}: a draft, since the network runs in {plan.precision}")
-    labels = _labels(targets, plan.pictures)
+    # The label of each picture on the sheet, by the picture's name, which is unique.
+    labels: dict[str, str] = {}
+    for target in targets:
+        for number in range(1, plan.pictures + 1):
+            name = f"{target.label}, picture {number}" if plan.pictures > 1 else target.label
+            labels[name if name not in labels else f"{name} ({len(labels)})"] = target.label
     with cell_folder(cells) as folder:
         outputs = {
             item: str(folder / f"{index:02d}_{as_file_name(label)}.png")
@@ -68,16 +73,6 @@ def make_visual_sheet(
         task = VisualizeTask(spec, plan, size, outputs, options, temporary=cells is None)
         title = f"{len(outputs)} pictures"
         BatchOutput(title, json, quiet, show=lambda _: None, conclude=conclude).run(task, list(outputs))
-
-
-def _labels(targets: Sequence[VisualTarget], pictures: int) -> dict[str, str]:
-    """The label of each picture on the sheet, by the picture's name, which is unique."""
-    labels: dict[str, str] = {}
-    for target in targets:
-        for number in range(1, pictures + 1):
-            name = f"{target.label}, picture {number}" if pictures > 1 else target.label
-            labels[name if name not in labels else f"{name} ({len(labels)})"] = target.label
-    return labels
 
 
 def _draw(path: Path, network: str, plan: Plan, pictures: Sequence[tuple[str, Path]]) -> None:

@@ -114,18 +114,15 @@ def variations(x: Axis, y: Axis | None, fixed: Mapping[str, Value]) -> tuple[Var
     cells = []
     for (row, down), (column, across) in product(enumerate(rows), enumerate(x.values)):
         values = {x.name: across, **({y.name: down} if y else {})}
-        cells.append(_variation(row, column, values, {**fixed, **values}))
+        every: dict[str, Any] = {**fixed, **values}
+        model, size = str(every.pop("model", "efficientnet_lite0")), every.pop("size", None)
+        layer = every.pop("layer", None)
+        if layer is not None:
+            every["objective"] = climbing(str(layer))
+        nothing: dict[str, Any] = {name: None for name, value in every.items() if value is None}
+        plan = replace(plan_for(every.pop("preset", "balanced"), **every), **nothing)
+        cells.append(Variation(row, column, values, plan, model, None if size is None else str(size)))
     return tuple(cells)
-
-
-def _variation(row: int, column: int, values: Mapping[str, Value], every: dict[str, Any]) -> Variation:
-    model, size = str(every.pop("model", "efficientnet_lite0")), every.pop("size", None)
-    layer = every.pop("layer", None)
-    if layer is not None:
-        every["objective"] = climbing(str(layer))
-    nothing: dict[str, Any] = {name: None for name, value in every.items() if value is None}
-    plan = replace(plan_for(every.pop("preset", "balanced"), **every), **nothing)
-    return Variation(row, column, values, plan, model, None if size is None else str(size))
 
 
 def climbing(layer: str) -> str:

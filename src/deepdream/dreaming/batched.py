@@ -103,19 +103,15 @@ def dream_batched(model: Model, states: Sequence[State]) -> Iterator[Together]:
             return
         dropped: tuple[tuple[int, State], ...] = ()
         if loop.is_due(state):
-            bad = _unsound(state)
+            # The places of the pictures whose numbers went bad.
+            assert state.score is not None
+            bad = [index for index, fine in enumerate(state.score.isfinite().tolist()) if not fine]
             if bad:
                 # From one step earlier, as a dream alone goes back: what led there is what has to change.
                 dropped = _alone(earlier or good, members, bad)
                 state, good, members = _without(bad, state, good, members)
             earlier, good = good, state
         yield Together(state if members else None, members, dropped)
-
-
-def _unsound(state: State) -> list[int]:
-    """The places of the pictures whose numbers went bad."""
-    assert state.score is not None
-    return [index for index, fine in enumerate(state.score.isfinite().tolist()) if not fine]
 
 
 def _alone(state: State, members: Sequence[int], indexes: Sequence[int]) -> tuple[tuple[int, State], ...]:

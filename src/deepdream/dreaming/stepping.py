@@ -98,17 +98,13 @@ def _color_direction(gradient: Tensor, state: State, moment: Moment) -> Tensor:
 def optimize(direction: Tensor, state: State) -> tuple[Tensor, tuple[Tensor, ...]]:
     """The step along ``direction`` before the rate, and the optimizer's new memory."""
     if state.plan.optimizer == "adam":
-        return _adam(direction, state)
+        # Kingma & Ba 2015, arXiv:1412.6980, with beta 0.9 and 0.999, epsilon 1e-8.
+        mean, square = state.moments or (torch.zeros_like(direction), torch.zeros_like(direction))
+        mean, square = 0.9 * mean + 0.1 * direction, 0.999 * square + 0.001 * direction.square()
+        count = state.step + 1
+        change = (mean / (1 - 0.9**count)) / ((square / (1 - 0.999**count)).sqrt() + 1e-8)
+        return change, (mean, square)
     return direction, ()
-
-
-def _adam(direction: Tensor, state: State) -> tuple[Tensor, tuple[Tensor, ...]]:
-    """Kingma & Ba 2015, arXiv:1412.6980, with beta 0.9 and 0.999, epsilon 1e-8."""
-    mean, square = state.moments or (torch.zeros_like(direction), torch.zeros_like(direction))
-    mean, square = 0.9 * mean + 0.1 * direction, 0.999 * square + 0.001 * direction.square()
-    count = state.step + 1
-    change = (mean / (1 - 0.9**count)) / ((square / (1 - 0.999**count)).sqrt() + 1e-8)
-    return change, (mean, square)
 
 
 def enter_next_octave(state: State) -> State:

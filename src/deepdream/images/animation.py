@@ -37,16 +37,7 @@ def write_animation(
         raise UsageError(f"Cannot write animations as {in_one_line(path.suffix)!r}. Use one of {known}.")
     if not 0.1 <= frames_per_second <= 60:
         raise UsageError(f"Frames per second must be between 0.1 and 60, not {frames_per_second}.")
-    images = _images(frames, indexed=format == "GIF")
-    options = _options(format, _durations(len(images), frames_per_second, 10 if format == "GIF" else 1), loop)
-    with replacing(path) as temporary:
-        try:
-            images[0].save(temporary, format, save_all=True, append_images=images[1:], **options)
-        except (ValueError, RuntimeError, SystemError) as error:
-            raise OutputError(f"Cannot write {path} as {format}: {in_one_line(error)}.") from error
-
-
-def _images(frames: Iterable[NDArray[Any]], *, indexed: bool) -> list[Image.Image]:
+    indexed = format == "GIF"
     images: list[Image.Image] = []
     for frame in frames:
         image = Image.fromarray(eight_bits(frame))
@@ -55,7 +46,12 @@ def _images(frames: Iterable[NDArray[Any]], *, indexed: bool) -> list[Image.Imag
         images.append(_indexed(image) if indexed else image)
     if not images:
         raise UsageError("An animation needs at least one frame.")
-    return images
+    options = _options(format, _durations(len(images), frames_per_second, 10 if format == "GIF" else 1), loop)
+    with replacing(path) as temporary:
+        try:
+            images[0].save(temporary, format, save_all=True, append_images=images[1:], **options)
+        except (ValueError, RuntimeError, SystemError) as error:
+            raise OutputError(f"Cannot write {path} as {format}: {in_one_line(error)}.") from error
 
 
 def _indexed(image: Image.Image) -> Image.Image:

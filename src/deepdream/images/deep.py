@@ -46,17 +46,13 @@ def deep_color(image: Image.Image, content: bytes) -> NDArray[np.uint16]:
     if raw_mode(image) == "LA;16B":
         return _gray_with_alpha(content)
     with Image.open(io.BytesIO(content), formats=(str(image.format),)) as again:
-        _reverse_byte_order(again)
+        opened: Any = again
+        opened.tile = [tile._replace(args=_reversed(tile.args)) for tile in opened.tile]
         low = np.asarray(again)
     high: NDArray[np.uint16] = np.asarray(image).astype(np.uint16)
     high <<= 8
     high |= low
     return high
-
-
-def _reverse_byte_order(image: Image.Image) -> None:
-    opened: Any = image
-    opened.tile = [tile._replace(args=_reversed(tile.args)) for tile in opened.tile]
 
 
 def _reversed(arguments: Any) -> Any:

@@ -61,18 +61,13 @@ def _wrap_paragraph(text: str, face: Font, width: float) -> list[str]:
         if text_width(longer, face) <= width:
             lines[-1] = longer
         else:
-            pieces = _pieces(word, face, width)
+            pieces = [""]
+            for character in word:
+                if pieces[-1] and text_width(pieces[-1] + character, face) > width:
+                    pieces.append("")
+                pieces[-1] += character
             lines = [line for line in lines if line] + pieces
     return lines
-
-
-def _pieces(word: str, face: Font, width: float) -> list[str]:
-    pieces = [""]
-    for character in word:
-        if pieces[-1] and text_width(pieces[-1] + character, face) > width:
-            pieces.append("")
-        pieces[-1] += character
-    return pieces
 
 
 def _cut(text: str, face: Font, width: float) -> str:

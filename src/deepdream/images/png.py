@@ -20,22 +20,18 @@ def encode_png16(samples: Numbers, recipe: str | None) -> bytes:
     """A PNG of uint16 ``samples`` ``(H, W, 3)`` or ``(H, W, 4)``, tagged sRGB, ``recipe`` as iTXt."""
     height, width, channels = samples.shape
     header = struct.pack(">IIBBBBB", width, height, 16, _COLOR_TYPE[channels], 0, 0, 0)
+    rows = np.ascontiguousarray(samples, dtype=">u2").view(np.uint8).reshape(len(samples), -1)
+    difference = np.diff(rows, axis=0, prepend=np.zeros_like(rows[:1]))  # bytes wrap around, as PNG wants
     return b"".join(
         (
             _SIGNATURE,
             _chunk(b"IHDR", header),
             _chunk(b"sRGB", b"\0"),
             _chunk(b"iTXt", _international_text(recipe)) if recipe is not None else b"",
-            _chunk(b"IDAT", zlib.compress(_filtered(samples))),
+            _chunk(b"IDAT", zlib.compress(np.insert(difference, 0, _UP, axis=1).tobytes())),
             _chunk(b"IEND", b""),
         )
     )
-
-
-def _filtered(samples: Numbers) -> bytes:
-    rows = np.ascontiguousarray(samples, dtype=">u2").view(np.uint8).reshape(len(samples), -1)
-    difference = np.diff(rows, axis=0, prepend=np.zeros_like(rows[:1]))  # bytes wrap around, as PNG wants
-    return np.insert(difference, 0, _UP, axis=1).tobytes()
 
 
 def _international_text(text: str) -> bytes:

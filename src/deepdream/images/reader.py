@@ -50,7 +50,10 @@ def read_picture(
         UsageError: a wrong ``value_range``, ``max_pixels`` or ``matte``.
     """
     check_range(value_range)
-    _check_limits(max_pixels, matte)
+    if max_pixels < 1:
+        raise UsageError(f"The pixel limit must be at least 1, not {max_pixels}.")
+    if len(matte) != 3 or not all(0 <= part <= 1 for part in matte):
+        raise UsageError(f"The matte must be three numbers between 0 and 1, not {matte}.")
     content = source if isinstance(source, bytes) else read_bytes(Path(source))
     name = in_one_line(name or ("picture" if isinstance(source, bytes) else Path(source).name))
     with opened(content, name, max_pixels=max_pixels) as image:
@@ -82,13 +85,6 @@ def size_in_header(source: Path | str) -> tuple[int, int] | None:
     except Exception:  # noqa: BLE001 - damaged files raise anything
         return None
     return (width, height) if swapped else (height, width)
-
-
-def _check_limits(max_pixels: int, matte: tuple[float, float, float]) -> None:
-    if max_pixels < 1:
-        raise UsageError(f"The pixel limit must be at least 1, not {max_pixels}.")
-    if len(matte) != 3 or not all(0 <= part <= 1 for part in matte):
-        raise UsageError(f"The matte must be three numbers between 0 and 1, not {matte}.")
 
 
 def _decode(image: Image.Image, content: bytes) -> tuple[Samples, int, tuple[str, ...]]:

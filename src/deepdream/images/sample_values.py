@@ -33,7 +33,12 @@ def take_samples(image: Image.Image, content: bytes) -> Samples:
 
     Raises whatever Pillow raises for a damaged file; PictureError for what Pillow would read wrongly.
     """
-    _refuse_misread_planes(image)
+    planes = _tag(image, _PLANAR, 1) == 2 and _tag(image, _COMPRESSION, 1) == 1
+    if planes and _tag(image, _BITS, 8) > 8:
+        raise PictureError(
+            "It is a 16-bit TIFF with separate color planes, which cannot be read. "
+            "Save it with interleaved samples, or compressed."
+        )
     if is_deep_color(image):
         return _deep_color(image, content)
     if image.mode.startswith("I;16"):
@@ -47,16 +52,6 @@ def _tag(image: Image.Image, number: int, default: int) -> int:
     tags: Any = getattr(image, "tag_v2", {})
     value = tags.get(number, default)
     return int(value[0] if isinstance(value, tuple) else value)
-
-
-def _refuse_misread_planes(image: Image.Image) -> None:
-    # Pillow takes uncompressed 16-bit planes for 8-bit ones and returns stripes.
-    planes = _tag(image, _PLANAR, 1) == 2 and _tag(image, _COMPRESSION, 1) == 1
-    if planes and _tag(image, _BITS, 8) > 8:
-        raise PictureError(
-            "It is a 16-bit TIFF with separate color planes, which cannot be read. "
-            "Save it with interleaved samples, or compressed."
-        )
 
 
 def _deep_color(image: Image.Image, content: bytes) -> Samples:

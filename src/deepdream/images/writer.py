@@ -81,22 +81,6 @@ def encode(
         OutputError: a value is NaN or infinite, the recipe does not fit, the encoder refuses the size.
         UsageError: an unknown format, wrong shapes, or bits or quality that the format does not have.
     """
-    _check_request(format, bits, quality)
-    check_recipe(recipe)
-    samples = _samples(pixels, alpha, opaque=format in _OPAQUE, bits=bits)
-    if format == "tiff":
-        return encode_tiff(samples, icc=srgb_profile(), software=SOFTWARE, description=recipe)
-    if bits == 16:
-        return encode_png16(samples, recipe)
-    return _encode_by_pillow(samples, format, _options(format, recipe, quality))
-
-
-def eight_bits(pixels: NDArray[Any]) -> NDArray[np.uint8]:
-    """uint8 ``(H, W, 3)``: clamped, rounded, refused where not finite (as ``encode`` does)."""
-    return _samples(pixels, None, opaque=True, bits=8)
-
-
-def _check_request(format: str, bits: int, quality: int) -> None:
     if format not in SUFFIXES.values():
         known = ", ".join(dict.fromkeys(SUFFIXES.values()))
         raise UsageError(f"Cannot write pictures as {in_one_line(format)!r}. Use one of {known}.")
@@ -104,6 +88,26 @@ def _check_request(format: str, bits: int, quality: int) -> None:
         raise UsageError(f"No {bits} bits per sample in {format}. Use 8 (any format) or 16 (png, tiff).")
     if not 1 <= quality <= 100:
         raise UsageError(f"The quality must be between 1 and 100, not {quality}.")
+    check_recipe(recipe)
+    samples = _samples(pixels, alpha, opaque=format in _OPAQUE, bits=bits)
+    if format == "tiff":
+        return encode_tiff(samples, icc=srgb_profile(), software=SOFTWARE, description=recipe)
+    if bits == 16:
+        return encode_png16(samples, recipe)
+    options = _options(format, recipe, quality)
+    buffer = io.BytesIO()
+    try:
+        Image.fromarray(samples).save(buffer, format.upper(), **options)
+    except (OSError, ValueError, RuntimeError, SystemError) as error:
+        height, width = samples.shape[:2]
+        reason = in_one_line(error)
+        raise OutputError(f"Cannot write {width}x{height} pixels as {format}: {reason}. Use png.") from error
+    return buffer.getvalue()
+
+
+def eight_bits(pixels: NDArray[Any]) -> NDArray[np.uint8]:
+    """uint8 ``(H, W, 3)``: clamped, rounded, refused where not finite (as ``encode`` does)."""
+    return _samples(pixels, None, opaque=True, bits=8)
 
 
 def _samples(pixels: NDArray[Any], alpha: NDArray[Any] | None, *, opaque: bool, bits: int) -> Numbers:
@@ -157,14 +161,3 @@ def _options(format: str, recipe: str | None, quality: int) -> dict[str, Any]:
         "avif": {"subsampling": "4:4:4"},
     }
     return tagged | special[format]
-
-
-def _encode_by_pillow(samples: Numbers, format: str, options: dict[str, Any]) -> bytes:
-    buffer = io.BytesIO()
-    try:
-        Image.fromarray(samples).save(buffer, format.upper(), **options)
-    except (OSError, ValueError, RuntimeError, SystemError) as error:
-        height, width = samples.shape[:2]
-        reason = in_one_line(error)
-        raise OutputError(f"Cannot write {width}x{height} pixels as {format}: {reason}. Use png.") from error
-    return buffer.getvalue()

@@ -84,30 +84,26 @@ def count_parameters(network: Sequence[int] | str | nn.Module) -> ParameterCount
             raise UnknownNameError("CNN", network, CNNS)
         layers = CNNS[network]
     elif not isinstance(network, Sequence):
-        return _count_module(network)
+        rows: dict[str, LayerCount] = {}
+        parameters = dict(network.named_parameters())  # a tensor that two layers share is counted once
+        for name, parameter in parameters.items():
+            owner, _, kind = name.rpartition(".")
+            before = rows.get(owner, LayerCount(owner, 0, 0, ""))
+            bias = parameter.numel() if kind == "bias" else 0
+            shape = " x ".join(map(str, parameter.shape)) or "1"
+            # Layers of a foreign module have no common formula, so the shapes stand for it.
+            formula = f"{before.formula} + {shape}" if before.formula else shape
+            rows[owner] = LayerCount(
+                owner, before.weights + parameter.numel() - bias, before.biases + bias, formula
+            )
+        trainable = sum(p.numel() for p in parameters.values() if p.requires_grad)
+        return ParameterCount(tuple(rows.values()), trainable)
     else:
         sizes = cast("Sequence[int]", network)
         if len(sizes) < 2 or min(sizes) < 1:
             raise UsageError("A network needs at least two layers of at least one neuron, as in 3 4 1.")
         layers = tuple(_dense(f"layer {i + 1}", *pair) for i, pair in enumerate(itertools.pairwise(sizes)))
     return ParameterCount(layers, sum(layer.total for layer in layers))
-
-
-def _count_module(module: nn.Module) -> ParameterCount:
-    rows: dict[str, LayerCount] = {}
-    parameters = dict(module.named_parameters())  # a tensor that two layers share is counted once
-    for name, parameter in parameters.items():
-        owner, _, kind = name.rpartition(".")
-        before = rows.get(owner, LayerCount(owner, 0, 0, ""))
-        bias = parameter.numel() if kind == "bias" else 0
-        shape = " x ".join(map(str, parameter.shape)) or "1"
-        # Layers of a foreign module have no common formula, so the shapes stand for it.
-        formula = f"{before.formula} + {shape}" if before.formula else shape
-        rows[owner] = LayerCount(
-            owner, before.weights + parameter.numel() - bias, before.biases + bias, formula
-        )
-    trainable = sum(p.numel() for p in parameters.values() if p.requires_grad)
-    return ParameterCount(tuple(rows.values()), trainable)
 
 
 @dataclass(frozen=True)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -120,7 +120,17 @@ def solve_from_many_starts(
     velocity = [np.zeros_like(layer) for layer in weights]
     solved_at = np.full(starts, np.inf)
     for sweep in range(how.sweeps + 1):
-        outputs, gradients = _gradients(weights, how)
+        # The outputs (starts, 1, 4) and the cost's slopes in both layers, by backpropagation.
+        f, x = HIDDEN[how.activation], np.vstack([XOR_INPUTS.T, np.ones(4)])  # the 1 carries the bias
+        h = f.f(weights[0] @ x)
+        h = np.concatenate([h, np.ones_like(h[:, :1])], axis=1)
+        # The last row of h is the constant 1 that carries the bias of the output.
+        a = _sigmoid(weights[1] @ h)
+        delta = a - XOR_TARGETS
+        if how.loss == "quadratic":
+            delta = delta * a * (1 - a)  # cross-entropy cancels the sigmoid's slope
+        delta_h = (weights[1].transpose(0, 2, 1) @ delta * f.slope(h))[:, :-1]
+        outputs, gradients = a, (delta_h @ x.T, delta @ h.transpose(0, 2, 1))
         correct = (np.abs(outputs - XOR_TARGETS) < 0.5).all((1, 2))
         # The first time counts; a start may leave the solution again.
         solved_at[correct & np.isinf(solved_at)] = sweep
@@ -138,17 +148,3 @@ def _start(how: XorSettings, seed: int) -> tuple[Floats, Floats]:
     # Both weights, then both biases: another order would give other starts, and other counts.
     w1, w2, b1, b2 = (STARTS[how.init](rng, shape) for shape in ((2, n), (n, 1), (n,), (1,)))
     return np.column_stack([w1.T, b1]), np.column_stack([w2.T, b2])
-
-
-def _gradients(weights: Sequence[Floats], how: XorSettings) -> tuple[Floats, tuple[Floats, Floats]]:
-    """The outputs (starts, 1, 4) and the cost's slopes in both layers, by backpropagation."""
-    f, x = HIDDEN[how.activation], np.vstack([XOR_INPUTS.T, np.ones(4)])  # the 1 carries the bias
-    h = f.f(weights[0] @ x)
-    h = np.concatenate([h, np.ones_like(h[:, :1])], axis=1)
-    # The last row of h is the constant 1 that carries the bias of the output.
-    a = _sigmoid(weights[1] @ h)
-    delta = a - XOR_TARGETS
-    if how.loss == "quadratic":
-        delta = delta * a * (1 - a)  # cross-entropy cancels the sigmoid's slope
-    delta_h = (weights[1].transpose(0, 2, 1) @ delta * f.slope(h))[:, :-1]
-    return a, (delta_h @ x.T, delta @ h.transpose(0, 2, 1))

@@ -78,6 +78,7 @@ def accountability(
         threshold=chosen,
         decided_by=decided_by,
     ) | {"preprocessing": "every column standardized within its fold"}
+    rows = [(name, _said(record.get(key))) for name, key in RECORDED.items()]
     return Exhibit(
         name="accountability",
         question="Who chose the threshold, and what does it cost whom?",
@@ -86,7 +87,7 @@ def accountability(
         numbers={"chosen": asdict(counts), "views": [view.to_dict() for view in views]},
         record=record,
         draw=lambda theme: draw_accountability(scores, views, counts, decided_by, theme=theme),
-        tables=[_table(views, counts, scores), _record_table(record)],
+        tables=[_table(views, counts, scores), Grid("What the record says", ("question", "answer"), rows)],
     )
 
 
@@ -116,11 +117,6 @@ def _table(views: Sequence[View], counts: Confusion, scores: Scores) -> Grid:
         "rightly left alone",
     )
     return Grid(f"What the threshold costs ({scores.positive} or {scores.negative})", columns, rows)
-
-
-def _record_table(record: dict[str, Any]) -> Grid:
-    rows = [(name, _said(record.get(key))) for name, key in RECORDED.items()]
-    return Grid("What the record says", ("question", "answer"), rows)
 
 
 RECORDED = {

@@ -17,7 +17,7 @@ from deepdream.lessons.stages import hierarchy
 from deepdream.lessons.tracing import trace
 from deepdream.lessons.unit_lesson import unit
 from deepdream.models import Model
-from deepdream.pages import Html, Section, folded, joined, numbers, page, photo, prose, table, tag
+from deepdream.pages import Section, folded, joined, numbers, page, photo, prose, table, tag
 from deepdream.plan import plan_for
 
 NAMES = {
@@ -49,18 +49,15 @@ def tell_all(
     yield hierarchy(model, picture, seed=seed, decided_by=decided_by, tell=tell)
     why = reason([model], picture, seed=seed, decided_by=decided_by, tell=tell)
     yield why
-    yield unit(model, _first_channel(why), [picture, *others], seed=seed, decided_by=decided_by, tell=tell)
+    network = why.numbers["networks"][0]
+    channels = network["channels"]
+    first_channel = f"{network['layer']}:{channels[0]['channel'] if channels else 0}"
+    yield unit(model, first_channel, [picture, *others], seed=seed, decided_by=decided_by, tell=tell)
     yield ladder(model, picture, seed=seed, tell=tell)
     yield wrong_reasons(seed=seed, decided_by=decided_by, tell=tell)
     yield fool(model, picture, decided_by=decided_by, tell=tell)
     tell("accountability: thresholds on real scores")
     yield accountability(decided_by=decided_by, seed=seed)
-
-
-def _first_channel(why: Exhibit) -> str:
-    network = why.numbers["networks"][0]
-    channels = network["channels"]
-    return f"{network['layer']}:{channels[0]['channel'] if channels else 0}"
 
 
 def lessons_page(
@@ -86,15 +83,12 @@ def lessons_page(
 
 
 def _section(exhibit: Exhibit) -> Section:
-    return Section(
-        exhibit.name, NAMES.get(exhibit.name, exhibit.name), exhibit.question, _body(exhibit), exhibit.answer
-    )
-
-
-def _body(exhibit: Exhibit) -> Html:
     figure = exhibit.draw(Theme.LIGHT)
     drawing = tag("figure", photo(figure.render(), figure.alt), tag("figcaption", figure.caption))
     tables = [
         folded(grid.title, table(grid.columns, grid.rows, caption=grid.title)) for grid in exhibit.tables
     ]
-    return joined([drawing, folded("To say, and to doubt", prose(exhibit.notes)), *tables])
+    body = joined([drawing, folded("To say, and to doubt", prose(exhibit.notes)), *tables])
+    return Section(
+        exhibit.name, NAMES.get(exhibit.name, exhibit.name), exhibit.question, body, exhibit.answer
+    )

@@ -97,7 +97,9 @@ def find_reason(
     ]
     fed = Picture(pixels_of(image), None, picture.name, picture.sha256)
     tell(f"reason: {model.name}, its channels and “{scores.label}” are dreamed")
-    dreamed = _dream_class(model, scores.target, seed)
+    side = model.preprocessing.crop
+    plan = plan_for("natural", objective=f"logit({scores.target})", steps=64, rate=0.05, seed=seed)
+    dreamed = render(model, noise_picture(side, side, seed), plan).pixels
     canvas = torch.from_numpy(dreamed).permute(2, 0, 1)[None].to(model.device)
     return Reason(
         model=model,
@@ -125,12 +127,6 @@ def reason_objective(scores: ChannelScores, chosen: Sequence[int]) -> str:
 
 def _dream(model: Model, picture: Picture, objective: str, seed: int) -> NDArray[np.float32]:
     return render(model, picture, plan_for(objective=objective, octaves=3, steps=12, seed=seed)).pixels
-
-
-def _dream_class(model: Model, target: int, seed: int) -> NDArray[np.float32]:
-    side = model.preprocessing.crop
-    plan = plan_for("natural", objective=f"logit({target})", steps=64, rate=0.05, seed=seed)
-    return render(model, noise_picture(side, side, seed), plan).pixels
 
 
 def _caricatures(model: Model, picture: Picture, seed: int, tell: Tell) -> dict[str, NDArray[np.float32]]:

@@ -88,22 +88,19 @@ def climb_stages(
     stages = []
     for layer in chosen_layers(model, names):
         tell(f"hierarchy: {layer.name}")
-        stages.append(_stage(model, picture, fitted, layer, size, seed))
+        activation = activation_map(model, fitted.tensor(), layer.name)
+        strongest = strongest_channels(activation)
+        plan = plan_for(objective=f"layer({layer.name})", octaves=3, steps=12, seed=seed)
+        stage = Stage(
+            layer=layer,
+            strongest=tuple(strongest),
+            activations=tuple(float(activation[channel].mean()) for channel in strongest),
+            features=tuple(picture_channels(model, layer.name, strongest, seed=seed)),
+            responses=tuple(heat(fitted.pixels, activation[channel]) for channel in strongest),
+            dreamed=render(model, picture, plan, size=size).pixels,
+        )
+        stages.append(stage)
     return tuple(stages)
-
-
-def _stage(model: Model, picture: Picture, fitted: Picture, layer: Layer, size: str, seed: int) -> Stage:
-    activation = activation_map(model, fitted.tensor(), layer.name)
-    strongest = strongest_channels(activation)
-    plan = plan_for(objective=f"layer({layer.name})", octaves=3, steps=12, seed=seed)
-    return Stage(
-        layer=layer,
-        strongest=tuple(strongest),
-        activations=tuple(float(activation[channel].mean()) for channel in strongest),
-        features=tuple(picture_channels(model, layer.name, strongest, seed=seed)),
-        responses=tuple(heat(fitted.pixels, activation[channel]) for channel in strongest),
-        dreamed=render(model, picture, plan, size=size).pixels,
-    )
 
 
 def strongest_channels(activation: Tensor, count: int = 2) -> list[int]:

@@ -99,7 +99,10 @@ def _curves(axes: Sequence[Any], traced: Trace, theme: Theme) -> None:
     label(axes[2], "step", "times the original's", f"activation, {shortened(traced.layer)}")
     label(axes[3], "step", "root mean square", "distance to the original")
     for axis in axes:
-        _mark_octaves(axis, traced, theme)
+        axis.grid(False, axis="x")
+        for row in range(2, len(traced.octave)):
+            if traced.octave[row] != traced.octave[row - 1]:
+                axis.axvline(row - 0.5, color=theme.faint, linestyle=":", linewidth=1.5)
 
 
 def _animal_line(axis: Any, traced: Trace, theme: Theme) -> None:
@@ -112,13 +115,6 @@ def _risen(traced: Trace) -> NDArray[np.float64]:
     """The activation as a multiple of the original picture's; as it is where that is zero."""
     start = float(traced.activation[0])
     return np.asarray(traced.activation / (start if abs(start) > 1e-12 else 1.0))
-
-
-def _mark_octaves(axis: Any, traced: Trace, theme: Theme) -> None:
-    axis.grid(False, axis="x")
-    for row in range(2, len(traced.octave)):
-        if traced.octave[row] != traced.octave[row - 1]:
-            axis.axvline(row - 0.5, color=theme.faint, linestyle=":", linewidth=1.5)
 
 
 @drawn

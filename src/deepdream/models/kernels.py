@@ -43,7 +43,10 @@ class Kernels:
         """(B, C, H, W) -> (B, C', h, w); ``bounded`` lays a ReLU6 over it in the same pass over memory."""
         if one_dnn(x):
             if self._packed is None:
-                self._packed = self._pack(x, padding)
+                packed: Tensor = torch.ops.mkldnn._reorder_convolution_weight(
+                    self.weight.contiguous(), padding, self.stride, self.dilation, self.groups, list(x.shape)
+                )
+                self._packed = packed
             activation: tuple[str, list[float]] = ("hardtanh", [0.0, 6.0]) if bounded else ("none", [])
             output: Tensor = torch.ops.mkldnn._convolution_pointwise(
                 x, self._packed, self.bias, padding, self.stride, self.dilation, self.groups, *activation, ""
@@ -54,12 +57,6 @@ class Kernels:
 
     def __getstate__(self) -> dict[str, Any]:
         return {**self.__dict__, "_packed": None}  # oneDNN's order cannot be copied; it is made again
-
-    def _pack(self, x: Tensor, padding: list[int]) -> Tensor:
-        packed: Tensor = torch.ops.mkldnn._reorder_convolution_weight(
-            self.weight.contiguous(), padding, self.stride, self.dilation, self.groups, list(x.shape)
-        )
-        return packed
 
 
 class Stem:

@@ -105,15 +105,15 @@ class _Redirecting(TorchFunctionMode):
         if rectifier is None or not isinstance(x, Tensor) or not x.requires_grad:
             return function(*args, **given)
         out = _Redirected.apply(x, rectifier)
-        in_place = function in _IN_PLACE or given.get("inplace") or (function in _WITH_FLAG and _flag(args))
+        in_place = (
+            function in _IN_PLACE
+            or given.get("inplace")
+            or (function in _WITH_FLAG and (len(args) > 1 and bool(args[1])))
+        )
         return x.copy_(out) if in_place else out
 
 
 _WITH_FLAG = (F.relu, F.relu6, F.silu, F.hardswish)
-
-
-def _flag(args: tuple[Any, ...]) -> bool:
-    return len(args) > 1 and bool(args[1])
 
 
 _ACTIVE: ContextVar[bool] = ContextVar("redirected gradients", default=False)

@@ -30,7 +30,10 @@ def replacing(path: Path) -> Iterator[Path]:
         yield temporary
         with temporary.open("rb+") as written:
             os.fsync(written.fileno())
-        temporary.chmod(0o666 & ~_umask())
+        # The mask can only be read by setting it; mkstemp makes files private, and outputs should not be.
+        mask = os.umask(0)
+        os.umask(mask)
+        temporary.chmod(0o666 & ~mask)
         temporary.replace(path)
     except OSError as error:
         reason = error.strerror or str(error)
@@ -55,10 +58,3 @@ def sha256_of(path: Path) -> str:
     """The SHA-256 of a file's bytes, 64 hexadecimal digits."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
-
-
-def _umask() -> int:
-    # The mask can only be read by setting it; mkstemp makes files private, and outputs should not be.
-    mask = os.umask(0)
-    os.umask(mask)
-    return mask

@@ -34,11 +34,8 @@ class ReportEntry:
 
 def entry_of(report_data: ReportData, file: str) -> ReportEntry:
     """The row of a study whose page is ``file``."""
-    return ReportEntry(report_data.picture.name, file, _thumbnail(report_data), _values(report_data))
-
-
-def _thumbnail(report_data: ReportData) -> Html:
-    return photo(resize(report_data.fed, THUMB, THUMB), "", class_="thumb")
+    thumbnail = photo(resize(report_data.fed, THUMB, THUMB), "", class_="thumb")
+    return ReportEntry(report_data.picture.name, file, thumbnail, _values(report_data))
 
 
 def _values(report_data: ReportData) -> dict[str, Any]:

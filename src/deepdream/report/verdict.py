@@ -119,9 +119,11 @@ def why(report_data: ReportData) -> tuple[str, str]:
             "So where they point may not be taken for the reason."
         )
     count = f"{len(standing)} of {total} maps"
+    listed = standing[0] if len(standing) == 1 else f"{', '.join(standing[:-1])} and {standing[-1]}"
+    verb = "ranks" if len(standing) == 1 else "rank"
     return f"{count} can say where", (
-        f"{_listed(standing)} {'ranks' if len(standing) == 1 else 'rank'} the places that “{label}” rests on better "
-        f"than {controls} do: the probability falls sooner when these are hidden and comes sooner when they are shown."
+        f"{listed} {verb} the places that “{label}” rests on better than {controls} do: "
+        "the probability falls sooner when these are hidden and comes sooner when they are shown."
     )
 
 
@@ -151,10 +153,6 @@ def belief(report_data: ReportData) -> tuple[str, str]:
 def _closeness(report_data: ReportData) -> str:
     margin = report_data.prediction.margin
     return f" The second class is only {100 * margin:.1f} points behind the first." if margin < CLOSE else ""
-
-
-def _listed(names: list[str]) -> str:
-    return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"
 
 
 def _sureness(report_data: ReportData) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -36,8 +37,11 @@ def write_report(
         refuse_existing(paths)
     values = report_dict(studies, command)
     arrays = report_arrays(studies)
-    write_bytes(paths[2], _npz(arrays))
-    write_text(paths[1], _json_text(values))
+    stream = io.BytesIO()
+    np.savez_compressed(stream, **arrays)  # type: ignore[arg-type]
+    write_bytes(paths[2], stream.getvalue())
+    json_text = json.dumps(values, ensure_ascii=False, indent=1, allow_nan=False) + "\n"
+    write_text(paths[1], json_text)
     write_text(paths[0], report_page(studies, values, paths, command=command))
     return paths
 
@@ -183,15 +187,3 @@ def _further(studies: Sequence[ReportData]) -> list[Section]:
 def _recipe(values: Mapping[str, Any], paths: Sequence[Path], command: str) -> Section:
     body = card.recipe(command, values["recipe"], (paths[1].name, paths[2].name))
     return Section("recipe", "Recipe", "How to make this page again", body)
-
-
-def _npz(arrays: Mapping[str, NDArray[Any]]) -> bytes:
-    stream = io.BytesIO()
-    np.savez_compressed(stream, **arrays)  # type: ignore[arg-type]
-    return stream.getvalue()
-
-
-def _json_text(values: Mapping[str, Any]) -> str:
-    import json
-
-    return json.dumps(values, ensure_ascii=False, indent=1, allow_nan=False) + "\n"

@@ -37,7 +37,11 @@ class CPPN(Squashed):
         raise UsageError(f"No weights are known that paint a given picture ({size}): start from noise.")
 
     def decode(self, parameters: Tensor, height: int, width: int) -> Tensor:
-        place = _coordinates(height, width, parameters.device).to(parameters.dtype)
+        longest = max(height, width)
+        rows, columns = (math.sqrt(3) * side / longest for side in (height, width))
+        y = torch.linspace(-rows, rows, height, device=parameters.device)[:, None].expand(height, width)
+        x = torch.linspace(-columns, columns, width, device=parameters.device)[None, :].expand(height, width)
+        place = torch.stack([x, y], dim=-1).reshape(1, height * width, 2).to(parameters.dtype)
         # baddbmm takes the bias along: a sum apart would hold another copy of every layer.
         value = place.expand(len(parameters), -1, -1)
         *hidden, (weight, bias) = self._layers(parameters)
@@ -75,12 +79,3 @@ class CPPN(Squashed):
             (weight.reshape(-1, *shape), bias[:, None, :])
             for weight, bias, shape in zip(parts[::2], parts[1::2], self._shapes, strict=True)
         ]
-
-
-def _coordinates(height: int, width: int, device: torch.device) -> Tensor:
-    """(1, H W, 2): x and y of every pixel, zero in the middle."""
-    longest = max(height, width)
-    rows, columns = (math.sqrt(3) * side / longest for side in (height, width))
-    y = torch.linspace(-rows, rows, height, device=device)[:, None].expand(height, width)
-    x = torch.linspace(-columns, columns, width, device=device)[None, :].expand(height, width)
-    return torch.stack([x, y], dim=-1).reshape(1, height * width, 2)

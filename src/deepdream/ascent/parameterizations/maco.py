@@ -67,7 +67,13 @@ class MACO(Squashed):
         """What comes before the sigmoid, (B, C, H, W)."""
         phases = parameters[:, :3]
         sizes = magnitude(self.magnitudes, height, width, parameters.device).to(parameters.dtype)
-        spectrum = torch.polar(sizes.expand_as(phases), _odd(phases, width))
+        # irfft2 ignores what is not antisymmetric there, and the magnitudes would no longer be those that
+        # are given.
+        columns = list(torch.split(phases, 1, dim=-1))
+        for place in {0, len(columns) - 1} if width % 2 == 0 else {0}:
+            opposite = columns[place].flip(-2).roll(1, dims=-2)
+            columns[place] = (columns[place] - opposite) / 2
+        spectrum = torch.polar(sizes.expand_as(phases), torch.cat(columns, dim=-1))
         signal: Tensor = torch.fft.irfft2(spectrum, s=(height, width))
         if not self.palette.opacity:
             return signal
@@ -90,7 +96,10 @@ def magnitude(magnitudes: Magnitudes, height: int, width: int, device: torch.dev
     exponents = torch.tensor(magnitudes.exponents, device=device)[:, None, None]
     shape = frequency.clamp_min(1.0 / max(height, width)) ** -exponents * (frequency > 0)
     # By Parseval's theorem: the magnitudes are scaled so that the picture has the deviation that is given.
-    energy = (shape.square() * _multiplicity(width, device)).sum(dim=(1, 2), keepdim=True)
+    column = torch.arange(width // 2 + 1, device=device)
+    energy = (shape.square() * (2.0 - ((column == 0) | (2 * column == width)).float())).sum(
+        dim=(1, 2), keepdim=True
+    )
     deviations = torch.tensor(magnitudes.deviations, device=device)[:, None, None]
     return deviations * height * width * shape / energy.sqrt().clamp_min(1e-12)
 
@@ -140,19 +149,3 @@ def _rings_and_deviation(signal: Tensor) -> tuple[Tensor, Tensor]:
     frequency = radial_frequency(_SIDE, _SIDE, signal.device)
     rings = [(frequency >= low) & (frequency < high) for low, high in pairwise(_EDGES)]
     return torch.stack([power[:, ring].mean(dim=1).sqrt() for ring in rings]), signal.std(dim=(2, 3))[0]
-
-
-def _multiplicity(width: int, device: torch.device) -> Tensor:
-    """(W // 2 + 1,): how many coefficients of the full spectrum a column of ``rfft2`` stands for."""
-    column = torch.arange(width // 2 + 1, device=device)
-    return 2.0 - ((column == 0) | (2 * column == width)).float()
-
-
-def _odd(phase: Tensor, width: int) -> Tensor:
-    """``phase`` such that a real picture has it: opposite frequencies, in the outer columns, have opposite phases."""
-    # irfft2 ignores what is not antisymmetric there, and the magnitudes would no longer be those that are given.
-    columns = list(torch.split(phase, 1, dim=-1))
-    for place in {0, len(columns) - 1} if width % 2 == 0 else {0}:
-        opposite = columns[place].flip(-2).roll(1, dims=-2)
-        columns[place] = (columns[place] - opposite) / 2
-    return torch.cat(columns, dim=-1)
