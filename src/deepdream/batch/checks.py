@@ -11,9 +11,10 @@ from typing import TYPE_CHECKING, Any
 from deepdream.attribution.question import Question
 from deepdream.batch.events import Event, Finished, Stepped
 from deepdream.batch.fed_picture import read_source
-from deepdream.batch.sources import PICTURE_SUFFIXES, is_stdin
+from deepdream.batch.sources import is_stdin
 from deepdream.batch.task import Group, NetworkSpec, one_by_one
 from deepdream.errors import UsageError
+from deepdream.images.formats import read_suffixes
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -226,6 +227,6 @@ def mask_for(source: str, masks: Path) -> Path | None:
 def _by_stem(folder: Path) -> Mapping[str, Sequence[Path]]:
     paths: dict[str, list[Path]] = {}
     for path in sorted(folder.iterdir()):
-        if path.suffix.lower() in PICTURE_SUFFIXES:
+        if path.suffix.lower() in read_suffixes():
             paths.setdefault(path.stem, []).append(path)
     return paths

@@ -14,6 +14,7 @@ from pathlib import Path
 
 from deepdream.batch.sources import is_there, spelled, stem_of
 from deepdream.errors import OutputError, UsageError
+from deepdream.images.formats import still_formats
 
 #: Bytes of a picture's name that stand in the name of a result.
 _LONGEST = 120
@@ -132,15 +133,17 @@ def check_writable(path: Path, *, bits: int = 8) -> None:
         UsageError: no such picture format, or no such bits in it.
         OutputError: a folder in the way, or no right to write.
     """
-    from deepdream.images import SUFFIXES
-
     if bits not in (8, 16):
         raise UsageError(f"--bits is 8 or 16, not {bits}.")
-    format = SUFFIXES.get(path.suffix.lower())
+    formats = still_formats()
+    format = formats.get(path.suffix.lower())
     if format is None:
-        raise UsageError(f"Cannot write pictures as {path.suffix!r}. Use one of {', '.join(SUFFIXES)}.")
-    if bits == 16 and format not in ("png", "tiff"):
-        raise UsageError(f"No 16 bits per sample in {format}. Use .png or .tif.")
+        raise UsageError(f"Cannot write pictures as {path.suffix!r}. Use one of {', '.join(formats)}.")
+    if bits not in format.bits:
+        deep = " or ".join(
+            entry.suffixes[0] for entry in dict.fromkeys(formats.values()) if bits in entry.bits
+        )
+        raise UsageError(f"No {bits} bits per sample in {format.name}. Use {deep}.")
     check_place(path)
 
 
@@ -170,7 +173,8 @@ def _takes_files(folder: Path) -> bool:
 
 def check_transparent(path: Path) -> None:
     """Raises UsageError if ``path`` has a format without transparency."""
-    if path.suffix.lower() in (".jpg", ".jpeg", ".bmp"):
+    format = still_formats().get(path.suffix.lower())
+    if format is not None and not format.alpha:
         raise UsageError(f"{path.suffix} holds no transparency. Name the output .png, .webp or .tif with -o.")
 
 

@@ -8,28 +8,8 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from deepdream.errors import PictureError, UsageError
+from deepdream.images.formats import read_suffixes
 
-#: What a folder's pictures are known by. Names that cameras and programs give to formats that the reader knows, too:
-#: JPEG (.jpe, .jfif, .mpo), PPM (.pgm, .pbm, .pnm), PNG (.apng), HEIF (.hif).
-PICTURE_SUFFIXES = frozenset(
-    (
-        *(
-            ".png",
-            ".apng",
-            ".jpg",
-            ".jpeg",
-            ".jpe",
-            ".jfif",
-            ".mpo",
-            ".webp",
-            ".gif",
-            ".tif",
-            ".tiff",
-            ".bmp",
-        ),
-        *(".avif", ".ppm", ".pgm", ".pbm", ".pnm", ".heic", ".heif", ".hif"),
-    )
-)
 #: The word that stands for seeded noise in place of a file, and the one for a picture from standard input.
 NOISE, STDIN = "noise", "-"
 
@@ -90,11 +70,13 @@ def are_many(words: Sequence[str], sources: Sequence[Path], output: Path | None)
 def _pictures_in(folder: Path) -> list[Path]:
     """The pictures of a folder; of one that holds only folders, such as one for each class, those of all of them."""
 
+    suffixes = read_suffixes()
+
     def pictures(paths: Iterable[Path]) -> list[Path]:
         return sorted(
             path
             for path in paths
-            if not path.name.startswith(".") and path.suffix.lower() in PICTURE_SUFFIXES and path.is_file()
+            if not path.name.startswith(".") and path.suffix.lower() in suffixes and path.is_file()
         )
 
     paths = pictures(folder.iterdir()) or pictures(folder.rglob("*"))

@@ -25,10 +25,10 @@ from deepdream.cli.groups import grouped, parameters_of, with_signature
 from deepdream.cli.picture_options import DarkOption
 from deepdream.cli.terminal import put, put_json, put_table, say
 from deepdream.errors import UsageError
+from deepdream.images.formats import PLOT_SUFFIXES, moving_plot_suffixes
 from deepdream.lecture.course import lessons, lessons_markdown
 from deepdream.lecture.course.lesson import Lesson, LessonAnswer, Option
 
-SUFFIXES = (".png", ".svg", ".pdf", ".gif", ".webp")
 T = TypeVar("T")
 
 
@@ -53,9 +53,10 @@ class LectureOutput:
     def check(self) -> None:
         """Refuse a plot that could not be written, before the work. Raises UsageError, OutputError."""
         if self.out is not None:
-            if self.out.suffix.lower() not in SUFFIXES:
+            known = (*PLOT_SUFFIXES, *moving_plot_suffixes())
+            if self.out.suffix.lower() not in known:
                 raise UsageError(
-                    f"Cannot tell from {self.out.name!r} what to draw: end it in {', '.join(SUFFIXES)}."
+                    f"Cannot tell from {self.out.name!r} what to draw: end it in {', '.join(known)}."
                 )
             check_free(self.out, overwrite=self.overwrite)
 
@@ -120,7 +121,7 @@ def _draw(lesson: Lesson, answer: LessonAnswer, out: Path, *, dark: bool) -> Non
     from deepdream.figures import Animation, Figure, Theme
 
     figure = answer.plot(Theme.DARK if dark else Theme.LIGHT)
-    if isinstance(figure, Figure) and out.suffix.lower() in (".gif", ".webp"):
+    if isinstance(figure, Figure) and out.suffix.lower() in moving_plot_suffixes():
         figure = Animation(
             figure, lambda _: None, 1
         )  # one frame: every lesson can be written in every format

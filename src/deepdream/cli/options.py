@@ -10,6 +10,7 @@ import typer
 from deepdream.batch.task import NetworkSpec
 from deepdream.cli.terminal import say
 from deepdream.errors import UsageError
+from deepdream.images.formats import formats_with_bits
 from deepdream.plan import PRESETS, Plan
 
 if TYPE_CHECKING:
@@ -132,7 +133,9 @@ OutputOption = Annotated[
     ),
 ]
 Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace outputs that exist.")]
-Bits = Annotated[int, typer.Option("--bits", help="Bits for each value: 8, or 16 for PNG and TIFF.")]
+Bits = Annotated[
+    int, typer.Option("--bits", help=f"Bits for each value: 8, or 16 for {formats_with_bits(16)}.")
+]
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Print what would be done, and do nothing.")]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON object to stdout.")]
 Quiet = Annotated[

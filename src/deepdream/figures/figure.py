@@ -25,12 +25,12 @@ from matplotlib.textpath import TextToPath
 
 from deepdream.errors import UsageError
 from deepdream.figures.theme import TYPE_SIZE, Theme
+from deepdream.images.formats import PLOT_SUFFIXES
 from deepdream.provenance.files import replacing
 
 P = ParamSpec("P")
 R = TypeVar("R")
 
-FORMATS = (".png", ".svg", ".pdf")
 CAPTION_SIZE = TYPE_SIZE - 3  # in a figure of 10 inches; more in a wider one, which is shown as large
 TITLE_SHARE = 0.95  # of the figure's width
 _SETTINGS = threading.RLock()  # matplotlib keeps its settings in one global dict
@@ -140,9 +140,9 @@ class Figure:
     def encode(self, suffix: str = ".png") -> bytes:
         """The bytes of the file. ``suffix`` is .png, .svg or .pdf. Raises UsageError."""
         kind = suffix.lower()
-        if kind not in FORMATS:
+        if kind not in PLOT_SUFFIXES:
             given = repr(suffix) if suffix else "a file without suffix"
-            raise UsageError(f"A plot cannot be written as {given}: use {', '.join(FORMATS)}.")
+            raise UsageError(f"A plot cannot be written as {given}: use {', '.join(PLOT_SUFFIXES)}.")
         stream = io.BytesIO()
         with self.captioned(), look(self.theme):
             self.canvas.savefig(stream, format=kind[1:], metadata=self._metadata(kind))

@@ -13,9 +13,8 @@ from matplotlib.artist import Artist
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 
 from deepdream.errors import UsageError
-from deepdream.figures.figure import FORMATS, Figure, as_pixels, look
-
-MOVING = (".gif", ".webp")
+from deepdream.figures.figure import Figure, as_pixels, look
+from deepdream.images.formats import PLOT_SUFFIXES, moving_plot_suffixes
 
 
 @dataclass(frozen=True)
@@ -95,14 +94,14 @@ class Animation:
             OutputError: the place cannot be written.
         """
         path = Path(path)
-        if path.suffix.lower() in MOVING:
+        if path.suffix.lower() in moving_plot_suffixes():
             from deepdream.images import write_animation
 
             write_animation(path, self.frames(), frames_per_second=self.frames_per_second)
             return path
-        if path.suffix.lower() in FORMATS:
+        if path.suffix.lower() in PLOT_SUFFIXES:
             return self.still().save(path)
-        known = ", ".join(sorted({*MOVING, *FORMATS}))
+        known = ", ".join(sorted({*moving_plot_suffixes(), *PLOT_SUFFIXES}))
         raise UsageError(f"An animation cannot be written as {path.suffix or 'no suffix'!r}: use {known}.")
 
     def _repr_png_(self) -> bytes:

@@ -11,11 +11,10 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from deepdream.errors import OutputError, UsageError
+from deepdream.images.formats import PICTURE_FORMATS, moving_formats
 from deepdream.images.opening import in_one_line
 from deepdream.images.writer import eight_bits
 from deepdream.provenance.files import replacing
-
-_FORMATS = {".webp": "WEBP", ".gif": "GIF", ".png": "PNG", ".apng": "PNG"}
 
 
 def write_animation(
@@ -31,27 +30,33 @@ def write_animation(
         OutputError: values that are not finite, a size the format cannot hold, or nowhere to write.
     """
     path = Path(path)
-    format = _FORMATS.get(path.suffix.lower())
-    if format is None:
-        known = ", ".join(_FORMATS)
+    formats = {**moving_formats(), ".apng": PICTURE_FORMATS["png"]}
+    format = formats.get(path.suffix.lower())
+    if format is None or format.movement is None:
+        known = ", ".join(formats)
         raise UsageError(f"Cannot write animations as {in_one_line(path.suffix)!r}. Use one of {known}.")
     if not 0.1 <= frames_per_second <= 60:
         raise UsageError(f"Frames per second must be between 0.1 and 60, not {frames_per_second}.")
-    indexed = format == "GIF"
+    movement = format.movement
     images: list[Image.Image] = []
     for frame in frames:
         image = Image.fromarray(eight_bits(frame))
         if images and image.size != images[0].size:
             raise UsageError(f"Frame {len(images)} is {image.size}, the first is {images[0].size}.")
-        images.append(_indexed(image) if indexed else image)
+        images.append(_indexed(image) if movement.indexed else image)
     if not images:
         raise UsageError("An animation needs at least one frame.")
-    options = _options(format, _durations(len(images), frames_per_second, 10 if format == "GIF" else 1), loop)
+    options = {
+        "duration": _durations(len(images), frames_per_second, movement.unit),
+        **(movement.options or {}),
+    }
+    if loop or movement.once is not None:
+        options["loop"] = 0 if loop else movement.once
     with replacing(path) as temporary:
         try:
-            images[0].save(temporary, format, save_all=True, append_images=images[1:], **options)
+            images[0].save(temporary, movement.pillow, save_all=True, append_images=images[1:], **options)
         except (ValueError, RuntimeError, SystemError) as error:
-            raise OutputError(f"Cannot write {path} as {format}: {in_one_line(error)}.") from error
+            raise OutputError(f"Cannot write {path} as {movement.pillow}: {in_one_line(error)}.") from error
 
 
 def _indexed(image: Image.Image) -> Image.Image:
@@ -67,17 +72,3 @@ def _durations(count: int, frames_per_second: float, unit: int) -> list[int]:
     """
     ends = np.rint(np.arange(count + 1) * 1000 / frames_per_second / unit).astype(int) * unit
     return [int(duration) for duration in np.diff(ends)]
-
-
-def _options(format: str, durations: list[int], loop: bool) -> dict[str, Any]:
-    options: dict[str, Any] = {"duration": durations}
-    if loop:
-        options["loop"] = 0
-    elif format != "GIF":  # a GIF without a count plays once
-        options["loop"] = 1
-    special: dict[str, dict[str, Any]] = {
-        "WEBP": {"quality": 90, "method": 4},
-        "GIF": {"disposal": 1, "optimize": False},
-        "PNG": {},
-    }
-    return options | special[format]

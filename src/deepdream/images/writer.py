@@ -2,36 +2,20 @@
 
 from __future__ import annotations
 
-import io
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
 
 from deepdream.errors import OutputError, UsageError
-from deepdream.images.color import srgb_profile
+from deepdream.images.formats import PICTURE_FORMATS, formats_with_bits, still_formats
 from deepdream.images.opening import in_one_line
-from deepdream.images.png import encode_png16
-from deepdream.images.recipes import SOFTWARE, check_recipe, exif, png_chunks
+from deepdream.images.recipes import check_recipe
 from deepdream.images.scaling import Numbers
-from deepdream.images.tiff import encode_tiff
 from deepdream.provenance.files import write_bytes
 
-SUFFIXES = {
-    ".png": "png",
-    ".jpg": "jpeg",
-    ".jpeg": "jpeg",
-    ".webp": "webp",
-    ".tif": "tiff",
-    ".tiff": "tiff",
-    ".avif": "avif",
-    ".bmp": "bmp",
-}
 _ROWS = 256  # of a picture that are rounded at once
-_DEEP = ("png", "tiff")
-_OPAQUE = ("jpeg", "bmp")
 
 
 def write_picture(
@@ -49,11 +33,11 @@ def write_picture(
     written or the disk is full.
     """
     path = Path(path)
-    format = SUFFIXES.get(path.suffix.lower())
+    format = still_formats().get(path.suffix.lower())
     if format is None:
-        known = ", ".join(SUFFIXES)
+        known = ", ".join(still_formats())
         raise UsageError(f"Cannot write pictures as {in_one_line(path.suffix)!r}. Use one of {known}.")
-    content = encode(pixels, format=format, alpha=alpha, recipe=recipe, bits=bits, quality=quality)
+    content = encode(pixels, format=format.name, alpha=alpha, recipe=recipe, bits=bits, quality=quality)
     write_bytes(path, content)
 
 
@@ -81,28 +65,23 @@ def encode(
         OutputError: a value is NaN or infinite, the recipe does not fit, the encoder refuses the size.
         UsageError: an unknown format, wrong shapes, or bits or quality that the format does not have.
     """
-    if format not in SUFFIXES.values():
-        known = ", ".join(dict.fromkeys(SUFFIXES.values()))
+    entry = PICTURE_FORMATS.get(format)
+    if entry is None or entry.encode is None:
+        known = ", ".join(dict.fromkeys(entry.name for entry in still_formats().values()))
         raise UsageError(f"Cannot write pictures as {in_one_line(format)!r}. Use one of {known}.")
-    if bits not in (8, 16) or (bits == 16 and format not in _DEEP):
-        raise UsageError(f"No {bits} bits per sample in {format}. Use 8 (any format) or 16 (png, tiff).")
+    if bits not in entry.bits:
+        deep = formats_with_bits(16).lower().replace(" and ", ", ")
+        raise UsageError(f"No {bits} bits per sample in {format}. Use 8 (any format) or 16 ({deep}).")
     if not 1 <= quality <= 100:
         raise UsageError(f"The quality must be between 1 and 100, not {quality}.")
     check_recipe(recipe)
-    samples = _samples(pixels, alpha, opaque=format in _OPAQUE, bits=bits)
-    if format == "tiff":
-        return encode_tiff(samples, icc=srgb_profile(), software=SOFTWARE, description=recipe)
-    if bits == 16:
-        return encode_png16(samples, recipe)
-    options = _options(format, recipe, quality)
-    buffer = io.BytesIO()
+    samples = _samples(pixels, alpha, opaque=not entry.alpha, bits=bits)
     try:
-        Image.fromarray(samples).save(buffer, format.upper(), **options)
+        return entry.encode(samples, recipe, quality)
     except (OSError, ValueError, RuntimeError, SystemError) as error:
         height, width = samples.shape[:2]
         reason = in_one_line(error)
         raise OutputError(f"Cannot write {width}x{height} pixels as {format}: {reason}. Use png.") from error
-    return buffer.getvalue()
 
 
 def eight_bits(pixels: NDArray[Any]) -> NDArray[np.uint8]:
@@ -146,18 +125,3 @@ def _checked(values: NDArray[Any], what: str, channels: tuple[int, ...]) -> Numb
     if count:
         raise OutputError(f"{what} holds {count:,} NaN or infinite values; nothing was written.")
     return array if array.dtype.itemsize >= 4 else array.astype(np.float32)
-
-
-def _options(format: str, recipe: str | None, quality: int) -> dict[str, Any]:
-    if format == "png":
-        return {"pnginfo": png_chunks(recipe)}
-    if format == "bmp":
-        return {}
-    tagged = {"quality": quality, "exif": exif(recipe), "icc_profile": srgb_profile()}
-    special: dict[str, dict[str, Any]] = {
-        # Dreams live on color edges. No optimize: Pillow then needs the whole file to fit its guess.
-        "jpeg": {"subsampling": "4:4:4"},
-        "webp": {"lossless": quality == 100},
-        "avif": {"subsampling": "4:4:4"},
-    }
-    return tagged | special[format]

@@ -12,13 +12,13 @@ from numpy.typing import NDArray
 
 from deepdream.errors import UsageError
 from deepdream.images import read_picture, resize
+from deepdream.images.formats import read_suffixes
 
 if TYPE_CHECKING:
     from deepdream.models import Model
 
 __all__ = ["Tiles", "cut_tiles", "pooled_features"]
 
-PICTURES = (".jpg", ".jpeg", ".png", ".webp", ".tif", ".tiff", ".bmp", ".gif")
 INPUT_SIZE = 128  # pixels to a side, as the network gets them
 BATCH = 40
 
@@ -67,7 +67,8 @@ def cut_tiles(folder: str | Path, *, per_picture: int = 40, side: int = 96, seed
 def _pictures_in(folder: Path) -> list[Path]:
     if not folder.is_dir():
         raise UsageError(f"No folder {str(folder)!r} here. Give 'digits', 'tiles' or a folder of pictures.")
-    return sorted(path for path in folder.iterdir() if path.suffix.lower() in PICTURES)
+    suffixes = read_suffixes()
+    return sorted(path for path in folder.iterdir() if path.suffix.lower() in suffixes)
 
 
 def _cut(rng: np.random.Generator, pixels: NDArray[np.float32], side: int) -> NDArray[np.float32]:

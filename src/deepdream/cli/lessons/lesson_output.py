@@ -16,12 +16,11 @@ from deepdream.cli.options import JsonOption, Quiet
 from deepdream.cli.picture_options import DarkOption, OverwriteOption
 from deepdream.cli.terminal import put, put_json, put_table, say
 from deepdream.errors import UsageError
+from deepdream.images.formats import PLOT_SUFFIXES, moving_plot_suffixes
 
 if TYPE_CHECKING:
     from deepdream.images import Picture
     from deepdream.lessons import Exhibit
-
-STILL, MOVING = (".png", ".svg", ".pdf"), (".gif", ".webp")
 
 FigureOption = Annotated[
     Path | None,
@@ -50,7 +49,7 @@ class LessonOutput:
         """Before the work: can this be written? Raises UsageError, OutputError."""
         if self.output is None:
             return
-        known = (*STILL, *MOVING) if moves else STILL
+        known = (*PLOT_SUFFIXES, *moving_plot_suffixes()) if moves else PLOT_SUFFIXES
         if self.output.suffix.lower() not in known:
             raise UsageError(
                 f"Cannot tell from {self.output.name!r} what to draw: end it in {', '.join(known)}."
@@ -100,7 +99,7 @@ def _draw(exhibit: Exhibit, output: Path, *, dark: bool) -> str:
     from deepdream.figures import Theme
 
     theme = Theme.DARK if dark else Theme.LIGHT
-    moving = output.suffix.lower() in MOVING and exhibit.move is not None
+    moving = output.suffix.lower() in moving_plot_suffixes() and exhibit.move is not None
     figure = exhibit.move(theme) if moving and exhibit.move is not None else exhibit.draw(theme)
     figure.save(output)
     return figure.caption
