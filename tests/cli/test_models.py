@@ -72,7 +72,7 @@ def test_list_of_one_source() -> None:
     }
     code, _, err = run("models", "list", "--source", "caffe")
     assert code == UsageError.exit_code
-    assert "There are: embedded, torchvision, timm." in err
+    assert "There are: embedded, timm, torchvision." in err
 
 
 def test_list_of_timm_is_plain_lines() -> None:

@@ -16,8 +16,7 @@ import pytest
 import torch
 from torch import nn
 
-from deepdream.models import Model
-from deepdream.models import catalog as catalog_room
+from deepdream.models import Model, catalog, torchvision_networks
 
 
 @pytest.fixture(autouse=True)
@@ -173,14 +172,14 @@ def squeezenet(
     """The catalog says that squeezenet1_1 lies on the local server."""
     digest = hashlib.sha256(squeezenet_bytes).hexdigest()
     file = f"squeezenet1_1-{digest[:8]}.pth"
-    rows = json.loads(catalog_room.INDEX.read_text())
+    rows = json.loads(torchvision_networks.INDEX.read_text())
     for row in rows:
         if row["network"] == "squeezenet1_1":
             row |= {"url": web.add(file, squeezenet_bytes), "file": file, "hash_prefix": digest[:8]}
             row["bytes"] = len(squeezenet_bytes) + 300  # torchvision rounds
     index = tmp_path / "index.json"
     index.write_text(json.dumps(rows))
-    monkeypatch.setattr(catalog_room, "INDEX", index)
-    catalog_room.catalog.cache_clear()
+    monkeypatch.setattr(torchvision_networks, "INDEX", index)
+    catalog.catalog.cache_clear()
     yield Published(squeezenet_bytes, digest, file)
-    catalog_room.catalog.cache_clear()
+    catalog.catalog.cache_clear()

@@ -12,7 +12,7 @@ from deepdream.cli.terminal import put, put_json, put_table, say, yes_or_number
 from deepdream.errors import UsageError, WeightsError
 
 if TYPE_CHECKING:
-    from deepdream.models.cache import WeightLocation
+    from deepdream.models.families import WeightLocation
     from deepdream.models.records import CatalogEntry
 
 
@@ -46,15 +46,15 @@ def list_models(
     as_json: JsonOption = False,
 ) -> None:
     """List the networks: name, source, download size, license, and whether the weights are present."""
-    if source == "timm":
-        from deepdream.models.timm_networks import names
-
-        put_json({"schema": 1, "models": names()}) if as_json else put("\n".join(names()))
-        return
-    if source not in (None, "embedded", "torchvision"):
-        raise UsageError(f"No source {source!r}. There are: embedded, torchvision, timm.")
     from deepdream.models.catalog import catalog
+    from deepdream.models.families import FAMILIES
 
+    if source not in (None, *FAMILIES):
+        raise UsageError(f"No source {source!r}. There are: {', '.join(FAMILIES)}.")
+    if source and (list_names := FAMILIES[source].names):
+        names = list_names()
+        put_json({"schema": 1, "models": names}) if as_json else put("\n".join(names))
+        return
     # Older weights of a network, NAME@TAG, are listed only with their source: most readers want one line for each name.
     entries = [e for e in catalog().values() if source in (None, e.source) and (source or "@" not in e.name)]
     if as_json:

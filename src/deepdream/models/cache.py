@@ -12,33 +12,16 @@ import hashlib
 import json
 import os
 from collections.abc import Iterator
-from dataclasses import dataclass
 from io import BufferedReader
 from pathlib import Path
 
 from deepdream.errors import OutputError, WeightsError
-from deepdream.models.embedded import EMBEDDED
+from deepdream.models.families import FAMILIES, WeightLocation
 from deepdream.models.records import CatalogEntry
 from deepdream.provenance.files import write_text
 
 #: torchvision rounds the size to a thousandth of a MiB, half of which is 525 bytes.
 _ROUNDING = 525
-
-
-@dataclass(frozen=True)
-class WeightLocation:
-    """A file that may hold an entry's weights.
-
-    Attributes:
-        origin: Where it comes from, in words that hold no path.
-        sha256: The whole sum, where the place itself tells it (the Hugging Face hub names files so).
-        ours: Whether this program put it there and may replace it.
-    """
-
-    path: Path
-    origin: str
-    sha256: str = ""
-    ours: bool = False
 
 
 def cache_folder() -> Path:
@@ -72,23 +55,12 @@ def target_of(entry: CatalogEntry) -> Path:
 
 def locations(entry: CatalogEntry) -> Iterator[WeightLocation]:
     """Every place to look for ``entry``, the first choice first, whether or not anything is there."""
-    if entry.package:
-        paths = EMBEDDED[entry.name].find()
-        if paths is not None:
-            yield WeightLocation(paths, f"package {entry.package}")
+    family = FAMILIES.get(entry.source)
+    if family:
+        yield from family.installed(entry)
     yield WeightLocation(target_of(entry), f"file {entry.file} from {entry.source}", ours=True)
-    if entry.source == "torchvision":
-        yield WeightLocation(torch_folder() / entry.file, f"file {entry.file} from torchvision")
-    if entry.source == "timm":
-        yield from _hub_locations(entry)
-
-
-def _hub_locations(entry: CatalogEntry) -> Iterator[WeightLocation]:
-    repository, _, name = entry.file.rpartition("--")
-    for path in sorted((hub_folder() / f"models--{repository}" / "snapshots").glob(f"*/{name}")):
-        digest = path.resolve().name  # large files lie in blobs/ under their sha256
-        if len(digest) == 64:
-            yield WeightLocation(path, f"file {entry.file} from timm", sha256=digest)
+    if family:
+        yield from family.cached_elsewhere(entry)
 
 
 def present(entry: CatalogEntry) -> WeightLocation | None:

@@ -5,33 +5,23 @@ from __future__ import annotations
 from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import torch
 from torch import nn
 
 from deepdream.errors import UsageError, WeightsError
-from deepdream.models import (
-    cache,
-    efficientnet_lite,
-    own_checks,
-    own_code,
-    timm_networks,
-    torchvision_networks,
-)
+from deepdream.models import cache, own_checks, own_code
 from deepdream.models.catalog import catalog, find_entry, is_own_code
 from deepdream.models.connections import UnreachableError
 from deepdream.models.devices import choose_device
 from deepdream.models.download import Progress, Wanted, download, is_offline
 from deepdream.models.embedded import imagenet_labels
+from deepdream.models.families import FAMILIES, WeightLocation
 from deepdream.models.module_hashes import weights_hash
 from deepdream.models.network import Model
 from deepdream.models.random_weights import RandomWeights, draw_zeros, own_randomness, parse_weights
 from deepdream.models.records import CatalogEntry, WeightsRecord
 from deepdream.models.weight_files import SUFFIXES, Tensors, fit, open_weights, read_tensors, rename_by_order
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
 
 DEFAULT = "efficientnet_lite0"
 
@@ -117,9 +107,7 @@ def _own(code: own_code.OwnCode, weights: Path | RandomWeights | None, device: t
     return model
 
 
-def locate(
-    entry: CatalogEntry, *, offline: bool = False, progress: Progress | None = None
-) -> cache.WeightLocation:
+def locate(entry: CatalogEntry, *, offline: bool = False, progress: Progress | None = None) -> WeightLocation:
     """Where the weights of ``entry`` lie; they are downloaded if they are nowhere and this is allowed.
 
     Raises:
@@ -137,7 +125,7 @@ def locate(
     return fetch(entry, progress=progress)
 
 
-def fetch(entry: CatalogEntry, *, progress: Progress | None = None) -> cache.WeightLocation:
+def fetch(entry: CatalogEntry, *, progress: Progress | None = None) -> WeightLocation:
     """Download the weights of ``entry`` into the cache and verify them.
 
     Raises:
@@ -179,12 +167,12 @@ def _missing(entry: CatalogEntry, why: str) -> str:
     )
 
 
-def _chosen(path: Path) -> cache.WeightLocation:
-    return cache.WeightLocation(path, f"file {path.name}")
+def _chosen(path: Path) -> WeightLocation:
+    return WeightLocation(path, f"file {path.name}")
 
 
 def _trained(
-    entry: CatalogEntry, location: cache.WeightLocation, *, checked: bool
+    entry: CatalogEntry, location: WeightLocation, *, checked: bool
 ) -> tuple[nn.Module, WeightsRecord]:
     """The network with the tensors of a file; ``checked``: the file must be the published one."""
     tensors, digest = _read(location, entry if checked else replace(entry, hash="", bytes=None, file=""))
@@ -193,7 +181,7 @@ def _trained(
     return module, WeightsRecord(location.origin, digest, license_, entry.url or "" if checked else "")
 
 
-def _read(location: cache.WeightLocation, entry: CatalogEntry) -> tuple[Tensors, str]:
+def _read(location: WeightLocation, entry: CatalogEntry) -> tuple[Tensors, str]:
     """The tensors of a weight file and its hash, which must be the entry's where that has one."""
     with open_weights(location.path) as file:
         digest = cache.verify(file, location, entry)
@@ -201,8 +189,8 @@ def _read(location: cache.WeightLocation, entry: CatalogEntry) -> tuple[Tensors,
 
 
 def _fitted(entry: CatalogEntry, tensors: Tensors, what: str) -> nn.Module:
-    if entry.source == "torchvision":  # whose files also hold heads that only training uses
-        tensors = {n: t for n, t in tensors.items() if not torchvision_networks.ignored(entry.network, n)}
+    family = FAMILIES[entry.source]
+    tensors = {name: tensor for name, tensor in tensors.items() if not family.is_for_training(entry, name)}
     module = _build(entry, entry.classes)
     tensors = rename_by_order(module, tensors)
     classes = _classes_of(tensors, module, entry)
@@ -223,25 +211,14 @@ def _classes_of(tensors: Tensors, module: nn.Module, entry: CatalogEntry) -> int
 
 def _build(entry: CatalogEntry, classes: int) -> nn.Module:
     """The architecture, weights undefined; the embedded one without memory, for the tensors bring theirs."""
-    hollow = entry.source == "embedded"
-    with own_randomness(0), torch.device("meta") if hollow else nullcontext():
-        return _builder(entry)(classes, False)
-
-
-def _builder(entry: CatalogEntry) -> Callable[[int, bool], nn.Module]:
-    if entry.source == "embedded":
-        return lambda classes, _: efficientnet_lite.build(entry.network, classes)
-    if entry.source == "timm":
-        return lambda classes, _: timm_networks.build(entry.network, classes=classes)
-    size = entry.preprocessing.crop
-    return lambda classes, initialize: torchvision_networks.build(
-        entry.network, classes=classes, size=size, initialize=initialize
-    )
+    family = FAMILIES[entry.source]
+    with own_randomness(0), torch.device("meta") if family.hollow else nullcontext():
+        return family.build(entry, classes, False)
 
 
 def _random(entry: CatalogEntry, weights: RandomWeights) -> tuple[nn.Module, WeightsRecord]:
     with own_randomness(weights.seed):
-        module = _builder(entry)(entry.classes, True)
+        module = FAMILIES[entry.source].build(entry, entry.classes, True)
         draw_zeros(module)
     return module, WeightsRecord(origin=str(weights), license="none")
 

@@ -7,12 +7,16 @@ Hugging Face hub as safetensors, which our downloader fetches.
 from __future__ import annotations
 
 import importlib.util
-from typing import Any
-
-from torch import nn
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
 
 from deepdream.errors import UnknownNameError, UsageError
+from deepdream.models.cache import hub_folder
+from deepdream.models.families import NetworkFamily, WeightLocation, register
 from deepdream.models.records import CatalogEntry, Preprocessing
+
+if TYPE_CHECKING:
+    from torch import nn
 
 PREFIX = "timm:"
 _HUB = "https://huggingface.co"
@@ -54,10 +58,19 @@ def names() -> list[str]:
     return [PREFIX + name for name in _timm().list_models(pretrained=True)]
 
 
-def build(network: str, *, classes: int) -> nn.Module:
-    """timm's architecture ``network`` with ``classes`` logits and random weights."""
-    module: nn.Module = _timm().create_model(network, pretrained=False, num_classes=classes)
+def _build(entry: CatalogEntry, classes: int, _: bool) -> nn.Module:
+    """timm's architecture with ``classes`` logits and random weights."""
+    module: nn.Module = _timm().create_model(entry.network, pretrained=False, num_classes=classes)
     return module
+
+
+def _hub_locations(entry: CatalogEntry) -> Iterator[WeightLocation]:
+    """Where timm itself has downloaded the weights."""
+    repository, _, name = entry.file.rpartition("--")
+    for path in sorted((hub_folder() / f"models--{repository}" / "snapshots").glob(f"*/{name}")):
+        digest = path.resolve().name  # large files lie in blobs/ under their sha256
+        if len(digest) == 64:
+            yield WeightLocation(path, f"file {entry.file} from timm", sha256=digest)
 
 
 def installed() -> bool:
@@ -86,3 +99,8 @@ def _preprocessing(known: Any) -> Preprocessing:
         interpolation=interpolation,
         fixed=bool(known.fixed_input_size),
     )
+
+
+register(
+    NetworkFamily("timm", _build, prefix=PREFIX, entry=entry, names=names, cached_elsewhere=_hub_locations)
+)

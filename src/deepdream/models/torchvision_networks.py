@@ -8,14 +8,29 @@ compares). torchvision's own loader is never used: it unpickles cached files wit
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+from deepdream.models.cache import torch_folder
+from deepdream.models.families import NetworkFamily, WeightLocation, register
+from deepdream.models.records import CatalogEntry, Preprocessing
 
 if TYPE_CHECKING:
     from torch import nn
 
 INDEX = Path(__file__).with_name("torchvision.json")
 
+#: Where to dream unless asked otherwise: layers that show whole parts of objects in the networks people know.
+#: GoogLeNet's 4c is the "inception_4c/output" of the first DeepDream notebook.
+_PREFERRED_LAYERS = {
+    "googlenet": "inception4c",
+    "inception_v3": "Mixed_6a",
+    "vgg16": "features.22",
+    "vgg19": "features.24",
+    "resnet50": "layer3",
+    "resnet101": "layer3",
+}
 #: The pretrained GoogLeNet and Inception v3 undo ImageNet's normalization inside the network
 #: (``transform_input``) and want RGB in [-1, 1]. We build them without and normalize like that at once.
 _SCALED_INPUT = ("googlenet", "inception_v3")
@@ -23,29 +38,61 @@ _SCALED_INPUT = ("googlenet", "inception_v3")
 _TRAINING_ONLY = {"googlenet": ("aux1.", "aux2."), "inception_v3": ("AuxLogits.",)}
 
 
-def build(network: str, *, classes: int, size: int, initialize: bool) -> nn.Module:
-    """The architecture ``network`` (torchvision's name) with ``classes`` logits and no auxiliary heads.
-
-    Args:
-        network: As ``torchvision.models.get_model`` knows it.
-        classes: Number of logits.
-        size: Side in pixels of the pictures it takes; only vision transformers are built for one size.
-        initialize: Draw the initial weights; leaving them undefined saves seconds in Inception networks.
-    """
+def _build(entry: CatalogEntry, classes: int, initialize: bool) -> nn.Module:
+    """The architecture with ``classes`` logits and no auxiliary heads."""
     from torchvision.models import get_model
 
+    network = entry.network
     options: dict[str, Any] = {"num_classes": classes}
     if network in _SCALED_INPUT:
         options |= {"aux_logits": False, "transform_input": False, "init_weights": initialize}
     if network.startswith("vit_"):
-        options["image_size"] = size
+        options["image_size"] = entry.preprocessing.crop
     module: nn.Module = get_model(network, weights=None, **options)
     return module
 
 
-def ignored(network: str, tensor: str) -> bool:
-    """Whether a checkpoint's tensor belongs to a head that only training needs."""
-    return tensor.startswith(_TRAINING_ONLY.get(network, ()))
+def _is_for_training(entry: CatalogEntry, tensor: str) -> bool:
+    return tensor.startswith(_TRAINING_ONLY.get(entry.network, ()))
+
+
+def _hub_location(entry: CatalogEntry) -> Iterator[WeightLocation]:
+    yield WeightLocation(torch_folder() / entry.file, f"file {entry.file} from torchvision")
+
+
+def _entries() -> list[CatalogEntry]:
+    return [_entry(row) for row in json.loads(INDEX.read_text(encoding="utf-8"))]
+
+
+def _entry(row: dict[str, Any]) -> CatalogEntry:
+    network, plan = row["network"], row["preprocessing"]
+    return CatalogEntry(
+        name=network if row["default"] else f"{network}@{row['weights']}",
+        network=network,
+        source="torchvision",
+        file=row["file"],
+        hash=row["hash_prefix"],
+        bytes=row["bytes"],
+        url=row["url"],
+        license=row["license"],
+        accuracy=row["accuracy"],
+        classes=row["classes"],
+        parameters=row["parameters"],
+        minimum_size=row["minimum_size"],
+        preprocessing=Preprocessing(**{**plan, "mean": tuple(plan["mean"]), "std": tuple(plan["std"])}),
+        preferred_layer=_PREFERRED_LAYERS.get(network),
+    )
+
+
+register(
+    NetworkFamily(
+        "torchvision",
+        _build,
+        _entries,
+        cached_elsewhere=_hub_location,
+        is_for_training=_is_for_training,
+    )
+)
 
 
 def make_index() -> list[dict[str, Any]]:
