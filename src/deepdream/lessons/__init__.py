@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from deepdream.lessons.unit_lesson import unit
     from deepdream.lessons.units import Portrait, portray
 
-# The file of each name.
+#: The file of each name. A lesson that is not in this index is found too, but every file is then imported.
 _HOMES = {
     "AuditTrail": "audit_trail",
     "Exhibit": "exhibit",
@@ -62,6 +62,7 @@ _HOMES = {
     "wrong_reasons": "shortcut_lesson",
 }
 
+
 __all__ = [
     "AuditTrail", "Exhibit", "Fooling", "Portrait", "Reason", "Rung", "Shortcut", "Stage", "Trace",
     "accountability", "audit", "climb_ladder", "climb_stages", "find_reason", "fool", "fool_network",
@@ -71,9 +72,16 @@ __all__ = [
 
 
 def __getattr__(name: str) -> Any:
-    if name not in _HOMES:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(importlib.import_module(f"{__name__}.{_HOMES[name]}"), name)
+    """A name of ``_HOMES``, or the function of a lesson that has registered itself."""
+    if name in _HOMES:
+        return getattr(importlib.import_module(f"{__name__}.{_HOMES[name]}"), name)
+    if not name.startswith("_"):
+        from deepdream.lessons.page_lessons import page_lessons
+
+        for lesson in page_lessons():
+            if lesson.function.__name__ == name:
+                return lesson.function
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 
 def __dir__() -> list[str]:

@@ -13,6 +13,7 @@ from deepdream.figures import Figure, Theme, drawn, label, new_figure
 from deepdream.lecture.decision import Confusion, theoretical_threshold, threshold_table
 from deepdream.lecture.scores import Scores, breast_cancer_scores
 from deepdream.lessons.exhibit import Exhibit, Grid, run_record
+from deepdream.lessons.page_lessons import PageInputs, on_page
 
 #: Who may look at it: what a false alarm costs, and what a miss.
 VIEWS: tuple[tuple[str, float, float], ...] = (
@@ -89,6 +90,12 @@ def accountability(
         draw=lambda theme: draw_accountability(scores, views, counts, decided_by, theme=theme),
         tables=[_table(views, counts, scores), Grid("What the record says", ("question", "answer"), rows)],
     )
+
+
+@on_page("accountability", "Accountability", 80, accountability)
+def _on_page(inputs: PageInputs) -> Exhibit:
+    inputs.tell("accountability: thresholds on real scores")
+    return accountability(decided_by=inputs.decided_by, seed=inputs.seed)
 
 
 def _answer(

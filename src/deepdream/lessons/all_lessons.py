@@ -7,29 +7,10 @@ from collections.abc import Iterator, Sequence
 from deepdream import __version__
 from deepdream.figures import Theme
 from deepdream.images import Picture
-from deepdream.lessons.accountable import accountability
 from deepdream.lessons.exhibit import SCHEMA, Exhibit, Tell, in_silence, run_record
-from deepdream.lessons.fooling import fool
-from deepdream.lessons.ladder_lesson import ladder
-from deepdream.lessons.reason_lesson import reason
-from deepdream.lessons.shortcut_lesson import wrong_reasons
-from deepdream.lessons.stages import hierarchy
-from deepdream.lessons.tracing import trace
-from deepdream.lessons.unit_lesson import unit
+from deepdream.lessons.page_lessons import PAGE_LESSONS, PageInputs, page_lessons
 from deepdream.models import Model
 from deepdream.pages import Section, folded, joined, numbers, page, photo, prose, table, tag
-from deepdream.plan import plan_for
-
-NAMES = {
-    "trace": "Trace",
-    "hierarchy": "Hierarchy",
-    "reason": "Reason",
-    "unit": "Unit",
-    "ladder": "Ladder",
-    "wrong-reasons": "Wrong reasons",
-    "fool": "Fooled",
-    "accountability": "Accountability",
-}
 
 
 def tell_all(
@@ -41,23 +22,11 @@ def tell_all(
     decided_by: str = "",
     tell: Tell = in_silence,
 ) -> Iterator[Exhibit]:
-    """Every lesson, one after the other; ``others`` are searched for what excites the unit, beside the picture.
-
-    The unit is the channel that spoke most for the prediction.
-    """
-    yield trace(model, picture, plan_for(seed=seed), decided_by=decided_by, tell=tell)
-    yield hierarchy(model, picture, seed=seed, decided_by=decided_by, tell=tell)
-    why = reason([model], picture, seed=seed, decided_by=decided_by, tell=tell)
-    yield why
-    network = why.numbers["networks"][0]
-    channels = network["channels"]
-    first_channel = f"{network['layer']}:{channels[0]['channel'] if channels else 0}"
-    yield unit(model, first_channel, [picture, *others], seed=seed, decided_by=decided_by, tell=tell)
-    yield ladder(model, picture, seed=seed, tell=tell)
-    yield wrong_reasons(seed=seed, decided_by=decided_by, tell=tell)
-    yield fool(model, picture, decided_by=decided_by, tell=tell)
-    tell("accountability: thresholds on real scores")
-    yield accountability(decided_by=decided_by, seed=seed)
+    """Every lesson, one after the other; ``others`` are searched for what excites the unit, beside the picture."""
+    inputs = PageInputs(model, picture, others, seed, decided_by, tell)
+    for lesson in page_lessons():
+        exhibit = inputs.exhibits[lesson.name] = lesson.make(inputs)
+        yield exhibit
 
 
 def lessons_page(
@@ -89,6 +58,7 @@ def _section(exhibit: Exhibit) -> Section:
         folded(grid.title, table(grid.columns, grid.rows, caption=grid.title)) for grid in exhibit.tables
     ]
     body = joined([drawing, folded("To say, and to doubt", prose(exhibit.notes)), *tables])
+    lesson = PAGE_LESSONS.get(exhibit.name)
     return Section(
-        exhibit.name, NAMES.get(exhibit.name, exhibit.name), exhibit.question, body, exhibit.answer
+        exhibit.name, lesson.title if lesson else exhibit.name, exhibit.question, body, exhibit.answer
     )

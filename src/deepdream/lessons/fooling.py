@@ -18,6 +18,7 @@ from deepdream.errors import UsageError
 from deepdream.figures import Figure, Theme, drawn, new_figure, shortened
 from deepdream.images import Picture
 from deepdream.lessons.exhibit import Exhibit, Grid, Tell, in_silence, run_record
+from deepdream.lessons.page_lessons import PageInputs, on_page
 from deepdream.models import Model
 
 #: Two attacks away from the class, one toward the least likely class (Kurakin et al. 2016, arXiv:1607.02533).
@@ -137,6 +138,11 @@ def fool(
         draw=lambda theme: draw_fooling(fooling, theme=theme),
         tables=[_table(fooling)],
     )
+
+
+@on_page("fool", "Fooled", 70, fool)
+def _on_page(inputs: PageInputs) -> Exhibit:
+    return fool(inputs.model, inputs.picture, decided_by=inputs.decided_by, tell=inputs.tell)
 
 
 def _named(model: Model, target: int, probability: float) -> str:

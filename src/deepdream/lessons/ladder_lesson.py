@@ -8,6 +8,7 @@ import numpy as np
 
 from deepdream.figures import Figure, Theme, drawn, new_figure
 from deepdream.lessons.exhibit import Exhibit, Grid, Tell, in_silence, run_record
+from deepdream.lessons.page_lessons import PageInputs, on_page
 from deepdream.lessons.rungs import STEPS, Rung, climb_ladder
 
 if TYPE_CHECKING:
@@ -41,6 +42,11 @@ def ladder(model: Model, picture: Picture, *, seed: int = 0, tell: Tell = in_sil
         draw=lambda theme: draw_ladder(rungs, theme=theme),
         tables=[_table(rungs)],
     )
+
+
+@on_page("ladder", "Ladder", 50, ladder)
+def _on_page(inputs: PageInputs) -> Exhibit:
+    return ladder(inputs.model, inputs.picture, seed=inputs.seed, tell=inputs.tell)
 
 
 def _answer(rungs: tuple[Rung, ...]) -> str:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from deepdream.figures import Figure, Theme, drawn, new_figure, shortened
 from deepdream.lessons.exhibit import Exhibit, Grid, Tell, in_silence, run_record
+from deepdream.lessons.page_lessons import PageInputs, on_page
 from deepdream.lessons.reasons import COLUMNS, METHOD, Reason, find_reason, pixels_of
 
 if TYPE_CHECKING:
@@ -46,6 +47,13 @@ def reason(
         record=run_record(list(models), picture, seed=seed, decided_by=decided_by),
         draw=lambda theme: draw_reasons(reasons, theme=theme),
         tables=[_table(entry) for entry in reasons],
+    )
+
+
+@on_page("reason", "Reason", 30, reason)
+def _on_page(inputs: PageInputs) -> Exhibit:
+    return reason(
+        [inputs.model], inputs.picture, seed=inputs.seed, decided_by=inputs.decided_by, tell=inputs.tell
     )
 
 

@@ -10,6 +10,7 @@ from deepdream.attribution import explain, find_method, methods
 from deepdream.attribution.pictures import overlay
 from deepdream.figures import Figure, Theme, drawn, label, new_figure
 from deepdream.lessons.exhibit import Exhibit, Grid, Tell, in_silence, run_record
+from deepdream.lessons.page_lessons import PageInputs, on_page
 from deepdream.lessons.shortcuts import Caught, Marked, Shortcut, catch, control_shares, plant_shortcut
 
 if TYPE_CHECKING:
@@ -52,6 +53,11 @@ def wrong_reasons(
         draw=lambda theme: draw_shortcut(planted, results, controls, theme=theme),
         tables=[_accuracy_table(planted), _method_table(results, controls)],
     )
+
+
+@on_page("wrong-reasons", "Wrong reasons", 60, wrong_reasons)
+def _on_page(inputs: PageInputs) -> Exhibit:
+    return wrong_reasons(seed=inputs.seed, decided_by=inputs.decided_by, tell=inputs.tell)
 
 
 def _answer(planted: Shortcut, results: Sequence[Caught]) -> str:

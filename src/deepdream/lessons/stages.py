@@ -18,6 +18,7 @@ from deepdream.figures import Figure, Theme, drawn, new_figure
 from deepdream.images import Picture
 from deepdream.lessons.exhibit import Exhibit, Grid, Tell, in_silence, run_record
 from deepdream.lessons.features import activation_map, heat, picture_channels
+from deepdream.lessons.page_lessons import PageInputs, on_page
 from deepdream.models import Layer, Model
 from deepdream.plan import plan_for
 
@@ -136,6 +137,13 @@ def hierarchy(
         record=run_record([model], picture, seed=seed, decided_by=decided_by),
         draw=lambda theme: draw_stages(model, pixels, stages, theme=theme),
         tables=[_table(stages)],
+    )
+
+
+@on_page("hierarchy", "Hierarchy", 20, hierarchy)
+def _on_page(inputs: PageInputs) -> Exhibit:
+    return hierarchy(
+        inputs.model, inputs.picture, seed=inputs.seed, decided_by=inputs.decided_by, tell=inputs.tell
     )
 
 

@@ -7,10 +7,11 @@ from typing import Any
 from deepdream.images import Picture
 from deepdream.lessons.animals import BY_CHANCE, Share, knows_animals
 from deepdream.lessons.exhibit import Exhibit, Grid, Tell, in_silence, run_record
+from deepdream.lessons.page_lessons import PageInputs, on_page
 from deepdream.lessons.trace_figures import animate_trace, draw_trace
 from deepdream.lessons.traces import SIZE, Trace, answer_of, trace_dream
 from deepdream.models import Model
-from deepdream.plan import Plan
+from deepdream.plan import Plan, plan_for
 
 NOTES = (
     "The dream climbs the layer, not the class: no animal was requested. That the probabilities move all the same "
@@ -32,6 +33,12 @@ def trace(
 ) -> Exhibit:
     """The lesson: a dream's effect on the prediction, and an answer to "are there animals in your image? why?"."""
     return exhibit_of(trace_dream(model, picture, plan, size=size, tell=tell), picture, decided_by=decided_by)
+
+
+@on_page("trace", "Trace", 10, trace)
+def _on_page(inputs: PageInputs) -> Exhibit:
+    plan = plan_for(seed=inputs.seed)
+    return trace(inputs.model, inputs.picture, plan, decided_by=inputs.decided_by, tell=inputs.tell)
 
 
 def exhibit_of(traced: Trace, picture: Picture, *, decided_by: str = "") -> Exhibit:

@@ -8,6 +8,7 @@ import numpy as np
 
 from deepdream.figures import Figure, Theme, drawn, label, new_figure, shortened
 from deepdream.lessons.exhibit import Exhibit, Grid, Tell, in_silence, run_record
+from deepdream.lessons.page_lessons import PageInputs, on_page
 from deepdream.lessons.units import CROPS, FED, Crop, Portrait, portray
 
 if TYPE_CHECKING:
@@ -48,6 +49,18 @@ def unit(
         ),
         draw=lambda theme: draw_unit(model, portrait, theme=theme),
         tables=[_table(model, portrait)],
+    )
+
+
+@on_page("unit", "Unit", 40, unit)
+def _on_page(inputs: PageInputs) -> Exhibit:
+    """The channel that contributed most to the prediction, as the lesson before has computed it."""
+    network = inputs.exhibits["reason"].numbers["networks"][0]
+    channels = network["channels"]
+    name = f"{network['layer']}:{channels[0]['channel'] if channels else 0}"
+    pictures = [inputs.picture, *inputs.others]
+    return unit(
+        inputs.model, name, pictures, seed=inputs.seed, decided_by=inputs.decided_by, tell=inputs.tell
     )
 
 
