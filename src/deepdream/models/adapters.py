@@ -2,15 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor, nn
 
+from deepdream.errors import UsageError
 from deepdream.models.copies import structural_copy
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+
+#: Where errors about the interface of a network end.
+WRAPPER = (
+    "Where no argument of Model.wrap helps, a class of three lines does: "
+    'docs/own-networks.md, "A network with another interface".'
+)
 
 
 def adapted(
@@ -69,14 +77,25 @@ def _for_batch(value: Tensor, x: Tensor) -> Tensor:
 
 
 def part_of(result: Any, key: Any) -> Any:
-    """The entry ``key`` of a dict, a tuple or an object with attributes.
+    """The entry ``key`` of a dict, a tuple or an object with attributes. Raises UsageError: it has no such part."""
+    parts = parts_of(result)
+    if isinstance(key, int) and isinstance(result, (tuple, list)):  # a named tuple has names, too
+        parts = dict(enumerate(result))
+    if key not in parts:
+        names = ", ".join(map(repr, parts)) or f"one {type(result).__name__}, without parts"
+        raise UsageError(f"The network's output has no part {key!r}. It gives {names}.")
+    return parts[key]
 
-    Raises:
-        KeyError, IndexError, AttributeError, TypeError: it has no such part.
-    """
-    if isinstance(key, str) and not isinstance(result, dict):
-        return getattr(result, key)
-    return result[key]
+
+def parts_of(result: Any) -> dict[Any, Any]:
+    """The tensors and values of an output by key, index or name of the attribute; none of a tensor."""
+    if isinstance(result, Mapping):
+        return dict(result)
+    if isinstance(result, tuple) and hasattr(result, "_fields"):
+        return dict(zip(result._fields, result, strict=True))
+    if isinstance(result, (tuple, list)):
+        return dict(enumerate(result))
+    return vars(result) if hasattr(result, "__dict__") and not isinstance(result, Tensor) else {}
 
 
 def as_logits(result: Any) -> Any:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
@@ -25,8 +26,9 @@ def find_class(text: str, labels: Sequence[str], *, classes: int, network: str) 
     >>> find_class("20", ["10", "20", "50"], classes=3, network="notes")
     1
     """
-    name = text.casefold().strip()
-    exact = [i for i, label in enumerate(labels) if label.casefold() == name]
+    # Full-width, superscript and other digits are the digits they stand for.
+    name = unicodedata.normalize("NFKC", text).casefold().strip()
+    exact = [i for i, label in enumerate(labels) if label.casefold() in (text.casefold().strip(), name)]
     index = _index_in(name)
     if index is not None and (exact in ([], [index]) or name.startswith("class ")):
         if 0 <= index < classes:

@@ -12,11 +12,6 @@ from torch import nn
 from deepdream.models.network import Model
 from deepdream.models.trial import tried
 
-#: Where every error about the interface of a network ends.
-WRAPPER = (
-    "Where no argument of Model.wrap helps, a class of three lines does: "
-    'docs/own-networks.md, "A network with another interface".'
-)
 #: Sides in pixels that networks are trained with: ImageNet's, MNIST's, CIFAR's, and others.
 _SIDES = (224, 28, 32, 64, 96, 128, 160, 192, 256, 299, 384, 48, 227, 512)
 

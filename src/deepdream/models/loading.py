@@ -5,6 +5,7 @@ from __future__ import annotations
 from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import nn
@@ -12,6 +13,7 @@ from torch import nn
 from deepdream.errors import UsageError, WeightsError
 from deepdream.models import cache, own_checks, own_code
 from deepdream.models.catalog import catalog, find_entry, is_own_code
+from deepdream.models.checkpoints import CheckpointFile, weights_for
 from deepdream.models.connections import UnreachableError
 from deepdream.models.devices import choose_device
 from deepdream.models.download import Progress, Wanted, download, is_offline
@@ -21,7 +23,7 @@ from deepdream.models.module_hashes import weights_hash
 from deepdream.models.network import Model
 from deepdream.models.random_weights import RandomWeights, draw_zeros, own_randomness, parse_weights
 from deepdream.models.records import CatalogEntry, WeightsRecord
-from deepdream.models.weight_files import SUFFIXES, Tensors, fit, open_weights, read_tensors, rename_by_order
+from deepdream.models.weight_files import SUFFIXES, Tensors, fit, open_weights, read_content, rename_by_order
 
 DEFAULT = "efficientnet_lite0"
 
@@ -45,8 +47,9 @@ def load_model(
             ``timm:NAME``, a weight file whose name begins with the network's (``resnet18-tuned.pth``), or
             ``FILE.py:FUNCTION``: a Python file, which is run, and a function in it that gives a
             ``torch.nn.Module`` (fed with pictures in [0, 1]) or a ``Model``.
-        weights: A local checkpoint (``.safetensors``, or a ``.pth`` state dict) for this architecture, or
-            ``RandomWeights(seed)`` (as text: ``random:0``). Another number of classes than usual is fine.
+        weights: A local checkpoint (``.safetensors`` or ``.pth``) for this architecture, ``FILE:KEY`` for one of
+            several sets of weights in it, or ``RandomWeights(seed)`` (as text: ``random:0``). Another number of
+            classes than usual is fine.
         device: ``auto``, ``cpu``, ``cuda``, ``cuda:1`` or ``mps``.
         offline: Download nothing; the environment's DEEPDREAM_OFFLINE and HF_HUB_OFFLINE mean the same.
         progress: Called during a download with the bytes that are here and the bytes there will be.
@@ -60,20 +63,25 @@ def load_model(
     where = choose_device(device)
     if isinstance(weights, str):
         weights = parse_weights(weights)
+    file = CheckpointFile.parse(weights) if isinstance(weights, Path) else weights
     if is_own_code(str(name)):
-        return _own(own_code.OwnCode.parse(str(name)), weights, where)
-    entry, weights = _resolve(name, weights)
-    if isinstance(weights, RandomWeights):
-        module, record = _random(entry, weights)
+        return _own(own_code.OwnCode.parse(str(name)), file, where)
+    entry, file = _resolve(name, file)
+    notes: tuple[str, ...] = ()
+    if isinstance(file, RandomWeights):
+        module, record = _random(entry, file)
     else:
-        location = _chosen(weights) if weights else locate(entry, offline=offline, progress=progress)
-        module, record = _trained(entry, location, checked=not weights or weights.name == entry.file)
-    return _model(entry, module.eval().to(where), record, where)
+        location = _chosen(file) if file else locate(entry, offline=offline, progress=progress)
+        checked = not file or file.path.name == entry.file
+        module, record, notes = _trained(
+            entry, location, file or CheckpointFile(location.path), checked=checked
+        )
+    return replace(_model(entry, module.eval().to(where), record, where), notes=notes)
 
 
 def _resolve(
-    name: str | Path, weights: Path | RandomWeights | None
-) -> tuple[CatalogEntry, Path | RandomWeights | None]:
+    name: str | Path, weights: CheckpointFile | RandomWeights | None
+) -> tuple[CatalogEntry, CheckpointFile | RandomWeights | None]:
     text = str(name)
     if not isinstance(name, Path) and not text.endswith(SUFFIXES):
         return find_entry(text), weights
@@ -85,26 +93,35 @@ def _resolve(
             f"Which network is {Path(text).name} for? Name it, and give the file with --weights. "
             "`deepdream models` lists all."
         )
-    return catalog()[stem], Path(text)
+    return catalog()[stem], CheckpointFile(Path(text))
 
 
-def _own(code: own_code.OwnCode, weights: Path | RandomWeights | None, device: torch.device) -> Model:
+def _own(
+    code: own_code.OwnCode, weights: CheckpointFile | RandomWeights | None, device: torch.device
+) -> Model:
     if isinstance(weights, RandomWeights):
         raise UsageError(f"{code} makes its own weights: --weights is for a file of them.")
     made = own_code.make(code)
     module = made.model.module
+    notes: tuple[str, ...] = ()
     if weights is None:
         origin, digest = f"made by {code.record}", weights_hash(module)
     else:
-        origin = _chosen(weights).origin
-        tensors, digest = _read(_chosen(weights), CatalogEntry(code.name, code.name, "own", ""))
-        fit(module, tensors, what=f"{weights.name}, given as weights of {code},")
+        origin = weights.origin
+        content, digest = _read(_chosen(weights), CatalogEntry(code.name, code.name, "own", ""))
+        tensors, notes = weights_for(module.state_dict(), content, weights)
+        fit(module, tensors, what=f"{weights.path.name}, given as weights of {code},")
     record = WeightsRecord(origin, digest, code=code.record, code_sha256=made.sha256)
     model = replace(
-        made.model, module=module.to(device).float(), device=device, weights=record, address=str(code)
+        made.model,
+        module=module.to(device).float(),
+        device=device,
+        weights=record,
+        address=str(code),
+        notes=(*made.model.notes, *notes),
+        channels_last=None,
     )
-    own_checks.check(code, model)
-    return model
+    return own_checks.check(code, model)
 
 
 def locate(entry: CatalogEntry, *, offline: bool = False, progress: Progress | None = None) -> WeightLocation:
@@ -167,37 +184,33 @@ def _missing(entry: CatalogEntry, why: str) -> str:
     )
 
 
-def _chosen(path: Path) -> WeightLocation:
-    return WeightLocation(path, f"file {path.name}")
+def _chosen(file: CheckpointFile) -> WeightLocation:
+    return WeightLocation(file.path, file.origin)
 
 
 def _trained(
-    entry: CatalogEntry, location: WeightLocation, *, checked: bool
-) -> tuple[nn.Module, WeightsRecord]:
+    entry: CatalogEntry, location: WeightLocation, file: CheckpointFile, *, checked: bool
+) -> tuple[nn.Module, WeightsRecord, tuple[str, ...]]:
     """The network with the tensors of a file; ``checked``: the file must be the published one."""
-    tensors, digest = _read(location, entry if checked else replace(entry, hash="", bytes=None, file=""))
-    module = _fitted(entry, tensors, f"{location.path.name}, given as weights of {entry.name},")
-    license_ = entry.license if checked else "unknown"
-    return module, WeightsRecord(location.origin, digest, license_, entry.url or "" if checked else "")
-
-
-def _read(location: WeightLocation, entry: CatalogEntry) -> tuple[Tensors, str]:
-    """The tensors of a weight file and its hash, which must be the entry's where that has one."""
-    with open_weights(location.path) as file:
-        digest = cache.verify(file, location, entry)
-        return read_tensors(file, location.path), digest
-
-
-def _fitted(entry: CatalogEntry, tensors: Tensors, what: str) -> nn.Module:
+    content, digest = _read(location, entry if checked else replace(entry, hash="", bytes=None, file=""))
+    module = _build(entry, entry.classes)
+    tensors, notes = weights_for(module.state_dict(), content, file)
     family = FAMILIES[entry.source]
     tensors = {name: tensor for name, tensor in tensors.items() if not family.is_for_training(entry, name)}
-    module = _build(entry, entry.classes)
     tensors = rename_by_order(module, tensors)
     classes = _classes_of(tensors, module, entry)
     if classes != entry.classes:
         module = _build(entry, classes)
-    fit(module, tensors, what=what)
-    return module
+    fit(module, tensors, what=f"{location.path.name}, given as weights of {entry.name},")
+    license_ = entry.license if checked else "unknown"
+    return module, WeightsRecord(location.origin, digest, license_, entry.url or "" if checked else ""), notes
+
+
+def _read(location: WeightLocation, entry: CatalogEntry) -> tuple[Any, str]:
+    """What a weight file holds, and its hash, which must be the entry's where that has one."""
+    with open_weights(location.path) as file:
+        digest = cache.verify(file, location, entry)
+        return read_content(file, location.path), digest
 
 
 def _classes_of(tensors: Tensors, module: nn.Module, entry: CatalogEntry) -> int:

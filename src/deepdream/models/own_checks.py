@@ -9,10 +9,12 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 from deepdream.errors import UsageError
+from deepdream.models.adapters import WRAPPER
 from deepdream.models.class_names import check_label_count
 from deepdream.models.copies import unchanged
 from deepdream.models.feeding import channel_statistics, normalized
-from deepdream.models.input_sizes import WRAPPER, working_input
+from deepdream.models.feeding_checks import check_first_norm, check_statistics
+from deepdream.models.input_sizes import working_input
 from deepdream.models.own_code import OwnCode, guarded, kind_of
 from deepdream.tensors import generator
 
@@ -20,8 +22,8 @@ if TYPE_CHECKING:
     from deepdream.models.network import Model
 
 
-def check(code: OwnCode, model: Model) -> None:
-    """Try the network on two pictures of its size.
+def check(code: OwnCode, model: Model) -> Model:
+    """Try the network on two pictures of its size; the model with what was found out as its notes.
 
     Raises:
         UsageError: it fails, or does not give finite logits (B, classes) with a gradient, one for each label.
@@ -40,6 +42,11 @@ def check(code: OwnCode, model: Model) -> None:
         # What explains and dreams is a copy that is arranged anew: it must run, too.
         with torch.no_grad():
             _tried(code, model, f"a copy of its network, given {size},", lambda: model(pictures))
+        plan = model.preprocessing
+        # Not before: weights of a file come after the network was wrapped.
+        suspicions = check_statistics(plan) + check_first_norm(model.module, plan, model.channels)
+    model.notes = tuple(dict.fromkeys((*model.notes, *suspicions)))
+    return model
 
 
 def _tried(code: OwnCode, model: Model, what: str, call: Any) -> Any:

@@ -11,6 +11,7 @@ import inspect
 import re
 import sys
 import traceback
+import warnings
 from dataclasses import dataclass, replace
 from pathlib import Path
 from types import ModuleType
@@ -20,8 +21,10 @@ import torch
 from torch import nn
 
 from deepdream.errors import DeepDreamError, UnknownNameError, UsageError
+from deepdream.models.adapters import WRAPPER
 from deepdream.models.combined import Networks
-from deepdream.models.input_sizes import WRAPPER, wrapped_by_trial
+from deepdream.models.feeding_checks import FeedingWarning
+from deepdream.models.input_sizes import wrapped_by_trial
 from deepdream.models.network import Model
 from deepdream.models.script_state import as_script
 
@@ -90,6 +93,8 @@ def make(code: OwnCode) -> OwnNetwork:
     except OSError as error:
         raise UsageError(f"Cannot read {code.path}: {error.strerror or error}.") from error
     with as_script(code.path):
+        # These are notes of the model, which commands print.
+        warnings.filterwarnings("ignore", category=FeedingWarning)
         result = _find(code, _run(code, source))
         if not isinstance(result, (nn.Module, Model)):
             _check_call(code, result)

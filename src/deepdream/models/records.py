@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 
@@ -93,13 +92,3 @@ class CatalogEntry:
     def size_text(self) -> str:
         """The download's size in MB of 2**20 bytes, as torchvision states it."""
         return "size unknown" if self.bytes is None else f"{self.bytes / 2**20:.1f} MB"
-
-
-def per_channel(values: Sequence[float], channels: int = 3) -> tuple[float, ...]:
-    """One number for each channel; a single number is used for all of them.
-
-    >>> per_channel([0.5])
-    (0.5, 0.5, 0.5)
-    """
-    numbers = tuple(float(value) for value in values)
-    return numbers * channels if len(numbers) == 1 else numbers

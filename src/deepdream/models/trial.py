@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields, is_dataclass
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor, nn
 from torch.nn.parameter import is_lazy
 
-from deepdream.errors import UsageError
-from deepdream.models.adapters import adapted, as_logits, part_of
+from deepdream.errors import DeepDreamError, UsageError
+from deepdream.models.adapters import adapted, as_logits, part_of, parts_of
 from deepdream.models.copies import evaluation_copy
 from deepdream.models.layers import single_thread
 
@@ -51,6 +51,8 @@ def tried(module: nn.Module, example: Tensor, *, name: str, labels: Sequence[str
         for gradient in (False, True):
             try:
                 result = _output(twin, example, gradient=gradient)
+            except DeepDreamError:  # an argument of Model.wrap that does not fit
+                raise
             except Exception:  # noqa: BLE001, S112 - a user's network may raise anything
                 continue
             key = _key_of_logits(result, name=name, classes=len(labels))
@@ -82,7 +84,7 @@ def _is_resizable(network: nn.Module, example: Tensor, *, gradient: bool) -> boo
 
 def _key_of_logits(result: Any, *, name: str, classes: int) -> Any:
     """The key of the logits in an output of several parts; None for a tensor, and where nothing is near."""
-    parts = _parts_of(result)
+    parts = parts_of(result)
     logits = {
         key: value
         for key, value in parts.items()
@@ -100,15 +102,3 @@ def _key_of_logits(result: Any, *, name: str, classes: int) -> Any:
             f"{shapes} for two pictures."
         )
     return next(iter(logits), None)
-
-
-def _parts_of(result: Any) -> dict[Any, Any]:
-    if isinstance(result, dict):
-        return result
-    if isinstance(result, tuple) and hasattr(result, "_fields"):
-        return dict(zip(result._fields, result, strict=True))
-    if isinstance(result, (tuple, list)):
-        return dict(enumerate(result))
-    if is_dataclass(result) and not isinstance(result, type):
-        return {field.name: getattr(result, field.name) for field in fields(result)}
-    return vars(result) if hasattr(result, "__dict__") and not isinstance(result, Tensor) else {}

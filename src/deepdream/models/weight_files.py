@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import struct
 import zipfile
 from collections import OrderedDict
@@ -10,6 +11,7 @@ from io import BufferedReader
 from pathlib import Path
 from typing import Any, BinaryIO
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
@@ -40,22 +42,37 @@ def read_tensors(file: BinaryIO, path: Path) -> Tensors:
     """The tensors of an open weight file by name, on the CPU, all finite.
 
     A state dict inside a dict ("state_dict", "model"), and a common prefix "module.", are taken off.
+    ``checkpoints.weights_for`` does more, for a network that is known.
 
     Raises:
         WeightsError: not weights, cut off, holds anything but tensors, or a value that is not finite.
     """
-    read = _read_safetensors if path.suffix.lower() == ".safetensors" else _read_torch
-    try:
-        content = read(file)
-    except Exception as error:  # the readers raise many kinds, and all of them mean: not weights
-        raise WeightsError(f"Refused {path}: {_diagnosis(file, path)}.") from error
-    tensors = _state_dict(content, path)
-    _check_finite(tensors, path)
+    tensors = _state_dict(read_content(file, path), path)
+    check_finite(tensors, path)
     return tensors
 
 
+def read_content(file: BinaryIO, path: Path) -> Any:
+    """What an open weight file holds, on the CPU: tensors, and plain values around them.
+
+    Raises:
+        WeightsError: not weights, cut off, or anything that would need code of the file to be run.
+    """
+    read = _read_safetensors if path.suffix.lower() == ".safetensors" else _read_torch
+    try:
+        return read(file)
+    except Exception as error:  # the readers raise many kinds, and all of them mean: not weights
+        raise WeightsError(f"Refused {path}: {_diagnosis(file, path)}.") from error
+
+
 def _read_torch(file: BinaryIO) -> Any:
-    return torch.load(file, weights_only=True, map_location="cpu")
+    # What training scripts put beside the weights: settings of argparse, and NumPy's numbers. These are plain values,
+    # whose construction runs no code of the file.
+    multiarray = np._core.multiarray  # type: ignore[attr-defined]
+    plain = [argparse.Namespace, multiarray.scalar, multiarray._reconstruct, np.ndarray, np.dtype]
+    plain += [type(np.dtype(kind)) for kind in ("f2", "f4", "f8", "i1", "i2", "i4", "i8", "u1", "?")]
+    with torch.serialization.safe_globals(plain):
+        return torch.load(file, weights_only=True, map_location="cpu")
 
 
 def _read_safetensors(file: BinaryIO) -> Any:
@@ -73,7 +90,7 @@ def _state_dict(content: Any, path: Path) -> Tensors:
     strangers = [k for k, value in content.items() if not (isinstance(k, str) and isinstance(value, Tensor))]
     if strangers:
         raise WeightsError(
-            f"Refused {path}: it holds more than named tensors ({_some(map(str, strangers))}); "
+            f"Refused {path}: it holds more than named tensors ({some(map(str, strangers))}); "
             "save the network's state_dict() alone."
         )
     if all(key.startswith("module.") for key in content):  # from torch.nn.DataParallel
@@ -81,13 +98,14 @@ def _state_dict(content: Any, path: Path) -> Tensors:
     return dict(content)
 
 
-def _check_finite(tensors: Tensors, path: Path) -> None:
+def check_finite(tensors: Tensors, path: Path) -> None:
+    """Raises WeightsError where a value is NaN or infinite, or a tensor holds no plain numbers."""
     try:
         bad = [name for name, values in tensors.items() if not _finite(values)]
     except (RuntimeError, NotImplementedError) as error:  # sparse, quantized, ...
         raise WeightsError(f"Refused {path}: it holds tensors that are not plain numbers.") from error
     if bad:
-        raise WeightsError(f"Refused {path}: {len(bad)} tensors hold NaN or infinity ({_some(bad)}).")
+        raise WeightsError(f"Refused {path}: {len(bad)} tensors hold NaN or infinity ({some(bad)}).")
 
 
 def _finite(values: Tensor) -> bool:
@@ -137,12 +155,22 @@ def fit(module: nn.Module, tensors: Mapping[str, Tensor], *, what: str) -> None:
     got = {**tensors, **{name: torch.tensor(0) for name in counters}}
     problems = _differences(wanted, got)
     if problems:
-        raise WeightsError(f"{what} does not fit: {'; '.join(problems)}.")
+        raise WeightsError(f"{what} does not fit: {'; '.join(problems)}.{_advice(wanted, got)}")
     complete = OrderedDict((name, got[name].to(value.dtype)) for name, value in wanted.items())
     # The layout is the installed version's, for no other would have fitted.
     complete._metadata = wanted._metadata  # type: ignore[attr-defined]
     # A module on the device "meta" has no memory to copy into and takes the tensors themselves.
     module.load_state_dict(complete, assign=any(parameter.is_meta for parameter in module.parameters()))
+
+
+def _advice(wanted: Mapping[str, Tensor], got: Mapping[str, Tensor]) -> str:
+    """What to do where all names agree and only the last layer has another size."""
+    wrong = [name for name, value in wanted.items() if name in got and got[name].shape != value.shape]
+    last = list(wanted)[-1].rpartition(".")[0]
+    if set(wanted) != set(got) or any(name.rpartition(".")[0] != last for name in wrong):
+        return ""
+    theirs, ours = len(got[wrong[0]]), len(wanted[wrong[0]])
+    return f" The file is of a network with {theirs} classes, and this one has {ours}: make it with {theirs}."
 
 
 def _differences(wanted: Mapping[str, Tensor], got: Mapping[str, Tensor]) -> list[str]:
@@ -156,7 +184,7 @@ def _differences(wanted: Mapping[str, Tensor], got: Mapping[str, Tensor]) -> lis
         "unexpected": [name for name in got if name not in wanted],
         "of another shape": shapes,
     }
-    return [f"{len(names)} tensors {kind} ({_some(names)})" for kind, names in found.items() if names]
+    return [f"{len(names)} tensors {kind} ({some(names)})" for kind, names in found.items() if names]
 
 
 def rename_by_order(module: nn.Module, tensors: Tensors) -> Tensors:
@@ -172,6 +200,7 @@ def rename_by_order(module: nn.Module, tensors: Tensors) -> Tensors:
     return dict(zip(wanted, tensors.values(), strict=True))
 
 
-def _some(names: Any) -> str:
+def some(names: Any) -> str:
+    """The first of ``names``, for a message."""
     names = list(names)
     return ", ".join(names[:_SHOWN]) + (", ..." if len(names) > _SHOWN else "")
