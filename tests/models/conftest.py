@@ -85,6 +85,7 @@ class Server:
     length: bool = True
     etag: str = '"one"'
     redirect: str = ""
+    redirects: int = -1  # how often; always where negative
     asked: list[dict[str, str]] = field(default_factory=list)
 
     def add(self, name: str, content: bytes) -> str:
@@ -99,6 +100,9 @@ class _Handler(http.server.BaseHTTPRequestHandler):
         state = self.server_state
         state.asked.append(dict(self.headers))
         time.sleep(state.delay)
+        if state.redirect and state.redirects == 0:
+            state.redirect = ""
+        state.redirects -= 1
         if state.status or state.redirect or self.path not in state.files:
             self.send_response(state.status or (302 if state.redirect else 404))
             self.send_header("Location", state.redirect)

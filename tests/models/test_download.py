@@ -13,13 +13,14 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+import httpx2
 import pytest
 
 from deepdream.errors import WeightsError
 from deepdream.models import connections
 from deepdream.models import download as room
 from deepdream.models.connections import UnreachableError
-from deepdream.models.download import Wanted, download, is_offline
+from deepdream.models.download import RemoteFile, download, is_offline
 
 BODY = bytes(range(256)) * 4096
 HASH = hashlib.sha256(BODY).hexdigest()[:8]
@@ -36,8 +37,8 @@ def leftovers(target: Path) -> list[str]:
 
 def test_download_arrives_whole_and_tells_how_far_it_is(web: Any, target: Path) -> None:
     seen: list[tuple[int, int | None]] = []
-    wanted = Wanted(web.add("w.pth", BODY), target, HASH, len(BODY))
-    assert download(wanted, progress=lambda done, total: seen.append((done, total)))
+    remote = RemoteFile(web.add("w.pth", BODY), target, HASH, len(BODY))
+    assert download(remote, progress=lambda done, total: seen.append((done, total)))
     assert target.read_bytes() == BODY
     assert seen[0] == (0, len(BODY))
     assert seen[-1] == (len(BODY), len(BODY))
@@ -46,7 +47,7 @@ def test_download_arrives_whole_and_tells_how_far_it_is(web: Any, target: Path) 
 
 def test_short_body_is_resumed_where_it_stopped(web: Any, target: Path) -> None:
     web.cut = [300_000, 200_000]
-    download(Wanted(web.add("w.pth", BODY), target, HASH))
+    download(RemoteFile(web.add("w.pth", BODY), target, HASH))
     assert target.read_bytes() == BODY
     assert [asked.get("Range") for asked in web.asked] == [None, "bytes=300000-", "bytes=500000-"]
 
@@ -54,40 +55,40 @@ def test_short_body_is_resumed_where_it_stopped(web: Any, target: Path) -> None:
 def test_interrupted_download_goes_on_in_the_next_call(web: Any, target: Path) -> None:
     web.cut = [1000] * room.ATTEMPTS
     with pytest.raises(WeightsError, match=r"3,000 of 1,048,576 bytes"):
-        download(Wanted(web.add("w.pth", BODY), target, HASH))
+        download(RemoteFile(web.add("w.pth", BODY), target, HASH))
     assert not target.exists()
-    download(Wanted(f"{web.url}/w.pth", target, HASH))
+    download(RemoteFile(f"{web.url}/w.pth", target, HASH))
     assert web.asked[-1]["Range"] == "bytes=3000-"
     assert target.read_bytes() == BODY
 
 
 def test_server_without_ranges_sends_everything_again(web: Any, target: Path) -> None:
     web.cut, web.ranges = [300_000], False
-    download(Wanted(web.add("w.pth", BODY), target, HASH))
+    download(RemoteFile(web.add("w.pth", BODY), target, HASH))
     assert target.read_bytes() == BODY
 
 
 def test_pieces_of_two_versions_are_never_glued_together(web: Any, target: Path) -> None:
     web.cut = [1000] * room.ATTEMPTS
-    wanted = Wanted(web.add("w.pth", BODY), target)  # no hash could find it
+    remote = RemoteFile(web.add("w.pth", BODY), target)  # no hash could find it
     with pytest.raises(WeightsError):
-        download(wanted)
+        download(remote)
     web.add("w.pth", BODY[::-1])
     web.etag = '"two"'
-    download(wanted)
+    download(remote)
     assert target.read_bytes() == BODY[::-1]
 
 
 def test_piece_that_is_whole_already_begins_anew(web: Any, target: Path) -> None:
     target.parent.mkdir()
     target.with_name("w.pth.part").write_bytes(BODY)
-    download(Wanted(web.add("w.pth", BODY), target, HASH))
+    download(RemoteFile(web.add("w.pth", BODY), target, HASH))
     assert target.read_bytes() == BODY
 
 
 def test_wrong_hash_keeps_nothing(web: Any, target: Path) -> None:
     with pytest.raises(WeightsError, match=r"sent something else than w\.pth"):
-        download(Wanted(web.add("w.pth", BODY), target, "00000000"))
+        download(RemoteFile(web.add("w.pth", BODY), target, "00000000"))
     assert leftovers(target) == []
 
 
@@ -95,15 +96,15 @@ def test_wrong_hash_leaves_the_file_that_was_there(web: Any, target: Path) -> No
     target.parent.mkdir()
     target.write_bytes(b"old")
     with pytest.raises(WeightsError):
-        download(Wanted(web.add("w.pth", BODY), target, "00000000"))
+        download(RemoteFile(web.add("w.pth", BODY), target, "00000000"))
     assert target.read_bytes() == b"old"
 
 
 def test_length_must_be_known_where_no_hash_is(web: Any, target: Path) -> None:
     web.length = False
     with pytest.raises(WeightsError, match="does not say how long"):
-        download(Wanted(web.add("w.pth", BODY), target))
-    download(Wanted(f"{web.url}/w.pth", target, HASH))
+        download(RemoteFile(web.add("w.pth", BODY), target))
+    download(RemoteFile(f"{web.url}/w.pth", target, HASH))
     assert target.read_bytes() == BODY
 
 
@@ -111,7 +112,7 @@ def test_length_must_be_known_where_no_hash_is(web: Any, target: Path) -> None:
 def test_refusal_of_the_server_is_one_line(web: Any, target: Path, status: int) -> None:
     web.status = status
     with pytest.raises(WeightsError, match=rf"127\.0\.0\.1 answers {status}") as caught:
-        download(Wanted(f"{web.url}/w.pth", target))
+        download(RemoteFile(f"{web.url}/w.pth", target))
     assert not isinstance(caught.value, UnreachableError)
 
 
@@ -121,7 +122,7 @@ def test_silent_server_is_given_up_after_the_reading_time(
     monkeypatch.setattr(connections, "READ_SECONDS", 0.3)
     web.delay = 2.0  # after which there would be a file and no error
     with pytest.raises(WeightsError, match=r"no answer in time|timed out"):
-        download(Wanted(web.add("w.pth", BODY), target, HASH))
+        download(RemoteFile(web.add("w.pth", BODY), target, HASH))
 
 
 def test_times_are_ten_seconds_to_connect_and_thirty_to_read() -> None:
@@ -132,7 +133,7 @@ def test_closed_port_is_no_network(target: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as server:
         port = server.getsockname()[1]
     with pytest.raises(UnreachableError, match=r"127\.0\.0\.1: Connection refused"):
-        download(Wanted(f"http://127.0.0.1:{port}/w.pth", target))
+        download(RemoteFile(f"http://127.0.0.1:{port}/w.pth", target))
 
 
 def test_names_that_take_for_ever_are_given_up(target: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -141,7 +142,7 @@ def test_names_that_take_for_ever_are_given_up(target: Path, monkeypatch: pytest
     monkeypatch.setattr(connections, "REACH_SECONDS", 0.2)
     try:  # a name that had answered would be "an empty list"
         with pytest.raises(UnreachableError, match="no answer in time"):
-            download(Wanted("https://example.org/w.pth", target))
+            download(RemoteFile("https://example.org/w.pth", target))
     finally:
         release.set()
 
@@ -155,7 +156,7 @@ def test_full_disk_is_seen_before_anything_is_written(
 ) -> None:
     monkeypatch.setattr(shutil, "disk_usage", lambda _: SimpleNamespace(free=2**20))
     with pytest.raises(WeightsError, match=r"No room in .*: 1\.0 MB needed, 1\.0 MB free"):
-        download(Wanted(web.add("w.pth", BODY), target, HASH))
+        download(RemoteFile(web.add("w.pth", BODY), target, HASH))
     assert leftovers(target) == []
 
 
@@ -165,26 +166,39 @@ def test_full_disk_is_seen_before_anything_is_written(
 def test_folder_that_cannot_be_written(web: Any, tmp_path: Path) -> None:
     tmp_path.chmod(0o500)
     with pytest.raises(WeightsError, match="Cannot write"):
-        download(Wanted(web.add("w.pth", BODY), tmp_path / "x" / "w.pth", HASH))
+        download(RemoteFile(web.add("w.pth", BODY), tmp_path / "x" / "w.pth", HASH))
 
 
 def test_folder_that_is_a_file(web: Any, tmp_path: Path) -> None:
     (tmp_path / "x").touch()
     with pytest.raises(WeightsError, match="Cannot write"):
-        download(Wanted(web.add("w.pth", BODY), tmp_path / "x" / "w.pth", HASH))
+        download(RemoteFile(web.add("w.pth", BODY), tmp_path / "x" / "w.pth", HASH))
 
 
 def test_only_web_addresses(target: Path) -> None:
     with pytest.raises(WeightsError, match="no web address"):
-        download(Wanted("file:///etc/passwd", target))
+        download(RemoteFile("file:///etc/passwd", target))
 
 
 def test_redirects_are_followed_but_never_to_an_unprotected_address(web: Any, target: Path) -> None:
-    class Request:
-        type, full_url = "https", "https://example.org/w.pth"
-
+    web.add("w.pth", BODY)
+    web.redirect, web.redirects = f"{web.url}/w.pth", 1
+    download(RemoteFile(f"{web.url}/old.pth", target, HASH))
+    assert target.read_bytes() == BODY
+    answer = httpx2.Response(302, headers={"Location": f"{web.url}/w.pth"})
+    answer.request = httpx2.Request("GET", "https://example.org/w.pth")
+    answer.next_request = httpx2.Request("GET", f"{web.url}/w.pth")
     with pytest.raises(WeightsError, match="unprotected"):
-        connections._NoDowngrade().redirect_request(Request(), None, 302, "", {}, f"{web.url}/w.pth")  # type: ignore[arg-type]
+        connections.refuse_downgrade(answer)
+
+
+def test_a_proxy_of_the_environment_is_used(web: Any, target: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The server stands for the proxy: it is asked for a whole address of another host."""
+    web.files["http://elsewhere.test/w.pth"] = BODY
+    monkeypatch.setenv("http_proxy", web.url)
+    monkeypatch.setenv("no_proxy", "")
+    download(RemoteFile("http://elsewhere.test/w.pth", target, HASH))
+    assert target.read_bytes() == BODY
 
 
 def test_two_processes_fetch_once(web: Any, target: Path) -> None:
@@ -193,7 +207,7 @@ def test_two_processes_fetch_once(web: Any, target: Path) -> None:
     script = (
         "import sys, time; from pathlib import Path; from deepdream.models.download import *\n"
         "print('ready', flush=True); sys.stdin.readline()\n"
-        f"print(download(Wanted({url!r}, Path({str(target)!r}), {HASH!r})))"
+        f"print(download(RemoteFile({url!r}, Path({str(target)!r}), {HASH!r})))"
     )
     both = [
         subprocess.Popen(

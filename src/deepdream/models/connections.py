@@ -1,15 +1,16 @@
-"""HTTP connections with timeouts, without a downgrade of the protocol."""
+"""HTTP connections by httpx2: timeouts, the system's certificates and proxies, no downgrade of the protocol.
+
+httpx2 is imported in the functions: most commands load no network over HTTP, and its import takes a tenth of a second.
+"""
 
 from __future__ import annotations
 
-import http.client
 import socket
-import ssl
 import threading
-import urllib.error
 import urllib.request
+from collections.abc import Mapping
 from contextlib import contextmanager
-from typing import IO, TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from deepdream.errors import WeightsError
@@ -17,6 +18,8 @@ from deepdream.errors import WeightsError
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
+
+    import httpx2
 
 CONNECT_SECONDS = 10.0
 READ_SECONDS = 30.0
@@ -29,71 +32,51 @@ class UnreachableError(WeightsError):
 
 
 @contextmanager
-def open_response(request: urllib.request.Request, part: Path) -> Iterator[Any]:
-    """The response to ``request``; ``part`` is removed if the server has nothing after its end.
+def open_response(url: str, headers: Mapping[str, str], part: Path) -> Iterator[httpx2.Response]:
+    """The response to a GET of ``url``; ``part`` is removed if the server has nothing after its end.
 
     Raises:
         UnreachableError: no connection.
-        WeightsError: the server refuses, or the connection breaks.
+        WeightsError: the server refuses, redirects to an unprotected address, or the connection breaks.
     """
-    opener = urllib.request.build_opener(_Http, _Https, _NoDowngrade)
-    host = host_of(request.full_url)
+    import httpx2
+
+    host = host_of(url)
+    client = httpx2.Client(
+        timeout=httpx2.Timeout(READ_SECONDS, connect=CONNECT_SECONDS),
+        follow_redirects=True,
+        event_hooks={"response": [refuse_downgrade]},
+    )
     try:
-        with opener.open(request, timeout=CONNECT_SECONDS) as response:
+        with client, client.stream("GET", url, headers=dict(headers)) as response:
+            if response.status_code == httpx2.codes.RANGE_NOT_SATISFIABLE:
+                part.unlink(missing_ok=True)  # there is no more of it than we have: begin anew
+            if response.is_error:
+                status = f"{response.status_code} ({response.reason_phrase})"
+                raise WeightsError(f"{host} answers {status} for {url}.")
             yield response
-    except urllib.error.HTTPError as error:
-        error.close()
-        if error.code == http.client.REQUESTED_RANGE_NOT_SATISFIABLE:
-            part.unlink(missing_ok=True)  # there is no more of it than we have: begin anew
-        raise WeightsError(f"{host} answers {error.code} ({error.reason}) for {request.full_url}.") from error
-    except (http.client.HTTPException, TimeoutError, ConnectionError, ssl.SSLError) as error:
+    except (httpx2.ConnectError, httpx2.ConnectTimeout) as error:
+        raise UnreachableError(f"{host}: {_reason(error)}") from error
+    except httpx2.HTTPError as error:
         text = f"The connection to {host} broke off ({_reason(error)}). Try again: it resumes."
         raise WeightsError(text) from error
-    except urllib.error.URLError as error:
-        raise UnreachableError(f"{host}: {_reason(error)}") from error
+
+
+def refuse_downgrade(response: httpx2.Response) -> None:
+    """Raises WeightsError where a protected address redirects to an unprotected one."""
+    following = response.next_request
+    if following is not None and response.url.scheme == "https" and following.url.scheme != "https":
+        raise WeightsError(f"{response.url.host} redirects to an unprotected address: refused.")
 
 
 def _reason(error: Exception) -> str:
-    cause = getattr(error, "reason", error)
-    if isinstance(cause, TimeoutError):
+    if isinstance(error, TimeoutError) or "timed out" in str(error) or "Timeout" in type(error).__name__:
         return "no answer in time"
-    return str(getattr(cause, "strerror", None) or cause or type(cause).__name__)
-
-
-class _Connection(http.client.HTTPConnection):
-    """Waits ``CONNECT_SECONDS`` for the connection and ``READ_SECONDS`` for each piece after that."""
-
-    def connect(self) -> None:
-        super().connect()
-        self.sock.settimeout(READ_SECONDS)
-
-
-class _SecureConnection(http.client.HTTPSConnection):
-    def connect(self) -> None:
-        super().connect()
-        self.sock.settimeout(READ_SECONDS)
-
-
-class _Http(urllib.request.HTTPHandler):
-    def http_open(self, req: urllib.request.Request) -> http.client.HTTPResponse:
-        return self.do_open(_Connection, req)
-
-
-class _Https(urllib.request.HTTPSHandler):
-    def https_open(self, req: urllib.request.Request) -> http.client.HTTPResponse:
-        return self.do_open(_SecureConnection, req)
-
-
-class _NoDowngrade(urllib.request.HTTPRedirectHandler):
-    def redirect_request(
-        self, req: urllib.request.Request, fp: IO[bytes], code: int, msg: str, headers: Any, newurl: str
-    ) -> urllib.request.Request | None:
-        if req.type == "https" and urlsplit(newurl).scheme != "https":
-            raise WeightsError(f"{host_of(req.full_url)} redirects to an unprotected address: refused.")
-        return super().redirect_request(req, fp, code, msg, headers, newurl)
+    return str(getattr(error, "strerror", None) or error or type(error).__name__)
 
 
 def host_of(url: str) -> str:
+    """The host of an address, for messages."""
     return urlsplit(url).hostname or url
 
 
@@ -113,6 +96,7 @@ def check_reachable(url: str) -> None:
         except OSError as error:
             outcome.append(error)
 
+    # In a thread, because the look-up of a name has no timeout of its own.
     probe = threading.Thread(target=attempt, daemon=True)
     probe.start()
     probe.join(REACH_SECONDS)

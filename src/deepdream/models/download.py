@@ -1,35 +1,23 @@
-"""Fetching one file over HTTP so that it arrives whole, once, or not at all.
-
-urllib alone waits for ever, takes a short body for a whole one, and starts from zero each time.
-"""
+"""Fetching one file over HTTP so that it arrives whole, once, or not at all."""
 
 from __future__ import annotations
 
-import errno
 import hashlib
 import os
 import shutil
-import sys
-import time
-import urllib.error
-import urllib.request
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import IO, TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from deepdream.errors import WeightsError
-from deepdream.models.connections import (
-    check_reachable,
-    host_of,
-    open_response,
-)
+from deepdream.models.connections import check_reachable, host_of, open_response
 
 if TYPE_CHECKING:
     from pathlib import Path
 
+    import httpx2
+
 ATTEMPTS = 3
-_CHUNK = 1 << 20
 _SPARE_BYTES = 16 << 20
 
 #: Called with the bytes that are here and the bytes there will be (None: unknown).
@@ -46,7 +34,7 @@ def _on(value: str) -> bool:
 
 
 @dataclass(frozen=True)
-class Wanted:
+class RemoteFile:
     """What to fetch and how to know it.
 
     Attributes:
@@ -60,7 +48,7 @@ class Wanted:
     bytes: int | None = None
 
 
-def download(wanted: Wanted, *, progress: Progress | None = None) -> bool:
+def download(remote: RemoteFile, *, progress: Progress | None = None) -> bool:
     """Fetch a file; False if another process put it there meanwhile.
 
     An interrupted download continues where it stopped. Two processes fetch once: the second one waits.
@@ -69,16 +57,18 @@ def download(wanted: Wanted, *, progress: Progress | None = None) -> bool:
         UnreachableError: no network; known within ``REACH_SECONDS``.
         WeightsError: the server refuses, the body is short or has the wrong sha256, no room, not writable.
     """
-    check_reachable(wanted.url)
+    from filelock import FileLock
+
+    check_reachable(remote.url)
     try:
-        wanted.target.parent.mkdir(parents=True, exist_ok=True)
-        before = _stamp(wanted.target)
-        with locked(wanted.target.with_name(wanted.target.name + ".lock")):
-            if _stamp(wanted.target) != before:
+        remote.target.parent.mkdir(parents=True, exist_ok=True)
+        before = _stamp(remote.target)
+        with FileLock(remote.target.with_name(remote.target.name + ".lock")):
+            if _stamp(remote.target) != before:
                 return False
-            _fetch(wanted, progress or _silent)
+            _fetch(remote, progress or _silent)
     except OSError as error:
-        raise WeightsError(f"Cannot write {wanted.target}: {error.strerror or error}.") from error
+        raise WeightsError(f"Cannot write {remote.target}: {error.strerror or error}.") from error
     return True
 
 
@@ -89,19 +79,19 @@ def _stamp(path: Path) -> tuple[int, int] | None:
 def _silent(_done: int, _total: int | None) -> None: ...
 
 
-def _fetch(wanted: Wanted, progress: Progress) -> None:
-    part = wanted.target.with_name(wanted.target.name + ".part")
+def _fetch(remote: RemoteFile, progress: Progress) -> None:
+    part = remote.target.with_name(remote.target.name + ".part")
     for attempt in range(ATTEMPTS):
         before = _size(part)
         try:
-            _receive(wanted, part, progress)
+            _receive(remote, part, progress)
             break
         except WeightsError:
             # Go on only if something has changed; a server that gives nothing will not give more.
             if attempt == ATTEMPTS - 1 or _size(part) == before:
                 raise
-    _check_hash(part, wanted)
-    part.replace(wanted.target)
+    _check_hash(part, remote)
+    part.replace(remote.target)
     _tag_of(part).unlink(missing_ok=True)
 
 
@@ -114,45 +104,45 @@ def _tag_of(part: Path) -> Path:
     return part.with_name(part.name + ".etag")
 
 
-def _receive(wanted: Wanted, part: Path, progress: Progress) -> None:
-    with open_response(_request(wanted, part), part) as response:
+def _receive(remote: RemoteFile, part: Path, progress: Progress) -> None:
+    with open_response(remote.url, _headers(remote, part), part) as response:
         start = _start(response, part)
         length = response.headers.get("Content-Length")
         total = start + int(length) if length and length.isdigit() else None
-        if total is None and not wanted.hash:
+        if total is None and not remote.hash:
             raise WeightsError(
-                f"{host_of(wanted.url)} does not say how long {wanted.target.name} is: refused."
+                f"{host_of(remote.url)} does not say how long {remote.target.name} is: refused."
             )
-        _check_room(part, (total or wanted.bytes or 0) - start)
+        _check_room(part, (total or remote.bytes or 0) - start)
         _remember_tag(response, part)
         _copy(response, part, start, total, progress)
 
 
-def _request(wanted: Wanted, part: Path) -> urllib.request.Request:
+def _headers(remote: RemoteFile, part: Path) -> dict[str, str]:
     headers = {"User-Agent": "deepdream", "Accept-Encoding": "identity"}
     tag = _tag_of(part)
     # Without a hash at the end, only the server can say that both pieces are of one version.
-    if _size(part) and (wanted.hash or tag.exists()):
+    if _size(part) and (remote.hash or tag.exists()):
         headers["Range"] = f"bytes={_size(part)}-"
         if tag.exists():
             headers["If-Range"] = tag.read_text(encoding="ascii")
     else:
         part.unlink(missing_ok=True)
-    return urllib.request.Request(wanted.url, headers=headers)  # noqa: S310 - http(s) only: first_hop
+    return headers
 
 
-def _start(response: Any, part: Path) -> int:
-    """How many bytes are here already and go on being valid; a server that sends all begins anew."""
+def _start(response: httpx2.Response, part: Path) -> int:
+    """How many bytes are here already and stay valid; a server that sends all begins anew."""
     here = _size(part)
-    if response.status == 206 and response.headers.get("Content-Range", "").startswith(f"bytes {here}-"):
+    if response.status_code == 206 and response.headers.get("Content-Range", "").startswith(f"bytes {here}-"):
         return here
     part.unlink(missing_ok=True)
-    if response.status == 206:
-        raise WeightsError(f"{host_of(response.url)} sent another part than requested. Try again.")
+    if response.status_code == 206:
+        raise WeightsError(f"{response.url.host} sent another part than requested. Try again.")
     return 0
 
 
-def _remember_tag(response: Any, part: Path) -> None:
+def _remember_tag(response: httpx2.Response, part: Path) -> None:
     tag = response.headers.get("ETag", "")
     if tag.startswith('"') and tag.isascii():  # a weak tag (W/"...") promises no equal bytes
         _tag_of(part).write_text(tag, encoding="ascii")
@@ -169,54 +159,36 @@ def _check_room(part: Path, needed: int) -> None:
         )
 
 
-def _copy(response: Any, part: Path, start: int, total: int | None, progress: Progress) -> None:
-    done = start
-    progress(done, total)
+def _copy(response: httpx2.Response, part: Path, start: int, total: int | None, progress: Progress) -> None:
+    from httpx2 import RemoteProtocolError
+
+    count = start
+    progress(count, total)
     with part.open("ab") as file:
-        while piece := response.read(_CHUNK):
-            file.write(piece)
-            done += len(piece)
-            progress(done, total)
+        try:
+            # Pieces as they arrive: what is here is kept where the connection breaks.
+            for piece in response.iter_raw():
+                file.write(piece)
+                count += len(piece)
+                progress(count, total)
+        except RemoteProtocolError:
+            if total is None:
+                raise
         file.flush()
         os.fsync(file.fileno())
-    if total is not None and done != total:
+    if total is not None and count != total:
         raise WeightsError(
-            f"{host_of(response.url)} sent {done:,} of {total:,} bytes of {part.stem}. Try again: it resumes."
+            f"{response.url.host} sent {count:,} of {total:,} bytes of {part.stem}. Try again: it resumes."
         )
 
 
-def _check_hash(part: Path, wanted: Wanted) -> None:
+def _check_hash(part: Path, remote: RemoteFile) -> None:
     with part.open("rb") as file:
         digest = hashlib.file_digest(file, "sha256").hexdigest()
-    if not digest.startswith(wanted.hash):
+    if not digest.startswith(remote.hash):
         part.unlink()
         _tag_of(part).unlink(missing_ok=True)
         raise WeightsError(
-            f"{host_of(wanted.url)} sent something else than {wanted.target.name}: its sha256 starts with "
-            f"{digest[:16]}, not with {wanted.hash[:16]}. Nothing was kept."
+            f"{host_of(remote.url)} sent something else than {remote.target.name}: its sha256 starts with "
+            f"{digest[:16]}, not with {remote.hash[:16]}. Nothing was kept."
         )
-
-
-@contextmanager
-def locked(path: Path) -> Iterator[None]:
-    """Hold ``path`` as a lock between processes; the system lets go of it even if the process is killed."""
-    with path.open("ab") as file:
-        while not _try_lock(file):
-            time.sleep(0.1)
-        yield
-
-
-def _try_lock(file: IO[bytes]) -> bool:
-    try:
-        if sys.platform == "win32":
-            import msvcrt
-
-            msvcrt.locking(file.fileno(), msvcrt.LK_NBLCK, 1)
-        else:
-            import fcntl
-
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError as error:
-        # Some network file systems have no locks; fetching twice is better than waiting for ever.
-        return error.errno not in (errno.EWOULDBLOCK, errno.EAGAIN, errno.EACCES, errno.EDEADLK)
-    return True

@@ -16,7 +16,7 @@ from deepdream.models.catalog import catalog, find_entry, is_own_code
 from deepdream.models.checkpoints import CheckpointFile, weights_for
 from deepdream.models.connections import UnreachableError
 from deepdream.models.devices import choose_device
-from deepdream.models.download import Progress, Wanted, download, is_offline
+from deepdream.models.download import Progress, RemoteFile, download, is_offline
 from deepdream.models.embedded import imagenet_labels
 from deepdream.models.families import FAMILIES, WeightLocation
 from deepdream.models.module_hashes import weights_hash
@@ -154,7 +154,7 @@ def fetch(entry: CatalogEntry, *, progress: Progress | None = None) -> WeightLoc
         raise WeightsError(_missing(entry, "downloads are switched off"))
     target = cache.target_of(entry)
     try:
-        download(Wanted(entry.url, target, entry.hash, entry.bytes), progress=progress)
+        download(RemoteFile(entry.url, target, entry.hash, entry.bytes), progress=progress)
     except UnreachableError as error:
         raise WeightsError(_missing(entry, f"no network ({error})")) from error
     location = next(location for location in cache.locations(entry) if location.ours)
