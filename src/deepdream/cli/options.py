@@ -245,4 +245,4 @@ def say_feeding(model: Model, *, quiet: bool) -> None:
             "To change this, return Model.wrap(network, mean=..., std=..., input_size=...)."
         )
     for note in model.notes:
-        say(f"{name}: {note}.")
+        say(f"{name}: {note}{'' if note.endswith('?') else '.'}")

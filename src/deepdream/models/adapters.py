@@ -22,7 +22,12 @@ WRAPPER = (
 
 
 def adapted(
-    module: nn.Module, *, extra: Sequence[Any] = (), output: Any = None, gradient: bool = False
+    module: nn.Module,
+    *,
+    extra: Sequence[Any] = (),
+    output: Any = None,
+    axes: int = 2,
+    gradient: bool = False,
 ) -> nn.Module:
     """``module`` with constant second inputs, giving one part of its output; it shares parts and weights.
 
@@ -34,6 +39,7 @@ def adapted(
         extra: What is passed after the picture. A tensor moves with the network, and is expanded to the batch
             where its first axis is 1.
         output: Key, attribute or index of the logits in the output; None: the output itself.
+        axes: The number of axes of that part: (B,) of one logit and (B, classes, 1, 1) become (B, classes).
         gradient: The network needs a gradient also where none is wanted (``x.register_hook`` in its forward).
     """
     base = type(module)
@@ -61,10 +67,12 @@ def adapted(
                 if forward_of_instance
                 else base.forward(self, x, *constants)
             )
-            return as_logits(passed if output is None else part_of(passed, output))
+            return as_logits(passed if output is None else part_of(passed, output), axes)
 
         if not gradient or (torch.is_grad_enabled() and x.requires_grad):
             return network(x)
+        if torch.is_grad_enabled():  # the gradient of a layer is wanted, not that of the picture
+            return network(x.detach().requires_grad_())
         with torch.enable_grad():
             return network(x.detach().requires_grad_()).detach()
 
@@ -98,11 +106,11 @@ def parts_of(result: Any) -> dict[Any, Any]:
     return vars(result) if hasattr(result, "__dict__") and not isinstance(result, Tensor) else {}
 
 
-def as_logits(result: Any) -> Any:
-    """(B, classes) where that is meant: (B, classes, 1, 1) of a last convolution, (B,) of one logit."""
-    if isinstance(result, Tensor) and result.dim() > 2 and set(result.shape[2:]) == {1}:
-        return result.flatten(1)
-    return result.unsqueeze(1) if isinstance(result, Tensor) and result.dim() == 1 else result
+def as_logits(result: Any, axes: int) -> Any:
+    """(B, classes) of a tensor with ``axes`` axes, whose number is given, since a traced one does not know it."""
+    if axes == 1:
+        return result.unsqueeze(1)
+    return result.flatten(1) if axes > 2 else result
 
 
 def unwrapped(module: nn.Module) -> nn.Module:

@@ -3,12 +3,19 @@
 from __future__ import annotations
 
 import copy
+import types
 from collections import OrderedDict
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 from torch.nn.parameter import is_lazy
+from torch.nn.utils.parametrize import is_parametrized, type_before_parametrizations
+from torch.nn.utils.prune import BasePruningMethod
+from torch.nn.utils.spectral_norm import SpectralNorm
+from torch.nn.utils.weight_norm import WeightNorm
+
+_HOOKS = (SpectralNorm, WeightNorm, BasePruningMethod)
 
 
 def copied(module: nn.Module) -> nn.Module:
@@ -17,6 +24,8 @@ def copied(module: nn.Module) -> nn.Module:
     ``copy.deepcopy`` refuses tensors that belong to a graph (maps kept by a forward pass, the old ``weight_norm``
     and ``spectral_norm``), locks, files and generators. Such tensors are detached here; the rest is shared.
     """
+    if any(_closed_over(value) for part in module.modules() for value in vars(part).values()):
+        return structural_copy(module)
     try:
         return copy.deepcopy(module)
     except Exception:  # noqa: BLE001 - what a user's object raises when it is copied may be anything
@@ -43,6 +52,13 @@ def _copy_of(value: Any, memo: dict[int, Any]) -> Any:
         result = memo[id(value)] = copy.deepcopy(value, {id(value.grad): None})
     elif hasattr(value, "_torchdynamo_orig_callable"):
         result = memo[id(value)] = copy.deepcopy(value._torchdynamo_orig_callable, memo)
+    elif _closed_over(value):
+        cells = [types.CellType(_copy_of(cell.cell_contents, memo)) for cell in value.__closure__]
+        code, names = value.__code__, value.__globals__
+        result = memo[id(value)] = types.FunctionType(
+            code, names, value.__name__, value.__defaults__, tuple(cells)
+        )
+        result.__kwdefaults__ = value.__kwdefaults__
     elif type(value) in (dict, OrderedDict):
         result = memo[id(value)] = type(value)()
         result.update((key, _copy_of(part, memo)) for key, part in value.items())
@@ -57,9 +73,44 @@ def _copy_of(value: Any, memo: dict[int, Any]) -> Any:
     return result
 
 
+def _closed_over(value: Any) -> bool:
+    """Whether ``value`` is a function such as ``forward = lambda x: self.head(x)``, which belongs to its module."""
+    if not isinstance(value, types.FunctionType) or not value.__closure__:
+        return False
+    return any(isinstance(cell.cell_contents, nn.Module) for cell in value.__closure__)
+
+
+def has_computed_weights(module: nn.Module) -> bool:
+    """Whether any weight is computed at each pass: by ``weight_norm``, ``spectral_norm``, pruning and the like."""
+    return any(
+        is_parametrized(part) or any(isinstance(h, _HOOKS) for h in part._forward_pre_hooks.values())
+        for part in module.modules()
+    )
+
+
+def _compute_weights(module: nn.Module) -> None:
+    """Replace every weight that is computed at each pass by its value, which is fixed in evaluation mode."""
+    for part in list(module.modules()):
+        if is_parametrized(part):
+            # remove_parametrizations would change the class, which the copy shares with the user's module.
+            values = {name: getattr(part, name) for name in part.parametrizations}  # type: ignore[union-attr]
+            part.__class__ = type_before_parametrizations(part)
+            del part._modules["parametrizations"]
+            part._parameters |= {name: nn.Parameter(value) for name, value in values.items()}
+        for key, hook in list(part._forward_pre_hooks.items()):
+            if isinstance(hook, SpectralNorm):
+                hook.remove(part)
+                del part._forward_pre_hooks[key]
+            elif isinstance(hook, (WeightNorm, BasePruningMethod)):
+                hook.remove(part)
+                part._forward_pre_hooks.pop(key, None)
+
+
 def evaluation_copy(module: nn.Module) -> nn.Module:
-    """A copy in evaluation mode whose weights need no gradient and hold none."""
+    """A copy in evaluation mode whose weights need no gradient, hold none, and are not computed anew at each pass."""
     twin = copied(module).eval()
+    with torch.no_grad():
+        _compute_weights(twin)
     for value in twin.parameters():
         if not is_lazy(value):  # which has no shape yet, and refuses
             value.requires_grad_(False)

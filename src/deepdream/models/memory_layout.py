@@ -46,7 +46,7 @@ def _pass(network: nn.Module, pictures: Tensor) -> tuple[Tensor, Tensor]:
     """The logits, and the gradient of a fixed mixture of them for ``pictures``, zero where there is none."""
     with torch.enable_grad():
         fed = pictures.detach().requires_grad_()
-        logits = network(fed)
+        logits = network(fed.clone())  # some networks write into their input
         mixture = torch.linspace(-1, 1, logits.numel(), device=logits.device, dtype=logits.dtype)
         score = (logits.reshape(-1) * mixture).sum()
         gradient = torch.autograd.grad(score, fed, allow_unused=True)[0] if score.requires_grad else None

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from deepdream.errors import UnknownNameError, UsageError
 from deepdream.models.class_names import find_class
-from deepdream.models.copies import unchanged
+from deepdream.models.copies import evaluation_copy, has_computed_weights, unchanged
 from deepdream.models.feeding import channel_statistics, cropped, in_channels, normalized, uncropped
 from deepdream.models.layers import Layer, outputs_of, probe_layers
 from deepdream.models.memory_layout import runs_channels_last
@@ -143,6 +143,7 @@ class Model:
             UsageError: not a floating-point tensor of pictures (B, channels, H, W); RGB where they are made gray.
         """
         pictures = in_channels(image.to(self.device), self.channels, self.name)
+        pictures = pictures.to(self._example_picture.dtype)  # that of the weights, such as float64
         return normalized(pictures, *self._statistics, channels_last=self.uses_channels_last)
 
     @property
@@ -204,8 +205,10 @@ class Model:
     @cached_property
     def layers(self) -> Mapping[str, Layer]:
         """Every layer by name, in order of execution (one probe pass, then remembered)."""
-        with unchanged(self.module):
-            return MappingProxyType(probe_layers(self.module, self._example))
+        # Weights that are computed at each pass are no layers, and are not in the copies.
+        network = evaluation_copy(self.module) if has_computed_weights(self.module) else self.module
+        with unchanged(network):
+            return MappingProxyType(probe_layers(network, self._example))
 
     def layer(self, name: str) -> Layer:
         """The layer ``name``. Raises UnknownNameError with the nearest names."""

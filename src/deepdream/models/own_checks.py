@@ -28,25 +28,53 @@ def check(code: OwnCode, model: Model) -> Model:
     Raises:
         UsageError: it fails, or does not give finite logits (B, classes) with a gradient, one for each label.
     """
-    shape = (2, model.channels, *model.preprocessing.size)
+    plan = model.preprocessing
+    shape = (2, model.channels, *plan.size)
     pictures = torch.rand(shape, generator=generator(0)).to(model.device)
     size = f"pictures {shape}"
     with redirect_stdout(sys.stderr), unchanged(model.module):
         with torch.enable_grad():
             # As in plain torch first, so that an error is the network's, not that of a layout or a copy.
-            fed = normalized(
-                pictures, *channel_statistics(model.preprocessing, model.device), channels_last=False
-            ).requires_grad_()
-            logits = _tried(code, model, f"its network, given {size},", lambda: model.module(fed))
-        _check_logits(code, logits, size, model.labels)
-        # What explains and dreams is a copy that is arranged anew: it must run, too.
+            fed = normalized(pictures, *channel_statistics(plan, model.device), channels_last=False)
+            fed.requires_grad_()
+            # A copy of it goes in, for a network may write into its input.
+            logits = _tried(code, model, f"its network, given {size},", lambda: model.module(fed.clone()))
+            _check_logits(code, logits, size, model.labels)
+            _check_gradient(code, logits, fed)
         with torch.no_grad():
-            _tried(code, model, f"a copy of its network, given {size},", lambda: model(pictures))
-        plan = model.preprocessing
+            # What explains and dreams is a copy that is arranged anew: it must run, too.
+            results = _tried(code, model, f"a copy of its network, given {size},", lambda: model(pictures))
+            if not _close(results, logits):
+                if _close(model.module(fed.detach().clone()), logits):
+                    raise UsageError(
+                        f"A copy of the network of {code} gives other logits than the network itself. Its forward may "
+                        f"use a network that is not its own (self). {WRAPPER}"
+                    )
+                random = "it gives other logits each time: is there a dropout without training=self.training in it?"
+                model.notes += (random,)
         # Not before: weights of a file come after the network was wrapped.
         suspicions = check_statistics(plan) + check_first_norm(model.module, plan, model.channels)
     model.notes = tuple(dict.fromkeys((*model.notes, *suspicions)))
     return model
+
+
+def _close(ours: torch.Tensor, theirs: torch.Tensor) -> bool:
+    """Whether two results differ by rounding only, TF32 and folded norms included."""
+    return bool((ours - theirs).norm() <= 0.02 * theirs.norm() + 1e-5)
+
+
+def _check_gradient(code: OwnCode, logits: torch.Tensor, fed: torch.Tensor) -> None:
+    """Raises UsageError where the picture gets no gradient, though the weights of a head may get one."""
+    gradients = guarded(
+        code,
+        "the backward pass of its network",
+        lambda: torch.autograd.grad(logits.sum(), fed, allow_unused=True),
+    )
+    if gradients[0] is None:
+        raise UsageError(
+            f"The network of {code} gives logits without a gradient with respect to the picture: a part of its "
+            "forward runs under torch.no_grad, after a detach or in NumPy. Remove that: weights are frozen here anyway."
+        )
 
 
 def _tried(code: OwnCode, model: Model, what: str, call: Any) -> Any:

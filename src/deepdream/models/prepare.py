@@ -81,7 +81,7 @@ def prepare(
     """
     with single_thread(network), torch.no_grad():
         twin = evaluation_copy(network)
-        changed, expected = _fold_batch_norms(twin, example)
+        changed, expected = _fold_batch_norms(twin, example.clone())  # a network may write into its input
         mirrored = isinstance(twin, EfficientNetLite)
         if isinstance(twin, EfficientNetLite):
             changed |= mirror(twin)
@@ -119,7 +119,8 @@ def arranged(
         # Weights that the user gave as channels last would give such activations, whatever the input's layout.
         return network.to(memory_format=torch.contiguous_format)
     network = network.to(memory_format=torch.channels_last)
-    if example.device.type == "cpu" and dtype is None:
+    # The compiled kernels take float32 alone.
+    if example.device.type == "cpu" and dtype is None and example.dtype == torch.float32:
         freeze_convolutions(network)
         replace_pools(network)
     return network

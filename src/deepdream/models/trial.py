@@ -56,18 +56,23 @@ def tried(module: nn.Module, example: Tensor, *, name: str, labels: Sequence[str
             except Exception:  # noqa: BLE001, S112 - a user's network may raise anything
                 continue
             key = _key_of_logits(result, name=name, classes=len(labels))
-            logits = as_logits(result if key is None else part_of(result, key))
-            if not isinstance(logits, Tensor) or logits.dim() != 2 or len(logits) != len(example):
+            values = result if key is None else part_of(result, key)
+            if (
+                not isinstance(values, Tensor)
+                or values.shape[:1] != example.shape[:1]
+                or any(side != 1 for side in values.shape[2:])
+            ):
                 return Trial(module, None, None)
-            if gradient or key is not None or logits is not result:
-                module = adapted(module, output=key, gradient=gradient)
+            logits = as_logits(values, values.dim())
+            if gradient or key is not None or values.dim() != 2:
+                module = adapted(module, output=key, axes=values.dim(), gradient=gradient)
             return Trial(module, logits.detach(), _is_resizable(twin, example, gradient=gradient))
     return Trial(module, None, None)
 
 
 def _output(network: nn.Module, pictures: Tensor, *, gradient: bool) -> Any:
     with torch.set_grad_enabled(gradient):
-        return network(pictures.detach().requires_grad_(gradient))
+        return network(pictures.detach().clone().requires_grad_(gradient))
 
 
 def _is_resizable(network: nn.Module, example: Tensor, *, gradient: bool) -> bool:

@@ -158,7 +158,10 @@ class _Composite(fx.Interpreter):
 
 
 def _each(boxed: _Boxed, change: Callable[[Tensor], Any]) -> Any:
-    return _Boxed(change(boxed.x), change(boxed.low), change(boxed.high))
+    result = change(boxed.x)
+    if not isinstance(result, Tensor):  # a size
+        return result
+    return _Boxed(result, change(boxed.low), change(boxed.high))
 
 
 def _boxed(part: nn.Module, pixels: _Boxed) -> Any:
