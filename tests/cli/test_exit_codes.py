@@ -172,7 +172,7 @@ def test_7_for_an_output_that_exists_or_cannot_be(quick: Path, command: Any) -> 
 def test_7_for_no_permission_before_the_work(
     quick: Path, command: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("deepdream.dreaming.result.render", None)
+    monkeypatch.setattr("deepdream.dreaming.rendering.render", None)
     Path("locked").mkdir(mode=0o500)
     done = command("run", "photo.png", "-o", "locked/d.png", *FAST)
     assert done.code == 7

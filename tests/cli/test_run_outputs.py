@@ -153,7 +153,7 @@ def test_what_cannot_be_written_is_said_before_the_work(
     def work(*_: object, **__: object) -> None:
         raise AssertionError("the work had begun")
 
-    monkeypatch.setattr("deepdream.dreaming.result.render", work)
+    monkeypatch.setattr("deepdream.dreaming.rendering.render", work)
     save("photo.jpg")
     done = command("run", "photo.jpg", *words)
     assert done.code == code

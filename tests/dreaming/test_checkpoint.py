@@ -17,7 +17,8 @@ from torch import Tensor
 
 from deepdream.dreaming.checkpoint import OutputOptions, read_checkpoint, write_checkpoint
 from deepdream.dreaming.loop import dream
-from deepdream.dreaming.result import begin, to_the_end
+from deepdream.dreaming.rendering import to_the_end
+from deepdream.dreaming.result import begin
 from deepdream.dreaming.state import State
 from deepdream.errors import PictureError
 from deepdream.images import Picture, write_picture

@@ -14,7 +14,8 @@ from torch import Tensor
 from deepdream.dreaming.beginning import start
 from deepdream.dreaming.checkpoint import checkpoint_path, read_checkpoint, write_checkpoint
 from deepdream.dreaming.loop import dream
-from deepdream.dreaming.result import begin, finish, render
+from deepdream.dreaming.rendering import render
+from deepdream.dreaming.result import begin, finish
 from deepdream.dreaming.state import State
 from deepdream.errors import MemoryExhaustedError
 from deepdream.images import Picture

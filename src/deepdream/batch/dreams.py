@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING
 
 from deepdream.batch.dream_events import dream_all
 from deepdream.batch.events import Event, Failed, Stepped
-from deepdream.batch.fed_picture import read_source
+from deepdream.batch.fed_picture import InputOptions
 from deepdream.batch.recorded import check_network, differences, recorded_networks
 from deepdream.batch.sources import is_noise
 from deepdream.batch.task import Group, NetworkSpec, one_by_one
-from deepdream.errors import DeepDreamError, OutputError, UsageError
+from deepdream.errors import DeepDreamError, OutputError
 from deepdream.plan import Plan
 
 if TYPE_CHECKING:
@@ -25,46 +25,6 @@ if TYPE_CHECKING:
 
 #: So many pictures of other sizes wait at most while a batch is being filled.
 _WAITING = 64
-
-
-@dataclass(frozen=True)
-class InputOptions:
-    """How an input is read.
-
-    Attributes:
-        size: ``640`` for the longer side, ``800x600`` for exactly that; None leaves the picture as it is.
-        value_range: How stored numbers become [0, 1], as ``deepdream.images.read_picture`` takes it.
-        max_pixels: Larger pictures are refused before they are decoded.
-    """
-
-    size: str | None = None
-    value_range: str = "auto"
-    max_pixels: int = 64_000_000
-
-    def read(self, source: str, *, seed: int) -> Picture:
-        """The picture, or seeded noise for the word ``noise``. Raises PictureError, UsageError."""
-        from deepdream.dreaming.source_pictures import noise_picture, parse_size
-
-        if is_noise(source):
-            size = self.size or "512"
-            height, width = parse_size(size if "x" in size.lower() else f"{size}x{size}", 1, 1)
-            self._check(height, width)
-            return noise_picture(height, width, seed)
-        picture = read_source(source, value_range=self.value_range, max_pixels=self.max_pixels)
-        if self.size:
-            self._check(*parse_size(self.size, picture.height, picture.width))
-        return picture
-
-    def size_for(self, source: str) -> str | None:
-        """The size to resize to; noise has it already."""
-        return None if is_noise(source) else self.size
-
-    def _check(self, height: int, width: int) -> None:
-        if height * width > self.max_pixels:
-            raise UsageError(
-                f"--size {self.size} would be {width}x{height}, more than the limit of {self.max_pixels:,} "
-                "pixels. Make it smaller, or raise the limit with --max-pixels."
-            )
 
 
 def _default_output() -> OutputOptions:

@@ -1,4 +1,4 @@
-"""A picture of the batch as its network is fed with it."""
+"""How an input is read, and a picture as its network is fed with it."""
 
 from __future__ import annotations
 
@@ -8,7 +8,8 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from deepdream.batch.sources import STDIN, is_stdin
+from deepdream.batch.sources import STDIN, is_noise, is_stdin
+from deepdream.errors import UsageError
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -28,6 +29,46 @@ def read_source(source: str | Path, *, value_range: str = "auto", max_pixels: in
     if not is_stdin(source):
         return read_picture(Path(source), value_range=value_range, max_pixels=max_pixels)
     return read_picture(sys.stdin.buffer.read(), name="stdin", value_range=value_range, max_pixels=max_pixels)
+
+
+@dataclass(frozen=True)
+class InputOptions:
+    """How an input is read.
+
+    Attributes:
+        size: ``640`` for the longer side, ``800x600`` for exactly that; None leaves the picture as it is.
+        value_range: How stored numbers become [0, 1], as ``deepdream.images.read_picture`` takes it.
+        max_pixels: Larger pictures are refused before they are decoded.
+    """
+
+    size: str | None = None
+    value_range: str = "auto"
+    max_pixels: int = 64_000_000
+
+    def read(self, source: str, *, seed: int) -> Picture:
+        """The picture, or seeded noise for the word ``noise``. Raises PictureError, UsageError."""
+        from deepdream.dreaming.source_pictures import noise_picture, parse_size
+
+        if is_noise(source):
+            size = self.size or "512"
+            height, width = parse_size(size if "x" in size.lower() else f"{size}x{size}", 1, 1)
+            self._check(height, width)
+            return noise_picture(height, width, seed)
+        picture = read_source(source, value_range=self.value_range, max_pixels=self.max_pixels)
+        if self.size:
+            self._check(*parse_size(self.size, picture.height, picture.width))
+        return picture
+
+    def size_for(self, source: str) -> str | None:
+        """The size to resize to; noise has it already."""
+        return None if is_noise(source) else self.size
+
+    def _check(self, height: int, width: int) -> None:
+        if height * width > self.max_pixels:
+            raise UsageError(
+                f"--size {self.size} would be {width}x{height}, more than the limit of {self.max_pixels:,} "
+                "pixels. Make it smaller, or raise the limit with --max-pixels."
+            )
 
 
 @dataclass(frozen=True, eq=False)

@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from deepdream.batch.dream_events import dream_document, stepped
-from deepdream.batch.dreams import InputOptions
 from deepdream.batch.events import Event, Finished, Skipped
+from deepdream.batch.fed_picture import InputOptions
 from deepdream.batch.sources import is_noise
 from deepdream.batch.task import Group, NetworkSpec, one_by_one
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import shutil
 import time
 from collections.abc import Sequence
@@ -12,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from deepdream.batch.atlas_estimate import estimate_atlas
 from deepdream.batch.atlases import CellSettings, CellsTask, SampleTask, folder_beside
 from deepdream.batch.fed_picture import read_source
 from deepdream.batch.outputs import check_free, check_writable
@@ -123,7 +123,7 @@ def atlas(
     check_spatial(network, layer)
     settings = CellSettings(cell, steps, seed, batch)
     job = _Atlas(choice.spec, network, tuple(sources), picture, layer, grid, samples, settings)
-    estimate = _estimate(job)
+    estimate = estimate_atlas(network, layer, settings, grid, picture, pictures=len(sources), count=samples)
     if dry_run:
         _put_estimate(job, estimate, json=json)
         return
@@ -140,31 +140,6 @@ def _check_outputs(target: Path, page: Path | None, *, overwrite: bool) -> None:
             raise UsageError(f"--page is an HTML file, not {page.name!r}. Example: atlas.html")
         check_free(page, overwrite=overwrite)
         check_writable(page.with_suffix(".png"))
-
-
-def _estimate(job: _Atlas) -> dict[str, Any]:
-    """Cells and seconds: one step of one batch is made and timed, and one crop is classified."""
-    import torch
-
-    from deepdream.dreaming.activation_samples import crops_needed
-    from deepdream.dreaming.atlas import activation_grid
-    from deepdream.dreaming.directions import visualize_directions
-
-    network, settings, cells = job.network, job.settings, job.grid**2
-    if job.picture is not None:
-        cells = len(activation_grid(network, job.picture, job.layer, most=job.grid).tiles)
-    directions = torch.ones(min(settings.batch, cells), network.layer(job.layer).channels)
-    visualize_directions(network, job.layer, directions, size=settings.size, steps=1)  # the first is slower
-    began = time.monotonic()
-    visualize_directions(network, job.layer, directions, size=settings.size, steps=1)
-    seconds = (time.monotonic() - began) * settings.steps * math.ceil(cells / settings.batch)
-    crops = 0
-    if job.picture is None:
-        crops = len(job.sources) * crops_needed(len(job.sources), job.samples)
-        began = time.monotonic()
-        network.classify(torch.zeros(1, 3, 64, 64))
-        seconds += (time.monotonic() - began) * crops + job.samples / 200
-    return {"cells": cells, "crops": crops, "seconds": round(seconds, 1)}
 
 
 def _put_estimate(job: _Atlas, estimate: dict[str, Any], *, json: bool) -> None:

@@ -9,7 +9,8 @@ from typing import Annotated, Any
 import typer
 
 from deepdream.attribution.question import Question
-from deepdream.batch.explanations import STYLES, ExplainTask
+from deepdream.batch.explanation_files import STYLES
+from deepdream.batch.explanations import ExplainTask
 from deepdream.batch.outputs import Existing
 from deepdream.batch.sources import are_many, expand_inputs
 from deepdream.cli.explanation_output import explain_many, explain_one

@@ -8,16 +8,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from deepdream.batch.events import Stepped
+from deepdream.batch.explanation_files import FORMATS, check_explanation_file, write_explanations
 from deepdream.batch.explanations import (
     COLUMNS,
-    FORMATS,
     TABLE,
     ExplainTask,
-    check_explanation_file,
     explanation_document,
     record_of,
     run_settings,
-    write_explanations,
 )
 from deepdream.batch.fed_picture import FedPicture
 from deepdream.batch.outputs import Existing, beside, check_free, refuse_existing, unique_stems

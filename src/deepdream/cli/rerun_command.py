@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from deepdream.batch.dreams import DreamTask, InputOptions
+from deepdream.batch.dreams import DreamTask
+from deepdream.batch.fed_picture import InputOptions
 from deepdream.batch.outputs import check_free, check_writable
 from deepdream.batch.recorded import differences, recorded_networks
 from deepdream.cli.batch_output import dream_one

@@ -5,16 +5,18 @@ from __future__ import annotations
 import os
 import shlex
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from deepdream.batch.dreams import DreamTask, InputOptions, resume_options
+from deepdream.batch.dreams import DreamTask, resume_options
+from deepdream.batch.fed_picture import InputOptions
 from deepdream.batch.outputs import Existing, Job, check_transparent, check_writable, plan_outputs
 from deepdream.batch.sources import expand_inputs, is_stdin
 from deepdream.cli.batch_output import BatchOutput
+from deepdream.cli.dream_options import DreamSettings, plan_with, read_batch
 from deepdream.cli.dry_run import show_plans
 from deepdream.cli.groups import grouped
 from deepdream.cli.like_recipe import settings_like
@@ -28,59 +30,30 @@ from deepdream.cli.options import (
     JsonOption,
     Keeping,
     LayerOption,
-    MaskOption,
     MaxPixels,
     OutputOption,
     Overwrite,
     PrecisionOption,
-    PresetOption,
     Quiet,
     RangeOption,
-    Settings,
     SizeOption,
     WeightsOption,
     load_spec,
     read_precision,
     read_settings,
-    setting,
 )
 from deepdream.cli.picture_to_stdout import writes_picture
 from deepdream.cli.run_objective import Goal, check_files, networks_for, recommended_layers, tail
 from deepdream.errors import OutputError, PictureError, UsageError
-from deepdream.plan import Plan, override, plan_for
+from deepdream.plan import Plan
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-    from deepdream.dreaming.axes import Value
+    pass
 
 
 def register(app: typer.Typer) -> None:
     """Add the commands of this file to ``app``."""
     app.command()(grouped(writes_picture(run)))
-
-
-@dataclass(frozen=True)
-class _Settings(Settings):
-    relu: Annotated[str | None, setting("relu")] = None
-    preset: PresetOption = None
-    strength: Annotated[float | None, setting("strength")] = None
-    octaves: Annotated[int | None, setting("octaves")] = None
-    octave_scale: Annotated[float | None, setting("octave_scale")] = None
-    steps: Annotated[int | None, setting("steps")] = None
-    rate: Annotated[float | None, setting("rate")] = None
-    jitter: Annotated[int | None, setting("jitter")] = None
-    color: Annotated[float | None, setting("color")] = None
-    calm: Annotated[float | None, setting("calm")] = None
-    stop_at: Annotated[str | None, setting("stop_at")] = None
-    keep: Annotated[str | None, setting("keep")] = None
-    blend: Annotated[float | None, setting("blend")] = None
-    mask: MaskOption = None
-    mask_outside: Annotated[bool | None, setting("mask_outside", "--mask-outside")] = None
-    feather: Annotated[int | None, setting("feather")] = None
-    seed: Annotated[int | None, setting("seed")] = None
-    tile: Annotated[int | None, setting("tile")] = None
-    tile_halo: Annotated[str | None, setting("tile_halo")] = None
 
 
 def run(
@@ -107,7 +80,7 @@ def run(
         str | None,
         typer.Option(help="What to maximize, as one text: 'layer(blocks.4) + 2*channel(blocks.3, 17)'."),
     ] = None,
-    settings: _Settings,
+    settings: DreamSettings,
     batch: Annotated[
         str,
         typer.Option(
@@ -263,31 +236,6 @@ def check_no_state(output: Path) -> None:
             f"{state} holds an interrupted dream. Continue it with `deepdream resume {shlex.quote(str(output))}`, or "
             "begin again with --overwrite."
         )
-
-
-def read_batch(text: str) -> int | None:
-    """``--batch N``, or None for ``auto``. Raises UsageError."""
-    if text == "auto":
-        return None
-    if not text.isdecimal() or not 1 <= int(text) <= 1024:
-        raise UsageError(f"--batch is auto or a number from 1 to 1024, not {text[:20]!r}.")
-    return int(text)
-
-
-def plan_with(base: str | Plan, settings: Mapping[str, Value]) -> Plan:
-    """A preset by its name, or a plan, with ``settings`` in place of its own.
-
-    Raises:
-        UsageError: a setting that has an option of its own.
-    """
-    from deepdream.dreaming.axes import BESIDES
-
-    for name in (*BESIDES, "objective", "preset"):
-        if name in settings:
-            raise UsageError(f"Not --set {name}=...: it has an option of its own, --{name}.")
-    nothing: dict[str, Any] = {name: None for name, value in settings.items() if value is None}
-    plan = override(base, settings) if isinstance(base, Plan) else plan_for(base, **settings)
-    return replace(plan, **nothing)
 
 
 def _check_only_input(sources: list[Path]) -> None:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from deepdream.batch.dreams import InputOptions
+from deepdream.batch.fed_picture import InputOptions
 from deepdream.batch.outputs import check_free, check_writable
 from deepdream.batch.run import RunOutcome
 from deepdream.batch.task import NetworkSpec

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from deepdream.batch.dreams import DreamTask, InputOptions, resume_options
+from deepdream.batch.dreams import DreamTask, resume_options
+from deepdream.batch.fed_picture import InputOptions
 from deepdream.batch.outputs import Existing, check_transparent, check_writable, plan_outputs
 from deepdream.cli.batch_output import BatchOutput
 from deepdream.cli.cell_files import as_file_name

@@ -5,7 +5,8 @@ from deepdream.dreaming.beginning import start
 from deepdream.dreaming.estimating import Estimate, estimate, fit_to_memory
 from deepdream.dreaming.loop import Step, advance, dream
 from deepdream.dreaming.measures import Measures, measure
-from deepdream.dreaming.result import DreamResult, begin, finish, render, render_all
+from deepdream.dreaming.rendering import render, render_all
+from deepdream.dreaming.result import DreamResult, begin, finish
 from deepdream.dreaming.state import State
 from deepdream.dreaming.sweeping import CellResult
 from deepdream.dreaming.visualization import visualize

@@ -7,7 +7,8 @@ from typing import Any
 
 from deepdream.ascent.objective_lists import join_goals
 from deepdream.ascent.objectives import Objective
-from deepdream.dreaming.result import DreamResult, render_all
+from deepdream.dreaming.rendering import render_all
+from deepdream.dreaming.result import DreamResult
 from deepdream.dreaming.source_pictures import noise_picture
 from deepdream.models import Model
 from deepdream.plan import Plan, find_preset, plan_for
