@@ -93,7 +93,9 @@ def report_data(
 ) -> Callable[[float, float], tuple[ReportData, float]]:
     def made(seconds: float, budget: float) -> tuple[ReportData, float]:
         model = slowly(seconds)
-        model.classify(picture.tensor())  # as a command does when it loads a network: it is tried and prepared once
+        model.classify(
+            picture.tensor()
+        )  # as a command does when it loads a network: it is tried and prepared once
         start = clock.now
         found = investigate(model, picture, ReportOptions(budget=budget))
         return found, clock.now - start

@@ -37,7 +37,7 @@ class Movement:
     options: Mapping[str, Any] | None = None
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class PictureFormat:
     """A picture format.
 
