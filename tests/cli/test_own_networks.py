@@ -53,6 +53,19 @@ def test_the_page_is_true(command: Any) -> None:
     assert "the same pixels, bit for bit" in done[5].err
 
 
+def test_the_wrapper_of_the_page_works(command: Any) -> None:
+    """Errors about the interface of a network name it: BGR in 0 to 255, a second input, and a nested output."""
+    wrapper = re.findall(r"```python\n(.*?)```", PAGE, re.DOTALL)[1]
+    assert "## A network with another interface" in PAGE
+    Path("strange.py").write_text(wrapper)
+    result = command("predict", "images/cat.jpg", "--model", "strange.py:build", "--top", "1")
+    assert (result.code, result.out.count("class ")) == (0, 2)
+    refused = command("predict", "images/cat.jpg", "--model", "strange.py:Strange")
+    assert refused.code == 2
+    assert 'docs/own-networks.md, "A network with another interface"' in refused.err
+    assert "extra=(tensor, ...)" in refused.err
+
+
 def test_the_recipe_holds_no_path_and_rerun_says_what_changed(command: Any) -> None:
     Path("nets").mkdir()
     os.rename("zoo.py", "nets/zoo.py")

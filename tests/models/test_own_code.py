@@ -89,6 +89,38 @@ def test_a_class_and_a_finished_network_will_do(name: str, write: Any) -> None:
     assert load_model(Path(f"nets/net.py:{name}"), device="cpu").classes == 4
 
 
+TUTORIALS = {
+    "gray 28x28": (1, 28, "nn.Conv2d(1, 4, 5), nn.ReLU(), nn.MaxPool2d(2), nn.Flatten(), nn.Linear(576, 10)"),
+    "32x32": (3, 32, "nn.Conv2d(3, 6, 5), nn.ReLU(), nn.MaxPool2d(2), nn.Flatten(), nn.Linear(1176, 10)"),
+    "a perceptron": (1, 28, "nn.Flatten(), nn.Linear(784, 30), nn.Sigmoid(), nn.Linear(30, 10)"),
+}
+
+
+@pytest.mark.parametrize("case", TUTORIALS)
+def test_channels_and_size_of_a_bare_module_are_found(case: str, write: Any) -> None:
+    channels, side, parts = TUTORIALS[case]
+    write(f"def build():\n    return nn.Sequential({parts})\n")
+    model = load_model("nets/net.py:build", device="cpu")
+    assert (model.channels, model.preprocessing.size, model.preprocessing.fixed) == (
+        channels,
+        (side, side),
+        True,
+    )
+    assert f"found by trying: it takes {channels} channels, {side}x{side}" in model.notes
+    pictures = torch.rand(1, 3, side, side)
+    gray = (pictures * torch.tensor([0.299, 0.587, 0.114]).view(1, 3, 1, 1)).sum(1, keepdim=True)
+    expected = model.module(gray if channels == 1 else pictures)
+    torch.testing.assert_close(model(pictures), expected, rtol=1e-4, atol=1e-5)
+
+
+def test_random_logits_are_named(write: Any) -> None:
+    write(
+        "class Dropped(Net):\n    def forward(self, x):\n        return super().forward(nn.functional.dropout(x))\n"
+    )
+    notes = load_model("nets/net.py:Dropped", device="cpu").notes
+    assert any("it gives other logits each time: is there a dropout" in note for note in notes)
+
+
 @pytest.mark.parametrize("kind", ["half", "bfloat16", "double"])
 def test_numbers_of_another_type_become_float32(kind: str, write: Any) -> None:
     write(f"def build():\n    return Net().{kind}()\n\ndef plain():\n    return Net()\n")
@@ -259,6 +291,34 @@ WRONG = {
         fed("super().forward(x).detach()"),
         "Fed",
         "gives logits without a gradient: is there a torch.no",
+    ),
+    "a backbone without gradient": (
+        "class Probe(Net):\n    def forward(self, x):\n        with torch.no_grad():\n"
+        "            f = self.conv(x)\n        return self.head(f.mean((2, 3)))\n",
+        "Probe",
+        "gives logits without a gradient with respect to the picture: a part of its forward runs under torch.no_grad",
+    ),
+    "a wrong size": (
+        built("Model.wrap(nn.Sequential(nn.Flatten(), nn.Linear(3072, 4)))"),
+        "build",
+        "It runs with Model.wrap(network, channels=3, input_size=32).",
+    ),
+    "a second input": (
+        "class Two(Net):\n    def forward(self, x, y):\n        return super().forward(x + y)\n",
+        "Two",
+        "Give it constant second inputs: Model.wrap(network, extra=(tensor, ...)).",
+    ),
+    "a function of tensors": (built("lambda x: x"), "build", "docs/own-networks.md"),
+    "a pair": (
+        built("(Net(), 'x')"),
+        "build",
+        "gives a tuple, not a torch.nn.Module or a deepdream.Model. Return",
+    ),
+    "another network's forward": (
+        "class Borrowed(Net):\n    def forward(self, x):\n"
+        "        return super().forward(x) * (1 if self is made else 2)\nmade = Borrowed()\n",
+        "made",
+        "A copy of the network of nets/net.py:made gives other logits than the network itself.",
     ),
     "probabilities": (
         built("nn.Sequential(Net(), nn.Softmax(1))"),

@@ -152,8 +152,8 @@ def picture_for_trial(model: Model) -> Tensor:
 
 
 def _blots(model: Model, count: int, random: torch.Generator) -> Tensor:
-    side = model.preprocessing.crop if model.preprocessing.fixed else SIDE
-    noise = torch.rand(count, 3, side, side, generator=random)
+    size = model.preprocessing.size if model.preprocessing.fixed else (SIDE, SIDE)
+    noise = torch.rand(count, model.channels, *size, generator=random)
     return (0.5 + 4 * (blur(noise, sigma=3.0) - 0.5)).clamp(0, 1)
 
 

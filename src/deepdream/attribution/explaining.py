@@ -97,12 +97,14 @@ def check_question(model: Model, method: str, question: Question, **options: Any
         UnknownNameError: no such method, class, layer or baseline.
         UsageError: the method does not apply to this network, or has no such option or value.
     """
-    entry, side = find_method(method), model.preprocessing.crop
+    entry = find_method(method)
     check_values(method, entry.options, options)
     if question.target is None:  # the top class of a black picture may be the one to compare with
         against = None if question.against is None else model.find_class(str(question.against))
         question = replace(question, target=1 if against == 0 else 0)
-    score_function = ScoreFunction.of(model, torch.zeros(1, 3, side, side), question)
+    score_function = ScoreFunction.of(
+        model, torch.zeros(1, model.channels, *model.preprocessing.size), question
+    )
     check_applies(entry, score_function)
     if question.layer != "auto" and entry.family == "cam":
         score_function.layer  # noqa: B018 - raises where it has no space to map
@@ -173,7 +175,8 @@ def _warnings(
         return ["the map holds NaN or infinite values, shown as 0"]
     if not heatmap.any():
         return ["the map is zero everywhere"]
-    if attribution is None:
+    # A map of a gray network may have one channel, where pictures have three.
+    if attribution is None or attribution.shape != score_function.image.shape[1:]:
         return []
     image, flat = score_function.image, attribution.double().flatten()
     gradient = score_function.uncounted().gradients(image)[0]

@@ -60,9 +60,11 @@ class ScoreFunction:
             UsageError: the picture has another shape or type, or the class is compared with itself.
         """
         question = question or Question()
-        if image.dim() != 4 or image.shape[:2] != (1, 3) or not image.is_floating_point():
+        channels = model.channels if model.channels != 1 else 3
+        shapes = ((1, model.channels), (1, channels))
+        if image.dim() != 4 or image.shape[:2] not in shapes or not image.is_floating_point():
             raise UsageError(
-                f"A picture to explain is one float tensor (1, 3, H, W) in [0, 1], not {image.dtype} "
+                f"A picture to explain is one float tensor (1, {channels}, H, W) in [0, 1], not {image.dtype} "
                 f"{tuple(image.shape)}."
             )
         # Lower precision would make the gradients of deep networks zero or infinite.

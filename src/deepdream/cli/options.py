@@ -226,10 +226,24 @@ def load_network(
 
 
 def load_spec(spec: NetworkSpec, *, quiet: bool = False) -> Model:
-    """The network of a task, loaded once; a line on stderr says how a network of the user's own code is fed."""
+    """The network of a task that reads pictures, loaded once; a line on stderr says how a network of a file is fed.
+
+    Raises:
+        UsageError: the network takes other channels than those of pictures.
+    """
     model = spec.load()
+    check_takes_pictures(model)
     say_feeding(model, quiet=quiet)
     return model
+
+
+def check_takes_pictures(model: Model) -> None:
+    """Raises UsageError where no picture file has the channels that the network takes."""
+    if model.channels not in (1, 3):
+        raise UsageError(
+            f"{model.name} takes {model.channels} channels, and picture files have 3. Use it from Python, where "
+            f"explain and dream take tensors, or wrap a network that makes {model.channels} channels of RGB."
+        )
 
 
 def say_feeding(model: Model, *, quiet: bool) -> None:

@@ -15,7 +15,14 @@ from deepdream.batch.sources import expand_inputs
 from deepdream.batch.table import Table
 from deepdream.cli.batch_output import BatchOutput, results_folder
 from deepdream.cli.groups import grouped
-from deepdream.cli.options import NetworkChoice, PrecisionOption, Quiet, load_network, read_precision
+from deepdream.cli.options import (
+    NetworkChoice,
+    PrecisionOption,
+    Quiet,
+    check_takes_pictures,
+    load_network,
+    read_precision,
+)
 from deepdream.cli.picture_options import JsonOption, OverwriteOption, SkipOption
 from deepdream.cli.progress import DownloadLine
 from deepdream.cli.terminal import put_table, say
@@ -67,6 +74,7 @@ def predict(
         offline=offline,
         progress=DownloadLine(choice.model),
     )
+    check_takes_pictures(network)
     if task.load().precision != "float32" and not quiet:
         say(f"a draft, since the network runs in {task.load().precision}")
     table = None

@@ -107,7 +107,7 @@ def sample_picture(
     rng = generator(int(np.random.SeedSequence([seed, index]).generate_state(1)[0]))
     crops = crops_needed(total, count)
     positions = min(_POSITIONS, math.ceil(count / total / crops))
-    views = _crops(picture.tensor(), crops, model.preprocessing.crop, rng)
+    views = _crops(picture.tensor(), crops, model.preprocessing.size, rng)
     activations, patches, probabilities = [], [], []
     for first in range(0, crops, _BATCH):
         values, around, predicted = _take(model, views[first : first + _BATCH], layer, positions, rng)
@@ -140,15 +140,17 @@ def join_samples(parts: Sequence[ActivationSamples]) -> ActivationSamples:
     )
 
 
-def _crops(image: Tensor, count: int, side: int, rng: torch.Generator) -> Tensor:
-    """(count, 3, side, side): random squares of one picture (1, 3, H, W)."""
+def _crops(image: Tensor, count: int, size: tuple[int, int], rng: torch.Generator) -> Tensor:
+    """(count, 3, *size): random squares of one picture (1, 3, H, W), or rectangles for a network that takes these."""
     height, width = image.shape[-2:]
     views = []
     for share, down, right in torch.rand(count, 3, generator=rng).tolist():
-        edge = max(1, round((0.3 + 0.7 * share) * min(height, width)))
-        top, left = int(down * (height - edge + 1)), int(right * (width - edge + 1))
-        square = image[..., top : top + edge, left : left + edge]
-        views.append(F.interpolate(square, (side, side), mode="bicubic", antialias=True).clamp(0, 1))
+        scale = 0.3 + 0.7 * share
+        rows = max(1, round(scale * min(height, width * size[0] / size[1])))
+        columns = max(1, round(scale * min(width, height * size[1] / size[0])))
+        top, left = int(down * (height - rows + 1)), int(right * (width - columns + 1))
+        view = image[..., top : top + rows, left : left + columns]
+        views.append(F.interpolate(view, size, mode="bicubic", antialias=True).clamp(0, 1))
     return torch.cat(views)
 
 

@@ -178,8 +178,7 @@ def readout(model: Model, layer: str) -> tuple[Tensor, Tensor] | None:
     linear = [part for part in model.module.modules() if isinstance(part, nn.Linear)]
     if not linear or linear[-1].in_features != model.layer(layer).channels:
         return None
-    side = model.preprocessing.crop
-    noise = torch.rand(1, 3, side, side, generator=generator(0))
+    noise = torch.rand(1, model.channels, *model.preprocessing.size, generator=generator(0))
     with torch.no_grad():
         outputs = model.activations(noise, [layer, "logits"])
         weights = linear[-1].weight.detach().float().cpu()

@@ -54,10 +54,11 @@ def sizes_for(
     if smallest > 1 and not model.preprocessing.fixed:
         smallest = side_needed(transforms, smallest)
         smallest = math.ceil(smallest / (1 - plan.zoom))  # a randomly scaled view is smaller than the picture
-    if min(height, width) < smallest or (model.preprocessing.fixed and (height, width) != (smallest,) * 2):
+    least = model.preprocessing.size if model.preprocessing.fixed else (smallest, smallest)
+    if min(height, width) < smallest or (model.preprocessing.fixed and (height, width) != least):
         word = "exactly" if model.preprocessing.fixed else "at least"
         raise UsageError(
-            f"{model.name} needs {word} {smallest}x{smallest} pixels at {', '.join(layers) or plan.objective}; "
+            f"{model.name} needs {word} {least[1]}x{least[0]} pixels at {', '.join(layers) or plan.objective}; "
             f"this picture has {width}x{height}. Choose another --size."
         )
     strides = [model.layer(name).stride or 1 for name in layers if name in model.layers]

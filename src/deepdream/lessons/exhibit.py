@@ -105,5 +105,5 @@ def network_record(model: Model) -> dict[str, Any]:
     """A network's name, weights, license, and how it is fed."""
     plan = model.preprocessing
     return model.record() | {
-        "preprocessing": f"shorter side {plan.resize}, square of {plan.crop}, {plan.interpolation}",
+        "preprocessing": f"shorter side {plan.resize}, {plan.window}, {plan.interpolation}",
     }

@@ -97,9 +97,9 @@ def find_reason(
     ]
     fed = Picture(pixels_of(image), None, picture.name, picture.sha256)
     tell(f"reason: {model.name}, its channels and “{scores.label}” are dreamed")
-    side = model.preprocessing.crop
+    height, width = model.preprocessing.size
     plan = plan_for("natural", objective=f"logit({scores.target})", steps=64, rate=0.05, seed=seed)
-    dreamed = render(model, noise_picture(side, side, seed), plan).pixels
+    dreamed = render(model, noise_picture(height, width, seed), plan).pixels
     canvas = torch.from_numpy(dreamed).permute(2, 0, 1)[None].to(model.device)
     return Reason(
         model=model,

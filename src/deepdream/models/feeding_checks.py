@@ -22,7 +22,7 @@ _IMAGENET = ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225))
 _FAR = 10.0
 #: Values of which one is this many times as wide as the other are not of the same kind of input. Photographs with the
 #: right statistics are within 1.4 on the embedded networks, with ImageNet's instead of 0.5 and 0.5 within 2.3.
-_WIDER, _SHIFTED = 5.0, 5.0
+_WIDER = 5.0
 
 
 class FeedingWarning(UserWarning):
@@ -111,26 +111,29 @@ def check_first_norm(module: nn.Module, plan: Preprocessing, channels: int) -> t
     if norm_and_input is None:
         return ()
     norm, values = norm_and_input
-    assert norm.running_mean is not None
-    assert norm.running_var is not None
-    trained = norm.running_var > 1e-4 * norm.running_var.median()  # dead channels would divide by zero
-    variance = values.var(dim=(0, 2, 3))[trained].clamp_min(1e-12)
-    width = float((variance / norm.running_var[trained]).log().median().div(2).exp())
-    deviation = values.mean(dim=(0, 2, 3)) - norm.running_mean
-    shift = float((deviation[trained] / norm.running_var[trained].sqrt()).abs().median())
-    if 1 / _WIDER <= width <= _WIDER and shift <= _SHIFTED:
+    expected = _variances_in_training(norm)
+    alive = expected > 1e-4 * expected.median().clamp_min(1e-12)  # dead channels would divide by zero
+    variances = values.float().var(dim=(0, 2, 3))[alive].clamp_min(1e-12)
+    width = float((variances / expected[alive]).log().median().div(2).exp())
+    if not alive.any() or 1 / _WIDER <= width <= _WIDER:
         return ()
-    if not 1 / _WIDER <= width <= _WIDER:
-        difference = f"{width:.3g} times as wide as in training"
-    else:
-        difference = f"{shift:.0f} standard deviations away from those in training"
-    hint = " Was it trained on 0 to 255?" if 1 / 600 < width < 1 / 50 else ""
-    hint = " Are mean and std for 0 to 255?" if 50 < width < 600 else hint
+    hint = ""
+    if 1 / 600 < width < 1 / 50:
+        hint = ". Was it trained on 0 to 255?"
+    elif 50 < width < 600:
+        hint = ". Are mean and std for 0 to 255?"
     return (
-        (
-            f"its first batch norm sees values {difference}: mean and std are likely not those of the training.{hint}"
-        ).removesuffix("."),
+        f"its first batch norm sees values {width:.3g} times as wide as in training: mean and std are likely not "
+        f"those of the training{hint}",
     )
+
+
+def _variances_in_training(norm: nn.BatchNorm2d) -> Tensor:
+    """(C,), the variances of the training's batches: the running ones without the 1 that they began with."""
+    assert norm.running_var is not None
+    assert norm.num_batches_tracked is not None
+    start = 0.0 if norm.momentum is None else (1 - norm.momentum) ** int(norm.num_batches_tracked)
+    return (norm.running_var.float() - start) / max(1 - start, 1e-6)
 
 
 def _first_norm(module: nn.Module, fed: Tensor) -> tuple[nn.BatchNorm2d, Tensor] | None:
@@ -158,12 +161,10 @@ def _first_norm(module: nn.Module, fed: Tensor) -> tuple[nn.BatchNorm2d, Tensor]
 
 
 def _is_trained(norm: nn.BatchNorm2d) -> bool:
-    """Whether its statistics come from more than a few batches; files older than 2018 have no count."""
-    if norm.running_mean is None or norm.running_var is None or norm.running_mean.is_meta:
+    """Whether it has counted batches in training; files older than 2018 have no count, and say nothing."""
+    if norm.running_var is None or norm.running_var.is_meta or norm.num_batches_tracked is None:
         return False
-    count = 0 if norm.num_batches_tracked is None else int(norm.num_batches_tracked)
-    moved = bool(norm.running_mean.any()) or bool((norm.running_var != 1).any())
-    return moved and not 0 < count < 30
+    return int(norm.num_batches_tracked) > 0
 
 
 def likely_pictures(count: int, height: int, width: int) -> Tensor:

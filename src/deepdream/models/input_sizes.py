@@ -24,7 +24,7 @@ def wrapped_by_trial(module: nn.Module, name: str) -> Model:
         return model
     channels, side = works
     model = Model.wrap(module, name=name, channels=channels, input_size=side)
-    text = f"it was tried with several sizes, and takes {channels} x {side} x {side}"
+    text = f"found by trying: it takes {channels} channels, {side}x{side}"
     return replace(model, notes=(text, *model.notes))
 
 

@@ -173,6 +173,8 @@ def _model(code: OwnCode, result: Any) -> Model:
         return wrapped_by_trial(result.eval(), code.name)
     if not isinstance(result, Model) or isinstance(result, Networks):
         hint = f" {WRAPPER}" if callable(result) else ""
+        if isinstance(result, (tuple, list)):
+            hint = " Return the network alone."
         raise UsageError(f"{code} gives {kind_of(result)}, not a torch.nn.Module or a deepdream.Model.{hint}")
     result.module.eval()
     return replace(result, name=_clean(result.name))

@@ -31,6 +31,12 @@ class Preprocessing:
         """Height and width in pixels of what is classified."""
         return self.rectangle or (self.crop, self.crop)
 
+    @property
+    def window(self) -> str:
+        """What is cut out of a picture, in words."""
+        height, width = self.size
+        return f"square of {self.crop}" if self.rectangle is None else f"rectangle of {width}x{height}"
+
 
 @dataclass(frozen=True)
 class WeightsRecord:

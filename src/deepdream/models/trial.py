@@ -66,7 +66,7 @@ def tried(module: nn.Module, example: Tensor, *, name: str, labels: Sequence[str
             logits = as_logits(values, values.dim())
             if gradient or key is not None or values.dim() != 2:
                 module = adapted(module, output=key, axes=values.dim(), gradient=gradient)
-            return Trial(module, logits.detach(), _is_resizable(twin, example, gradient=gradient))
+            return Trial(module, logits.detach(), _is_resizable(twin, example, key, gradient=gradient))
     return Trial(module, None, None)
 
 
@@ -75,15 +75,17 @@ def _output(network: nn.Module, pictures: Tensor, *, gradient: bool) -> Any:
         return network(pictures.detach().clone().requires_grad_(gradient))
 
 
-def _is_resizable(network: nn.Module, example: Tensor, *, gradient: bool) -> bool:
+def _is_resizable(network: nn.Module, example: Tensor, key: Any, *, gradient: bool) -> bool:
     """Whether a larger size works: 32 pixels more, as strides of convolutions allow, or twice the size."""
     height, width = example.shape[-2:]
     for size in ((height + 32, width + 32), (2 * height, 2 * width)):
         try:
-            _output(network, example.new_zeros(1, example.shape[1], *size), gradient=gradient)
+            result = _output(network, example.new_zeros(1, example.shape[1], *size), gradient=gradient)
         except Exception:  # noqa: BLE001, S112 - as above
             continue
-        return True
+        # x.view(-1, 400) may take a larger map for several pictures.
+        if len(result if key is None else part_of(result, key)) == 1:
+            return True
     return False
 
 

@@ -31,8 +31,8 @@ def draw_fed(report_data: ReportData) -> Html:
     )
     notes = f"While reading: {'; '.join(picture.notes)}." if picture.notes else ""
     words = (
-        f"The shorter side was resized to {plan.resize} pixels ({plan.interpolation}) and a centered square of "
-        f"{plan.crop} cut out. Then {_numbers(plan.mean)} was subtracted from red, green and blue, and the rest "
+        f"The shorter side was resized to {plan.resize} pixels ({plan.interpolation}) and a centered {plan.window} "
+        f"cut out. Then {_numbers(plan.mean)} was subtracted from red, green and blue, and the rest "
         f"divided by {_numbers(plan.std)}."
     )
     return stack(tag("div", figure, original, class_="pair"), prose(words, notes))

@@ -67,7 +67,7 @@ def card_facts(model: Model) -> dict[str, str]:
         "Published top-1 accuracy": f"{entry.accuracy:.1f} %"
         if entry and own and entry.accuracy
         else "unknown",
-        "Preprocessing": f"shorter side {plan.resize}, square of {plan.crop}, {plan.interpolation}",
+        "Preprocessing": f"shorter side {plan.resize}, {plan.window}, {plan.interpolation}",
         "Device": str(model.device),
     }
 
