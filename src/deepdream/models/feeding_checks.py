@@ -174,12 +174,12 @@ def likely_pictures(count: int, height: int, width: int) -> Tensor:
     amplitude = 1 / frequency.clamp_min(1 / max(height, width))
     shape = (count, 4, *amplitude.shape)
     noise = torch.fft.irfft2(
-        torch.randn(shape, dtype=torch.complex64, generator=rng) * amplitude, s=(height, width)
+        torch.randn(shape, dtype=torch.complex64, generator=rng, device="cpu") * amplitude, s=(height, width)
     )
     noise = noise / noise.std()
     # Mostly one brightness for all colors, as in photographs.
     mixed = noise[:, :1] + 0.35 * noise[:, 1:]
-    brightness = 0.1 * torch.randn(count, 1, 1, 1, generator=rng)
+    brightness = 0.1 * torch.randn(count, 1, 1, 1, generator=rng, device="cpu")
     mean = torch.tensor(_IMAGENET[0]).view(1, 3, 1, 1)
     pictures: Tensor = (mean + 0.25 * mixed / mixed.std() + brightness).clamp(0, 1)
     return pictures

@@ -119,7 +119,6 @@ def _own(
         weights=record,
         address=str(code),
         notes=(*made.model.notes, *notes),
-        channels_last=None,
     )
     return own_checks.check(code, model)
 

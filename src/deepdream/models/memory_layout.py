@@ -9,6 +9,8 @@ from deepdream.models.copies import evaluation_copy
 from deepdream.models.layers import single_thread
 from deepdream.models.prepare import arranged
 
+#: The note of a network that fails or differs with channels last.
+CONTIGUOUS = "uses contiguous memory, which it needs; most networks are faster with channels last"
 #: Largest relative change of the logits and of their gradient that counts as rounding.
 _TOLERANCES = (1e-3, 1e-2)
 

@@ -16,7 +16,7 @@ from deepdream.models.class_names import find_class
 from deepdream.models.copies import evaluation_copy, has_computed_weights, unchanged
 from deepdream.models.feeding import channel_statistics, cropped, in_channels, normalized, uncropped
 from deepdream.models.layers import Layer, outputs_of, probe_layers
-from deepdream.models.memory_layout import runs_channels_last
+from deepdream.models.memory_layout import CONTIGUOUS, runs_channels_last
 from deepdream.models.picture_sizes import PictureSizes
 from deepdream.models.precision import LOWER, Passage, lowered
 from deepdream.models.prepare import Prepared, plain_copy, prepare
@@ -148,16 +148,14 @@ class Model:
 
     @property
     def uses_channels_last(self) -> bool:
-        """The memory layout of pictures and copies, found at the first use by trying both."""
+        """The memory layout of pictures and copies, found by ``wrap``, or at the first use, by trying both."""
         if self.channels_last is None:
-            pictures = torch.rand(2, *self._example_picture.shape[1:], generator=generator(0))
+            pictures = torch.rand(2, *self._example_picture.shape[1:], generator=generator(0), device="cpu")
             example = normalized(pictures.to(self._example_picture), *self._statistics)
             with unchanged(self.module):
                 self.channels_last = runs_channels_last(self.module, example)
             if not self.channels_last:
-                self.notes += (
-                    "uses contiguous memory, which it needs; most networks are faster with channels last",
-                )
+                self.notes += (CONTIGUOUS,)
         return self.channels_last
 
     def classify(self, image: Tensor, *, top: int = 5) -> list[list[tuple[int, str, float]]]:
@@ -280,9 +278,9 @@ class Model:
     @cached_property
     def _example_picture(self) -> Tensor:
         dtype = next((p.dtype for p in self.module.parameters() if p.is_floating_point()), torch.float32)
-        return torch.rand(1, self.channels, *self.preprocessing.size, generator=generator(0)).to(
-            self.device, dtype
-        )
+        return torch.rand(
+            1, self.channels, *self.preprocessing.size, generator=generator(0), device="cpu"
+        ).to(self.device, dtype)
 
     @property
     def _example(self) -> Tensor:

@@ -30,7 +30,7 @@ def check(code: OwnCode, model: Model) -> Model:
     """
     plan = model.preprocessing
     shape = (2, model.channels, *plan.size)
-    pictures = torch.rand(shape, generator=generator(0)).to(model.device)
+    pictures = torch.rand(shape, generator=generator(0), device="cpu").to(model.device)
     size = f"pictures {shape}"
     with redirect_stdout(sys.stderr), unchanged(model.module):
         with torch.enable_grad():

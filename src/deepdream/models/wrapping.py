@@ -22,6 +22,7 @@ from deepdream.models.feeding_checks import (
     check_statistics,
 )
 from deepdream.models.layers import evaluating
+from deepdream.models.memory_layout import CONTIGUOUS, runs_channels_last
 from deepdream.models.random_weights import own_randomness
 from deepdream.models.records import Preprocessing
 from deepdream.models.trial import tried
@@ -68,7 +69,7 @@ def fields_of(
         inner, dtype = copied(inner).float(), torch.float32
     values = [extra] if isinstance(extra, Tensor) else list(extra)
     values = [value.to(device) if isinstance(value, Tensor) else value for value in values]
-    pictures = torch.rand(2, channels, *plan.size, generator=generator(0)).to(device, dtype)
+    pictures = torch.rand(2, channels, *plan.size, generator=generator(0), device="cpu").to(device, dtype)
     network = with_shapes(inner, pictures, values)
     if values or output is not None:
         network = adapted(network, extra=values, output=output)
@@ -83,6 +84,10 @@ def fields_of(
     if trial.resizable is False and not fixed:
         plan = replace(plan, fixed=True)
         notes += (f"takes no other size than {plan.size[1]}x{plan.size[0]}",)
+    tried_fully = trial.logits is not None and device.type != "meta"
+    layout = runs_channels_last(trial.module, fed) if tried_fully else None
+    if layout is False:
+        notes += (CONTIGUOUS,)
     return {
         "module": trial.module,
         "name": name,
@@ -92,6 +97,7 @@ def fields_of(
         "channels": channels,
         "kind": kind or "softmax",
         "notes": notes,
+        "channels_last": layout,
     }
 
 
