@@ -71,11 +71,11 @@ def load_model(
     if isinstance(file, RandomWeights):
         module, record = _random(entry, file)
     else:
-        location = _chosen(file) if file else locate(entry, offline=offline, progress=progress)
+        given = WeightLocation(file.path, file.origin) if file else None
+        location = given or locate(entry, offline=offline, progress=progress)
         checked = not file or file.path.name == entry.file
-        module, record, notes = _trained(
-            entry, location, file or CheckpointFile(location.path), checked=checked
-        )
+        file = file or CheckpointFile(location.path)
+        module, record, notes = _trained(entry, location, file, checked=checked)
     return replace(_model(entry, module.eval().to(where), record, where), notes=notes)
 
 
@@ -108,7 +108,9 @@ def _own(
         origin, digest = f"made by {code.record}", weights_hash(module)
     else:
         origin = weights.origin
-        content, digest = _read(_chosen(weights), CatalogEntry(code.name, code.name, "own", ""))
+        content, digest = _read(
+            WeightLocation(weights.path, origin), CatalogEntry(code.name, code.name, "own", "")
+        )
         tensors, notes = weights_for(module.state_dict(), content, weights)
         fit(module, tensors, what=f"{weights.path.name}, given as weights of {code},")
     record = WeightsRecord(origin, digest, code=code.record, code_sha256=made.sha256)
@@ -181,10 +183,6 @@ def _missing(entry: CatalogEntry, why: str) -> str:
         f"Looked in: {', '.join(map(str, folders))}.\n"
         f"{way}, or copy the file to {cache.target_of(entry)}. Offline now: {offline} works."
     )
-
-
-def _chosen(file: CheckpointFile) -> WeightLocation:
-    return WeightLocation(file.path, file.origin)
 
 
 def _trained(

@@ -14,22 +14,21 @@ from torch import Tensor, nn
 from deepdream.errors import UnknownNameError, UsageError
 from deepdream.models.class_names import find_class
 from deepdream.models.copies import evaluation_copy, has_computed_weights, unchanged
-from deepdream.models.feeding import channel_statistics, cropped, in_channels, normalized, uncropped
+from deepdream.models.fed_network import FedNetwork
 from deepdream.models.layers import Layer, outputs_of, probe_layers
-from deepdream.models.memory_layout import CONTIGUOUS, runs_channels_last
 from deepdream.models.picture_sizes import PictureSizes
 from deepdream.models.precision import LOWER, Passage, lowered
 from deepdream.models.prepare import Prepared, plain_copy, prepare
 from deepdream.models.records import Preprocessing, WeightsRecord
 from deepdream.models.wrapping import fields_of
-from deepdream.tensors import doubled, generator
+from deepdream.tensors import doubled
 
 #: Asks ``activations`` for the network's own output.
 LOGITS = "logits"
 
 
 @dataclass(eq=False)
-class Model:
+class Model(FedNetwork):
     """A convolutional classifier, fed with RGB pictures (B, 3, H, W) in [0, 1].
 
     It does the normalization and knows labels, layer names and size limits. The module that is passed in is never
@@ -74,10 +73,9 @@ class Model:
         Args:
             module: Never changed. DataParallel and ``torch.compile`` are taken off.
             mean, std: Per channel, for pictures in [0, 1]; one number is used for every channel.
-            labels: The names of the classes, in order.
+            labels: The names of the classes in order, or a dict of index to name or of name to index.
             name: What the network is called; its class's name by default.
-            input_size: Side of the square that is classified, or its height and width.
-            fixed: The network takes no other size.
+            input_size, fixed: Side of the square that is classified, or (height, width); it takes no other size.
             channels: 1: pictures are made gray. Other numbers than 1 and 3: only tensors can be given.
             extra: Constant inputs after the picture; tensors are expanded to the batch where their first axis is 1.
             output: Key, attribute or index of the logits in what the network gives.
@@ -95,9 +93,7 @@ class Model:
         return passage.leave(logits)
 
     def in_precision(self, precision: str) -> Model:
-        """This model with its network in ``bfloat16`` or ``float16``, a draft; itself for ``float32``.
-
-        Pictures, activations and gradients are float32 outside of the network. Made once, and remembered.
+        """This model, float32 outside, with its network in ``bfloat16`` or ``float16`` (a draft); remembered.
 
         Raises:
             UnknownNameError: no such precision.
@@ -136,28 +132,6 @@ class Model:
             captured[LOGITS] = logits
         return {name: passage.leave(prepared.turned(captured[name])) for name in names}
 
-    def normalize(self, image: Tensor) -> Tensor:
-        """(image - mean) / std, on this model's device, in its memory layout.
-
-        Raises:
-            UsageError: not a floating-point tensor of pictures (B, channels, H, W); RGB where they are made gray.
-        """
-        pictures = in_channels(image.to(self.device), self.channels, self.name)
-        pictures = pictures.to(self._example_picture.dtype)  # that of the weights, such as float64
-        return normalized(pictures, *self._statistics, channels_last=self.uses_channels_last)
-
-    @property
-    def uses_channels_last(self) -> bool:
-        """The memory layout of pictures and copies, found by ``wrap``, or at the first use, by trying both."""
-        if self.channels_last is None:
-            pictures = torch.rand(2, *self._example_picture.shape[1:], generator=generator(0), device="cpu")
-            example = normalized(pictures.to(self._example_picture), *self._statistics)
-            with unchanged(self.module):
-                self.channels_last = runs_channels_last(self.module, example)
-            if not self.channels_last:
-                self.notes += (CONTIGUOUS,)
-        return self.channels_last
-
     def classify(self, image: Tensor, *, top: int = 5) -> list[list[tuple[int, str, float]]]:
         """For each picture the ``top`` classes as (index, label, probability), most probable first."""
         with torch.no_grad():
@@ -167,14 +141,6 @@ class Model:
             [(int(i), self.label(int(i)), float(p)) for i, p in zip(row, chances, strict=True)]
             for row, chances in zip(indexes, values, strict=True)
         ]
-
-    def crop(self, image: Tensor) -> Tensor:
-        """What is classified: the shorter side resized, then a centered square (B, 3, crop, crop)."""
-        return cropped(image, self.preprocessing)
-
-    def uncrop(self, values: Tensor, height: int, width: int) -> Tensor:
-        """(B, C, H, W): ``values`` (B, C, crop, crop) of what ``crop`` saw, in their place; zero around it."""
-        return uncropped(values, self.preprocessing, height, width)
 
     def label(self, index: int) -> str:
         """The name of class ``index``, or ``class 7`` where no names are known."""
@@ -269,22 +235,6 @@ class Model:
     @cached_property
     def _sizes(self) -> PictureSizes:
         return PictureSizes(self)
-
-    @cached_property
-    def _statistics(self) -> tuple[Tensor, Tensor]:
-        """The mean and the standard deviation, each (1, channels, 1, 1), float32."""
-        return channel_statistics(self.preprocessing, self.device)
-
-    @cached_property
-    def _example_picture(self) -> Tensor:
-        dtype = next((p.dtype for p in self.module.parameters() if p.is_floating_point()), torch.float32)
-        return torch.rand(
-            1, self.channels, *self.preprocessing.size, generator=generator(0), device="cpu"
-        ).to(self.device, dtype)
-
-    @property
-    def _example(self) -> Tensor:
-        return self.normalize(self._example_picture)
 
     @cached_property
     def _prepared(self) -> Prepared:
