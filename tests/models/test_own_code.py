@@ -320,6 +320,13 @@ WRONG = {
         "made",
         "A copy of the network of nets/net.py:made gives other logits than the network itself.",
     ),
+    "classes": (fed("super().forward(x).argmax(1)"), "Fed", "gives an int64 tensor (2,)"),
+    "an exit": (fed("sys.exit(3)").replace("class", "import sys\nclass", 1), "Fed", "raised SystemExit: 3."),
+    "a map of positions": (
+        fed("self.conv(x).flatten(2)"),
+        "Fed",
+        "not logits (2, classes). Where no argument of Model.wrap helps, a class of three lines does: docs/own",
+    ),
     "probabilities": (
         built("nn.Sequential(Net(), nn.Softmax(1))"),
         "build",

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import sys
-from contextlib import redirect_stdout
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -16,6 +14,7 @@ from deepdream.models.feeding import channel_statistics, normalized
 from deepdream.models.feeding_checks import check_first_norm, check_statistics
 from deepdream.models.input_sizes import working_input
 from deepdream.models.own_code import OwnCode, guarded, kind_of
+from deepdream.models.script_state import as_script
 from deepdream.tensors import generator
 
 if TYPE_CHECKING:
@@ -32,7 +31,7 @@ def check(code: OwnCode, model: Model) -> Model:
     shape = (2, model.channels, *plan.size)
     pictures = torch.rand(shape, generator=generator(0), device="cpu").to(model.device)
     size = f"pictures {shape}"
-    with redirect_stdout(sys.stderr), unchanged(model.module):
+    with as_script(code.path), unchanged(model.module):
         with torch.enable_grad():
             # As in plain torch first, so that an error is the network's, not that of a layout or a copy.
             fed = normalized(pictures, *channel_statistics(plan, model.device), channels_last=False)

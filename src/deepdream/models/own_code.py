@@ -182,10 +182,12 @@ def _model(code: OwnCode, result: Any) -> Model:
 
 def kind_of(value: Any) -> str:
     """What ``value`` is, in words: ``a float32 tensor (2, 5)``, ``None``, ``a list``."""
-    if isinstance(value, torch.Tensor):
-        return f"a {str(value.dtype).removeprefix('torch.')} tensor {tuple(value.shape)}"
+    if value is None:
+        return "None"
     name = type(value).__name__
-    return "None" if value is None else f"{'an' if name[0] in 'aeiouAEIOU' else 'a'} {name}"
+    if isinstance(value, torch.Tensor):
+        name = f"{str(value.dtype).removeprefix('torch.')} tensor {tuple(value.shape)}"
+    return f"{'an' if name[0] in 'aeiouAEIOU' else 'a'} {name}"
 
 
 def _clean(name: str) -> str:

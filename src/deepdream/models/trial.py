@@ -53,12 +53,13 @@ def tried(module: nn.Module, example: Tensor, *, name: str, labels: Sequence[str
                 result = _output(twin, example, gradient=gradient)
             except DeepDreamError:  # an argument of Model.wrap that does not fit
                 raise
-            except Exception:  # noqa: BLE001, S112 - a user's network may raise anything
+            except (Exception, SystemExit):  # noqa: BLE001, S112 - a user's network may raise anything
                 continue
             key = _key_of_logits(result, name=name, classes=len(labels))
             values = result if key is None else part_of(result, key)
             if (
                 not isinstance(values, Tensor)
+                or not values.is_floating_point()
                 or values.shape[:1] != example.shape[:1]
                 or any(side != 1 for side in values.shape[2:])
             ):
