@@ -18,6 +18,7 @@ from deepdream.attribution.explaining import heatmap_of
 from deepdream.attribution.explanation import QUANTILE
 from deepdream.attribution.pictures import caption_of, color_scale, draw, draw_all, overlay
 from deepdream.attribution.registry import find_method
+from deepdream.attribution.score_function import enlarge
 from deepdream.attribution.segments import cells, count_of, superpixels
 from deepdream.errors import UnknownNameError, UsageError
 from deepdream.models import Model
@@ -32,7 +33,7 @@ from deepdream.models import Model
         ({"target": 1, "against": 1}, "cannot be compared with itself; choose another class."),
         ({"baseline": "grey"}, "No baseline 'grey'"),
         ({"method": "grad-cam", "layer": "firsd"}, "No layer 'firsd' in small. Did you mean 'first'"),
-        ({"method": "grad-cam", "layer": "gate"}, "Layer 'gate' of small has no space to map"),
+        ({"method": "grad-cam", "layer": "gate"}, "Layer 'gate' of small has no positions to map"),
         ({"samples": 3}, "integrated-gradients has no option 'samples'. Its options: steps, most."),
         ({"step": 3}, "integrated-gradients has no option 'step'. Did you mean 'steps'?"),
         ({"steps": -3}, "steps must be a whole number, at least 1, not -3."),
@@ -189,7 +190,7 @@ def test_superpixels_cover_the_picture_with_about_as_many_regions() -> None:
     assert (superpixels(halves, 2)[:, 9:] == superpixels(halves, 2)[0, 19]).all()
 
 
-def test_a_transformer_has_no_grid_at_its_end() -> None:
+def test_the_tokens_of_a_transformer_stand_on_their_grid() -> None:
     class Patches(nn.Module):
         def __init__(self) -> None:
             super().__init__()
@@ -201,11 +202,14 @@ def test_a_transformer_has_no_grid_at_its_end() -> None:
             return self.head(self.mix(self.patches(x).flatten(2).transpose(1, 2)).mean(dim=1))
 
     model, image = wrapped(Patches(), 16), picture(16)
-    with pytest.raises(
-        UsageError, match="grad-cam does not apply to small: its last layer with a grid, 'patches'"
-    ):
-        explain(model, image, "grad-cam")
-    assert explain(model, image, "grad-cam", layer="patches").options["layer"] == "patches"
+    assert explain(model, image, "grad-cam").options["layer"] == "mix"
+    with torch.no_grad():
+        tokens = model.module.mix(model.module.patches(model.normalize(image)).flatten(2).transpose(1, 2))
+    weights = model.module.head.weight[1] / 16
+    expected = (tokens @ weights).relu().reshape(4, 4)
+    torch.testing.assert_close(
+        explain(model, image, "grad-cam", 1).heatmap, enlarge(expected.detach(), (16, 16))
+    )
 
 
 def test_resized_maps_keep_the_mean() -> None:
@@ -279,7 +283,7 @@ def test_numbers_of_an_explanation() -> None:
 def test_an_unknown_method_lists_the_way_out() -> None:
     with pytest.raises(UnknownNameError, match="`deepdream methods` lists all"):
         explain(bend(), picture(16), "wizardry")
-    assert len(methods()) == 32
+    assert len(methods()) == 33
 
 
 @pytest.mark.parametrize("name", ["rise", "smoothgrad", "occlusion", "shapley", "kernel-shap"])

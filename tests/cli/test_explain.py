@@ -105,7 +105,7 @@ def test_the_automatic_layer_and_its_name_are_printed() -> None:
         (("--target", "tabbby"), "No class 'tabbby' in efficientnet_lite0. Did you mean 'tabby'"),
         (("--target", "-1"), "No class -1 in efficientnet_lite0: it has 1000, from 0 to 999."),
         (("--target", "1000"), "No class 1000 in efficientnet_lite0: it has 1000, from 0 to 999."),
-        (("--method", "grad-cam", "--layer", "classifier"), "has no space to map"),
+        (("--method", "grad-cam", "--layer", "classifier"), "has no positions to map"),
         (("--method", "grad-cam", "--samples", "5"), "grad-cam has no option 'samples'"),
         (("--baseline", "gray"), "No baseline 'gray'. There are: black, mean, blur, noise, white."),
         (("--style", "pretty"), "No style 'pretty'"),
@@ -178,8 +178,9 @@ def test_methods_by_name_tell_all_that_is_known() -> None:
 def test_every_promise_is_kept_on_the_embedded_network() -> None:
     code, out, err = run("methods", "--try", "efficientnet_lite0")
     assert code == 0
-    rows = [line.split(" | ") for line in out.splitlines()]
+    rows = [line.split(" | ") for line in out.splitlines() if line.startswith("|")]
     assert rows[0] == ["| method", "promise", "efficientnet_lite0 |"]
+    assert "`attention-rollout`: it has no self-attention" in out
     assert len(rows) == 2 + len(json.loads(run("methods", "--json")[1]))
     assert "missed" not in out
     assert "efficientnet_lite0: deep-lift: 0.0%" in err

@@ -167,7 +167,7 @@ def test_what_would_fail_on_every_picture_fails_before_the_first(command: Any) -
         (("--against", "99"), "No class 99 in tiny"),
         (("--target", "1", "--against", "1"), "compared with itself"),
         (("--method", "grad-cam", "--layer", "nose"), "No layer 'nose'"),
-        (("--method", "grad-cam", "--layer", "head"), "has no space to map"),
+        (("--method", "grad-cam", "--layer", "head"), "has no positions to map"),
         (("--baseline", "gray"), "No baseline 'gray'"),
         (("--method", "saliency", "--steps", "4"), "saliency has no option 'steps'"),
         (("--format", "jpg"), "No format 'jpg'"),

@@ -30,7 +30,8 @@ if TYPE_CHECKING:
     from deepdream.attribution.method_options import Meaning, MethodOption
     from deepdream.attribution.question import Question
     from deepdream.attribution.registry import Method, Outcome, find_method, methods, read_options, register
-    from deepdream.attribution.score_function import ScoreFunction, find_layer
+    from deepdream.attribution.score_function import ScoreFunction
+    from deepdream.attribution.score_layers import find_layer
 
 _MODULES = {
     "Check": "checks.check_registry",
@@ -48,7 +49,7 @@ _MODULES = {
     "check_of_methods": "checks.check_registry",
     "explain": "explaining",
     "find_check": "checks.check_registry",
-    "find_layer": "score_function",
+    "find_layer": "score_layers",
     "find_method": "registry",
     "make_baseline": "baselines",
     "methods": "registry",

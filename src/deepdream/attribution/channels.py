@@ -10,7 +10,8 @@ from torch import Tensor
 
 from deepdream.attribution.hooks import layer_gradients
 from deepdream.attribution.question import Question
-from deepdream.attribution.score_function import ScoreFunction, find_layer
+from deepdream.attribution.score_function import ScoreFunction
+from deepdream.attribution.score_layers import find_layer
 from deepdream.models import Layer, Model
 
 FIRST_STEPS, MOST_STEPS = 25, 800

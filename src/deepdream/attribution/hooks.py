@@ -11,8 +11,10 @@ import torch
 from torch import Tensor, nn
 
 from deepdream.attribution.network_copies import open_network
-from deepdream.attribution.score_function import ScoreFunction, find_layer
+from deepdream.attribution.score_function import ScoreFunction
+from deepdream.attribution.score_layers import find_layer
 from deepdream.models import Layer, Model
+from deepdream.models.layer_axes import LayerAxes
 
 
 @contextmanager
@@ -36,13 +38,16 @@ def replacing_output(module: nn.Module, runs: int, change: Callable[[Tensor], Te
 
 
 def activation_and_gradient(score_function: ScoreFunction) -> tuple[Tensor, Tensor]:
-    """What the problem's layer gives, (C, h, w), and the gradient of the score there."""
+    """What the question's layer gives, (C, h, w), and the gradient of the score there."""
     activation, gradient = layer_gradients(score_function, score_function.image, score_function.layer)
     return activation[0], gradient[0]
 
 
 def layer_gradients(score_function: ScoreFunction, images: Tensor, layer: Layer) -> tuple[Tensor, Tensor]:
-    """The activations (B, C, ...) of ``layer`` for pictures, and the gradient of each one's score there."""
+    """The activations of ``layer`` for pictures, and the gradient of each one's score there.
+
+    Of a spatial layer both are (B, C, h, w), whatever order of axes it has; of others as the layer gives them.
+    """
     network = open_network(score_function.model)
     outputs: list[Tensor] = []
 
@@ -56,7 +61,10 @@ def layer_gradients(score_function: ScoreFunction, images: Tensor, layer: Layer)
         score_function.cost.forwards += len(images)
         score = score_function.count_backward(score_function.of_logits(logits))
         (gradient,) = torch.autograd.grad(score.sum(), outputs)
-    return outputs[0].detach(), gradient
+    if layer.axes is None:
+        return outputs[0].detach(), gradient
+    size = (images.shape[-2], images.shape[-1])
+    return layer.axes.to_map(outputs[0].detach(), size), layer.axes.to_map(gradient, size)
 
 
 def scores_from(score_function: ScoreFunction, activations: Tensor) -> Tensor:
@@ -79,8 +87,14 @@ def _continued(score_function: ScoreFunction, activations: Tensor, pictures: int
     """The scores from ``activations`` in the place of what the layer gives for so many copies of the picture."""
     layer, network = score_function.layer, open_network(score_function.model)
     images = score_function.image.expand(pictures, -1, -1, -1)
-    # A copy, for what runs next may write into it.
-    replaced = replacing_output(network.get_submodule(layer.name), layer.runs, lambda _: activations.clone())
+    axes, size = layer.axes or LayerAxes(), score_function.size
+
+    def replacement(output: Tensor) -> Tensor:
+        return axes.put_back(
+            activations, output, size
+        ).clone()  # a copy, for what runs next may write into it
+
+    replaced = replacing_output(network.get_submodule(layer.name), layer.runs, replacement)
     with torch.no_grad(), replaced:
         return score_function.of_logits(network(score_function.model.normalize(images)))
 

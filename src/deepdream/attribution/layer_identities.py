@@ -10,11 +10,13 @@ import torch
 from torch import Tensor, nn
 
 from deepdream.attribution.canonizer import RECTIFIERS, canonized
+from deepdream.attribution.explainers.attention import attention_weights, rollout, token_axes
 from deepdream.attribution.explainers.relevance import composite_relevance
 from deepdream.attribution.hooks import activation_and_gradient, replacing_output, scores_from
 from deepdream.attribution.identity import identity, largest_difference, relative_error, sum_error, values_of
 from deepdream.attribution.score_function import ScoreFunction, enlarge
 from deepdream.models.copies import copied
+from deepdream.models.layer_axes import LayerAxes
 
 
 def slope_at_layer(score_function: ScoreFunction, direction: Tensor) -> float:
@@ -85,19 +87,32 @@ def score_cam(score_function: ScoreFunction) -> float:
     return largest_difference(values_of(score_function, "score-cam", samples=1), widest.relu())
 
 
+@identity("attention-rollout", "with the tokens beside the grid, sums to one")
+def attention_rollout(score_function: ScoreFunction) -> float:
+    """Rows of attention sum to one, so do those of their products; the tokens beside the grid hold the rest."""
+    axes = token_axes(score_function.model)
+    assert axes is not None  # or the method would not apply
+    mixing = rollout(attention_weights(score_function.model, score_function.image))
+    row = mixing[0] if axes.before else mixing.mean(dim=0)
+    beside = float(row[: axes.before].sum() + row[len(row) - axes.after :].sum())
+    return relative_error(float(values_of(score_function, "attention-rollout").sum()) + beside, 1.0)
+
+
 @identity("ablation-cam", "of one channel = what its loss costs the whole network")
 def ablation_cam(score_function: ScoreFunction) -> float:
     activation, _ = activation_and_gradient(score_function)
     channel = int(activation.abs().mean(dim=(1, 2)).argmax())
 
-    def silenced(output: Tensor) -> Tensor:
-        output = output.clone()
-        output[:, channel] = 0
-        return output
-
     # The network itself, not the copy that the method hooks.
     module = copied(score_function.model.module).eval()
-    layer = score_function.layer
+    layer, size = score_function.layer, score_function.size
+    axes = layer.axes or LayerAxes()
+
+    def silenced(output: Tensor) -> Tensor:
+        maps = axes.to_map(output, size).clone()
+        maps[:, channel] = 0
+        return axes.put_back(maps, output, size)
+
     pixels = score_function.model.normalize(score_function.image)
     with torch.no_grad(), replacing_output(module.get_submodule(layer.name), layer.runs, silenced):
         lost = score_function.image_score - float(score_function.of_logits(module(pixels)))

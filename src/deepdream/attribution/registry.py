@@ -17,7 +17,7 @@ from deepdream.attribution.score_function import ScoreFunction
 from deepdream.errors import UnknownNameError
 from deepdream.models import Model
 
-Family = Literal["gradient", "cam", "perturbation", "propagation", "surrogate"]
+Family = Literal["gradient", "cam", "attention", "perturbation", "propagation", "surrogate"]
 Reduction = Literal["sum", "max-abs"]
 Pass = Literal["forward", "backward"]
 
@@ -143,6 +143,7 @@ _ORIGINS: dict[
 _UNITS: dict[str, str] = {
     "gradient": "logits per unit of color",
     "cam": "evidence",
+    "attention": "attention",
     "perturbation": "logits lost",
     "propagation": "rectified gradient",
     "surrogate": "logits per region",

@@ -14,6 +14,7 @@ from torch import Tensor
 from deepdream.attribution.baselines import make_baseline
 from deepdream.attribution.network_copies import in_float32
 from deepdream.attribution.question import Question
+from deepdream.attribution.score_layers import find_layer
 from deepdream.errors import UsageError
 from deepdream.models import Layer, Model
 from deepdream.tensors import generator
@@ -191,27 +192,6 @@ def classes_of(model: Model, image: Tensor, question: Question) -> tuple[int, in
     if against == target:
         raise UsageError(f"{model.label(target)!r} cannot be compared with itself; choose another class.")
     return target, against
-
-
-def find_layer(model: Model, name: str) -> Layer:
-    """The spatial layer ``name``; ``auto`` is the last one with more than one position.
-
-    Raises:
-        UnknownNameError: no such layer.
-        UsageError: a layer whose output is not (B, C, h, w) with h, w > 1, or no such layer for ``auto``.
-    """
-    if name != "auto" and (layer := model.layer(name)).spatial:
-        return layer
-    spatial = [layer for layer in model.layers.values() if layer.spatial]
-    if not spatial:
-        raise UsageError(f"{model.name} has no layer with a spatial output.")
-    last = max(spatial, key=lambda layer: layer.depth)
-    if name == "auto":
-        return last
-    raise UsageError(
-        f"Layer {name!r} of {model.name} has no space to map: its output is not (B, C, h, w) with h or w above 1. "
-        f"The last such layer is {last.name!r}; `deepdream layers` lists all."
-    )
 
 
 def enlarge(values: Tensor, size: tuple[int, int]) -> Tensor:

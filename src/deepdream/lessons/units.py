@@ -163,20 +163,26 @@ def fed_classes(model: Model, images: Sequence[Tensor], layer: Layer, channel: i
     part = network.get_submodule(layer.name)
     total = torch.zeros(model.classes, dtype=torch.float64)
     for image in images:
+        size = (image.shape[-2], image.shape[-1])
         spread = float(activation_map(model, image, layer.name)[channel].std(correction=0)) or 1.0
         logits = []
         for sign in (1, -1):
-            with replacing_output(part, layer.runs, _raised(layer, channel, sign * NUDGE * spread)):
+            with replacing_output(part, layer.runs, _raised(layer, size, channel, sign * NUDGE * spread)):
                 logits.append(network(model.normalize(image))[0].double().cpu())
         total += (logits[0] - logits[1]) / (2 * NUDGE)
     return total / len(images)
 
 
-def _raised(layer: Layer, channel: int, amount: float) -> Any:
+def _raised(layer: Layer, size: tuple[int, int], channel: int, amount: float) -> Any:
+    """Adds ``amount`` to one channel at every position of a layer's output."""
+
     def change(output: Tensor) -> Tensor:
-        axis = 1 if output.shape[1] == layer.channels else output.dim() - 1
-        raised = output.clone()
-        raised.select(axis, channel).add_(amount)
-        return raised
+        if layer.axes is None:
+            raised = output.clone()
+            raised.select(output.dim() - 1, channel).add_(amount)
+            return raised
+        maps = layer.axes.to_map(output, size).clone()
+        maps[:, channel] += amount
+        return layer.axes.put_back(maps, output, size)
 
     return change

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -9,10 +10,11 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import Tensor, nn
 
+from deepdream.models.layer_axes import AxesProbe, LayerAxes, establish
 from deepdream.models.receptive_fields import WHOLE, Reach, ReachMode
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
 
 @dataclass(frozen=True)
@@ -28,8 +30,10 @@ class Layer:
             borders); None for the whole picture.
         runs: How often the module runs in one pass; hooks read the last run.
         depth: Share of the pass that is done when it finishes, 0 to 1.
-        spatial: Whether its output is (B, C, h, w) with more than one position.
+        spatial: Whether its output has more than one position, and where they are in it is known.
         main: Whether it stands at the network's first levels: what a short listing shows.
+        axes: How its output becomes (B, C, h, w); None where it is not spatial.
+        refusal: Why an output that has several positions, or may have, is not spatial.
     """
 
     name: str
@@ -41,6 +45,8 @@ class Layer:
     depth: float
     spatial: bool
     main: bool
+    axes: LayerAxes | None = None
+    refusal: str = ""
 
     @property
     def shows(self) -> str:
@@ -82,12 +88,18 @@ _HELPERS = (
 )
 
 
-def probe_layers(network: nn.Module, example: Tensor) -> dict[str, Layer]:
+def probe_layers(
+    network: nn.Module, example: Tensor, normalize: Callable[[Tensor], Tensor] = lambda pictures: pictures
+) -> dict[str, Layer]:
     """Every named module that gives one tensor, in the order in which they finish.
+
+    Outputs of plain convolutional networks are followed in one pass. Where axes are lost on the way (tokens,
+    attention, reshaping), a second pass with seven pictures tries which order of axes is right.
 
     Args:
         network: In evaluation mode; not changed.
-        example: A normalized (1, 3, H, W) input.
+        example: A normalized (1, C, H, W) input.
+        normalize: What makes pictures in [0, 1] such inputs.
     """
     mode = ReachMode(example)
     found: dict[str, tuple[nn.Module, torch.Size, Reach, int]] = {}
@@ -101,10 +113,57 @@ def probe_layers(network: nn.Module, example: Tensor) -> dict[str, Layer]:
     watchers = {module: _noting(note, name) for module, name in names.items()}
     with single_thread(network), torch.no_grad(), hooked(watchers), mode:
         network(example)
+    unknown = [
+        name
+        for name, (_, shape, reach, _) in found.items()
+        if len(shape) in (3, 4) and reach.axes is None and math.prod(shape[1:]) > max(shape[1:])
+    ]
+    axes = _tried(network, example, {name: found[name] for name in unknown}, normalize) if unknown else {}
     return {
-        name: _layer(name, module, shape, reach, runs, (index + 1) / len(found), network)
+        name: _layer(
+            name,
+            module,
+            shape,
+            reach,
+            runs,
+            (index + 1) / len(found),
+            network,
+            axes.get(name, _followed(shape, reach)),
+        )
         for index, (name, (module, shape, reach, runs)) in enumerate(found.items())
     }
+
+
+def _tried(
+    network: nn.Module,
+    example: Tensor,
+    unknown: dict[str, tuple[nn.Module, torch.Size, Reach, int]],
+    normalize: Callable[[Tensor], Tensor],
+) -> Mapping[str, LayerAxes | str]:
+    """The axes of the ``unknown`` outputs, by one pass of pictures that differ at known places."""
+    probe = AxesProbe(example.shape[1], (example.shape[2], example.shape[3]))
+
+    def run(note_axes: Callable[[str, Tensor], None]) -> None:
+        remaining = {name: runs for name, (_, _, _, runs) in unknown.items()}
+
+        def watch(name: str) -> Callable[[nn.Module, Any], None]:
+            def last_run(_: nn.Module, output: Any) -> None:
+                remaining[name] -= 1
+                if remaining[name] == 0:
+                    note_axes(name, output)
+
+            return last_run
+
+        watchers = {module: watch(name) for name, (module, _, _, _) in unknown.items()}
+        with single_thread(network), torch.no_grad(), hooked(watchers):
+            network(normalize(probe.pictures.to(example)))
+
+    return establish(run, probe, list(unknown))
+
+
+def _followed(shape: torch.Size, reach: Reach) -> LayerAxes | str:
+    """The axes of an output that was followed through the network; a word for one that has no positions."""
+    return LayerAxes(reach.axes) if len(shape) == 4 and reach.axes is not None else ""
 
 
 def _noting(note: Callable[[str, nn.Module, Any], None], name: str) -> Callable[[nn.Module, Any], None]:
@@ -119,10 +178,17 @@ def _layer(
     runs: int,
     depth: float,
     network: nn.Module,
+    axes: LayerAxes | str,
 ) -> Layer:
-    spatial = len(shape) == 4 and shape[-1] * shape[-2] > 1
-    # Some networks (Swin) keep channels last: (B, h, w, C).
+    refusal, known = (axes, None) if isinstance(axes, str) else ("", axes)
     channels = shape[1] if len(shape) != 3 else shape[2]
+    if known is not None and known.order is not None:
+        channel, row, column = known.order
+        channels, positions = shape[channel], shape[row] * shape[column]
+        known = known if positions > 1 else None
+    elif known is not None:
+        channels = shape[3 - known.tokens]
+    spatial = known is not None
     finite = reach.field != float("inf") and spatial
     return Layer(
         name=name,
@@ -134,6 +200,8 @@ def _layer(
         depth=depth,
         spatial=spatial,
         main=_is_main(name, network),
+        axes=known,
+        refusal=refusal,
     )
 
 

@@ -115,6 +115,9 @@ class Model(FedNetwork):
     def activations(self, image: Tensor, layers: Iterable[str]) -> dict[str, Tensor]:
         """The outputs of ``layers`` for pictures (B, 3, H, W) in [0, 1], by name.
 
+        Those of spatial layers are (B, C, h, w), whatever order of axes the layer has: tokens stand on their grid,
+        without class tokens, and channels come first.
+
         Stops at the deepest wanted layer; differentiable in ``image``. The name ``logits`` gives the
         network's own output.
 
@@ -130,7 +133,12 @@ class Model(FedNetwork):
         captured, logits = outputs_of(wanted, prepared.network, lambda: prepared(x), whole=LOGITS in names)
         if logits is not None:
             captured[LOGITS] = logits
-        return {name: passage.leave(prepared.turned(captured[name])) for name in names}
+        outputs = {name: passage.leave(prepared.turned(captured[name])) for name in names}
+        size = (image.shape[-2], image.shape[-1])
+        for layer in wanted:
+            if layer.axes is not None and not layer.axes.plain:
+                outputs[layer.name] = layer.axes.to_map(outputs[layer.name], size)
+        return outputs
 
     def classify(self, image: Tensor, *, top: int = 5) -> list[list[tuple[int, str, float]]]:
         """For each picture the ``top`` classes as (index, label, probability), most probable first."""
@@ -172,7 +180,7 @@ class Model(FedNetwork):
         # Weights that are computed at each pass are no layers, and are not in the copies.
         network = evaluation_copy(self.module) if has_computed_weights(self.module) else self.module
         with unchanged(network):
-            return MappingProxyType(probe_layers(network, self._example))
+            return MappingProxyType(probe_layers(network, self._example, self.normalize))
 
     def layer(self, name: str) -> Layer:
         """The layer ``name``. Raises UnknownNameError with the nearest names."""
@@ -218,8 +226,15 @@ class Model(FedNetwork):
         spatial = [layer for layer in self.layers.values() if layer.spatial]
         if not spatial:
             raise UsageError(f"{self.name} has no layer with a spatial output; choose one with --layer.")
-        main = [layer for layer in spatial if layer.main] or spatial
-        return min(main, key=lambda layer: abs(layer.depth - 0.62)).name
+        # Where the first levels are few (an encoder as a whole), the blocks inside them are the stages.
+        blocks = [
+            layer for layer in spatial if any(True for _ in self.module.get_submodule(layer.name).children())
+        ]
+        for layers in ([layer for layer in spatial if layer.main], blocks, spatial):
+            nearest = min(layers, key=lambda layer: abs(layer.depth - 0.62), default=None)
+            if nearest is not None and abs(nearest.depth - 0.62) <= 0.25:
+                return nearest.name
+        return min(spatial, key=lambda layer: abs(layer.depth - 0.62)).name
 
     def minimum_size(self, layers: Iterable[str]) -> int:
         """The side in pixels of the smallest square picture from which ``layers`` can be computed."""

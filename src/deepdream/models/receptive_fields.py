@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -16,10 +16,14 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Reach:
-    """How far one value of a tensor sees into the input, and how far apart neighbors lie (pixels)."""
+    """How far one value of a tensor sees into the input, and how far apart neighbors lie (pixels).
+
+    ``axes`` are those of channels, height and width, as far as they can be followed; None where they cannot.
+    """
 
     field: float = 1.0
     jump: float = 1.0
+    axes: tuple[int, int, int] | None = None
 
 
 WHOLE = Reach(float("inf"), float("inf"))
@@ -39,6 +43,34 @@ _MIXING = {  # operations that mix all positions
 _POOLS = {_aten.max_pool2d_with_indices, _aten.avg_pool2d, _aten.max_pool2d}
 
 
+#: Operations on height and width that take and give (B, C, h, w).
+_GRIDS = {
+    _aten.convolution, *_POOLS, _aten.upsample_nearest2d, _aten.upsample_bilinear2d, _aten.upsample_bicubic2d,
+    _aten._upsample_bilinear2d_aa, _aten._upsample_bicubic2d_aa, _aten._adaptive_avg_pool2d, _aten.adaptive_max_pool2d,
+    _aten.reflection_pad2d, _aten.replication_pad2d,
+}  # fmt: skip
+#: Operations that change sizes and leave every axis where it is (a mean that keeps its axes, too).
+_SAME_AXES = {
+    _aten.slice,
+    _aten.cat,
+    _aten.constant_pad_nd,
+    _aten.split,
+    _aten.chunk,
+    _aten.split_with_sizes,
+    _aten.mean,
+    _aten.sum,
+    _aten.amax,
+    _aten.amin,
+}
+#: Operations that may give the same shape with other places or axes.
+_UNFOLLOWED = {
+    _aten.view, _aten._unsafe_view, _aten.reshape, _aten._reshape_alias, _aten.as_strided, _aten.roll, _aten.flip,
+    _aten.index, _aten.index_select, _aten.gather, _aten.scatter, _aten.rot90, _aten.sort, _aten.unfold, _aten.expand,
+    _aten.bmm, _aten.baddbmm, _aten.mm, _aten.addmm, _aten.pixel_shuffle, _aten.channel_shuffle, _aten.im2col,
+    _aten.col2im, *_MIXING,
+} - _GRIDS  # fmt: skip
+
+
 class ReachMode(TorchDispatchMode):  # type: ignore[no-untyped-call]
     """Carries the receptive field along with every tensor of a forward pass.
 
@@ -50,7 +82,7 @@ class ReachMode(TorchDispatchMode):  # type: ignore[no-untyped-call]
     def __init__(self, start: Tensor) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
         self.reach: Any = WeakIdKeyDictionary()
-        self.reach[start] = Reach()
+        self.reach[start] = Reach(axes=(1, 2, 3))
 
     @classmethod
     def _should_skip_dynamo(cls) -> bool:
@@ -65,8 +97,12 @@ class ReachMode(TorchDispatchMode):  # type: ignore[no-untyped-call]
         sources = [self.reach[t] for t in _tensors(args) if t in self.reach]
         if sources:
             reach = self._after(func.overloadpacket, args, sources)
+            known = [
+                (t, self.reach[t].axes) for t in _tensors(args) if t in self.reach and self.reach[t].axes
+            ]
             for output in _tensors((result,)):
-                self.reach[output] = reach
+                axes = _axes_after(func.overloadpacket, args, known, output) if output.dim() == 4 else None
+                self.reach[output] = replace(reach, axes=axes)
         return result
 
     def _after(self, operation: Any, args: tuple[Any, ...], sources: list[Reach]) -> Reach:
@@ -80,6 +116,34 @@ class ReachMode(TorchDispatchMode):  # type: ignore[no-untyped-call]
         if operation in _MIXING or (operation is _aten.mean and args[0].dim() == 4 and _pools(args)):
             return WHOLE
         return widest
+
+
+def _axes_after(
+    operation: Any, args: tuple[Any, ...], known: list[tuple[Tensor, Any]], output: Tensor
+) -> tuple[int, int, int] | None:
+    """The axes of ``output``, from those of the inputs that are ``known``."""
+    if not known:
+        return None
+    source, (channel, row, column) = known[0]
+    if operation in _GRIDS:
+        return (channel, row, column) if channel == 1 and source is args[0] else None
+    if operation in (_aten.permute, _aten.transpose):
+        order = list(range(4))
+        if operation is _aten.permute:
+            order = [axis % 4 for axis in args[1]]
+        else:
+            first, second = args[1] % 4, args[2] % 4
+            order[first], order[second] = order[second], order[first]
+        return order.index(channel), order.index(row), order.index(column)
+    if operation in _UNFOLLOWED:
+        return None
+    if operation in _SAME_AXES:
+        return channel, row, column
+    # Of a sum of a followed and another tensor (a residual block) the followed one says where things are.
+    for tensor, (channel, row, column) in known:
+        if tensor.dim() == 4 and all(tensor.shape[axis] == output.shape[axis] for axis in (row, column)):
+            return channel, row, column
+    return None
 
 
 def _pools(args: tuple[Any, ...]) -> bool:

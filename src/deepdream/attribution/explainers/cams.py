@@ -10,7 +10,8 @@ from torch import Tensor
 from deepdream.attribution.hooks import activation_and_gradient, scores_from
 from deepdream.attribution.method_options import Meaning, Rectify
 from deepdream.attribution.registry import Budgeted, Outcome, register
-from deepdream.attribution.score_function import ScoreFunction, enlarge, find_layer
+from deepdream.attribution.score_function import ScoreFunction, enlarge
+from deepdream.attribution.score_layers import find_layer
 from deepdream.errors import UsageError
 from deepdream.models import Model
 
