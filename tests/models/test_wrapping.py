@@ -67,7 +67,7 @@ def test_an_odd_network_gives_the_logits_of_plain_torch_and_stays_as_it_is(name:
 @pytest.mark.parametrize("name", NETWORKS)
 def test_an_odd_network_is_explained_and_has_gradients_at_its_layers(name: str) -> None:
     model = Model.wrap(made(name), input_size=64)
-    for method in ("saliency", "grad-cam"):
+    for method in ("saliency", "grad-cam", "ablation-cam"):
         assert explain(model, PICTURES[:1], method).heatmap.isfinite().all()
     picture = PICTURES[:1].clone().requires_grad_()
     layer = model.recommended_layer
@@ -118,7 +118,7 @@ def test_five_channels_are_for_tensors_only() -> None:
     model = Model.wrap(network, channels=5, mean=(1353.0,) * 5, std=(897.0,) * 5, input_size=32)
     bands = 3000 * torch.rand(1, 5, 40, 40)
     torch.testing.assert_close(model(bands), network((bands - 1353) / 897), rtol=1e-4, atol=1e-5)
-    for method in ("saliency", "grad-cam", "integrated-gradients", "occlusion"):
+    for method in ("saliency", "grad-cam", "integrated-gradients", "occlusion", "extremal-perturbation"):
         assert explain(model, bands, method).heatmap.shape == (40, 40)
     with pytest.raises(UsageError, match=r"takes 5 channels and cannot be fed with RGB"):
         model(PICTURES)

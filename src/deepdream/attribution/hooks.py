@@ -78,7 +78,14 @@ def scores_from(score_function: ScoreFunction, activations: Tensor) -> Tensor:
     scores = []
     for part in torch.split(activations, 8 * score_function.chunk if once else score_function.chunk):
         pictures = 1 if once else len(part)
-        scores.append(_continued(score_function, part, pictures))
+        try:
+            scores.append(_continued(score_function, part, pictures))
+        except RuntimeError as error:
+            if pictures == len(part) or isinstance(error, torch.OutOfMemoryError):
+                raise
+            # x.view(x.size(0), -1) reads the number of pictures off the input: it must be that of the activations.
+            _ONCE.setdefault(score_function.model, {})[score_function.layer.name] = False
+            return scores_from(score_function, activations)
         score_function.cost.forwards += pictures
     return torch.cat(scores)
 
@@ -90,9 +97,9 @@ def _continued(score_function: ScoreFunction, activations: Tensor, pictures: int
     axes, size = layer.axes or LayerAxes(), score_function.size
 
     def replacement(output: Tensor) -> Tensor:
-        return axes.put_back(
-            activations, output, size
-        ).clone()  # a copy, for what runs next may write into it
+        values = axes.put_back(activations, output, size).detach()
+        # A network that hooks its maps is run with gradients, and these need one, too.
+        return values.requires_grad_(torch.is_grad_enabled()).clone()  # what runs next may write into it
 
     replaced = replacing_output(network.get_submodule(layer.name), layer.runs, replacement)
     with torch.no_grad(), replaced:
@@ -102,10 +109,10 @@ def _continued(score_function: ScoreFunction, activations: Tensor, pictures: int
 def _one_picture_suffices(score_function: ScoreFunction, two: Tensor) -> bool:
     """Whether one picture is enough for a batch of activations: tried out once on two of them."""
     layer = score_function.layer.name
-    if len(two) < 2 or layer == find_layer(score_function.model, "auto").name:
-        return True
     known = _ONCE.setdefault(score_function.model, {})
     if layer not in known:
+        if len(two) < 2 or layer == find_layer(score_function.model, "auto").name:
+            return True
         expected = _continued(score_function, two, 2)
         try:
             scores = _continued(score_function, two, 1)

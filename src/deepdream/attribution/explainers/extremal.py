@@ -91,9 +91,9 @@ def _slopes(
 
 
 def mix_levels(levels: Tensor, mask: Tensor) -> Tensor:
-    """(1, 3, H, W): each pixel between the two levels of the pyramid that its mask in [0, 1] lies between."""
+    """(1, C, H, W): each pixel between the two levels of the pyramid that its mask in [0, 1] lies between."""
     position = mask.clamp(0, 1) * (len(levels) - 1)
-    below = position.detach().floor().clamp(max=len(levels) - 2).long().expand(1, 3, -1, -1)
+    below = position.detach().floor().clamp(max=len(levels) - 2).long().expand(1, levels.shape[1], -1, -1)
     low, high = levels.gather(0, below), levels.gather(0, below + 1)
     return low + (position - below) * (high - low)
 
