@@ -93,7 +93,8 @@ def _gradients(model: Model) -> dict[str, bool]:
 
     watchers = {network.get_submodule(name): watch(name) for name in layers}
     with torch.enable_grad(), hooked(watchers):
-        logits = network(model.normalize(picture).requires_grad_())
+        # A copy goes in, for a network may write into its input.
+        logits = network(model.normalize(picture).requires_grad_().clone())
     if not logits.requires_grad or not outputs:
         return {}
     # A random mixture: the plain sum of logits can have no gradient, as after a softmax.

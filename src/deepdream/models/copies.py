@@ -24,7 +24,9 @@ def copied(module: nn.Module) -> nn.Module:
     ``copy.deepcopy`` refuses tensors that belong to a graph (maps kept by a forward pass, the old ``weight_norm``
     and ``spectral_norm``), locks, files and generators. Such tensors are detached here; the rest is shared.
     """
-    if any(_closed_over(value) for part in module.modules() for value in vars(part).values()):
+    # A deep copy of a compiled part would compile again.
+    compiled = any(type(part).__name__ == "OptimizedModule" for part in module.modules())
+    if compiled or any(_closed_over(value) for part in module.modules() for value in vars(part).values()):
         return structural_copy(module)
     try:
         return copy.deepcopy(module)
