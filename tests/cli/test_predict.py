@@ -33,7 +33,8 @@ def test_json_has_exactly_the_promised_form() -> None:
     assert list(document) == ["schema", "results", "skipped", "failed", "left"]
     assert document["schema"] == 1
     (result,) = document["results"]
-    assert list(result) == ["input", "top"]
+    assert list(result) == ["input", "kind", "top"]
+    assert result["kind"] == "softmax"
     assert result["input"] == str(IMAGES / "cat.jpg")
     assert [list(row) for row in result["top"]] == [["index", "label", "probability"]] * 2
     assert "cat" in result["top"][0]["label"] or result["top"][0]["label"] == "tabby"

@@ -61,7 +61,7 @@ def draw(
     explanation: Explanation,
     image: Tensor,
     *,
-    probability: float,
+    probability: float | str,
     style: Style = "side-by-side",
     theme: Theme = Theme.LIGHT,
 ) -> Figure:
@@ -83,7 +83,11 @@ def draw(
 
 @drawn
 def draw_all(
-    explanations: Sequence[Explanation], image: Tensor, *, probability: float, theme: Theme = Theme.LIGHT
+    explanations: Sequence[Explanation],
+    image: Tensor,
+    *,
+    probability: float | str,
+    theme: Theme = Theme.LIGHT,
 ) -> Figure:
     """A labeled panel of many methods beside the picture, every map in its own color scale."""
     columns = min(6, len(explanations) + 1)
@@ -141,8 +145,10 @@ def _draw_panel(panel: Axes, explanation: Explanation, image: Tensor, kind: str,
         panel.set_title("the map alone", fontsize=13)
 
 
-def _title(explanation: Explanation, probability: float, *, methods: bool = True) -> str:
-    why = f"Why “{explanation.label}” ({probability:.0%})"
+def _title(explanation: Explanation, probability: float | str, *, methods: bool = True) -> str:
+    # A probability is shown in percent; of a regression the caller gives the number in words.
+    answer = probability if isinstance(probability, str) else f"{probability:.0%}"
+    why = f"Why “{explanation.label}” ({answer})"
     if explanation.against_label is not None:
         why += f" and not “{explanation.against_label}”"
     return f"{why}?" + (f"  {explanation.method}" if methods else "")

@@ -53,7 +53,7 @@ def _write_drawing(
     from deepdream.figures import Theme
 
     theme = Theme.DARK if dark else Theme.LIGHT
-    probability = fed.probability(explanations[0].target)
+    probability = fed.network.in_words(fed.probability(explanations[0].target), 0)
     if panel:
         figure = draw_all(explanations, fed.image, probability=probability, theme=theme)
     else:

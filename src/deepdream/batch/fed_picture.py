@@ -104,7 +104,7 @@ class FedPicture:
         return STDIN if is_stdin(self.source) else str(self.source)
 
     def probability(self, target: int) -> float:
-        """The probability of class ``target``."""
+        """The probability of class ``target``; of a regression its number."""
         return float(self._probabilities[target])
 
     @property
@@ -117,4 +117,4 @@ class FedPicture:
         import torch
 
         with torch.no_grad():
-            return self.network(self.image)[0].double().softmax(dim=0)
+            return self.network.answers(self.network(self.image)[0])

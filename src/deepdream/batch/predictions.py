@@ -9,11 +9,14 @@ from typing import TYPE_CHECKING
 from deepdream.batch.events import Event, Finished
 from deepdream.batch.fed_picture import read_source
 from deepdream.batch.task import Group, NetworkSpec, one_by_one
+from deepdream.models.answers import COLUMN_OF
 
 if TYPE_CHECKING:
     from deepdream.models import Model
 
 COLUMNS = ("sha256", "rank", "index", "class", "probability")
+#: Of a regression, which has no probabilities.
+REGRESSION_COLUMNS = ("sha256", "rank", "index", "class", "value")
 
 
 @dataclass(frozen=True)
@@ -45,10 +48,15 @@ class PredictTask:
         (item,) = group
         network, picture = self.load(), read_source(item)
         (classes,) = network.classify(picture.tensor(), top=self.top)
-        entries = [{"index": index, "label": label, "probability": p} for index, label, p in classes]
+        column = COLUMN_OF[network.output_kind]
+        entries = [{"index": index, "label": label, column: value} for index, label, value in classes]
         draft = {"draft": True} if network.precision != "float32" else {}
         rows = tuple(
-            {"sha256": picture.sha256, "rank": rank, "index": index, "class": label, "probability": p}
-            for rank, (index, label, p) in enumerate(classes, 1)
+            {"sha256": picture.sha256, "rank": rank, "index": index, "class": label, column: value}
+            for rank, (index, label, value) in enumerate(classes, 1)
         )
-        yield Finished(item=item, rows=rows, documents=({"input": item, **draft, "top": entries},))
+        yield Finished(
+            item=item,
+            rows=rows,
+            documents=({"input": item, **draft, "kind": network.output_kind, "top": entries},),
+        )

@@ -118,7 +118,8 @@ def _put_explanations(fed: FedPicture, explanations: Sequence[Explanation]) -> N
 
     first = explanations[0]
     against = "" if first.against_label is None else f", against {first.against_label}"
-    put(f"{fed.item}: {first.label} ({fed.probability(first.target):.1%}){against}, score {first.score:.4g}")
+    answer = fed.network.in_words(fed.probability(first.target))
+    put(f"{fed.item}: {first.label} ({answer}){against}, score {first.score:.4g}")
     if len(explanations) > 1:
         columns = ("method", "completeness error", "forwards", "backwards", "seconds", "notes")
         rows = []

@@ -10,7 +10,7 @@ import typer
 from deepdream.batch.events import Finished
 from deepdream.batch.explanations import record_of
 from deepdream.batch.outputs import Existing
-from deepdream.batch.predictions import COLUMNS, PredictTask
+from deepdream.batch.predictions import COLUMNS, REGRESSION_COLUMNS, PredictTask
 from deepdream.batch.sources import expand_inputs
 from deepdream.batch.table import Table
 from deepdream.cli.batch_output import BatchOutput, results_folder
@@ -27,6 +27,7 @@ from deepdream.cli.picture_options import JsonOption, OverwriteOption, SkipOptio
 from deepdream.cli.progress import DownloadLine
 from deepdream.cli.terminal import put_table, say
 from deepdream.errors import UsageError
+from deepdream.models.answers import COLUMN_OF, in_words
 
 
 def register(app: typer.Typer) -> None:
@@ -81,7 +82,9 @@ def predict(
     if output is not None:
         folder = results_folder(sources, output, "predictions", existing=existing, as_json=as_json)
         assert folder is not None
-        table = Table(folder / "predictions.csv", COLUMNS)
+        table = Table(
+            folder / "predictions.csv", REGRESSION_COLUMNS if network.output_kind == "regression" else COLUMNS
+        )
         table.begin(record_of(network, {"top": top, "precision": precision, "seed": 0}), existing)
     title = f"classes of {len(sources)} pictures"
     BatchOutput(title, as_json, quiet, table=table, show=_put_classes).run(task, sources)
@@ -90,5 +93,9 @@ def predict(
 def _put_classes(event: Finished) -> None:
     """The classes of one picture, as a table on stdout."""
     (document,) = event.documents
-    rows = [(f"{row['probability']:7.2%}", row["index"], row["label"]) for row in document["top"]]
-    put_table(("probability", "class", "label"), rows, title=document["input"])
+    kind = document["kind"]
+    column = COLUMN_OF[kind]
+    rows = [(f"{in_words(row[column], kind, 2):>7}", row["index"], row["label"]) for row in document["top"]]
+    put_table((column, "class", "label"), rows, title=document["input"])
+    if kind == "sigmoid":
+        say("Each label has a probability by itself; they do not sum to 100%.")

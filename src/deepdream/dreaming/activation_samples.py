@@ -160,7 +160,7 @@ def _take(
     """Activations at random positions of each view, the patches around them, and the views' probabilities."""
     with torch.no_grad():
         outputs = model.activations(views, [layer, "logits"])
-    maps, probabilities = outputs[layer].float().cpu(), outputs["logits"].float().cpu().softmax(dim=1)
+    maps, probabilities = outputs[layer].float().cpu(), model.answers(outputs["logits"]).float().cpu()
     height, width = maps.shape[-2:]
     values, patches = [], []
     for view, activation in zip(views, maps, strict=True):

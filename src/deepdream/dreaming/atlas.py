@@ -224,7 +224,8 @@ def _classes(
 ) -> tuple[tuple[str, float], ...]:
     if read is None:
         return ()
-    values, indexes = (read[0] @ vector + read[1]).topk(3)
+    logits = read[0] @ vector + read[1]
+    values, indexes = logits.topk(min(3, len(logits)))
     return tuple((model.label(int(i)), float(v)) for i, v in zip(indexes, values, strict=True))
 
 

@@ -78,6 +78,11 @@ def fool_network(
     """
     if not 0 < epsilon <= 1:
         raise UsageError(f"The largest change lies between 0 and 1 of the full range, not {epsilon:g}.")
+    if model.output_kind != "softmax":
+        raise UsageError(
+            f"{model.name} does not choose one of several classes (its kind is {model.output_kind}), so there is no "
+            "other class to fool it into."
+        )
     image = model.crop(picture.tensor().to(model.device))
     chances = _probabilities(model, image)
     target = int(chances.argmax())
@@ -96,7 +101,7 @@ def fool_network(
 
 @torch.no_grad()
 def _probabilities(model: Model, image: Tensor) -> Tensor:
-    return model(image)[0].double().softmax(dim=0).cpu()
+    return model.answers(model(image)[0]).cpu()
 
 
 def _fooled(name: str, model: Model, image: Tensor, changed: Tensor, before: Explanation) -> Fooled:

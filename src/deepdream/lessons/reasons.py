@@ -139,7 +139,7 @@ def _caricatures(model: Model, picture: Picture, seed: int, tell: Tell) -> dict[
 
 @torch.no_grad()
 def _probability(model: Model, image: Tensor, target: int) -> float:
-    return float(model(image)[0].double().softmax(dim=0)[target])
+    return float(model.answers(model(image)[0])[target])
 
 
 def pixels_of(image: Tensor) -> NDArray[np.float32]:

@@ -57,11 +57,12 @@ class Trace:
 
     @property
     def probabilities(self) -> Tensor:
-        """(steps + 1, classes) float64; every row sums to one."""
-        return self.logits.softmax(dim=1)
+        """(steps + 1, classes) float64: ``Model.answers`` of every row."""
+        return self.model.answers(self.logits)
 
     def followed(self, top: int = 3) -> list[int]:
         """The ``top`` classes before and the ``top`` after, each once."""
+        top = min(top, self.logits.shape[1])
         both = [*self.logits[0].topk(top).indices.tolist(), *self.logits[-1].topk(top).indices.tolist()]
         return list(dict.fromkeys(both))
 
@@ -71,7 +72,12 @@ class Trace:
 
     def changed_channels(self, count: int = 6) -> list[int]:
         """The channels whose mean activation changed most, the largest change first."""
-        return (self.channels[1] - self.channels[0]).abs().topk(count).indices.tolist()
+        return (
+            (self.channels[1] - self.channels[0])
+            .abs()
+            .topk(min(count, self.channels.shape[1]))
+            .indices.tolist()
+        )
 
     @property
     def change(self) -> NDArray[np.float32]:
@@ -188,4 +194,6 @@ def _about_animals(before: Share, after: Share) -> str:
 
 def _top(traced: Trace, row: int) -> str:
     index = int(traced.logits[row].argmax())
-    return f"“{traced.model.label(index)}” ({float(traced.probabilities[row, index]):.0%})"
+    return (
+        f"“{traced.model.label(index)}” ({traced.model.in_words(float(traced.probabilities[row, index]), 0)})"
+    )

@@ -12,6 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from deepdream.errors import UnknownNameError, UsageError
+from deepdream.models.answers import answers, in_words
 from deepdream.models.class_names import find_class
 from deepdream.models.copies import evaluation_copy, has_computed_weights, unchanged
 from deepdream.models.fed_network import FedNetwork
@@ -21,7 +22,6 @@ from deepdream.models.precision import LOWER, Passage, lowered
 from deepdream.models.prepare import Prepared, plain_copy, prepare
 from deepdream.models.records import Preprocessing, WeightsRecord
 from deepdream.models.wrapping import fields_of
-from deepdream.tensors import doubled
 
 #: Asks ``activations`` for the network's own output.
 LOGITS = "logits"
@@ -140,10 +140,26 @@ class Model(FedNetwork):
                 outputs[layer.name] = layer.axes.to_map(outputs[layer.name], size)
         return outputs
 
+    @property
+    def output_kind(self) -> str:
+        """``kind``; of a single output without a given kind ``regression``: its softmax is always 100 %."""
+        return "regression" if self.kind == "softmax" and self.classes == 1 else self.kind
+
+    def answers(self, logits: Tensor) -> Tensor:
+        """float64 (..., classes): probabilities, or of a regression the numbers; see ``deepdream.models.answers``."""
+        return answers(logits, self.output_kind)
+
+    def in_words(self, value: float, digits: int = 1) -> str:
+        """A value of ``answers`` for people: ``12.3%``, or a number."""
+        return in_words(value, self.output_kind, digits)
+
     def classify(self, image: Tensor, *, top: int = 5) -> list[list[tuple[int, str, float]]]:
-        """For each picture the ``top`` classes as (index, label, probability), most probable first."""
+        """For each picture the ``top`` classes as (index, label, probability), most probable first.
+
+        Of a regression the third value is the output itself, and the largest comes first.
+        """
         with torch.no_grad():
-            probabilities = doubled(self(self.crop(image))).softmax(dim=1)
+            probabilities = self.answers(self(self.crop(image)))
         values, indexes = probabilities.topk(min(top, probabilities.shape[1]), dim=1)
         return [
             [(int(i), self.label(int(i)), float(p)) for i, p in zip(row, chances, strict=True)]

@@ -53,6 +53,11 @@ def check(code: OwnCode, model: Model) -> Model:
                 f"use a network that is not its own (self). {WRAPPER}"
             )
         # Not before: weights of a file come after the network was wrapped.
+        if logits.shape[1] == 1 and model.kind == "softmax":
+            model.notes += (
+                "it has one output and its kind is not given: the output is shown as a number. If it is the logit of a "
+                'yes or no, return Model.wrap(network, kind="sigmoid"); if it is a number, kind="regression"',
+            )
         suspicions = check_statistics(plan) + check_first_norm(model.module, plan, model.channels)
     model.notes = tuple(dict.fromkeys((*model.notes, *suspicions)))
     return model
@@ -111,6 +116,11 @@ def _check_logits(code: OwnCode, logits: Any, size: str, labels: Any) -> None:
     if not logits.requires_grad:
         raise UsageError(
             f"The network of {code} gives logits without a gradient: is there a torch.no_grad or a detach in it?"
+        )
+    if "Sigmoid" in type(logits.grad_fn).__name__:
+        raise UsageError(
+            f"The network of {code} ends in a sigmoid: leave it out, and return "
+            'Model.wrap(network, kind="sigmoid"), so that logits are explained.'
         )
     if bool((logits >= 0).all()) and torch.allclose(logits.sum(dim=1), torch.ones(()).to(logits), atol=1e-4):
         raise UsageError(

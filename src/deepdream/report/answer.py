@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from deepdream.images import resize
+from deepdream.models.answers import COLUMN_OF
 from deepdream.pages import Html, meter, photo, prose, stack, table, tag
 from deepdream.report.report_data import ReportData
 from deepdream.report.robustness import CROP, ChangedPicture
@@ -46,28 +47,38 @@ def draw_answer(report_data: ReportData) -> Html:
     """The first classes, and the trials."""
     prediction = report_data.prediction
     rows = [
-        (a.label, meter(a.probability, f"{a.probability:.1%}"), round(a.logit, 2)) for a in prediction.top
+        (a.label, meter(a.probability, report_data.model.in_words(a.probability)), round(a.logit, 2))
+        for a in prediction.top
     ]
-    ahead = f"The first class is {100 * prediction.margin:.1f} points ahead."
-    caption = (
-        f"The first {len(rows)} of {prediction.classes:,} classes. A logit is the network’s raw score; the softmax of "
-        f"all logits gives the probabilities. {ahead} {entropy_words(report_data)}"
-    )
-    first = table(("class", "probability", "logit"), rows, caption=caption)
+    column = COLUMN_OF[report_data.model.output_kind]
+    first = table(("class", column, "logit"), rows, caption=_meaning(report_data, len(rows)))
     unchanged = f"{report_data.stability.kept} of {len(report_data.stability.trials)}"
     caption = (
         f"The same question about nearly the same picture: {unchanged} first answers stayed. Crops keep {CROP:.0%} of "
         "each side, noise is Gaussian, its deviation a share of the range from black to white."
     )
     trials = table(
-        ("change", "first answer", f"probability of “{prediction.label}”"),
-        [_trial(trial) for trial in report_data.stability.trials],
+        ("change", "first answer", f"{column} of “{prediction.label}”"),
+        [_trial(report_data, trial) for trial in report_data.stability.trials],
         caption=caption,
     )
     return stack(first, tag("h3", "And if the picture changes a little?"), trials)
 
 
-def _trial(trial: ChangedPicture) -> tuple[object, ...]:
+def _meaning(report_data: ReportData, shown: int) -> str:
+    """What the numbers of the answer are."""
+    prediction, kind = report_data.prediction, report_data.model.output_kind
+    first = f"The first {shown} of {prediction.classes:,} classes. A logit is the network’s raw score"
+    if kind == "sigmoid":
+        each = "the sigmoid of each gives the probability of that label by itself"
+        return f"{first}; {each}, so they do not sum to 100%."
+    if kind == "regression":
+        return "The outputs of the network are numbers: they are no probabilities, and none excludes another."
+    ahead = f"The first class is {100 * prediction.margin:.1f} points ahead."
+    return f"{first}; the softmax of all logits gives the probabilities. {ahead} {entropy_words(report_data)}"
+
+
+def _trial(report_data: ReportData, trial: ChangedPicture) -> tuple[object, ...]:
     mark = tag("span", "●" if trial.kept else "×", class_="mark", aria_hidden="true")
     word = tag("span", mark, trial.label, class_="good" if trial.kept else "bad")
-    return (trial.change, word, meter(trial.probability, f"{trial.probability:.1%}"))
+    return (trial.change, word, meter(trial.probability, report_data.model.in_words(trial.probability)))

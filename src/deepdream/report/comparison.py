@@ -19,7 +19,8 @@ def side_by_side(first: ReportData, second: ReportData) -> Html:
 
 
 def _answers(report_data: ReportData) -> Html:
-    rows = [(a.label, meter(a.probability, f"{a.probability:.1%}")) for a in report_data.prediction.top]
+    in_words = report_data.model.in_words
+    rows = [(a.label, meter(a.probability, in_words(a.probability))) for a in report_data.prediction.top]
     return tag(
         "div",
         table(
@@ -97,6 +98,7 @@ def _map(report_data: ReportData, name: str) -> Html:
         layers,
         tag(
             "figcaption",
-            f"{report_data.model.name}: “{explanation.label}”, {report_data.prediction.probability:.1%}",
+            f"{report_data.model.name}: “{explanation.label}”, "
+            f"{report_data.model.in_words(report_data.prediction.probability)}",
         ),
     )

@@ -40,7 +40,7 @@ class PredictionSummary:
     Attributes:
         target: The class that the page explains; ``probability`` is its own.
         margin: The first probability minus the second.
-        entropy: Of all probabilities, in bits; ``classes`` is how many there are.
+        entropy: Of all probabilities, in bits, 0 where they are not those of one choice; ``classes`` is how many.
     """
 
     top: tuple[TopClass, ...]
@@ -60,7 +60,7 @@ def predict(model: Model, image: Tensor, target: str | None = None) -> Predictio
     """The answer to a picture as fed, (1, 3, H, W). Raises UnknownNameError for a class that is not there."""
     with torch.no_grad():
         logits = model(image)[0].double().cpu()
-    chances = logits.softmax(0)
+    chances = model.answers(logits)
     values, indexes = chances.topk(min(TOP, len(chances)))
     top = tuple(
         TopClass(i, model.label(i), float(logits[i]), p)
@@ -73,7 +73,9 @@ def predict(model: Model, image: Tensor, target: str | None = None) -> Predictio
         label=model.label(index),
         probability=float(chances[index]),
         margin=top[0].probability - (top[1].probability if len(top) > 1 else 0.0),
-        entropy=float(torch.special.entr(chances).sum()) / math.log(2),
+        entropy=(
+            float(torch.special.entr(chances).sum()) / math.log(2) if model.output_kind == "softmax" else 0.0
+        ),
         classes=len(chances),
     )
 

@@ -27,13 +27,18 @@ def lead(report_data: ReportData) -> str:
     """What the network said, in a sentence."""
     prediction = report_data.prediction
     first = prediction.top[0]
-    words = f"{report_data.model.name} gives {first.probability:.1%} to “{first.label}”"
+    words = (
+        f"{report_data.model.name} gives {report_data.model.in_words(first.probability)} to “{first.label}”"
+    )
     if len(prediction.top) > 1:
-        words += f" and {prediction.top[1].probability:.1%} to “{prediction.top[1].label}”"
+        words += (
+            f" and {report_data.model.in_words(prediction.top[1].probability)} to “{prediction.top[1].label}”"
+        )
     if report_data.context.against is not None:
         words += _rival(report_data)
     if first.index != prediction.target:
-        words += f"; this page asks about “{prediction.label}”, which gets {prediction.probability:.1%}"
+        share = report_data.model.in_words(prediction.probability)
+        words += f"; this page asks about “{prediction.label}”, which gets {share}"
     return f"{words}."
 
 
@@ -42,8 +47,11 @@ def _rival(report_data: ReportData) -> str:
     prediction, index = report_data.prediction, report_data.context.against
     if index is None or index in [answer.index for answer in prediction.top[:2]]:
         return ""
+    in_words = report_data.model.in_words
     among = [answer for answer in prediction.top if answer.index == index]
-    share = f"{among[0].probability:.1%}" if among else f"less than {prediction.top[-1].probability:.1%}"
+    share = (
+        in_words(among[0].probability) if among else f"less than {in_words(prediction.top[-1].probability)}"
+    )
     return f"; “{report_data.model.label(index)}” gets {share}"
 
 
@@ -86,7 +94,7 @@ def answers(report_data: ReportData) -> Html:
     )
     prediction, steady = report_data.prediction, report_data.stability
     numbers = cards(
-        card("How sure", f"{prediction.top[0].probability:.1%}", _sureness(report_data)),
+        card("How sure", report_data.model.in_words(prediction.top[0].probability), _sureness(report_data)),
         card(
             "How steady",
             f"{steady.kept} of {len(steady.trials)}",
@@ -152,10 +160,17 @@ def belief(report_data: ReportData) -> tuple[str, str]:
 
 def _closeness(report_data: ReportData) -> str:
     margin = report_data.prediction.margin
+    if report_data.model.output_kind != "softmax":
+        return ""  # no class excludes another, so none is behind
     return f" The second class is only {100 * margin:.1f} points behind the first." if margin < CLOSE else ""
 
 
 def _sureness(report_data: ReportData) -> str:
+    kind = report_data.model.output_kind
+    if kind == "sigmoid":
+        return "Each label has a probability by itself; above 50% the network says yes, unless a threshold is set."
+    if kind == "regression":
+        return "A number, not a probability: the network does not say how sure it is."
     return f"{100 * report_data.prediction.margin:.1f} points ahead of the second class. {entropy_words(report_data)}"
 
 

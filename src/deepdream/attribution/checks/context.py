@@ -159,8 +159,13 @@ class CheckContext:
         own = distributions[..., self.target]
         if self.against is None:
             return own
+        other = distributions[..., self.against]
+        if self.model.output_kind == "regression":
+            return own - other
+        if self.model.output_kind == "sigmoid":
+            return torch.sigmoid(own.logit() - other.logit()).nan_to_num(0.5)
         # The sigmoid of the logits' difference; both may be too small for their sum.
-        return torch.sigmoid(own.log() - distributions[..., self.against].log()).nan_to_num(0.5)
+        return torch.sigmoid(own.log() - other.log()).nan_to_num(0.5)
 
     def distributions(self, images: Tensor) -> Tensor:
         """float64 (B, classes) on the CPU, chunk by chunk, without gradients.
@@ -175,7 +180,7 @@ class CheckContext:
             self.cost.forwards += len(part)
             with torch.no_grad():
                 # In float64: a confident network's small probabilities would all be zero.
-                parts.append(self.model(part).double().softmax(dim=1).cpu())
+                parts.append(self.model.answers(self.model(part)).cpu())
         return torch.cat(parts)
 
     def kept(self, substrate: str, cells: Tensor) -> Tensor:

@@ -194,12 +194,18 @@ def layer_randomization(context: CheckContext, tested_map: MapUnderTest) -> Chec
     return _check("layer-randomization", context, tested_map, one_by_one, "one part shuffled")
 
 
+def needs_another_class(context: CheckContext, tested_map: MapUnderTest) -> str | None:
+    """Why the map of another class cannot be computed, or None."""
+    others = other_classes(context.model.classes, context.target, but=context.against, seed=context.seed)
+    return needs_method(context, tested_map) or (None if others else "the network has no other class")
+
+
 @check_of_methods(
     "random-logit",
     order=210,
     recomputations=2,
     better="lower",
-    applies=needs_method,
+    applies=needs_another_class,
     question="Is the map of another class, chosen at random, a different map?",
     paper="Sixt et al. 2020, When explanations lie, arXiv:1912.09818",
     good="similarity near that of unrelated maps; a map that ignores the class scores 1",

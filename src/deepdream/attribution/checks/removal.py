@@ -106,12 +106,16 @@ def insertion(context: CheckContext, heatmap: Tensor) -> Measurement:
 def sufficiency(context: CheckContext, heatmap: Tensor) -> Measurement:
     """The smallest share of cells with half of the whole picture's probability, by substrate.
 
-    The paper learns the region; here it is the first one that the map's own order reaches.
+    The paper learns the region; here it is the first one that the map's own order reaches. Of a regression it is half
+    of the way from the empty picture's number to the whole one's.
     """
     steps = steps_of(context.grid[0] * context.grid[1], context.steps)
     shares = {}
     for substrate in SUBSTRATES:
         curve = insertion_curve(context, heatmap, substrate)
-        enough = (curve >= SUFFICIENT * curve[-1]).nonzero()
+        # A number of a regression has no zero of its own: its way from the empty to the whole picture counts.
+        start = curve[0] if context.model.output_kind == "regression" else 0.0
+        rise = curve[-1] - start
+        enough = ((curve - start) * rise >= SUFFICIENT * rise * rise).nonzero()
         shares[substrate] = float(steps[enough[0]] / steps[-1])
     return Measurement(shares)

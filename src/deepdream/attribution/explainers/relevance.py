@@ -75,7 +75,10 @@ def lrp(score_function: ScoreFunction, *, rule: RuleOption = "composite") -> Out
     else:
         pixels = score_function.model.normalize(score_function.image).detach()
         (values,) = _relevance(score_function, _Epsilon(graph).run, (pixels,))
-    lost = 1 - float(values.double().sum()) / score_function.image_score
+    score = score_function.image_score
+    if score == 0:
+        return Outcome(values, notes=("the score is exactly zero, so there is nothing to share out",))
+    lost = 1 - float(values.double().sum()) / score
     notes = (f"biases took {lost:.1%} of the score: compare places, not sizes",) if abs(lost) > 0.01 else ()
     return Outcome(values, notes=notes)
 
@@ -95,10 +98,13 @@ def composite_relevance(score_function: ScoreFunction, graph: fx.GraphModule) ->
     x, low, high = (
         score_function.model.normalize(v) for v in (image, torch.zeros_like(image), torch.ones_like(image))
     )
-    shares = _relevance(
-        score_function, lambda *leaves: _Composite(graph).run(_Boxed(*leaves)), (x, low, high)
-    )
-    return torch.stack(shares).sum(dim=0)
+
+    def run(*leaves: Tensor) -> Any:
+        result = _Composite(graph).run(_Boxed(*leaves))
+        # A network without any weights keeps its own gradient.
+        return result.x if isinstance(result, _Boxed) else result
+
+    return torch.stack(_relevance(score_function, run, (x, low, high))).sum(dim=0)
 
 
 def _relevance(
@@ -165,8 +171,8 @@ def _each(boxed: _Boxed, change: Callable[[Tensor], Any]) -> Any:
 
 
 def _boxed(part: nn.Module, pixels: _Boxed) -> Any:
-    """z-box at the first convolution; what stands before it (a padding) takes the bounds along."""
-    if not isinstance(part, nn.Conv2d):
+    """z-box at the first layer with weights; what stands before it (a padding, a flattening) takes the bounds along."""
+    if not isinstance(part, (nn.Conv2d, nn.Linear)):
         return _each(pixels, part)
     # Pixels have both signs once they are normalized: z+ would miss what a dark pixel contributes.
     low = _with_weight(part, pixels.low, part.weight.clamp(min=0))
@@ -194,10 +200,12 @@ def _shared_by_sign(value: Tensor, above: Tensor) -> Tensor:
     return _as_share(value, torch.where(value >= 0, above, value - above))
 
 
-def _with_weight(part: nn.Conv2d, x: Tensor, weight: Tensor) -> Tensor:
-    """The convolution with another weight and no bias (a subclass may pad by itself: its own forward is kept)."""
+def _with_weight(part: nn.Conv2d | nn.Linear, x: Tensor, weight: Tensor) -> Tensor:
+    """The layer with another weight and no bias (a subclass may pad by itself: its own forward is kept)."""
     replaced: Tensor = torch.func.functional_call(part, {"weight": weight}, (x,))
-    return replaced if part.bias is None else replaced - part.bias[:, None, None]
+    if part.bias is None:
+        return replaced
+    return replaced - (part.bias if isinstance(part, nn.Linear) else part.bias[:, None, None])
 
 
 def _as_share(value: Tensor, share: Tensor) -> Tensor:
