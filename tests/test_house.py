@@ -195,7 +195,6 @@ def functions_of(path: Path) -> Iterator[tuple[str, int]]:
             yield node.name, (node.end_lineno or 0) - (start or 0)
 
 
-@pytest.mark.xfail(reason="not reached yet in cli, batch, dreaming and their neighbors")
 def test_no_file_is_long() -> None:
     lines = {named(path): path.read_text("utf-8").count("\n") for path in FILES}
     assert {name: count for name, count in lines.items() if count > 250} == {}

@@ -21,7 +21,8 @@ from deepdream.batch.table import Table
 from deepdream.cli.batch_output import BatchOutput, results_folder
 from deepdream.cli.check_output import put_checks
 from deepdream.cli.groups import grouped
-from deepdream.cli.options import NetworkChoice, Quiet, load_spec
+from deepdream.cli.network_loading import load_spec
+from deepdream.cli.options import NetworkChoice, Quiet
 from deepdream.cli.picture_options import (
     AgainstOption,
     JsonOption,

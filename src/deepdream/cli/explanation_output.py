@@ -23,7 +23,7 @@ from deepdream.batch.sources import stem_of
 from deepdream.batch.summaries import Completeness
 from deepdream.batch.table import Table
 from deepdream.cli.batch_output import BatchOutput, results_folder
-from deepdream.cli.options import load_spec
+from deepdream.cli.network_loading import load_spec
 from deepdream.cli.terminal import put, put_json, put_table, say
 from deepdream.errors import UnknownNameError
 

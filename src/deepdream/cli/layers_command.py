@@ -15,15 +15,8 @@ from deepdream.batch.task import NetworkSpec
 from deepdream.cli.batch_output import BatchOutput
 from deepdream.cli.cell_files import cell_folder, cell_paths, check_cells, read_cells
 from deepdream.cli.groups import grouped
-from deepdream.cli.options import (
-    DEFAULT_MODEL,
-    MODEL_HELP,
-    DeviceOption,
-    JsonOption,
-    Quiet,
-    WeightsOption,
-    load_network,
-)
+from deepdream.cli.network_loading import load_network
+from deepdream.cli.options import DEFAULT_MODEL, MODEL_HELP, DeviceOption, JsonOption, Quiet, WeightsOption
 from deepdream.cli.terminal import put_json, put_table, say
 from deepdream.errors import UsageError
 from deepdream.plan import plan_for

@@ -8,13 +8,12 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from deepdream.batch.task import NetworkSpec
-from deepdream.cli.terminal import say
 from deepdream.errors import UsageError
 from deepdream.images.formats import formats_with_bits
 from deepdream.plan import PRESETS, Plan
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Mapping
 
     from deepdream.dreaming.axes import Value
     from deepdream.models import Model
@@ -158,6 +157,8 @@ class NetworkChoice:
 
     def load(self, *, quiet: bool = False) -> Model:
         """The network. Raises UnknownNameError, UsageError, WeightsError."""
+        from deepdream.cli.network_loading import load_spec
+
         return load_spec(self.spec, quiet=quiet)
 
 
@@ -208,55 +209,3 @@ def read_settings(words: list[str] | None, given: Mapping[str, Value]) -> dict[s
 def read_precision(word: str) -> str | None:
     """The plan's precision that ``--precision`` asks for; None for ``auto``: a draft is never made unasked."""
     return None if word == "auto" else word
-
-
-def load_network(
-    name: str,
-    weights: str | None,
-    device: str,
-    quiet: bool = False,
-    *,
-    offline: bool = False,
-    progress: Callable[[int, int | None], None] | None = None,
-) -> Model:
-    """The network that --model, --weights and --device ask for."""
-    model = NetworkSpec(name, weights, device).load(offline=offline, progress=progress)
-    say_feeding(model, quiet=quiet)
-    return model
-
-
-def load_spec(spec: NetworkSpec, *, quiet: bool = False) -> Model:
-    """The network of a task that reads pictures, loaded once; a line on stderr says how a network of a file is fed.
-
-    Raises:
-        UsageError: the network takes other channels than those of pictures.
-    """
-    model = spec.load()
-    check_takes_pictures(model)
-    say_feeding(model, quiet=quiet)
-    return model
-
-
-def check_takes_pictures(model: Model) -> None:
-    """Raises UsageError where no picture file has the channels that the network takes."""
-    if model.channels not in (1, 3):
-        raise UsageError(
-            f"{model.name} takes {model.channels} channels, and picture files have 3. Use it from Python, where "
-            f"explain and dream take tensors, or wrap a network that makes {model.channels} channels of RGB."
-        )
-
-
-def say_feeding(model: Model, *, quiet: bool) -> None:
-    """Say how a network of a user's file is fed where the file does not say it, and what was found out about it."""
-    if quiet:
-        return
-    plan, name = model.preprocessing, model.address or model.name
-    if model.weights.code and not any(plan.mean) and set(plan.std) == {1.0}:
-        colors = {1: "gray", 3: "RGB"}.get(model.channels, f"{model.channels} channels")
-        height, width = plan.size
-        say(
-            f"{name}: fed with {colors} in [0, 1], nothing subtracted, {width}x{height}. "
-            "To change this, return Model.wrap(network, mean=..., std=..., input_size=...)."
-        )
-    for note in model.notes:
-        say(f"{name}: {note}{'' if note.endswith('?') else '.'}")

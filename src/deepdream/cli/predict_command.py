@@ -15,14 +15,8 @@ from deepdream.batch.sources import expand_inputs
 from deepdream.batch.table import Table
 from deepdream.cli.batch_output import BatchOutput, results_folder
 from deepdream.cli.groups import grouped
-from deepdream.cli.options import (
-    NetworkChoice,
-    PrecisionOption,
-    Quiet,
-    check_takes_pictures,
-    load_network,
-    read_precision,
-)
+from deepdream.cli.network_loading import check_takes_pictures, load_network
+from deepdream.cli.options import NetworkChoice, PrecisionOption, Quiet, read_precision
 from deepdream.cli.picture_options import JsonOption, OverwriteOption, SkipOption
 from deepdream.cli.progress import DownloadLine
 from deepdream.cli.terminal import put_table, say

@@ -16,7 +16,8 @@ from deepdream.batch.task import NetworkSpec
 from deepdream.cli.batch_output import BatchOutput
 from deepdream.cli.check_command import names_of
 from deepdream.cli.groups import grouped
-from deepdream.cli.options import NetworkChoice, Quiet, load_spec
+from deepdream.cli.network_loading import load_spec
+from deepdream.cli.options import NetworkChoice, Quiet
 from deepdream.cli.picture_options import (
     AgainstOption,
     JsonOption,

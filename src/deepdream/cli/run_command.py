@@ -20,6 +20,7 @@ from deepdream.cli.dream_options import DreamSettings, plan_with, read_batch
 from deepdream.cli.dry_run import show_plans
 from deepdream.cli.groups import grouped
 from deepdream.cli.like_recipe import settings_like
+from deepdream.cli.network_loading import load_spec
 from deepdream.cli.options import (
     DEFAULT_MODEL,
     MODEL_HELP,
@@ -38,7 +39,6 @@ from deepdream.cli.options import (
     RangeOption,
     SizeOption,
     WeightsOption,
-    load_spec,
     read_precision,
     read_settings,
 )

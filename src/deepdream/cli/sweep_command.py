@@ -14,6 +14,7 @@ from deepdream.batch.task import NetworkSpec
 from deepdream.cli.batch_output import BatchOutput
 from deepdream.cli.cell_files import cell_folder, cell_paths, check_cells, read_cells
 from deepdream.cli.dry_run import show_sweep_plan
+from deepdream.cli.network_loading import load_network
 from deepdream.cli.options import (
     DeviceOption,
     DryRun,
@@ -22,7 +23,6 @@ from deepdream.cli.options import (
     Quiet,
     RangeOption,
     WeightsOption,
-    load_network,
     read_settings,
 )
 from deepdream.cli.terminal import say

@@ -80,8 +80,7 @@ def fool_network(
         raise UsageError(f"The largest change lies between 0 and 1 of the full range, not {epsilon:g}.")
     if model.output_kind != "softmax":
         raise UsageError(
-            f"{model.name} does not choose one of several classes (its kind is {model.output_kind}), so there is no "
-            "other class to fool it into."
+            f"{model.name} does not choose one of several classes: its kind is {model.output_kind}."
         )
     image = model.crop(picture.tensor().to(model.device))
     chances = _probabilities(model, image)
@@ -168,15 +167,12 @@ def _answer(fooling: Fooling) -> str:
 
 
 def _numbers(fooling: Fooling, epsilon: float) -> dict[str, Any]:
+    label = fooling.model.label(fooling.target)
     return {
         "model": fooling.model.name,
         "epsilon": epsilon,
         "method": fooling.explanation.method,
-        "before": {
-            "index": fooling.target,
-            "label": fooling.model.label(fooling.target),
-            "probability": fooling.probability,
-        },
+        "before": {"index": fooling.target, "label": label, "probability": fooling.probability},
         "attacks": [
             {
                 "attack": entry.attack,

@@ -3,25 +3,29 @@
 from __future__ import annotations
 
 from functools import cached_property
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 
+from deepdream.models.answers import answers, in_words
 from deepdream.models.copies import unchanged
 from deepdream.models.feeding import channel_statistics, cropped, in_channels, normalized, uncropped
 from deepdream.models.memory_layout import CONTIGUOUS, runs_channels_last
-from deepdream.models.records import Preprocessing
+from deepdream.models.records import Preprocessing, WeightsRecord
 from deepdream.tensors import generator
 
 
 class FedNetwork:
-    """The part of ``Model`` that is about its input. The fields are those of ``Model``."""
+    """The part of ``Model`` about its input, the meaning of its outputs and its record; the fields are the model's."""
 
     module: nn.Module
     name: str
     preprocessing: Preprocessing
     device: torch.device
     channels: int
+    kind: str
+    weights: WeightsRecord
     notes: tuple[str, ...]
     channels_last: bool | None
 
@@ -70,3 +74,31 @@ class FedNetwork:
     @property
     def _example(self) -> Tensor:
         return self.normalize(self._example_picture)
+
+    @property
+    def output_kind(self) -> str:
+        """``kind``; of a single output without a given kind ``regression``: its softmax is always 100 %."""
+        model: Any = self  # counting the classes runs the network, which is for ``Model``
+        return "regression" if self.kind == "softmax" and model.classes == 1 else self.kind
+
+    def answers(self, logits: Tensor) -> Tensor:
+        """float64 (..., classes): probabilities, or of a regression the numbers; see ``deepdream.models.answers``."""
+        return answers(logits, self.output_kind)
+
+    def in_words(self, value: float, digits: int = 1) -> str:
+        """A value of ``answers`` for people: ``12.3%``, or a number."""
+        return in_words(value, self.output_kind, digits)
+
+    def record(self) -> dict[str, Any]:
+        """What a recipe, a report and a table keep of this network, ready for JSON.
+
+        ``name``; ``origin``, ``sha256`` and ``license`` of its weights; for a network of the user's own also its file.
+        """
+        weights = self.weights
+        return {
+            "name": self.name,
+            "origin": weights.origin,
+            "sha256": weights.sha256,
+            "license": weights.license,
+            **weights.code_record,
+        }

@@ -234,21 +234,12 @@ def _random(entry: CatalogEntry, weights: RandomWeights) -> tuple[nn.Module, Wei
 
 
 def _model(entry: CatalogEntry, module: nn.Module, record: WeightsRecord, device: torch.device) -> Model:
-    labels = imagenet_labels() if entry.classes == _class_count(module) == 1000 else ()
+    count = getattr(
+        module, "num_classes", None
+    )  # of timm's networks; in the others the last tensor is the classifier's
+    if not isinstance(count, int):
+        count = next(reversed(module.state_dict().values())).shape[0]
+    labels = imagenet_labels() if entry.classes == count == 1000 else ()
+    layer = entry.preferred_layer
     # Networks of the catalog are tested with channels last: no pass is needed to find out.
-    return Model(
-        module,
-        entry.name,
-        entry.preprocessing,
-        labels,
-        record,
-        entry.preferred_layer,
-        device,
-        channels_last=True,
-    )
-
-
-def _class_count(module: nn.Module) -> int:
-    """timm's networks say it; in the others the last tensor is the classifier's."""
-    said = getattr(module, "num_classes", None)
-    return said if isinstance(said, int) else next(reversed(module.state_dict().values())).shape[0]
+    return Model(module, entry.name, entry.preprocessing, labels, record, layer, device, channels_last=True)

@@ -12,11 +12,11 @@ import torch
 from torch import Tensor, nn
 
 from deepdream.errors import UnknownNameError, UsageError
-from deepdream.models.answers import answers, in_words
 from deepdream.models.class_names import find_class
 from deepdream.models.copies import evaluation_copy, has_computed_weights, unchanged
 from deepdream.models.fed_network import FedNetwork
-from deepdream.models.layers import Layer, outputs_of, probe_layers
+from deepdream.models.layer_probe import probe_layers
+from deepdream.models.layers import Layer, outputs_of
 from deepdream.models.picture_sizes import PictureSizes
 from deepdream.models.precision import LOWER, Passage, lowered
 from deepdream.models.prepare import Prepared, plain_copy, prepare
@@ -140,24 +140,8 @@ class Model(FedNetwork):
                 outputs[layer.name] = layer.axes.to_map(outputs[layer.name], size)
         return outputs
 
-    @property
-    def output_kind(self) -> str:
-        """``kind``; of a single output without a given kind ``regression``: its softmax is always 100 %."""
-        return "regression" if self.kind == "softmax" and self.classes == 1 else self.kind
-
-    def answers(self, logits: Tensor) -> Tensor:
-        """float64 (..., classes): probabilities, or of a regression the numbers; see ``deepdream.models.answers``."""
-        return answers(logits, self.output_kind)
-
-    def in_words(self, value: float, digits: int = 1) -> str:
-        """A value of ``answers`` for people: ``12.3%``, or a number."""
-        return in_words(value, self.output_kind, digits)
-
     def classify(self, image: Tensor, *, top: int = 5) -> list[list[tuple[int, str, float]]]:
-        """For each picture the ``top`` classes as (index, label, probability), most probable first.
-
-        Of a regression the third value is the output itself, and the largest comes first.
-        """
+        """For each picture the ``top`` classes as (index, label, value of ``answers``), the largest first."""
         with torch.no_grad():
             probabilities = self.answers(self(self.crop(image)))
         values, indexes = probabilities.topk(min(top, probabilities.shape[1]), dim=1)
@@ -173,9 +157,7 @@ class Model(FedNetwork):
     def find_class(self, text: str) -> int:
         """The index of a class given by index or by name ("golden retriever"; a unique part will do).
 
-        Raises:
-            UnknownNameError: no such class; with the nearest names.
-            UsageError: no such index, or several classes match.
+        Raises UnknownNameError with the nearest names, or UsageError: no such index, or several classes match.
         """
         return find_class(text, self.labels, classes=self.classes, network=self.name)
 
@@ -209,20 +191,6 @@ class Model(FedNetwork):
         """Raises UnknownNameError if ``name`` is neither a layer nor ``logits``."""
         if name != LOGITS:
             self.layer(name)
-
-    def record(self) -> dict[str, Any]:
-        """What a recipe, a report and a table keep of this network, ready for JSON.
-
-        ``name``; ``origin``, ``sha256`` and ``license`` of its weights; for a network of the user's own also its file.
-        """
-        weights = self.weights
-        return {
-            "name": self.name,
-            "origin": weights.origin,
-            "sha256": weights.sha256,
-            "license": weights.license,
-            **weights.code_record,
-        }
 
     @property
     def members(self) -> tuple[Model, ...]:
