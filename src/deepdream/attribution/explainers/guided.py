@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import operator
+import re
+from collections.abc import Callable
 from typing import Any
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor, fx, nn
 
 from deepdream.attribution.canonizer import RECTIFIERS, canonized, parts, untraceable
@@ -34,17 +38,102 @@ class _Guided(fx.Interpreter):
     def __init__(self, module: fx.GraphModule, *, local: bool) -> None:
         super().__init__(module)
         self.local = local
+        #: Nodes of the graph of gradients that follow the method's rule, and names of what none of them sees.
+        self.changed, self.unseen = set[Any](), set[str]()
 
     def call_module(self, target: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         part = self.fetch_attr(target)
         if not isinstance(part, RECTIFIERS):
             return super().call_module(target, args, kwargs)
+        return self._rectified(part, args[0])
+
+    def call_function(self, target: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        if cuts_at_zero(target, args, kwargs):
+            return self._rectified(lambda x: target(x, *args[1:], **kwargs), args[0])
+        if target in _COMPARISONS:
+            self.unseen.add("a mask by comparison")
+        return super().call_function(target, args, kwargs)
+
+    def call_method(self, target: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        function = getattr(torch.Tensor, target, None)
+        if cuts_at_zero(function, args, kwargs):
+            return self._rectified(lambda x: getattr(x, target)(*args[1:], **kwargs), args[0])
+        if target in ("gt", "lt", "ge", "le"):
+            self.unseen.add("a mask by comparison")
+        return super().call_method(target, args, kwargs)
+
+    def _rectified(self, rectifier: Callable[[Tensor], Tensor], x: Tensor) -> Tensor:
         if self.local:
             # On the way back the rectifier's own slope comes first, then the cut: both conditions hold.
-            return part(_positive_backward(args[0]))
-        (x,) = args
+            start = _positive_backward(x)
+            result = rectifier(start)
+            waiting = [result.grad_fn]
+            while waiting:
+                node = waiting.pop()
+                if node is not None and node not in self.changed and not _is_start(node):
+                    self.changed.add(node)
+                    waiting += [function for function, _ in node.next_functions]
+            return result
         # The rectifier's value with the backward pass of a rectifier on the gradient alone.
-        return _positive_backward(x) + (part(x) - x).detach()
+        return _positive_backward(x) + (rectifier(x) - x).detach()
+
+
+#: Functions that are a rectifier where their lower bound is zero, with the place and the name of that bound.
+_CLAMPS = {
+    torch.clamp: (1, "min"), torch.clip: (1, "min"), torch.clamp_min: (1, "min"),
+    torch.Tensor.clamp: (1, "min"), torch.Tensor.clip: (1, "min"), torch.Tensor.clamp_min: (1, "min"),
+    F.hardtanh: (1, "min_val"), F.threshold: (2, "value"),
+}  # fmt: skip
+_MAXIMA = (torch.maximum, torch.max, torch.Tensor.maximum, torch.Tensor.max)
+
+
+def _is_start(node: Any) -> bool:
+    """Whether a node of the graph of gradients is the cut before a rectifier."""
+    return type(node).__name__.startswith("_PositiveBackward")
+
+
+def cuts_at_zero(function: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> bool:
+    """Whether a call is a ReLU by another name: a clamp, threshold or maximum whose lower bound is zero."""
+    if function in _CLAMPS:
+        place, name = _CLAMPS[function]
+        bound = args[place] if len(args) > place else kwargs.get(name)
+    elif function in _MAXIMA and len(args) == 2 and isinstance(args[1], Tensor):
+        bound = args[1]
+    else:
+        return False
+    if isinstance(bound, Tensor):
+        return not bound.requires_grad and not bool(bound.any())
+    return isinstance(bound, (int, float)) and bound == 0
+
+
+#: Beginnings of the names of backward passes that are linear, only move values, or pool.
+_KNOWN = (
+    "Convolution", "MkldnnConvolution", "CudnnConvolution", "Addmm", "Mm", "Bmm", "Baddbmm", "View", "Unsafe",
+    "Reshape", "Permute", "Transpose", "Add", "Sub", "Rsub", "Neg", "Mul", "Div", "Mean", "Sum", "AvgPool", "MaxPool",
+    "Adaptive", "MkldnnAdaptive", "Upsample", "Cat", "Stack", "Slice", "Select", "Index", "Gather", "NativeBatchNorm",
+    "CudnnBatchNorm", "NativeLayerNorm", "NativeGroupNorm", "Expand", "Squeeze", "Unsqueeze", "Clone", "ToCopy", "Copy",
+    "AsStrided", "ConstantPad", "Reflection", "Replication", "PixelShuffle", "PixelUnshuffle", "Flip", "Roll", "Split",
+    "Chunk", "Unbind", "Repeat", "Accumulate", "Alias", "_PositiveBackward", "_Normalization", "Warn", "Movedim",
+)  # fmt: skip
+
+
+#: A mask made by one of these takes part in no gradient, so ``x * (x > 0)`` is a rectifier that no rule sees.
+_COMPARISONS = (operator.gt, operator.lt, operator.ge, operator.le, torch.gt, torch.lt, torch.ge, torch.le)
+
+
+def other_operations(score: Tensor, changed: set[Any]) -> list[str]:
+    """The nonlinear operations on the way to ``score``, by name, whose backward pass is not one of ``changed``."""
+    names, waiting, known = set[str](), [score.grad_fn], set[Any]()
+    while waiting:
+        node = waiting.pop()
+        if node is None or node in known:
+            continue
+        known.add(node)
+        name = re.sub(r"Backward\d*$", "", type(node).__name__)
+        if node not in changed and name != "T" and not name.startswith(_KNOWN):
+            names.add(name)
+        waiting += [function for function, _ in node.next_functions]
+    return sorted(names)
 
 
 class _PositiveBackward(torch.autograd.Function):
@@ -63,10 +152,19 @@ def _positive_backward(x: Tensor) -> Tensor:
     return same
 
 
+def _may_clamp(node: fx.Node) -> bool:
+    """Whether a node of the graph is a clamp or a maximum; its bound is known only when it runs."""
+    function = getattr(torch.Tensor, str(node.target), None) if node.op == "call_method" else node.target
+    return node.op in ("call_function", "call_method") and function in (*_CLAMPS, *_MAXIMA)
+
+
 def _lacks_rectifiers(model: Model) -> str | None:
     reason = untraceable(model)
-    if reason is None and not any(isinstance(part, RECTIFIERS) for _, part in parts(canonized(model))):
-        return "it has no ReLU or other rectifier."
+    if reason is None:
+        graph = canonized(model)
+        clamps = any(_may_clamp(node) for node in graph.graph.nodes)
+        if not clamps and not any(isinstance(part, RECTIFIERS) for _, part in parts(graph)):
+            return "it has no ReLU or other rectifier."
     return reason
 
 
@@ -98,21 +196,34 @@ def deconvolution(score_function: ScoreFunction) -> Outcome:
 
 def _rectified_gradient(score_function: ScoreFunction, *, local: bool) -> Outcome:
     graph = canonized(score_function.model)
-    gradient = graph_gradient(score_function, _Guided(graph, local=local))
+    interpreter, others = _Guided(graph, local=local), list[str]()
+    gradient = graph_gradient(
+        score_function, interpreter, lambda score: others.extend(other_operations(score, interpreter.changed))
+    )
+    others += sorted(interpreter.unseen)
     # SiLU, GELU and their kin have no kink: what "positive" means for them is a convention, and is noted.
     smooth = {type(part).__name__ for _, part in parts(graph) if isinstance(part, RECTIFIERS)}
     smooth -= {kind.__name__ for kind in _SHARP}
-    notes = (f"defined for ReLU; here {', '.join(sorted(smooth))} pass only positive gradients too",)
-    return Outcome(gradient, notes=notes if smooth else ())
+    notes = []
+    if smooth:
+        notes.append(f"defined for ReLU; here {', '.join(sorted(smooth))} pass only positive gradients too")
+    if others:
+        notes.append(f"no rectifiers, so their gradient is the plain one: {', '.join(others)}")
+    return Outcome(gradient, notes=tuple(notes))
 
 
-def graph_gradient(score_function: ScoreFunction, interpreter: fx.Interpreter) -> Tensor:
-    """The gradient (3, H, W) of the score as ``interpreter`` sends it back."""
+def graph_gradient(
+    score_function: ScoreFunction,
+    interpreter: fx.Interpreter,
+    look: Callable[[Tensor], object] = lambda _: None,
+) -> Tensor:
+    """The gradient (3, H, W) of the score as ``interpreter`` sends it back; ``look`` gets the score with its graph."""
     with torch.enable_grad():
         image = score_function.image.detach().requires_grad_()
         logits = interpreter.run(score_function.model.normalize(image))
         score_function.cost.forwards += 1
         score = score_function.count_backward(score_function.of_logits(logits))
+        look(score)
         (gradient,) = torch.autograd.grad(score.sum(), image)
     return gradient[0]
 
