@@ -200,6 +200,19 @@ def test_no_file_is_long() -> None:
     assert {name: count for name, count in lines.items() if count > 250} == {}
 
 
+def test_no_text_is_huge() -> None:
+    """A page or a source that grew by accident, as by a replacement of nothing by something."""
+    texts = [
+        path for folder in ("src", "docs", "tests") for path in (HOME / folder).rglob("*") if path.is_file()
+    ]
+    sizes = {
+        path.name: path.stat().st_size
+        for path in texts
+        if path.suffix in (".py", ".md", ".json", ".html", ".c")
+    }
+    assert {name: size for name, size in sizes.items() if size > 500_000} == {}
+
+
 def test_functions_are_short() -> None:
     bodies = [(size, f"{named(path)} {name}") for path in FILES for name, size in functions_of(path)]
     assert [name for size, name in bodies if size > 50] == []
