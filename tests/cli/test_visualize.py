@@ -69,6 +69,8 @@ def test_signs_and_diversity(command: Any) -> None:
     done = command(
         "visualize", "second:1", "--both", "--diversity", "2", *FAST, "-o", "s.png", "--json", "-q"
     )
+    assert done.code == 0, done.err
+    assert read_picture("s.png").width > 4 * 40
     results = json.loads(done.out)["results"]
     assert [entry["input"] for entry in results] == [
         f"{sign}second:1, picture {number}" for sign in ("", "−") for number in (1, 2)

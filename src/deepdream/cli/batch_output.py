@@ -182,7 +182,7 @@ class BatchOutput:
         return sentence
 
 
-def dream_one(task: DreamTask, source: str, *, quiet: bool, resume_options: str = "") -> dict[str, Any]:
+def dream_one(task: DreamTask, source: str, *, quiet: bool) -> dict[str, Any]:
     """Dream one picture with progress; gives its entry of the JSON. Raises what ``BatchOutput.run`` raises."""
     documents: list[dict[str, Any]] = []
     output = BatchOutput(
@@ -190,7 +190,6 @@ def dream_one(task: DreamTask, source: str, *, quiet: bool, resume_options: str 
         False,
         quiet,
         show=lambda event: documents.extend(map(dict, event.documents)),
-        resume_options=resume_options,
         stop_note="",
     )
     output.run(task, [source])

@@ -58,16 +58,15 @@ def make_visual_sheet(
         def conclude(outcome: RunOutcome) -> dict[str, Any]:
             """The sheet, also of pictures that are not finished, since all of them are stopped at the same step."""
             stopped = len(outcome.done) < len(outputs)
-            pictures = {
-                label: partial_path(Path(outputs[item])) if stopped else Path(outputs[item])
+            # Pairs, for the pictures of one target (--diversity) share its label.
+            pictures = [
+                (label, partial_path(Path(outputs[item])) if stopped else Path(outputs[item]))
                 for item, label in labels.items()
-            }
-            if not all(path.exists() for path in pictures.values()):
+            ]
+            if not all(file.exists() for _, file in pictures):
                 return {}
             path = partial_path(output) if stopped else output
-            _draw(
-                path, str(spec.load().name), plan, list(zip(labels.values(), pictures.values(), strict=True))
-            )
+            _draw(path, spec.load().name, plan, pictures)
             return {"output": str(path)}
 
         task = VisualizeTask(spec, plan, size, outputs, options, temporary=cells is None)
