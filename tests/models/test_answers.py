@@ -108,6 +108,11 @@ def test_few_outputs_never_end_as_a_bug(network: str, words: tuple[str, ...], co
     if words[0] == "report":
         page = Path("r.html").read_text("utf-8")
         assert ("second class" in page) == (network == "two")
+        # One number has no first answer that could stay the same.
+        assert ("the number in slightly changed pictures" in page) == (network == "number")
+        assert ("got the same yes or no" in page) == (network == "learned")
+        assert ("got the same first answer" in page) == (network == "two")
+        assert ("the probability falls" in page) <= (network != "number")
 
 
 def test_a_batch_of_numbers_and_its_words() -> None:

@@ -93,7 +93,7 @@ class ChangedPicture:
 
 @dataclass(frozen=True)
 class Stability:
-    """The answers to slightly changed pictures; ``kept`` counts those with the same first class."""
+    """The answers to slightly changed pictures; ``kept`` counts those with the same first class, or yes or no."""
 
     trials: tuple[ChangedPicture, ...]
 
@@ -114,16 +114,18 @@ def stability_of(context: CheckContext, *, most: int | None = None) -> Stability
         names = sorted(changes, key=lambda name: name not in FIRST)[: max(most, len(FIRST))]
         changes = {name: image for name, image in changes.items() if name in names}
     chances = context.distributions(torch.cat([context.image, *changes.values()]))
-    first = int(chances[0].argmax())
-    trials = [_trial(context, name, row, first) for name, row in zip(changes, chances[1:], strict=True)]
+    trials = [_trial(context, name, row, chances[0]) for name, row in zip(changes, chances[1:], strict=True)]
     return Stability(tuple(trials))
 
 
-def _trial(context: CheckContext, change: str, chances: Tensor, first: int) -> ChangedPicture:
-    index = int(chances.argmax())
-    return ChangedPicture(
-        change, index, context.model.label(index), float(chances[context.target]), index == first
-    )
+def _trial(context: CheckContext, change: str, chances: Tensor, before: Tensor) -> ChangedPicture:
+    index, own = int(chances.argmax()), float(chances[context.target])
+    kept = index == int(before.argmax())
+    if (
+        context.model.output_kind == "sigmoid"
+    ):  # no label excludes another: the answer is the label's own yes or no
+        kept = (own > 0.5) == (float(before[context.target]) > 0.5)
+    return ChangedPicture(change, index, context.model.label(index), own, kept)
 
 
 def _changed(image: Tensor, seed: int) -> Iterator[tuple[str, Tensor]]:

@@ -6,6 +6,7 @@ import math
 from collections import Counter
 
 from deepdream.attribution import Explanation
+from deepdream.models.answers import COLUMN_OF
 from deepdream.pages import Html, card, cards, drawing, photo, tag
 from deepdream.report.coloring import drawn_map
 from deepdream.report.report_data import ReportData
@@ -92,14 +93,10 @@ def answers(report_data: ReportData) -> Html:
         card("Should the answer be believed?", *belief(report_data)),
         class_="cards verdicts",
     )
-    prediction, steady = report_data.prediction, report_data.stability
+    prediction = report_data.prediction
     numbers = cards(
         card("How sure", report_data.model.in_words(prediction.top[0].probability), _sureness(report_data)),
-        card(
-            "How steady",
-            f"{steady.kept} of {len(steady.trials)}",
-            "slightly changed pictures (mirrored, cropped, with noise) got the same first answer.",
-        ),
+        card("How steady", *_steadiness(report_data)),
         card(
             "Maps past chance",
             f"{len(report_data.standing())} of {len(report_data.judged())}" if report_data.judged() else "–",
@@ -131,7 +128,8 @@ def why(report_data: ReportData) -> tuple[str, str]:
     verb = "ranks" if len(standing) == 1 else "rank"
     return f"{count} can say where", (
         f"{listed} {verb} the places that “{label}” rests on better than {controls} do: "
-        "the probability falls sooner when these are hidden and comes sooner when they are shown."
+        f"the {COLUMN_OF[report_data.model.output_kind]} falls sooner when these are hidden and comes sooner when they "
+        "are shown."
     )
 
 
@@ -143,6 +141,11 @@ def belief(report_data: ReportData) -> tuple[str, str]:
             "The weights of this network are random. It has learned nothing, so nothing follows.",
         )
     trials, unchanged = report_data.stability.trials, report_data.stability.kept
+    if report_data.model.output_kind == "regression":
+        return "It is a number", (
+            f"In {len(trials)} slightly changed pictures it lies between {_spread(report_data, 'and')}. How much of "
+            "that is too much depends on its use; no check on this page knows the right number."
+        )
     if unchanged == len(trials):
         words = (
             f"All {unchanged} slightly changed pictures get the same first answer. That makes it repeatable, not "
@@ -154,8 +157,27 @@ def belief(report_data: ReportData) -> tuple[str, str]:
     mostly = "mostly " if len(others) > 1 else ""
     changed = f"{len(trials) - unchanged} of {len(trials)} slightly changed pictures"
     words = f"{changed} get another first answer, {mostly}“{label}”."
+    if report_data.model.output_kind == "sigmoid":
+        words = f"{changed} get the other answer, yes or no, for “{report_data.prediction.label}”."
     verdict = "With care" if unchanged >= MOSTLY * len(trials) else "Hardly: it wavers"
     return verdict, words + _closeness(report_data)
+
+
+def _steadiness(report_data: ReportData) -> tuple[str, str]:
+    kind, steady = report_data.model.output_kind, report_data.stability
+    if kind == "regression":
+        return _spread(
+            report_data, "to"
+        ), "the number in slightly changed pictures (mirrored, cropped, with noise)."
+    answer = "first answer" if kind == "softmax" else "yes or no"
+    words = f"slightly changed pictures (mirrored, cropped, with noise) got the same {answer}."
+    return f"{steady.kept} of {len(steady.trials)}", words
+
+
+def _spread(report_data: ReportData, word: str) -> str:
+    """The least and the largest value in the slightly changed pictures."""
+    values = [trial.probability for trial in report_data.stability.trials]
+    return f"{report_data.model.in_words(min(values))} {word} {report_data.model.in_words(max(values))}"
 
 
 def _closeness(report_data: ReportData) -> str:
